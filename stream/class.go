@@ -1,0 +1,133 @@
+package stream
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Need is a variable of another slot of the chain without which a service
+// cannot start. Its text form is slot:var.
+type Need struct {
+	Slot string
+	Var  string
+}
+
+func (n Need) String() string { return n.Slot + ":" + n.Var }
+
+// ParseNeeds reads the space-separated text form FormatNeeds writes; what is
+// malformed is an error.
+func ParseNeeds(s string) ([]Need, error) {
+	seen := map[Need]bool{}
+	for _, field := range strings.Fields(s) {
+		slot, name, ok := strings.Cut(field, ":")
+		if !ok || CheckType(slot) != nil || CheckVar(name) != nil {
+			return nil, fmt.Errorf("%s is no need: write slot:variable", Quote(field))
+		}
+		seen[Need{Slot: slot, Var: name}] = true
+	}
+	return sortedNeeds(seen), nil
+}
+
+// FormatNeeds joins needs as slot:var with spaces.
+func FormatNeeds(needs []Need) string {
+	texts := make([]string, len(needs))
+	for i, n := range needs {
+		texts[i] = n.String()
+	}
+	return strings.Join(texts, " ")
+}
+
+func sortedNeeds(set map[Need]bool) []Need {
+	needs := make([]Need, 0, len(set))
+	for n := range set {
+		needs = append(needs, n)
+	}
+	slices.SortFunc(needs, func(a, b Need) int {
+		return cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.Var, b.Var))
+	})
+	return needs
+}
+
+// Class is everything but load that decides whether a service may take a
+// slot of a stream. Services of one class are interchangeable, so eligibility
+// is decided once per class and not once per host.
+type Class struct {
+	Filter string `json:"filter,omitempty"` // regular expression; matching streams only
+	Prefer string `json:"prefer,omitempty"` // regular expression; matching streams first
+	Needs  string `json:"needs,omitempty"`  // FormatNeeds
+}
+
+// ID names the class in Redis keys: 12 hexadecimal digits of its digest.
+func (c Class) ID() string {
+	text, err := json.Marshal(c)
+	if err != nil {
+		panic(err) // three strings always marshal
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:6])
+}
+
+// Tier orders the classes that admit a stream: those that ask for it by
+// filter or preference, those without an opinion, those that prefer others.
+type Tier int
+
+// The tiers, in the order in which room is looked for.
+const (
+	TierWanted Tier = iota
+	TierNeutral
+	TierOther
+)
+
+// Rule is a compiled class.
+type Rule struct {
+	Class  Class
+	filter *regexp.Regexp
+	prefer *regexp.Regexp
+	needs  []Need
+}
+
+// Compile checks and compiles the class. A class edited by hand in Redis may
+// be nonsense: the error says what, and such a service takes nothing.
+func (c Class) Compile() (*Rule, error) {
+	r := &Rule{Class: c}
+	var err error
+	if c.Filter != "" {
+		if r.filter, err = regexp.Compile(c.Filter); err != nil {
+			return nil, fmt.Errorf("filter: %w", err)
+		}
+	}
+	if c.Prefer != "" {
+		if r.prefer, err = regexp.Compile(c.Prefer); err != nil {
+			return nil, fmt.Errorf("prefer: %w", err)
+		}
+	}
+	if r.needs, err = ParseNeeds(c.Needs); err != nil {
+		return nil, fmt.Errorf("needs: %w", err)
+	}
+	return r, nil
+}
+
+// Needs are the slot variables services of the class wait for.
+func (r *Rule) Needs() []Need { return r.needs }
+
+// Admits tells whether the class takes streams of this key, and in which
+// tier it is asked.
+func (r *Rule) Admits(key string) (Tier, bool) {
+	if r.filter != nil && !r.filter.MatchString(key) {
+		return 0, false
+	}
+	switch {
+	case r.prefer != nil && r.prefer.MatchString(key), r.prefer == nil && r.filter != nil:
+		return TierWanted, true
+	case r.prefer == nil:
+		return TierNeutral, true
+	default:
+		return TierOther, true
+	}
+}

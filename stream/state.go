@@ -1,0 +1,35 @@
+package stream
+
+// State is the state of a slot. Its life: pending → assigned → running →
+// stopping → gone, or back to pending from assigned and running when its host
+// fails or gives it up. No other step exists.
+type State string
+
+// The states of a slot. Capacity is held in all but Pending.
+const (
+	Pending  State = "pending"  // wanted, in the queue of its type
+	Assigned State = "assigned" // reserved for a host that has not claimed it
+	Running  State = "running"  // claimed: the host runs it
+	Stopping State = "stopping" // no longer wanted, its children still end
+)
+
+// HostState is the state of a host and of each of its services.
+type HostState string
+
+// The states of a host. Only Up takes new slots.
+const (
+	Up       HostState = "up"
+	Cordoned HostState = "cordoned" // keeps what it has, takes nothing new
+	Draining HostState = "draining" // hands over what it has
+	Down     HostState = "down"     // its lease lapsed, or it left
+)
+
+// SourceState is what is known of a source.
+type SourceState string
+
+// The states of a source. A failed or unreadable poll means Unknown, never
+// that a stream is gone.
+const (
+	SourceGood    SourceState = "good"
+	SourceUnknown SourceState = "unknown"
+)

@@ -1,0 +1,90 @@
+package stream
+
+// Status is the whole picture: what runs where, and why something does not.
+// Its JSON is a contract (`status -o json`, /api/v1/status). Times are
+// milliseconds of the store's clock since the Unix epoch; 0 means never.
+type Status struct {
+	At      int64          `json:"at"`
+	Hold    *HoldStatus    `json:"hold,omitempty"`
+	Streams []StreamStatus `json:"streams"`
+	Hosts   []HostStatus   `json:"hosts"`
+	Sources []SourceStatus `json:"sources"`
+}
+
+// HoldStatus says that nothing is taken or given, until when and why.
+type HoldStatus struct {
+	Until  int64  `json:"until"`
+	Reason string `json:"reason"`
+}
+
+// StreamStatus is one stream with its slots in chain order.
+type StreamStatus struct {
+	Key      string            `json:"key"`
+	Source   string            `json:"source"`
+	Chain    []string          `json:"chain"`
+	Priority int               `json:"priority"`
+	Held     bool              `json:"held,omitempty"`
+	Reason   string            `json:"reason,omitempty"`
+	Vars     map[string]string `json:"vars"`
+	Slots    []SlotStatus      `json:"slots"`
+}
+
+// SlotStatus is one slot of a stream.
+type SlotStatus struct {
+	Slot     string            `json:"slot"`
+	State    State             `json:"state"`
+	Host     string            `json:"host"`
+	Token    string            `json:"token"`
+	Since    int64             `json:"since"`
+	Restarts int               `json:"restarts"`
+	Reason   string            `json:"reason"`
+	Vars     map[string]string `json:"vars"`
+	// Exit and Stderr describe the last failure: "exit 1" or "signal 9",
+	// and up to five masked lines.
+	Exit   string   `json:"exit,omitempty"`
+	Stderr []string `json:"stderr,omitempty"`
+	// Speed and FPS are what the child's ffmpeg last said, if it did.
+	Speed string `json:"speed,omitempty"`
+	FPS   string `json:"fps,omitempty"`
+	// Stale: the child runs with an environment that would now differ.
+	Stale bool `json:"stale,omitempty"`
+}
+
+// HostStatus is one host and what it offers.
+type HostStatus struct {
+	Host     string          `json:"host"`
+	State    HostState       `json:"state"`
+	LeaseMS  int64           `json:"lease_ms"` // until its lease ends; negative: lapsed
+	URL      string          `json:"url,omitempty"`
+	Version  string          `json:"version,omitempty"`
+	Services []ServiceStatus `json:"services"`
+}
+
+// ServiceStatus is one service of a host.
+type ServiceStatus struct {
+	Type     string    `json:"type"`
+	Capacity *int      `json:"capacity"` // null: no limit
+	Used     int       `json:"used"`
+	Filter   string    `json:"filter"`
+	State    HostState `json:"state"`
+	URL      string    `json:"url,omitempty"`
+	// Problem says why the service takes nothing although it is up:
+	// nonsense in its hash, say.
+	Problem string `json:"problem,omitempty"`
+}
+
+// SourceStatus is one source and what it last said.
+type SourceStatus struct {
+	Name     string      `json:"name"`
+	State    SourceState `json:"state"`
+	LastGood int64       `json:"last_good"`
+	Streams  int         `json:"streams"`
+	Error    string      `json:"error"`
+	// Expect lists streams the operator said should be there.
+	Expect []string `json:"expect,omitempty"`
+	// Refused counts mounts refused for their names, with one example.
+	Refused int    `json:"refused,omitempty"`
+	Example string `json:"example,omitempty"`
+	// Stalled lists streams that are listed but whose bytes do not grow.
+	Stalled []string `json:"stalled,omitempty"`
+}
