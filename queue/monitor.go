@@ -1,0 +1,68 @@
+package queue
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/hibiken/asynqmon"
+	"github.com/redis/go-redis/v9"
+
+	"stream-api/stream"
+)
+
+// MonitorOptions are the settings of asynqmon's page.
+type MonitorOptions struct {
+	// Root is the URL path that the handler is mounted at, such as
+	// "/asynqmon"; it begins with '/'.
+	Root string
+	// ReadOnly refuses all that changes a queue or task.
+	ReadOnly bool
+}
+
+// Monitor is asynqmon over rc, which the caller closes. It serves every
+// namespace of that Redis. It has neither authentication nor a check against
+// cross-site calls: mount it behind a gate that has both.
+func Monitor(rc redis.UniversalClient, o MonitorOptions) http.Handler {
+	return asynqmon.New(asynqmon.Options{
+		RootPath:         o.Root,
+		RedisConnOpt:     sharedRedis{rc},
+		ReadOnly:         o.ReadOnly,
+		PayloadFormatter: asynqmon.PayloadFormatterFunc(formatPayload),
+		ResultFormatter:  asynqmon.ResultFormatterFunc(formatResult),
+	})
+}
+
+// sharedRedis hands asynqmon a client that exists, where it would make two of
+// its own.
+type sharedRedis struct{ client redis.UniversalClient }
+
+// MakeRedisClient implements asynq.RedisConnOpt.
+func (s sharedRedis) MakeRedisClient() any { return s.client }
+
+// shownKeys is how many keys of an event are named in asynqmon.
+const shownKeys = 5
+
+// formatPayload says in words what a task is about. What is not of our making
+// is shown quoted, whatever its bytes.
+func formatPayload(taskType string, payload []byte) string {
+	if _, keys, err := decodeEvents(taskType, payload); err == nil {
+		named := strings.Join(keys[:min(len(keys), shownKeys)], ", ")
+		if more := len(keys) - shownKeys; more > 0 {
+			return fmt.Sprintf("%s and %d more", named, more)
+		}
+		return named
+	}
+	c, err := decodeCommand(taskType, payload)
+	if err != nil {
+		return stream.Quote(string(payload))
+	}
+	text := fmt.Sprintf("%s %s on %s, token %s", c.Key, c.Slot.Slot, c.Host, c.Token)
+	if c.Version != "" {
+		return text + ", version " + c.Version
+	}
+	return fmt.Sprintf("%s, attempt %d", text, c.Attempt)
+}
+
+// formatResult shows the text that the handler gave.
+func formatResult(_ string, result []byte) string { return shown(string(result)) }

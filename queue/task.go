@@ -1,0 +1,142 @@
+package queue
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"stream-api/stream"
+)
+
+// Kind tells the two events apart.
+type Kind string
+
+// The kinds of events. Both only say: look at these keys again.
+const (
+	Appeared Kind = "appeared" // announced, or its announcement changed
+	Gone     Kind = "gone"     // no longer announced
+)
+
+// Verb is what a slot command asks for.
+type Verb string
+
+// The verbs of slot commands.
+const (
+	Start  Verb = "start"  // claim the slot and run it
+	Stop   Verb = "stop"   // end it and release it
+	Update Verb = "update" // its variables may have changed
+)
+
+// Slot names one reservation of a slot: what a command is about.
+type Slot struct {
+	Key   string `json:"key"`
+	Slot  string `json:"slot"` // the type's name, or that with stream.ShadowSuffix
+	Type  string `json:"type"`
+	Host  string `json:"host"`
+	Token string `json:"token"`
+	// Attempt counts the sendings of one command; it makes each of them
+	// distinct.
+	Attempt int64 `json:"attempt,omitempty"`
+	// Version names what an update is about, where there is such a name; it
+	// then takes the place of Attempt in the id, so that one version is
+	// announced once.
+	Version string `json:"version,omitempty"`
+}
+
+// Command is a slot command as its host receives it.
+type Command struct {
+	Verb Verb
+	Slot
+}
+
+// Types of tasks, as asynqmon shows them.
+const (
+	eventPrefix = "stream:"
+	slotPrefix  = "slot:"
+)
+
+// wordPattern holds what a token and a version are made of; neither may hold
+// the '.' that parts them in an id.
+var wordPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+
+// events is the payload of an event.
+type events struct {
+	Keys []string `json:"keys"`
+}
+
+// check says why the command is malformed, or nil.
+func (c Command) check() error {
+	switch c.Verb {
+	case Start, Stop, Update:
+	default:
+		return fmt.Errorf("%s is no verb of a slot command", stream.Quote(string(c.Verb)))
+	}
+	if err := stream.CheckKey(c.Key); err != nil {
+		return err
+	}
+	if err := stream.CheckType(strings.TrimSuffix(c.Slot.Slot, stream.ShadowSuffix)); err != nil {
+		return err
+	}
+	if err := (Service{Type: c.Type, Host: c.Host}).Check(); err != nil {
+		return err
+	}
+	if !wordPattern.MatchString(c.Token) {
+		return fmt.Errorf("%s is no token", stream.Quote(c.Token))
+	}
+	if c.Attempt < 0 {
+		return fmt.Errorf("attempt %d is negative", c.Attempt)
+	}
+	if c.Version != "" && !wordPattern.MatchString(c.Version) {
+		return fmt.Errorf("%s is no version", stream.Quote(c.Version))
+	}
+	return nil
+}
+
+// id is the task's id; see the package's comment. No part but the key holds
+// a '.', and no two keys become the same text.
+func (c Command) id() string {
+	last := c.Version
+	if last == "" {
+		last = strconv.FormatInt(c.Attempt, 10)
+	}
+	key := strings.ReplaceAll(c.Key, "/", ":")
+	return strings.Join([]string{string(c.Verb), key, c.Slot.Slot, c.Token, last}, ".")
+}
+
+// decodeCommand reads a task of a slot queue. Unknown fields are those of a
+// newer version and are passed over.
+func decodeCommand(taskType string, payload []byte) (Command, error) {
+	verb, ok := strings.CutPrefix(taskType, slotPrefix)
+	if !ok {
+		return Command{}, fmt.Errorf("%s is no slot command", stream.Quote(taskType))
+	}
+	c := Command{Verb: Verb(verb)}
+	if err := json.Unmarshal(payload, &c.Slot); err != nil {
+		return Command{}, fmt.Errorf("payload of %s: %w", taskType, err)
+	}
+	if err := c.check(); err != nil {
+		return Command{}, fmt.Errorf("payload of %s: %w", taskType, err)
+	}
+	return c, nil
+}
+
+// decodeEvents reads a task of the queue of events.
+func decodeEvents(taskType string, payload []byte) (Kind, []string, error) {
+	name, ok := strings.CutPrefix(taskType, eventPrefix)
+	kind := Kind(name)
+	if !ok || kind != Appeared && kind != Gone {
+		return "", nil, fmt.Errorf("%s is no event", stream.Quote(taskType))
+	}
+	var e events
+	if err := json.Unmarshal(payload, &e); err != nil {
+		return "", nil, fmt.Errorf("payload of %s: %w", taskType, err)
+	}
+	for _, key := range e.Keys {
+		if err := stream.CheckKey(key); err != nil {
+			return "", nil, fmt.Errorf("payload of %s: %w", taskType, err)
+		}
+	}
+	return kind, e.Keys, nil
+}
