@@ -1,0 +1,73 @@
+-- assert: a host tells the store what it runs, after the store lost data or
+-- the host was away. What a holder says wins over a slot that waits or whose
+-- start nobody claimed; over an absent slot only during a hold, when the store
+-- may have forgotten it; over another holder only with the higher token number.
+-- KEYS: none. Touches reaper, host:<host>, stream:<key>, stream:<key>:<slot>, streams,
+--   announced:<source>, missing:<source>, source:<source>, sources, token, dirty, pending:<type>,
+--   outbox, slots:<host>, service:<type>:<host>, load:<type>:<class>, events.
+-- ARGV: ns, actor, host, incarnation, key, slot, type, token, source, announcement
+--   (JSON, '' for none), chain (JSON), priority, n, n pairs of field and value of
+--   the stream's record, m, m pairs of published name and value.
+-- RETURN: {'ok', state} (it is this host's) | {'end', why} (end the child) |
+--   {'stale'} (another life of the host speaks).
+-- TWICE: after the first the slot is this host's under this token: 'ok'.
+local ns, actor, host, incarnation, key, slot = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local stype, token, source, announcement, chain, priority = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], tonumber(ARGV[12])
+local n = tonumber(ARGV[13])
+local FIRST = 14
+-- include: now
+-- include: hold
+-- include: event
+-- include: dirty
+-- include: index
+-- include: account
+
+local h = redis.call('HMGET', ns .. 'host:' .. host, 'incarnation', 'state')
+if h[1] ~= incarnation or h[2] == 'down' then return { 'stale' } end
+
+local stream, member = ns .. 'stream:' .. key, key .. '|' .. slot
+local at = stream .. ':' .. slot
+local s = redis.call('HMGET', at, 'state', 'host', 'token', 'score')
+local function number(t) return tonumber(string.match(t or '', '^(%d+)')) or 0 end
+if s[3] == token and s[2] == host and (s[1] == 'running' or s[1] == 'stopping') then
+  take(stype, key, slot, host)
+  return { 'ok', s[1] }
+end
+if not s[1] and not held() then return { 'end', 'the stream is not wanted any more' } end
+if (s[1] == 'running' or s[1] == 'stopping') and number(token) <= number(s[3]) then
+  return { 'end', 'host ' .. s[2] .. ' has it' }
+end
+
+-- From here on the record is made to say what the holder says.
+if s[2] and s[2] ~= '' then give_back(stype, key, slot, s[2]) end
+redis.call('ZREM', ns .. 'pending:' .. stype, member)
+redis.call('ZREM', ns .. 'outbox', member)
+
+local last = tonumber(redis.call('GET', ns .. 'token')) or 0
+if number(token) > last then redis.call('SET', ns .. 'token', int(number(token))) end
+
+if redis.call('EXISTS', stream) == 0 then
+  redis.call('HSET', stream, 'key', key, 'chain', chain, 'priority', int(priority), 'source', source)
+  for i = 0, n - 1 do redis.call('HSET', stream, ARGV[FIRST + 2 * i], ARGV[FIRST + 2 * i + 1]) end
+  redis.call('ZADD', ns .. 'streams', 0, key)
+end
+redis.call('HSET', stream, 'slot:' .. slot, stype)
+-- The source may be silent for a while yet. What it announced comes back as
+-- missing since now, so that it ends in due time if nobody lists it.
+if announcement ~= '' and redis.call('HSETNX', ns .. 'announced:' .. source, key, announcement) == 1 then
+  redis.call('HSETNX', ns .. 'missing:' .. source, key, int(now))
+  redis.call('HSET', ns .. 'source:' .. source, 'version', int(now_us) .. '-assert')
+  redis.call('SADD', ns .. 'sources', source)
+end
+mark(key)
+
+redis.call('HSET', at, 'state', 'running', 'type', stype, 'host', host, 'token', token, 'since', int(now), 'reason', '')
+redis.call('HSETNX', at, 'born', int(now))
+redis.call('HSETNX', at, 'score', int((899 - priority) * 10000000000000 + now))
+redis.call('HSETNX', at, 'restarts', '0')
+redis.call('HDEL', at, 'assigned', 'attempt')
+local m = FIRST + 2 * n
+for i = 1, tonumber(ARGV[m]) do redis.call('HSET', at, 'var:' .. ARGV[m + 2 * i - 1], ARGV[m + 2 * i]) end
+take(stype, key, slot, host)
+event('asserted', key, slot, host, token, s[1] or 'absent')
+return { 'ok', 'running' }

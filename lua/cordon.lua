@@ -1,0 +1,29 @@
+-- cordon: an operator says what a host may do: up, cordoned (keeps what it has,
+-- takes nothing new) or draining (hands over what it has). The word stays over
+-- the host's restarts.
+-- KEYS: none. Touches host:<host>, service:<type>:<host>, load:<type>:<class>, events.
+-- ARGV: ns, actor, host, state.
+-- RETURN: {'ok', state it had} | {'absent'}.
+-- TWICE: sets the same word again.
+local ns, actor, host, state = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+-- include: now
+-- include: event
+-- include: index
+
+local h = ns .. 'host:' .. host
+local old = redis.call('HMGET', h, 'want', 'state', 'services')
+if not old[1] then return { 'absent' } end
+redis.call('HSET', h, 'want', state)
+redis.call('HINCRBY', h, 'rev', 1)
+if old[2] ~= 'down' then
+  redis.call('HSET', h, 'state', state)
+  for stype in string.gmatch(old[3] or '', '%S+') do
+    local service = ns .. 'service:' .. stype .. ':' .. host
+    local own = redis.call('HGET', service, 'paused') and state == 'up' and 'cordoned' or state
+    redis.call('HSET', service, 'state', own)
+    index(stype, host)
+    wake('room ' .. stype)
+  end
+end
+event(state == 'up' and 'uncordoned' or state, '', '', host, '', '')
+return { 'ok', old[1] }

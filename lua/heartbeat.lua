@@ -1,0 +1,14 @@
+-- heartbeat: a host says that it lives; its lease runs anew from now.
+-- KEYS: none. Touches host:<host>, hosts:lease.
+-- ARGV: ns, actor, host, incarnation.
+-- RETURN: {'ok', now, rev, state} | {'unknown'} (reaped, or the store was
+--   emptied: register again) | {'stale', the incarnation that replaced it}.
+-- TWICE: a lease is only ever lengthened to now + ttl.
+local ns, actor, host, incarnation = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+-- include: now
+
+local h = redis.call('HMGET', ns .. 'host:' .. host, 'incarnation', 'ttl', 'rev', 'state')
+if not h[1] or h[4] == 'down' then return { 'unknown' } end
+if h[1] ~= incarnation then return { 'stale', h[1] } end
+redis.call('ZADD', ns .. 'hosts:lease', int(now + tonumber(h[2])), host)
+return { 'ok', int(now), h[3] or '0', h[4] or 'up' }

@@ -1,0 +1,29 @@
+-- account: take() and give_back() are the only places where a slot begins and
+-- ceases to hold capacity. The reverse index slots:<host> decides: a slot that
+-- is in it already is not counted again, one that is not in it is not given
+-- back again, so doing either twice changes nothing and no counter needs a
+-- clamp that would hide a mistake. Both advance the host's revision.
+local function count(stype, host, delta)
+  local service = ns .. 'service:' .. stype .. ':' .. host
+  if redis.call('EXISTS', service) == 0 then return end
+  local used = redis.pcall('HINCRBY', service, 'used', delta)
+  -- A field edited into something that is no number answers with an error.
+  if type(used) ~= 'number' or used < 0 then recount(stype, host) end
+  index(stype, host)
+end
+
+local function take(stype, key, slot, host)
+  redis.call('HINCRBY', ns .. 'host:' .. host, 'rev', 1)
+  if redis.call('SADD', ns .. 'slots:' .. host, stype .. '|' .. key .. '|' .. slot) == 1 then
+    count(stype, host, 1)
+  end
+end
+
+local function give_back(stype, key, slot, host)
+  redis.call('HINCRBY', ns .. 'host:' .. host, 'rev', 1)
+  redis.call('ZREM', ns .. 'outbox', key .. '|' .. slot)
+  if redis.call('SREM', ns .. 'slots:' .. host, stype .. '|' .. key .. '|' .. slot) == 1 then
+    count(stype, host, -1)
+    wake('room ' .. stype)
+  end
+end

@@ -1,0 +1,41 @@
+-- index: index() puts a host where it belongs in the load set of its class,
+-- or takes it out where it has no say. Service hashes may have been edited by
+-- hand: what is no number means no room. recount() derives used from the
+-- slots the host holds.
+local function recount(stype, host)
+  local used, prefix = 0, stype .. '|'
+  for _, member in ipairs(redis.call('SMEMBERS', ns .. 'slots:' .. host)) do
+    if string.sub(member, 1, #prefix) == prefix then used = used + 1 end
+  end
+  redis.call('HSET', ns .. 'service:' .. stype .. ':' .. host, 'used', int(used))
+  return used
+end
+
+-- whole reads a field that must be a whole number from 0 to a million.
+local function whole(text)
+  if not text or not string.match(text, '^%d+$') or #text > 7 then return nil end
+  local n = tonumber(text)
+  if n > 1000000 then return nil end
+  return n
+end
+
+-- score gives the load score after one more slot, or nil for no room ever.
+-- Room is a score of at most a million; without a capacity there always is.
+local function score(capacity, used)
+  if not capacity then return used end
+  local seats = whole(capacity)
+  if not seats or seats == 0 then return nil end
+  return math.floor((used + 1) * 1000000 / seats)
+end
+
+local function index(stype, host)
+  local s = redis.call('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'capacity', 'used', 'state', 'class')
+  if not s[4] then return end
+  local load, used = ns .. 'load:' .. stype .. ':' .. s[4], whole(s[2])
+  local value = used and s[3] == 'up' and score(s[1], used)
+  if value then
+    redis.call('ZADD', load, int(value), host)
+  else
+    redis.call('ZREM', load, host)
+  end
+end

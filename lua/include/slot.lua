@@ -1,0 +1,49 @@
+-- slot: the steps of a slot's life that more than one script takes.
+
+-- requeue puts a slot back in line. Its score was fixed when it was first
+-- wanted, so what was on air keeps its age. Its variables stay until another
+-- token replaces them: a dependant is not stopped for a missing upstream.
+local function requeue(stype, key, slot, reason)
+  local at = ns .. 'stream:' .. key .. ':' .. slot
+  local rank = redis.call('HGET', at, 'score')
+  redis.call('HSET', at, 'state', 'pending', 'host', '', 'token', '', 'since', int(now), 'reason', reason)
+  redis.call('HDEL', at, 'assigned', 'attempt', 'speed', 'fps', 'stale', 'move')
+  redis.call('ZADD', ns .. 'pending:' .. stype, rank or int(now), key .. '|' .. slot)
+  wake('pending ' .. stype)
+end
+
+-- forget removes a slot that is no longer wanted, and its stream with the
+-- last of them. The mark lets a stream that came back meanwhile be wanted.
+local function forget(stype, key, slot)
+  local stream = ns .. 'stream:' .. key
+  redis.call('DEL', stream .. ':' .. slot)
+  redis.call('ZREM', ns .. 'pending:' .. stype, key .. '|' .. slot)
+  redis.call('HDEL', stream, 'slot:' .. slot)
+  mark(key)
+  if redis.call('HEXISTS', stream, 'sys:gone') == 0 then return end
+  for _, field in ipairs(redis.call('HKEYS', stream)) do
+    if string.sub(field, 1, 5) == 'slot:' then return end
+  end
+  redis.call('DEL', stream)
+  redis.call('ZREM', ns .. 'streams', key)
+end
+
+-- unwant takes the want of one slot away. Unclaimed work is forgotten at
+-- once; what runs holds its capacity until its children are gone. Returns
+-- the row of a stop command, or nil.
+local function unwant(stype, key, slot, why)
+  local at = ns .. 'stream:' .. key .. ':' .. slot
+  local s = redis.call('HMGET', at, 'state', 'host', 'token')
+  if s[1] == 'running' then
+    redis.call('HSET', at, 'state', 'stopping', 'since', int(now), 'reason', why)
+    redis.call('HINCRBY', ns .. 'host:' .. s[2], 'rev', 1)
+    event('stopping', key, slot, s[2], s[3], why)
+    return { key, slot, stype, s[2], s[3] }
+  elseif s[1] == 'stopping' then
+    return { key, slot, stype, s[2], s[3] }
+  elseif s[1] == 'assigned' then
+    give_back(stype, key, slot, s[2])
+  end
+  forget(stype, key, slot)
+  return nil
+end

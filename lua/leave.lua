@@ -1,0 +1,26 @@
+-- leave: a host takes no more work, and is gone once it holds nothing.
+-- KEYS: none. Touches host:<host>, hosts:lease, slots:<host>,
+--   service:<type>:<host>, load:<type>:<class>, events.
+-- ARGV: ns, actor, host, incarnation.
+-- RETURN: {'left'} | {'holds', slots it still has} | {'stale'}.
+-- TWICE: the second call finds it gone and says so.
+local ns, actor, host, incarnation = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+-- include: now
+-- include: event
+-- include: index
+
+local h = ns .. 'host:' .. host
+local old = redis.call('HMGET', h, 'incarnation', 'services', 'state')
+if old[1] ~= incarnation then return { 'stale' } end
+for stype in string.gmatch(old[2] or '', '%S+') do
+  redis.call('HSET', ns .. 'service:' .. stype .. ':' .. host, 'state', 'down')
+  index(stype, host)
+end
+local held = redis.call('SCARD', ns .. 'slots:' .. host)
+if held > 0 then return { 'holds', held } end
+if old[3] ~= 'down' then
+  redis.call('HSET', h, 'state', 'down', 'reason', 'it left', 'since', int(now))
+  event('host-left', '', '', host, '', '')
+end
+redis.call('ZREM', ns .. 'hosts:lease', host)
+return { 'left' }

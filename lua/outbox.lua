@@ -1,0 +1,27 @@
+-- outbox: takes reservations whose start is due to be sent (again).
+-- KEYS: none. Touches reaper, outbox, stream:<key>:<slot>.
+-- ARGV: ns, actor, resend (ms until it is due again), limit (ms after which an
+--   unclaimed reservation is overdue), n (rows at most).
+-- RETURN: {'ok', now, ms until the next is due (-1: none), rows}; a row is {key, slot,
+--   type, host, token, attempt, overdue (1 or 0)}. Nothing is overdue in a hold.
+-- TWICE: what was taken is due again only after resend.
+local ns, actor, resend, limit, n = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+-- include: now
+-- include: hold
+
+local outbox, rows, hold = ns .. 'outbox', {}, held()
+for _, member in ipairs(redis.call('ZRANGE', outbox, '-inf', int(now), 'BYSCORE', 'LIMIT', 0, n)) do
+  local key, slot = string.match(member, '^([^|]*)|([^|]*)$')
+  local at = ns .. 'stream:' .. (key or '') .. ':' .. (slot or '')
+  local s = redis.call('HMGET', at, 'state', 'type', 'host', 'token', 'assigned')
+  if s[1] ~= 'assigned' then
+    redis.call('ZREM', outbox, member)
+  else
+    local overdue = not hold and now - (tonumber(s[5]) or 0) > limit
+    redis.call('ZADD', outbox, int(now + resend), member)
+    local attempt = redis.call('HINCRBY', at, 'attempt', 1)
+    rows[#rows + 1] = { key, slot, s[2], s[3], s[4], int(attempt), overdue and '1' or '0' }
+  end
+end
+local next = redis.call('ZRANGE', outbox, 0, 0, 'WITHSCORES')
+return { 'ok', int(now), next[2] and int(math.max(0, tonumber(next[2]) - now)) or '-1', rows }

@@ -1,0 +1,91 @@
+-- place: gives one pending slot to the least loaded service that may have it,
+-- in one step. The caller decides eligibility once per class (Lua has no
+-- regular expressions) and names the classes tier by tier; within a tier the
+-- lowest load wins, then the name, never chance.
+-- KEYS: none. Touches reaper, stream:<key>:<slot>, pending:<type>,
+--   load:<type>:<class>, service:<type>:<host>, slots:<host>, hosts:lease,
+--   host:<host>, outbox, token, events.
+-- ARGV: ns, actor, key, slot, type, nonce, only (a host, or ''), n, then n pairs of
+--   tier and class, tiers ascending; at most 8.
+-- RETURN: {'placed', host, token, now} | {'full'} | {'hold', reason} | {'gone'}
+--   (not pending any more: somebody else placed it, or nobody wants it).
+-- TWICE: after the first the slot is not pending: 'gone'. The outbox has it.
+local ns, actor, key, slot, stype, nonce = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local only, n = ARGV[7], tonumber(ARGV[8])
+local FIRST = 9
+-- include: now
+-- include: hold
+-- include: event
+-- include: index
+-- include: account
+
+local why = held()
+if why then return { 'hold', why } end
+local at = ns .. 'stream:' .. key .. ':' .. slot
+local s = redis.call('HMGET', at, 'state', 'avoid')
+if s[1] ~= 'pending' then return { 'gone' } end
+
+local avoided, skip = {}, 0
+for host, till in string.gmatch(s[2] or '', '(%S+)=(%d+)') do
+  if tonumber(till) > now then avoided[host], skip = true, skip + 1 end
+end
+
+-- usable re-verifies the picked service: its hash may have been edited, its
+-- lease may have lapsed since it was indexed. The second result is 1 if the
+-- host had no business in this load set and left it.
+local function usable(class, host)
+  if avoided[host] or (only ~= '' and host ~= only) then return false, 0 end
+  local v = redis.call('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'capacity', 'used', 'state', 'class')
+  local used = whole(v[2])
+  local value = used and v[3] == 'up' and v[4] == class and score(v[1], used)
+  if not value or (v[1] and value > 1000000) then
+    if v[4] == class then index(stype, host) else redis.call('ZREM', ns .. 'load:' .. stype .. ':' .. class, host) end
+    return false, 1
+  end
+  return (tonumber(redis.call('ZSCORE', ns .. 'hosts:lease', host)) or 0) > now, 0
+end
+
+-- first finds the least loaded usable host of a class: nearly always the
+-- head of its load set, so the cost does not grow with the hosts.
+local function first(class)
+  local load, offset, width = ns .. 'load:' .. stype .. ':' .. class, 0, skip + 1
+  if only ~= '' then
+    local value = tonumber(redis.call('ZSCORE', load, only))
+    if value and value <= 1000000 and usable(class, only) then return only, value end
+    return nil
+  end
+  while true do
+    local rows = redis.call('ZRANGE', load, '-inf', '1000000', 'BYSCORE', 'LIMIT', offset, width, 'WITHSCORES')
+    if #rows == 0 then return nil end
+    for i = 1, #rows, 2 do
+      local fit, left = usable(class, rows[i])
+      if fit then return rows[i], tonumber(rows[i + 1]) end
+      offset = offset + 1 - left
+    end
+    width = 64
+  end
+end
+
+local tier, best, load, of
+for i = 0, n - 1 do
+  local t, class = ARGV[FIRST + 2 * i], ARGV[FIRST + 2 * i + 1]
+  if best and t ~= tier then break end
+  tier = t
+  local host, value = first(class)
+  if host and (not best or value < load or (value == load and host < best)) then
+    best, load, of = host, value, class
+  end
+end
+if not best then return { 'full' } end
+
+local last = tonumber(redis.call('GET', ns .. 'token')) or 0
+local number = int(math.max(last + 1, now_us))
+local token, member = number .. '-' .. nonce, key .. '|' .. slot
+redis.call('SET', ns .. 'token', number)
+redis.call('HSET', at, 'state', 'assigned', 'host', best, 'token', token, 'since', int(now),
+  'assigned', int(now), 'attempt', '0', 'reason', '')
+redis.call('ZREM', ns .. 'pending:' .. stype, member)
+redis.call('ZADD', ns .. 'outbox', int(now), member)
+take(stype, key, slot, best)
+event('placed', key, slot, best, token, '')
+return { 'placed', best, token, int(now) }

@@ -1,0 +1,80 @@
+-- reap: one tick of the reaper. Opens a hold when the store is not what it
+-- was; else takes back the slots of hosts whose lease lapsed, some at a time.
+-- KEYS: none. Touches reaper, hosts:lease, host:<host>, slots:<host>,
+--   service:<type>:<host>, load:<type>:<class>, stream:<key>, stream:<key>:<slot>,
+--   pending:<type>, outbox, dirty, streams, events.
+-- ARGV: ns, actor, nonce, expected (ms or ''), epoch ('' for none), ttl, beat
+--   (longest known, ms), budget (slots a call).
+-- RETURN: {'hold', now, epoch, until, reason} | {'ok', now, epoch, lapsed hosts,
+--   slots taken back, 1 if more is to do}.
+-- TWICE: a slot taken back is in no slots:<host> any more.
+local ns, actor, nonce, expected, epoch = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local ttl, beat, budget = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+-- include: now
+-- include: event
+-- include: dirty
+-- include: index
+-- include: account
+-- include: slot
+-- include: restart
+
+epoch = look(expected, epoch, ttl, beat)
+local reaper, lease = ns .. 'reaper', ns .. 'hosts:lease'
+local r = redis.call('HMGET', reaper, 'until', 'reason', 'mass_since', 'mass_until')
+if now < (tonumber(r[1]) or 0) then return { 'hold', int(now), epoch, r[1], r[2] or '' } end
+
+local lapsed = redis.call('ZCOUNT', lease, '-inf', int(now))
+if lapsed == 0 then
+  if r[3] then redis.call('HDEL', reaper, 'mass_since', 'mass_until') end
+  return { 'ok', int(now), epoch, 0, 0, 0 }
+end
+
+-- Most hosts gone in one moment is more likely our view than theirs.
+if lapsed > 2 and lapsed > 0.55 * redis.call('ZCARD', lease) then
+  local release = tonumber(r[4])
+  if not r[3] then
+    local t, b = longest(ttl, beat)
+    release = now + t + 2 * b
+    redis.call('HSET', reaper, 'mass_since', int(now), 'mass_until', int(release))
+    event('hold', '', '', '', '', int(lapsed) .. ' hosts lapsed at once; waiting ' .. int(t + 2 * b) .. ' ms')
+  end
+  if now < release then return { 'hold', int(now), epoch, int(release), 'most hosts lapsed at once' } end
+elseif r[3] then
+  redis.call('HDEL', reaper, 'mass_since', 'mass_until')
+end
+
+local function down(host)
+  local h = ns .. 'host:' .. host
+  if redis.call('HGET', h, 'state') == 'down' then return end
+  redis.call('HSET', h, 'state', 'down', 'since', int(now), 'reason', 'its lease lapsed')
+  for stype in string.gmatch(redis.call('HGET', h, 'services') or '', '%S+') do
+    redis.call('HSET', ns .. 'service:' .. stype .. ':' .. host, 'state', 'down')
+    index(stype, host)
+  end
+  event('host-down', '', '', host, '', 'its lease lapsed')
+end
+
+local taken = 0
+for _, host in ipairs(redis.call('ZRANGEBYSCORE', lease, '-inf', int(now), 'LIMIT', 0, 100)) do
+  down(host)
+  local slots = ns .. 'slots:' .. host
+  for _, member in ipairs(redis.call('SRANDMEMBER', slots, budget - taken)) do
+    local stype, key, slot = string.match(member, '^([^|]*)|([^|]*)|([^|]*)$')
+    taken = taken + 1
+    local s = stype and redis.call('HMGET', ns .. 'stream:' .. key .. ':' .. slot, 'state', 'host', 'token')
+    if not s or s[2] ~= host then
+      redis.call('SREM', slots, member) -- a row edited by hand, or half of one
+    else
+      give_back(stype, key, slot, host)
+      event('reaped', key, slot, host, s[3], 'lease lapsed')
+      if s[1] == 'stopping' then
+        forget(stype, key, slot)
+      else
+        requeue(stype, key, slot, 'host ' .. host .. ' is down')
+      end
+    end
+  end
+  if redis.call('SCARD', slots) == 0 then redis.call('ZREM', lease, host) end
+  if taken >= budget then return { 'ok', int(now), epoch, lapsed, taken, 1 } end
+end
+return { 'ok', int(now), epoch, lapsed, taken, 0 }

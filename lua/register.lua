@@ -1,0 +1,71 @@
+-- register: a host's runner begins or renews a life (an incarnation) and says
+-- what it offers. It frees nothing: what the host held it holds still.
+-- KEYS: none. Touches host:<host>, hosts, hosts:lease, slots:<host>,
+--   service:<type>:<host>, load:<type>:<class>, classes:<type>, types, events.
+-- ARGV: ns, actor, host, incarnation, replaces (the incarnation it follows, ''
+--   for none), host_id, ttl (ms), beat (ms), url, version, n, then n services of
+--   7: type, capacity ('' for no limit), filter, url, needs, class, class JSON.
+-- RETURN: {'ok', now, rev, state} | {'taken', host_id, ms until its lease ends,
+--   slots it holds} | {'changed', incarnation now there}.
+-- TWICE: the same incarnation registers again with the same result.
+local ns, actor, host, incarnation, replaces, host_id = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local ttl, beat, url, version, n = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[10], tonumber(ARGV[11])
+local FIRST, WIDTH = 12, 7
+-- include: now
+-- include: event
+-- include: index
+
+local h, lease, slots = ns .. 'host:' .. host, ns .. 'hosts:lease', ns .. 'slots:' .. host
+local old = redis.call('HMGET', h, 'incarnation', 'host_id', 'services', 'want', 'state')
+if old[1] and old[1] ~= incarnation and old[1] ~= replaces then
+  -- Its id lies under a lock in its state directory, so the same id means the
+  -- same place and a dead predecessor; only the caller remembers another one.
+  if old[2] == host_id then return { 'changed', old[1] } end
+  local left = (tonumber(redis.call('ZSCORE', lease, host)) or 0) - now
+  local held = redis.call('SCARD', slots)
+  if left > 0 or held > 0 then return { 'taken', old[2] or '', int(left), held } end
+end
+
+local state = old[4] or 'up'
+local offered, names = {}, {}
+for i = 0, n - 1 do
+  local at = FIRST + i * WIDTH
+  local stype, capacity, filter, link, needs, class = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
+  offered[stype], names[#names + 1] = true, stype
+  local service = ns .. 'service:' .. stype .. ':' .. host
+  local s = redis.call('HMGET', service, 'file:capacity', 'file:filter', 'file:url', 'class')
+  -- What was set by hand stays until the file's own value changes.
+  local function offer(field, before, value)
+    if before == value then return end
+    if value == '' then redis.call('HDEL', service, field) else redis.call('HSET', service, field, value) end
+    redis.call('HSET', service, 'file:' .. field, value)
+  end
+  offer('capacity', s[1], capacity)
+  offer('filter', s[2], filter)
+  offer('url', s[3], link)
+  if s[4] and s[4] ~= class then redis.call('ZREM', ns .. 'load:' .. stype .. ':' .. s[4], host) end
+  redis.call('HSET', service, 'state', redis.call('HGET', service, 'paused') and 'cordoned' or state,
+    'class', class, 'needs', needs)
+  redis.call('HSET', ns .. 'classes:' .. stype, class, ARGV[at + 6])
+  redis.call('SADD', ns .. 'types', stype)
+  recount(stype, host)
+  index(stype, host)
+end
+for stype in string.gmatch(old[3] or '', '%S+') do
+  if not offered[stype] then
+    local service = ns .. 'service:' .. stype .. ':' .. host
+    redis.call('HSET', service, 'state', 'down')
+    index(stype, host)
+    if recount(stype, host) == 0 then redis.call('DEL', service) else names[#names + 1] = stype end
+  end
+end
+
+redis.call('HSET', h, 'incarnation', incarnation, 'host_id', host_id, 'ttl', int(ttl), 'beat', int(beat),
+  'url', url, 'version', version, 'services', table.concat(names, ' '), 'state', state, 'want', state, 'since', int(now))
+redis.call('HDEL', h, 'reason')
+local rev = redis.call('HINCRBY', h, 'rev', 1)
+redis.call('SADD', ns .. 'hosts', host)
+redis.call('ZADD', lease, int(now + ttl), host)
+if old[1] ~= incarnation or old[5] == 'down' then event('host-up', '', '', host, '', version) end
+for _, stype in ipairs(names) do redis.call('PUBLISH', ns .. 'wake', 'room ' .. stype) end
+return { 'ok', int(now), rev, state }

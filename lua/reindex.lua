@@ -1,0 +1,61 @@
+-- reindex: makes what is derived of a host agree with what it is derived from:
+-- used with slots:<host>, the load sets with the service hashes, the class
+-- with a filter set by hand. Rows that belong to nobody leave.
+-- KEYS: none. Touches host:<host>, slots:<host>, stream:<key>:<slot>,
+--   service:<type>:<host>, load:<type>:<class>, classes:<type>, events.
+-- ARGV: ns, actor, host, n, then n services of 4: type, class, class JSON, paused
+--   (1 or 0: its queue is paused).
+-- RETURN: {'ok', corrections made}.
+-- TWICE: the second finds nothing to correct.
+local ns, actor, host, n = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local FIRST, WIDTH = 5, 4
+-- include: now
+-- include: event
+-- include: index
+
+local slots, mended, used = ns .. 'slots:' .. host, 0, {}
+for _, member in ipairs(redis.call('SMEMBERS', slots)) do
+  local stype, key, slot = string.match(member, '^([^|]*)|([^|]*)|([^|]*)$')
+  if not stype or redis.call('HGET', ns .. 'stream:' .. key .. ':' .. slot, 'host') ~= host then
+    redis.call('SREM', slots, member)
+    mended = mended + 1
+  else
+    used[stype] = (used[stype] or 0) + 1
+  end
+end
+
+local state = redis.call('HGET', ns .. 'host:' .. host, 'state') or 'down'
+for i = 0, n - 1 do
+  local at = FIRST + i * WIDTH
+  local stype, class, paused = ARGV[at], ARGV[at + 1], ARGV[at + 3] == '1'
+  local service = ns .. 'service:' .. stype .. ':' .. host
+  local s = redis.call('HMGET', service, 'used', 'class', 'state', 'capacity')
+  if s[1] or s[2] then
+    local right, should = int(used[stype] or 0), paused and state == 'up' and 'cordoned' or state
+    if s[1] ~= right then
+      redis.call('HSET', service, 'used', right)
+      event('mended', '', '', host, '', 'used of ' .. stype .. ' was ' .. string.sub(s[1] or 'absent', 1, 40) .. ', is ' .. right)
+      mended = mended + 1
+    end
+    if s[2] ~= class then
+      if s[2] then redis.call('ZREM', ns .. 'load:' .. stype .. ':' .. s[2], host) end
+      redis.call('HSET', service, 'class', class)
+      redis.call('HSET', ns .. 'classes:' .. stype, class, ARGV[at + 2])
+      mended = mended + 1
+    end
+    if s[3] ~= should then
+      redis.call('HSET', service, 'state', should)
+      mended = mended + 1
+    end
+    if paused then redis.call('HSET', service, 'paused', '1') else redis.call('HDEL', service, 'paused') end
+    -- Nonsense is told once: the problem is kept beside it and cleared with it.
+    local problem = s[4] and not whole(s[4]) and 'capacity is no whole number from 0 to 1000000: ' .. string.sub(s[4], 1, 40) or ''
+    local before = redis.call('HGET', service, 'problem') or ''
+    if problem ~= before then
+      if problem == '' then redis.call('HDEL', service, 'problem') else redis.call('HSET', service, 'problem', problem) end
+      if problem ~= '' then event('nonsense', '', '', host, '', stype .. ': ' .. problem) end
+    end
+    index(stype, host)
+  end
+end
+return { 'ok', mended }

@@ -1,0 +1,15 @@
+-- seat: takes or renews one of a few busy places among the schedulers.
+-- KEYS: none. Touches seats.
+-- ARGV: ns, actor, id, seats (number of busy ones), ttl (ms).
+-- RETURN: {'seated' | 'standby'}.
+-- TWICE: a seat that is held is renewed.
+local ns, actor, id, seats, ttl = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+-- include: now
+
+local key = ns .. 'seats'
+redis.call('ZREMRANGEBYSCORE', key, '-inf', int(now))
+if redis.call('ZSCORE', key, id) or redis.call('ZCARD', key) < seats then
+  redis.call('ZADD', key, int(now + ttl), id)
+  return { 'seated' }
+end
+return { 'standby' }

@@ -1,0 +1,52 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"stream-api/stream"
+)
+
+// Copy is what a holder keeps of a slot's stream, to tell a store that forgot
+// it. It lies beside the supervisor, so it outlives the runner.
+type Copy struct {
+	Source       string            `json:"source"`
+	Announcement string            `json:"announcement"` // stored form; empty: none
+	Chain        []string          `json:"chain"`
+	Priority     int               `json:"priority"`
+	Fields       map[string]string `json:"fields"` // of stream:<key> but for the reserved ones
+	Vars         map[string]string `json:"vars"`   // published by the slot
+}
+
+// Asserted is the store's answer to a holder's word.
+type Asserted struct {
+	// Keep: the slot is this host's under its token; State says whether it
+	// should run or stop. Otherwise end the child, because of Why.
+	Keep  bool
+	State stream.State
+	Why   string
+}
+
+// Assert tells the store that the holder runs v. Error: ErrStale, when
+// another life of the host speaks for it.
+func (s *Store) Assert(ctx context.Context, v Reservation, incarnation string, c Copy) (Asserted, error) {
+	chain, err := json.Marshal(c.Chain)
+	if err != nil {
+		return Asserted{}, fmt.Errorf("assert %s/%s: %w", v.Key, v.Slot, err)
+	}
+	args := []any{v.Host, incarnation, v.Key, v.Slot, v.Type, v.Token, c.Source, c.Announcement, string(chain), c.Priority}
+	r, err := s.call(ctx, "assert", pairs(pairs(args, c.Fields), c.Vars)...)
+	if err != nil {
+		return Asserted{}, err
+	}
+	switch r.status() {
+	case "ok":
+		return Asserted{Keep: true, State: stream.State(r.str(1))}, nil
+	case "end":
+		return Asserted{Why: r.str(1)}, nil
+	case "stale":
+		return Asserted{}, fmt.Errorf("assert %s/%s: %w", v.Key, v.Slot, ErrStale)
+	}
+	return Asserted{}, r.unexpected("assert")
+}

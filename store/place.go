@@ -1,0 +1,103 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"stream-api/stream"
+)
+
+// MaxClasses is how many classes one call is asked about: the cost of a place
+// grows with them and with nothing else.
+const MaxClasses = 8
+
+// Candidate is a class that may take a slot, in its tier.
+type Candidate struct {
+	Tier  stream.Tier
+	Class string // stream.Class.ID
+}
+
+// Request asks for a place for one pending slot.
+type Request struct {
+	Key, Slot, Type string
+	// Only, if set, is the one host that may take it.
+	Only string
+	// Candidates, tiers ascending, MaxClasses at most.
+	Candidates []Candidate
+}
+
+// Outcome of a Request.
+type Outcome int
+
+// The outcomes of a Request.
+const (
+	Placed Outcome = iota // given to Placement.Host
+	Full                  // nothing eligible has room
+	Taken                 // not pending any more
+	OnHold                // nothing is given now
+)
+
+// Placement is the answer to a Request.
+type Placement struct {
+	Outcome Outcome
+	Reservation
+	Reason string // of OnHold
+}
+
+// Place asks for several places in one round trip, in order.
+func (s *Store) Place(ctx context.Context, requests []Request) ([]Placement, error) {
+	started := time.Now()
+	cmds, err := s.placeOnce(ctx, requests)
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		if err = s.load(ctx); err == nil {
+			cmds, err = s.placeOnce(ctx, requests)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("place: %w", err)
+	}
+	out := make([]Placement, len(requests))
+	for i, cmd := range cmds {
+		raw, err := cmd.Result()
+		r, err := s.answer("place", started, raw, err)
+		if err != nil {
+			return nil, err
+		}
+		q := requests[i]
+		out[i] = Placement{Reservation: Reservation{Key: q.Key, Slot: q.Slot, Type: q.Type}}
+		switch r.status() {
+		case "placed":
+			out[i].Host, out[i].Token = r.str(1), r.str(2)
+		case "full":
+			out[i].Outcome = Full
+		case "gone":
+			out[i].Outcome = Taken
+		case "hold":
+			out[i].Outcome, out[i].Reason = OnHold, r.str(1)
+		default:
+			return nil, r.unexpected("place")
+		}
+	}
+	return out, nil
+}
+
+func (s *Store) placeOnce(ctx context.Context, requests []Request) ([]*redis.Cmd, error) {
+	pipe := s.client.Pipeline()
+	cmds := make([]*redis.Cmd, len(requests))
+	for i, q := range requests {
+		if len(q.Candidates) > MaxClasses {
+			return nil, fmt.Errorf("%d classes in one request: %d at most", len(q.Candidates), MaxClasses)
+		}
+		args := []any{q.Key, q.Slot, q.Type, nonce(), q.Only, len(q.Candidates)}
+		for _, c := range q.Candidates {
+			args = append(args, int(c.Tier), c.Class)
+		}
+		script, argv := s.prepare("place", args)
+		cmds[i] = pipe.EvalSha(ctx, script.SHA, nil, argv...)
+	}
+	_, err := pipe.Exec(ctx)
+	return cmds, err
+}

@@ -1,0 +1,77 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"stream-api/stream"
+)
+
+// Reindex makes what is derived of one host agree with what it is derived
+// from, so that edits by hand take effect and mistakes mend. paused names the
+// types whose queue an operator paused. It returns how many things it mended.
+func (s *Store) Reindex(ctx context.Context, host string, paused map[string]bool) (int, error) {
+	listed, err := s.client.HGet(ctx, s.key("host", host), "services").Result()
+	if err := present(err); err != nil {
+		return 0, fmt.Errorf("reindex %s: %w", host, err)
+	}
+	types := strings.Fields(listed)
+	args := []any{host, len(types)}
+	for _, t := range types {
+		fields, err := s.client.HMGet(ctx, s.key("service", t, host), "filter", "needs", "class").Result()
+		if err != nil {
+			return 0, fmt.Errorf("reindex %s: %w", host, err)
+		}
+		old, err := s.class(ctx, t, text(fields[2]))
+		if err != nil {
+			return 0, fmt.Errorf("reindex %s: %w", host, err)
+		}
+		class := stream.Class{Filter: text(fields[0]), Prefer: old.Prefer, Needs: text(fields[1])}
+		args = append(args, t, class.ID(), classText(class), bit(paused[t]))
+	}
+	r, err := s.call(ctx, "reindex", args...)
+	if err != nil {
+		return 0, err
+	}
+	if r.status() != "ok" {
+		return 0, r.unexpected("reindex")
+	}
+	return int(r.num(1)), nil
+}
+
+// PruneClasses forgets the classes of a type that no service has any more.
+func (s *Store) PruneClasses(ctx context.Context, t string, inUse map[string]bool) error {
+	classes, err := s.Classes(ctx, t)
+	if err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(classes)) {
+		if inUse[id] {
+			continue
+		}
+		if err := s.client.HDel(ctx, s.key("classes", t), id).Err(); err != nil {
+			return fmt.Errorf("prune classes of %s: %w", t, err)
+		}
+	}
+	return nil
+}
+
+// present turns redis.Nil, which says that there is nothing, into no error.
+func present(err error) error {
+	if errors.Is(err, redis.Nil) {
+		return nil
+	}
+	return err
+}
+
+// text reads one field of HMGET; an absent one is empty.
+func text(v any) string {
+	s, _ := v.(string)
+	return s
+}

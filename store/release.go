@@ -1,0 +1,56 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Release says why and how a slot is given back.
+type Release struct {
+	Reason string
+	// Avoid keeps the slot off this host for a while; 0 for a slot that did
+	// not fail here.
+	Avoid time.Duration
+	// OnlyIfRoom gives up only where that helps: another host has room in
+	// one of Classes and the slot has not failed on two hosts.
+	OnlyIfRoom bool
+	Classes    []string
+}
+
+// Released is what became of a slot that was given back.
+type Released int
+
+// What became of the slot.
+const (
+	Requeued Released = iota // wanted still: back in line
+	Ended                    // not wanted any more
+	Stays                    // OnlyIfRoom, and there is nowhere better to go
+)
+
+// Release gives a slot back whose children are gone. Errors: ErrStale (it is
+// not this holder's any more, which is as good), *HoldError (giving up waits).
+func (s *Store) Release(ctx context.Context, v Reservation, incarnation string, o Release) (Released, error) {
+	args := []any{v.Key, v.Slot, v.Type, v.Host, v.Token, incarnation, o.Reason, o.Avoid.Milliseconds(), bit(o.OnlyIfRoom), len(o.Classes)}
+	for _, class := range o.Classes {
+		args = append(args, class)
+	}
+	r, err := s.call(ctx, "release", args...)
+	if err != nil {
+		return 0, err
+	}
+	switch r.status() {
+	case "ok":
+		if r.str(1) == "gone" {
+			return Ended, nil
+		}
+		return Requeued, nil
+	case "stay":
+		return Stays, nil
+	case "hold":
+		return 0, &HoldError{Reason: r.str(1)}
+	case "stale":
+		return 0, fmt.Errorf("release %s/%s: %w", v.Key, v.Slot, ErrStale)
+	}
+	return 0, r.unexpected("release")
+}

@@ -1,0 +1,31 @@
+package store
+
+import (
+	"context"
+	"fmt"
+)
+
+// Observation is what a host sees of a slot it runs, for people to read.
+type Observation struct {
+	// Event is recorded in the feed with Why; empty: none.
+	Event string
+	Why   string
+	// Fields to set: restarts, reason, exit, stderr, speed, fps, stale.
+	// An empty value removes one.
+	Fields map[string]string
+}
+
+// Report writes an observation down. Error: ErrStale.
+func (s *Store) Report(ctx context.Context, v Reservation, incarnation string, o Observation) error {
+	r, err := s.call(ctx, "report", pairs([]any{v.Key, v.Slot, v.Host, v.Token, incarnation, o.Event, o.Why}, o.Fields)...)
+	if err != nil {
+		return err
+	}
+	switch r.status() {
+	case "ok":
+		return nil
+	case "stale":
+		return fmt.Errorf("report %s/%s: %w", v.Key, v.Slot, ErrStale)
+	}
+	return r.unexpected("report")
+}

@@ -1,0 +1,71 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+)
+
+// Mark is one dirty stream and the number of the mark on it.
+type Mark struct {
+	Key    string
+	Number int64
+}
+
+// Want is what a stream should be, read after its mark.
+type Want struct {
+	Mark
+	Wanted   bool // some source announces it
+	Held     bool // an operator holds it back: its record stays, no slot does
+	Chain    []string
+	Priority int
+	// Fields of the stream's record: source, source:<var>, sys:<name> and
+	// the user values.
+	Fields map[string]string
+}
+
+// Commands are what hosts are to be told, as hints: their revisions carry
+// the truth.
+type Commands struct {
+	Stops   []Reservation
+	Updates []Reservation
+}
+
+// Want makes the stream's record so and clears the mark. Error: ErrStale
+// when it was marked again meanwhile; read and come again.
+func (s *Store) Want(ctx context.Context, w Want) (Commands, error) {
+	chain, err := json.Marshal(w.Chain)
+	if err != nil {
+		return Commands{}, fmt.Errorf("want %s: %w", w.Key, err)
+	}
+	args := []any{w.Key, strconv.FormatInt(w.Number, 10), bit(w.Wanted), bit(w.Held), string(chain), w.Priority, len(w.Chain)}
+	for _, slot := range w.Chain {
+		args = append(args, slot)
+	}
+	r, err := s.call(ctx, "want", pairs(args, w.Fields)...)
+	if err != nil {
+		return Commands{}, err
+	}
+	switch r.status() {
+	case "ok":
+		return Commands{Stops: readReservations(r.rows(1)), Updates: readReservations(r.rows(2))}, nil
+	case "stale":
+		return Commands{}, fmt.Errorf("want %s: %w", w.Key, ErrStale)
+	}
+	return Commands{}, r.unexpected("want")
+}
+
+// Dirty lists up to n marked streams, the oldest mark first.
+func (s *Store) Dirty(ctx context.Context, n int) ([]Mark, error) {
+	rows, err := s.client.ZRangeWithScores(ctx, s.key("dirty"), 0, int64(n-1)).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read dirty: %w", err)
+	}
+	marks := make([]Mark, 0, len(rows))
+	for _, row := range rows {
+		key, _ := row.Member.(string)
+		marks = append(marks, Mark{Key: key, Number: int64(row.Score)})
+	}
+	return marks, nil
+}
