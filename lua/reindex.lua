@@ -40,9 +40,9 @@ for i = 0, n - 1 do
     if s[2] ~= class then
       if s[2] then redis.call('ZREM', ns .. 'load:' .. stype .. ':' .. s[2], host) end
       redis.call('HSET', service, 'class', class)
-      redis.call('HSET', ns .. 'classes:' .. stype, class, ARGV[at + 2])
       mended = mended + 1
     end
+    redis.call('HSETNX', ns .. 'classes:' .. stype, class, ARGV[at + 2])
     if s[3] ~= should then
       redis.call('HSET', service, 'state', should)
       mended = mended + 1

@@ -1,0 +1,159 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"stream-api/stream"
+)
+
+// HostRecord is host:<host> with its lease and its services.
+type HostRecord struct {
+	Host        string
+	State       stream.HostState
+	Want        stream.HostState // what an operator said
+	Incarnation string
+	HostID      string
+	Since       int64 // server ms, of State
+	Reason      string
+	Deadline    int64 // server ms; 0: no lease
+	URL         string
+	Version     string
+	Services    []ServiceRecord
+}
+
+// ServiceRecord is service:<type>:<host>.
+type ServiceRecord struct {
+	Type string
+	Host string
+	// Capacity as written: empty for no limit. Seats is its number, -1 for
+	// no limit; Problem says why the service takes nothing though it is up.
+	Capacity string
+	Seats    int
+	Used     int
+	Filter   string
+	URL      string
+	Class    string
+	Needs    string
+	State    stream.HostState
+	Problem  string
+}
+
+// Hosts reads every host and service that is known.
+func (s *Store) Hosts(ctx context.Context) ([]HostRecord, error) {
+	names, err := s.client.SMembers(ctx, s.key("hosts")).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read hosts: %w", err)
+	}
+	slices.Sort(names)
+	leases, err := s.client.ZRangeWithScores(ctx, s.key("hosts:lease"), 0, -1).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read hosts:lease: %w", err)
+	}
+	deadline := make(map[string]int64, len(leases))
+	for _, z := range leases {
+		if name, ok := z.Member.(string); ok {
+			deadline[name] = int64(z.Score)
+		}
+	}
+	rows, err := s.hashes(ctx, func(yield func(string)) {
+		for _, name := range names {
+			yield(s.key("host", name))
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read hosts: %w", err)
+	}
+	hosts := make([]HostRecord, 0, len(names))
+	type place struct {
+		host  int
+		stype string
+	}
+	var places []place
+	for i, row := range rows {
+		h := HostRecord{
+			Host: names[i], State: stream.HostState(row["state"]), Want: stream.HostState(row["want"]),
+			Incarnation: row["incarnation"], HostID: row["host_id"], Reason: row["reason"],
+			Deadline: deadline[names[i]], URL: row["url"], Version: row["version"],
+		}
+		h.Since, _ = strconv.ParseInt(row["since"], 10, 64) // 0 if edited into nonsense
+		for t := range strings.FieldsSeq(row["services"]) {
+			places = append(places, place{host: i, stype: t})
+		}
+		hosts = append(hosts, h)
+	}
+	services, err := s.hashes(ctx, func(yield func(string)) {
+		for _, p := range places {
+			yield(s.key("service", p.stype, names[p.host]))
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read services: %w", err)
+	}
+	for i, row := range services {
+		h := &hosts[places[i].host]
+		h.Services = append(h.Services, readService(places[i].stype, h.Host, row))
+	}
+	return hosts, nil
+}
+
+func readService(t, host string, row map[string]string) ServiceRecord {
+	v := ServiceRecord{
+		Type: t, Host: host, Capacity: row["capacity"], Seats: -1, Used: atoi(row["used"]),
+		Filter: row["filter"], URL: row["url"], Class: row["class"], Needs: row["needs"],
+		State: stream.HostState(row["state"]), Problem: row["problem"],
+	}
+	if v.Capacity != "" {
+		seats, err := strconv.Atoi(v.Capacity)
+		if err != nil || seats < 0 || seats > 1_000_000 {
+			v.Seats, v.Problem = 0, fmt.Sprintf("capacity %s is no whole number from 0 to 1000000", stream.Quote(v.Capacity))
+		} else {
+			v.Seats = seats
+		}
+	}
+	if _, err := (stream.Class{Filter: v.Filter}).Compile(); err != nil {
+		v.Problem = err.Error()
+	}
+	return v
+}
+
+// HasRoom tells whether the service takes one more slot.
+func (v ServiceRecord) HasRoom() bool {
+	return v.State == stream.Up && v.Problem == "" && (v.Seats < 0 || v.Used < v.Seats)
+}
+
+// Types lists the types somebody offers or offered.
+func (s *Store) Types(ctx context.Context) ([]string, error) {
+	types, err := s.client.SMembers(ctx, s.key("types")).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read types: %w", err)
+	}
+	slices.Sort(types)
+	return types, nil
+}
+
+// SetCapacity sets a service's capacity by hand; nil means no limit. It stays
+// until the host's file says another number than before. Error: ErrNotFound.
+func (s *Store) SetCapacity(ctx context.Context, t, host string, capacity *int) error {
+	at := s.key("service", t, host)
+	n, err := s.client.Exists(ctx, at).Result()
+	if err != nil {
+		return fmt.Errorf("set capacity of %s on %s: %w", t, host, err)
+	}
+	if n == 0 {
+		return fmt.Errorf("service %s on %s: %w", t, host, ErrNotFound)
+	}
+	if capacity == nil {
+		err = s.client.HDel(ctx, at, "capacity").Err()
+	} else {
+		err = s.client.HSet(ctx, at, "capacity", *capacity).Err()
+	}
+	if err != nil {
+		return fmt.Errorf("set capacity of %s on %s: %w", t, host, err)
+	}
+	_, err = s.Reindex(ctx, host, nil)
+	return err
+}

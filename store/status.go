@@ -1,0 +1,194 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"stream-api/stream"
+)
+
+// streamChunk is how many names of streams one call lists.
+const streamChunk = 1000
+
+// StreamKeys lists every stream that has a record, in order.
+func (s *Store) StreamKeys(ctx context.Context) ([]string, error) {
+	var keys []string
+	for {
+		part, err := s.client.ZRange(ctx, s.key("streams"), int64(len(keys)), int64(len(keys)+streamChunk-1)).Result()
+		if err != nil {
+			return nil, fmt.Errorf("read streams: %w", err)
+		}
+		keys = append(keys, part...)
+		if len(part) < streamChunk {
+			slices.Sort(keys)
+			return slices.Compact(keys), nil
+		}
+	}
+}
+
+// Status reads the whole picture, in small calls that do not block the
+// server. It is no snapshot of one moment.
+func (s *Store) Status(ctx context.Context) (stream.Status, error) {
+	now, err := s.Now(ctx)
+	if err != nil {
+		return stream.Status{}, err
+	}
+	out := stream.Status{At: now, Streams: []stream.StreamStatus{}, Hosts: []stream.HostStatus{}, Sources: []stream.SourceStatus{}}
+	if out.Hold, err = s.hold(ctx, now); err != nil {
+		return stream.Status{}, err
+	}
+	keys, err := s.StreamKeys(ctx)
+	if err != nil {
+		return stream.Status{}, err
+	}
+	records, err := s.Records(ctx, keys)
+	if err != nil {
+		return stream.Status{}, err
+	}
+	for _, r := range records {
+		out.Streams = append(out.Streams, streamStatus(r))
+	}
+	hosts, err := s.Hosts(ctx)
+	if err != nil {
+		return stream.Status{}, err
+	}
+	for _, h := range hosts {
+		out.Hosts = append(out.Hosts, hostStatus(h, now))
+	}
+	if out.Sources, err = s.Sources(ctx); err != nil {
+		return stream.Status{}, err
+	}
+	return out, nil
+}
+
+// Now is the store's clock, in milliseconds.
+func (s *Store) Now(ctx context.Context) (int64, error) {
+	t, err := s.client.Time(ctx).Result()
+	if err != nil {
+		return 0, fmt.Errorf("read the store's clock: %w", err)
+	}
+	return t.UnixMilli(), nil
+}
+
+func (s *Store) hold(ctx context.Context, now int64) (*stream.HoldStatus, error) {
+	row, err := s.client.HGetAll(ctx, s.key("reaper")).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read reaper: %w", err)
+	}
+	until, mass := atoi64(row["until"]), atoi64(row["mass_until"])
+	tick := atoi64(row["tick"])
+	switch {
+	case until > now:
+		return &stream.HoldStatus{Until: until, Reason: row["reason"]}, nil
+	case mass > now:
+		return &stream.HoldStatus{Until: mass, Reason: "most hosts lapsed at once"}, nil
+	case now-tick > (3 * time.Second).Milliseconds():
+		return &stream.HoldStatus{Until: now, Reason: "no scheduler is at work; start one with scheduler.enabled: true"}, nil
+	}
+	return nil, nil
+}
+
+// atoi64 reads a time that people may have edited; nonsense is 0.
+func atoi64(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func streamStatus(r Record) stream.StreamStatus {
+	out := stream.StreamStatus{
+		Key: r.Key, Source: r.Source, Chain: r.Chain, Priority: r.Priority, Held: r.Held,
+		Reason: r.Sys["reason"], Vars: r.Vars, Slots: []stream.SlotStatus{},
+	}
+	if out.Chain == nil {
+		out.Chain = []string{}
+	}
+	var order []string
+	for _, slot := range r.Chain {
+		order = append(order, slot, slot+stream.ShadowSuffix)
+	}
+	var rest []string
+	for slot := range r.Slots {
+		if !slices.Contains(order, slot) {
+			rest = append(rest, slot)
+		}
+	}
+	slices.Sort(rest) // left the chain, still stopping
+	for _, slot := range append(order, rest...) {
+		v, ok := r.Slots[slot]
+		if !ok {
+			continue
+		}
+		out.Slots = append(out.Slots, stream.SlotStatus{
+			Slot: slot, State: v.State, Host: v.Host, Token: v.Token, Since: v.Since, Restarts: v.Restarts,
+			Reason: v.Reason, Vars: v.Vars, Exit: v.Exit, Stderr: v.Stderr, Speed: v.Speed, FPS: v.FPS, Stale: v.Stale,
+		})
+	}
+	return out
+}
+
+func hostStatus(h HostRecord, now int64) stream.HostStatus {
+	out := stream.HostStatus{Host: h.Host, State: h.State, URL: h.URL, Version: h.Version, Services: []stream.ServiceStatus{}}
+	if h.Deadline != 0 {
+		out.LeaseMS = h.Deadline - now
+	}
+	for _, v := range h.Services {
+		status := stream.ServiceStatus{Type: v.Type, Used: v.Used, Filter: v.Filter, State: v.State, URL: v.URL, Problem: v.Problem}
+		if v.Seats >= 0 {
+			status.Capacity = &v.Seats
+		}
+		out.Services = append(out.Services, status)
+	}
+	return out
+}
+
+// Sources reads every source that was ever announced.
+func (s *Store) Sources(ctx context.Context) ([]stream.SourceStatus, error) {
+	names, err := s.client.SMembers(ctx, s.key("sources")).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read sources: %w", err)
+	}
+	slices.Sort(names)
+	pipe := s.client.Pipeline()
+	counts := make([]*redis.IntCmd, len(names))
+	rows := make([]*redis.MapStringStringCmd, len(names))
+	for i, name := range names {
+		counts[i] = pipe.HLen(ctx, s.key("announced", name))
+		rows[i] = pipe.HGetAll(ctx, s.key("source", name))
+	}
+	out := make([]stream.SourceStatus, 0, len(names))
+	if len(names) == 0 {
+		return out, nil
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("read sources: %w", err)
+	}
+	for i, name := range names {
+		row := rows[i].Val()
+		status := stream.SourceStatus{
+			Name: name, State: stream.SourceState(row["state"]), LastGood: atoi64(row["last_good"]),
+			Streams: int(counts[i].Val()), Error: row["error"],
+		}
+		var info SourceInfo
+		if row["info"] != "" {
+			if err := json.Unmarshal([]byte(row["info"]), &info); err != nil {
+				status.Error = fmt.Sprintf("source:%s info is no JSON; the next poll mends it", name)
+			}
+		}
+		status.Expect, status.Refused, status.Example, status.Stalled = info.Expect, info.Refused, info.Example, info.Stalled
+		if status.State == "" {
+			status.State = stream.SourceUnknown
+		}
+		out = append(out, status)
+	}
+	return out, nil
+}
