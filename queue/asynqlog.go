@@ -14,9 +14,11 @@ const quietFor = 30 * time.Second
 
 // asynqLog is asynq's logger. asynq reports each failing call of each of its
 // loops; here each kind of message is said once in quietFor, with the number
-// of those held back. What patientRedis says already is dropped.
+// of those held back. While patientRedis has said that Redis is away, what
+// follows from it is written at level debug.
 type asynqLog struct {
-	log zerolog.Logger
+	log  zerolog.Logger
+	away func() bool
 
 	mu    sync.Mutex
 	kinds map[string]*kindOfMessage
@@ -47,12 +49,14 @@ func (l *asynqLog) Error(args ...any) {
 // Fatal says the message at level error; a library does not end the process.
 func (l *asynqLog) Fatal(args ...any) { l.say(zerolog.ErrorLevel, fmt.Sprint(args...)) }
 
-func (l *asynqLog) say(level zerolog.Level, message string, dropped ...string) {
-	for _, prefix := range dropped {
-		if strings.HasPrefix(message, prefix) {
-			l.log.Debug().Msg("asynq: " + message)
-			return
-		}
+func (l *asynqLog) say(level zerolog.Level, message string, known ...string) {
+	said := l.away()
+	for _, prefix := range known {
+		said = said || strings.HasPrefix(message, prefix)
+	}
+	if said {
+		l.log.Debug().Msg("asynq: " + message)
+		return
 	}
 	held, ok := l.admit(kindOf(message))
 	if !ok {

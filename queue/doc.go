@@ -18,7 +18,10 @@
 // Names of queues are prefixed by the namespace. A type has no ':', so the
 // first ':' after the namespace ends it, and a host may be an IPv6 address.
 // Two namespaces in one Redis share asynq's list of queues and its list of
-// servers; each sees only what bears its prefix.
+// servers; each sees only what bears its prefix and parses. (One quirk is
+// left: the empty namespace takes "voc:events" for the type voc on a host
+// named events, so let no empty namespace live beside another if it has such
+// a service.)
 //
 // # Ids
 //

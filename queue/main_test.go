@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
@@ -109,3 +110,6 @@ func send(t *testing.T, c *Client, s Slot) {
 		t.Fatal(err)
 	}
 }
+
+// z is a member of a sorted set.
+func z(score float64, member string) redis.Z { return redis.Z{Score: score, Member: member} }

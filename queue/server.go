@@ -67,10 +67,10 @@ type Server struct {
 	ctx    context.Context // ends when Stop begins
 	cancel context.CancelFunc
 
-	mu       sync.Mutex
-	state    serverState
-	handlers sync.WaitGroup
-	stopped  chan struct{}
+	mu      sync.Mutex
+	state   serverState
+	running sync.WaitGroup // handlers, and the keeper
+	stopped chan struct{}
 }
 
 // serverState is the life of a Server: made → started → stopping → stopped;
@@ -158,7 +158,7 @@ func newServer(o Options, name string, queues []string, handle func(context.Cont
 		Queues:            priorities,
 		TaskCheckInterval: o.CheckInterval,
 		ShutdownTimeout:   o.StopTimeout,
-		Logger:            &asynqLog{log: log},
+		Logger:            &asynqLog{log: log, away: func() bool { return s.redis.problem() != nil }},
 		LogLevel:          asynq.WarnLevel,
 	})
 	return s, nil
@@ -176,7 +176,7 @@ func (s *Server) Start() error {
 		return fmt.Errorf("queue server of %s: %w", s.name, err)
 	}
 	s.state = started
-	s.handlers.Go(func() {
+	s.running.Go(func() {
 		s.keeper.run(s.ctx, s.redis.healthy, func(err error) {
 			s.log.Warn().Err(err).Msg("the queues are not in order; it is tried again in seconds")
 		})
@@ -219,7 +219,7 @@ func (s *Server) shutDown() {
 	s.mu.Lock()
 	s.state = stopped // from here on enter lets no handler in
 	s.mu.Unlock()
-	s.handlers.Wait()
+	s.running.Wait()
 	close(s.stopped)
 }
 
@@ -231,7 +231,7 @@ func (s *Server) enter() bool {
 	if s.state == stopped {
 		return false
 	}
-	s.handlers.Add(1)
+	s.running.Add(1)
 	return true
 }
 
@@ -242,7 +242,7 @@ func (s *Server) process(ctx context.Context, task *asynq.Task) (err error) {
 	if !s.enter() {
 		return errStopped
 	}
-	defer s.handlers.Done()
+	defer s.running.Done()
 	defer func() {
 		if p := recover(); p != nil {
 			s.log.Error().Str("task", task.ResultWriter().TaskID()).Bytes("stack", debug.Stack()).Msgf("a handler panicked: %v", p)

@@ -10,17 +10,23 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // startLimit bounds the start of a server; it is generous because tests run
 // in parallel on small machines, and a server that is ready is seen at once.
 const startLimit = 20 * time.Second
+
+// silence ends go-redis's own talk on stderr, a line for each failed dial, in
+// which the output of a test of an outage would drown.
+var silence = sync.OnceFunc(func() { redis.SetLogger(&logging.VoidLogger{}) })
 
 // RedisServer is a real redis-server of one test. Its methods are called
 // from the test's goroutine; they fail the test when the server does not
@@ -44,6 +50,7 @@ type RedisServer struct {
 // "--appendonly", "yes". The server ends with the test.
 func Redis(t testing.TB, args ...string) *RedisServer {
 	t.Helper()
+	silence()
 	// Not t.TempDir: a long test name would exceed the 107 bytes of a
 	// socket's path.
 	dir, err := os.MkdirTemp("", "realtest-redis-")
