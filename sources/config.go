@@ -1,0 +1,277 @@
+package sources
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"stream-api/stream"
+)
+
+// Plugins are the kinds of sources: an ingest that is polled, a fixed list, a
+// command that prints what is live.
+const (
+	PluginPoll   = "poll"
+	PluginStatic = "static"
+	PluginExec   = "exec"
+)
+
+// Types are the ingest servers PluginPoll speaks to.
+var Types = []string{"icecast", "srtrelay", "nginx-rtmp", "mediamtx", "srs"}
+
+// Config is one source. Zero values of the durations and limits mean their
+// defaults.
+type Config struct {
+	Name   string
+	Plugin string // PluginPoll if empty
+
+	// Of PluginPoll. URL is the server, for nginx-rtmp its statistics page.
+	Type           string // one of Types; icecast if empty
+	URL            string
+	User, Password string
+	// Pull is the base of ${stream:url}, where processing pulls streams from;
+	// empty: SourceVars["url"] if given, else by type: for icecast URL itself,
+	// for the others their usual port on its host.
+	Pull string
+	// Strip is a prefix taken off the listed names, such as "live/" of RTMP
+	// servers, so that one stream has one key at every ingest.
+	Strip string
+
+	Mounts  []stream.Mount // of PluginStatic
+	Command []string       // of PluginExec: the program and its arguments
+	Env     []string       // of PluginExec: NAME=value, added to PATH HOME LANG TZ
+
+	Interval   time.Duration // between polls; 1s, static and exec 5s
+	Timeout    time.Duration // of a whole poll; 3s
+	GoneAfter  time.Duration // until a stream that nobody lists is gone; 60s
+	StallAfter time.Duration // without new bytes until a warning; 15s
+	MaxBody    int64         // bytes of an answer, unpacked; 16 MiB
+
+	Match    *regexp.Regexp // keys that are ours; nil: all
+	Chain    []string
+	Priority int
+	Rank     int
+	Rules    []Rule // the first that matches a key wins over Chain and Priority
+	Expect   []string
+
+	// SourceVars is what dependants see as ${source:…}; url defaults to URL
+	// without its credentials.
+	SourceVars map[string]string
+}
+
+// Rule gives the streams whose key it matches a chain, a priority and
+// variables of their own. Named groups of Match become variables too, unless
+// they matched nothing; Vars win over them, and both over what is listed.
+type Rule struct {
+	Match    *regexp.Regexp
+	Chain    []string // nil: the source's
+	Priority *int     // nil: the source's
+	Vars     map[string]string
+}
+
+// icecastStats is how long Icecast 2.4 may take to renew total_bytes_read;
+// a warning must wait for several of them.
+const icecastStats = 5 * time.Second
+
+// complete fills in the defaults and says what is wrong, all of it at once.
+func (c Config) complete() (Config, error) {
+	def := func(d *time.Duration, value time.Duration) {
+		if *d == 0 {
+			*d = value
+		}
+	}
+	if c.Plugin == "" {
+		c.Plugin = PluginPoll
+	}
+	interval := time.Second
+	if c.Plugin != PluginPoll {
+		interval = 5 * time.Second
+	}
+	def(&c.Interval, interval)
+	def(&c.Timeout, 3*time.Second)
+	def(&c.GoneAfter, time.Minute)
+	def(&c.StallAfter, 3*icecastStats)
+	if c.MaxBody == 0 {
+		c.MaxBody = defaultLimit
+	}
+	var errs []error
+	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.Name == "" {
+		refuse("a source needs a name")
+	}
+	for name, d := range map[string]time.Duration{"interval": c.Interval, "timeout": c.Timeout, "gone_after": c.GoneAfter, "stall_after": c.StallAfter} {
+		if d < 0 {
+			refuse("%s must be positive, not %v", name, d)
+		}
+	}
+	if c.Interval > 0 && c.Interval < 50*time.Millisecond {
+		refuse("interval %v is too short: 50ms at least", c.Interval)
+	}
+	switch c.Plugin {
+	case PluginPoll:
+		errs = append(errs, c.completePoll())
+	case PluginStatic:
+	case PluginExec:
+		if len(c.Command) == 0 || c.Command[0] == "" {
+			refuse("plugin exec needs a command")
+		}
+	default:
+		refuse("plugin %q is unknown: poll, static or exec", c.Plugin)
+	}
+	errs = append(errs, c.checkStreams())
+	if c.SourceVars = maps.Clone(c.SourceVars); c.SourceVars == nil {
+		c.SourceVars = map[string]string{}
+	}
+	if c.SourceVars["url"] == "" && c.URL != "" {
+		c.SourceVars["url"] = withoutUser(c.URL)
+	}
+	if err := stream.CheckVars(c.SourceVars); err != nil {
+		refuse("stream: %w", err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return Config{}, fmt.Errorf("source %s: %w", stream.Quote(c.Name), err)
+	}
+	return c, nil
+}
+
+// defaultPorts are where the servers serve streams, in their own example
+// configurations, as scheme and port.
+var defaultPorts = map[string][2]string{
+	"srtrelay":   {"srt", "1337"},
+	"nginx-rtmp": {"rtmp", ""},
+	"mediamtx":   {"rtsp", "8554"},
+	"srs":        {"rtmp", ""},
+}
+
+func (c *Config) completePoll() error {
+	if c.Type == "" {
+		c.Type = "icecast"
+	}
+	if !slices.Contains(Types, c.Type) {
+		return fmt.Errorf("type %q is unknown: %s", c.Type, strings.Join(Types, ", "))
+	}
+	u, err := url.Parse(c.URL)
+	switch {
+	case err != nil:
+		var inner *url.Error // whose text would repeat credentials
+		if errors.As(err, &inner) {
+			err = inner.Err
+		}
+		return fmt.Errorf("url: %w", err)
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return fmt.Errorf("url %q: write http://host:port or https://host:port", withoutUser(c.URL))
+	}
+	if u.User != nil {
+		if c.User == "" && c.Password == "" {
+			c.User = u.User.Username()
+			c.Password, _ = u.User.Password()
+		}
+		c.URL = withoutUser(c.URL)
+	}
+	if c.Pull == "" {
+		c.Pull = c.SourceVars["url"]
+	}
+	if c.Pull == "" {
+		c.Pull = c.URL
+		if port, ok := defaultPorts[c.Type]; ok {
+			c.Pull = port[0] + "://" + u.Hostname()
+			if strings.Contains(u.Hostname(), ":") {
+				c.Pull = port[0] + "://[" + u.Hostname() + "]"
+			}
+			if port[1] != "" {
+				c.Pull += ":" + port[1]
+			}
+		}
+	}
+	return nil
+}
+
+// checkStreams checks what every announcement will be made of.
+func (c *Config) checkStreams() error {
+	var errs []error
+	plain := stream.Announcement{Chain: c.Chain, Priority: c.Priority}
+	if err := plain.Check(); err != nil {
+		errs = append(errs, err)
+	}
+	for _, key := range c.Expect {
+		if err := stream.CheckKey(key); err != nil {
+			errs = append(errs, fmt.Errorf("expect: %w", err))
+		}
+	}
+	for i, r := range c.Rules {
+		if err := r.check(); err != nil {
+			errs = append(errs, fmt.Errorf("rule %d: %w", i+1, err))
+		}
+	}
+	for _, m := range c.Mounts {
+		if err := errors.Join(stream.CheckKey(m.Key), stream.CheckVars(m.Vars)); err != nil {
+			errs = append(errs, fmt.Errorf("streams: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (r Rule) check() error {
+	if r.Match == nil {
+		return errors.New("match is missing")
+	}
+	vars := make(map[string]string, len(r.Vars))
+	maps.Copy(vars, r.Vars)
+	for _, name := range r.Match.SubexpNames() {
+		if name != "" {
+			vars[name] = ""
+		}
+	}
+	a := stream.Announcement{Chain: r.Chain, Vars: vars}
+	if r.Priority != nil {
+		a.Priority = *r.Priority
+	}
+	return a.Check()
+}
+
+// withoutUser takes the credentials out of a URL.
+func withoutUser(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "(unreadable url)"
+	}
+	u.User = nil
+	return u.String()
+}
+
+// lister makes what asks the source; c is complete.
+func (c Config) lister() lister {
+	switch c.Plugin {
+	case PluginStatic:
+		return fixed(c.Mounts)
+	case PluginExec:
+		return &command{name: c.Name, argv: c.Command, env: c.Env, timeout: c.Timeout, limit: c.MaxBody}
+	}
+	web := newFetcher(c.Timeout, c.MaxBody, c.Type != "nginx-rtmp")
+	web.user, web.password = c.User, c.Password
+	switch c.Type {
+	case "srtrelay":
+		return &srtrelay{web: web, base: c.URL, pull: c.Pull}
+	case "nginx-rtmp":
+		return &nginxRTMP{web: web, url: c.URL, pull: c.Pull}
+	case "mediamtx":
+		return &mediaMTX{web: web, base: c.URL, pull: c.Pull}
+	case "srs":
+		return &srs{web: web, base: c.URL, pull: c.Pull}
+	default:
+		return &icecast{web: web, base: c.URL, pull: c.Pull, user: c.User, password: c.Password}
+	}
+}
+
+// kind is what the source is shown as: its server's type, else its plugin.
+func (c Config) kind() string {
+	if c.Plugin == PluginPoll {
+		return c.Type
+	}
+	return c.Plugin
+}

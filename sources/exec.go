@@ -1,0 +1,197 @@
+package sources
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+	"unicode/utf8"
+
+	"stream-api/stream"
+)
+
+// command runs a program at each poll; what it prints is what is live. It gets
+// PATH HOME LANG TZ of this process, STREAM_API_SOURCE and env, nothing else.
+// Exit code 0 and readable output are a good poll, an empty output says that
+// nothing is live, and everything else is unknown.
+type command struct {
+	name    string
+	argv    []string
+	env     []string
+	timeout time.Duration
+	limit   int64
+}
+
+// pollMark is in the environment of a command and all it starts, and nowhere
+// else, so that its whole tree can be ended at the deadline.
+const pollMark = "STREAM_API_POLL="
+
+func (c *command) close() {}
+
+func (c *command) list(ctx context.Context) (listing, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, errTimeout)
+	defer cancel()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+
+	mark := pollMark + rand.Text()
+	cmd := exec.CommandContext(ctx, c.argv[0], c.argv[1:]...)
+	cmd.Env = append(inherited("PATH", "HOME", "LANG", "TZ"), "STREAM_API_SOURCE="+c.name)
+	cmd.Env = append(append(cmd.Env, c.env...), mark)
+	stdout := &capped{limit: int(c.limit), over: func() { stop(errTooLarge(c.limit)) }}
+	stderr := &lastLine{}
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.Cancel = func() error { return endTree(cmd.Process.Pid, mark) }
+	cmd.WaitDelay = 500 * time.Millisecond
+
+	// The kernel ties Pdeathsig to the thread that forks.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := cmd.Run()
+	if cmd.Process != nil && syscall.Kill(-cmd.Process.Pid, 0) == nil {
+		// Something it left in the background would pile up poll by poll.
+		if endErr := endMarked(mark); endErr != nil && err == nil {
+			err = endErr
+		}
+	}
+	if err = c.explain(ctx, err, stderr.String()); err != nil {
+		return listing{}, err
+	}
+	return parsed(stdout.Bytes(), "", parseExec)
+}
+
+var errTimeout = errors.New("time-out")
+
+func (c *command) explain(ctx context.Context, err error, stderr string) error {
+	var exit *exec.ExitError
+	last := ""
+	if stderr != "" {
+		last = ", saying " + stream.Quote(stderr)
+	}
+	switch cause := context.Cause(ctx); {
+	case err == nil:
+		return nil
+	case errors.Is(cause, errTimeout):
+		return fmt.Errorf("%s did not end within %v and was killed%s: make it faster, or timeout longer", c.argv[0], c.timeout, last)
+	case cause != nil:
+		return fmt.Errorf("%s: %w", c.argv[0], cause)
+	case errors.Is(err, exec.ErrWaitDelay):
+		return fmt.Errorf("%s ended but left a process behind that holds its output", c.argv[0])
+	case errors.As(err, &exit):
+		return fmt.Errorf("%s failed: %v%s", c.argv[0], exit, last)
+	}
+	return fmt.Errorf("%s cannot be run: %w", c.argv[0], err)
+}
+
+func inherited(names ...string) []string {
+	env := make([]string, 0, len(names)+4)
+	for _, name := range names {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+// capped keeps an output up to its limit and calls over at more.
+type capped struct {
+	bytes.Buffer
+	limit int
+	over  func()
+}
+
+func (w *capped) Write(p []byte) (int, error) {
+	if w.Len()+len(p) > w.limit {
+		w.over()
+		return 0, errors.New("too much output")
+	}
+	return w.Buffer.Write(p)
+}
+
+// lastLine keeps the last bytes of a text, enough for its last line.
+type lastLine struct{ tail []byte }
+
+func (w *lastLine) Write(p []byte) (int, error) {
+	w.tail = append(w.tail, p[max(0, len(p)-256):]...)
+	w.tail = w.tail[max(0, len(w.tail)-256):]
+	return len(p), nil
+}
+
+func (w *lastLine) String() string {
+	text := strings.TrimSpace(string(w.tail))
+	return text[strings.LastIndexByte(text, '\n')+1:]
+}
+
+// maxLine bounds one line of output, in bytes.
+const maxLine = 64 << 10
+
+// parseExec reads one key or one JSON object a line: {"key":"s1","lang":"de"}.
+// Of an object's members session and bytes are what they say (see
+// stream.Mount), every other one is a variable. A line that is neither makes
+// the whole output worthless: it may be an error message.
+func parseExec(out []byte, _ string) (listing, error) {
+	var l listing
+	number := 0
+	for line := range bytes.Lines(out) {
+		number++
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 {
+			continue
+		}
+		m, err := parseExecLine(line)
+		if err != nil {
+			return listing{}, fmt.Errorf("line %d: %w", number, err)
+		}
+		l.mounts = append(l.mounts, m)
+	}
+	return l.complete()
+}
+
+func parseExecLine(line []byte) (stream.Mount, error) {
+	m := stream.Mount{Bytes: -1}
+	shown := stream.Quote(string(line[:min(len(line), 60)]))
+	switch {
+	case len(line) > maxLine:
+		return m, fmt.Errorf("%s… has %d bytes: %d at most", shown, len(line), maxLine)
+	case line[0] != '{':
+		if bytes.ContainsAny(line, " \t\x00") || !utf8.Valid(line) {
+			return m, fmt.Errorf("%s is neither a key nor a JSON object", shown)
+		}
+		m.Key = string(line)
+		return m, nil
+	case !json.Valid(line):
+		return m, fmt.Errorf("%s is no JSON object", shown)
+	}
+	m.Vars = make(map[string]string)
+	s := jsonScanner{b: line}
+	err := s.object(func(name []byte) error {
+		if c := s.peek(); c == '{' || c == '[' {
+			return fmt.Errorf("%s: %s is not a plain value", shown, stream.Quote(string(name)))
+		}
+		text, err := s.text()
+		switch name := unescape(name); name {
+		case "key":
+			m.Key = text
+		case "session":
+			m.Session = cleanFact(text)
+		case "bytes":
+			m.Bytes = wholeNumber(text)
+		default:
+			m.Vars[name] = text
+		}
+		return err
+	})
+	if err == nil && m.Key == "" {
+		err = fmt.Errorf("%s has no key", shown)
+	}
+	return m, err
+}

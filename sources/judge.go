@@ -1,0 +1,89 @@
+package sources
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+
+	"stream-api/stream"
+)
+
+// verdict is what the rules make of one listed mount: an announcement, or a
+// reason to refuse it, or nothing when it is none of ours.
+type verdict struct {
+	key          string
+	ignored      bool   // match leaves it out: not ours, and no fault
+	refused      string // why it may not be announced
+	announcement stream.Announcement
+	encoded      string // the announcement as it is stored
+	urls         []string
+}
+
+// judge applies the configuration to one mount. It is pure: the same mount
+// always gets the same verdict.
+func (c *Config) judge(m stream.Mount) verdict {
+	v := verdict{key: strings.TrimPrefix(m.Key, c.Strip)}
+	// match comes first: what is not meant for us needs no good name.
+	if c.Match != nil && !c.Match.MatchString(v.key) {
+		v.ignored = true
+		return v
+	}
+	if err := stream.CheckKey(v.key); err != nil {
+		v.refused = err.Error()
+		return v
+	}
+	a := stream.Announcement{
+		Chain: c.Chain, Priority: c.Priority, Rank: c.Rank,
+		Source: c.SourceVars, Session: m.Session,
+	}
+	a.Vars = maps.Clone(m.Vars)
+	for i := range c.Rules {
+		if c.Rules[i].apply(v.key, &a) {
+			break
+		}
+	}
+	if err := a.Check(); err != nil {
+		v.refused = fmt.Sprintf("stream %s: %v", v.key, err)
+		return v
+	}
+	v.announcement, v.encoded = a, a.Encode()
+	for _, url := range []string{m.Vars["url"], c.pullByKey(v.key)} {
+		if url = CanonicalURL(url); url != "" {
+			v.urls = append(v.urls, url)
+		}
+	}
+	return v
+}
+
+// apply changes the announcement if the rule matches its key.
+func (r *Rule) apply(key string, a *stream.Announcement) bool {
+	groups := r.Match.FindStringSubmatchIndex(key)
+	if groups == nil {
+		return false
+	}
+	if r.Chain != nil {
+		a.Chain = r.Chain
+	}
+	if r.Priority != nil {
+		a.Priority = *r.Priority
+	}
+	if a.Vars == nil {
+		a.Vars = make(map[string]string)
+	}
+	for i, name := range r.Match.SubexpNames() {
+		// A group that took no part is no variable, so that defaults work.
+		if name != "" && groups[2*i] >= 0 {
+			a.Vars[name] = key[groups[2*i]:groups[2*i+1]]
+		}
+	}
+	maps.Copy(a.Vars, r.Vars)
+	return true
+}
+
+// pullByKey is ${source:url}/${stream:key}, which many a chain pulls from.
+func (c *Config) pullByKey(key string) string {
+	if c.SourceVars["url"] == "" {
+		return ""
+	}
+	return join(c.SourceVars["url"], key)
+}

@@ -1,0 +1,91 @@
+package sources
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"stream-api/stream"
+)
+
+// lister finds out what is live now. An error means that nothing is known.
+type lister interface {
+	list(ctx context.Context) (listing, error)
+	// close lets go of idle connections; the lister stays usable.
+	close()
+}
+
+// listing is one complete answer of an ingest.
+type listing struct {
+	mounts []stream.Mount
+	// unreadable counts entries from which no name could be read; example
+	// is one of them.
+	unreadable int
+	example    string
+	bytes      int    // size of the answer
+	warning    string // something to mend that did not stop the poll
+}
+
+// unread counts an entry without a readable name.
+func (l *listing) unread(why string) {
+	l.unreadable++
+	if l.example == "" {
+		l.example = why
+	}
+}
+
+// complete is the end of every parser: entries were there, but none of them
+// could be read, so the answer is not in the format it was taken for and says
+// nothing about what is live.
+func (l *listing) complete() (listing, error) {
+	if l.unreadable > 0 && len(l.mounts) == 0 {
+		return listing{}, fmt.Errorf("none of its %d entries can be read (%s); is the source's type right", l.unreadable, l.example)
+	}
+	return *l, nil
+}
+
+// maxFact bounds a fact strangers hand in (a title, say), in bytes.
+const maxFact = 512
+
+// fact adds a variable of the ingest to vars unless it is empty. Strangers
+// chose most values, so they are made fit for an environment variable: valid
+// UTF-8, one line, no control characters, bounded.
+func fact(vars map[string]string, name, value string) {
+	if value = cleanFact(value); value != "" {
+		vars[name] = value
+	}
+}
+
+func cleanFact(s string) string {
+	if plainASCII(s) && len(s) <= maxFact {
+		return strings.TrimSpace(s)
+	}
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r < ' ', r == 0x7f, r == utf8.RuneError, 0x80 <= r && r < 0xa0, r == '\u2028', r == '\u2029':
+			return ' '
+		}
+		return r
+	}, s)
+	s = strings.TrimSpace(s)
+	for len(s) > maxFact {
+		_, size := utf8.DecodeLastRuneInString(s[:maxFact+1])
+		s = s[:maxFact+1-size]
+	}
+	return s
+}
+
+func plainASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// join is base + "/" + path with exactly one slash between.
+func join(base, path string) string {
+	return strings.TrimRight(base, "/") + "/" + strings.TrimLeft(path, "/")
+}

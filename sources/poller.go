@@ -1,0 +1,238 @@
+package sources
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+// Announcer is the part of the store that pollers speak to.
+type Announcer interface {
+	// Announce tells of a good poll.
+	Announce(ctx context.Context, p store.Poll) (store.PollResult, error)
+	// Announced is what Redis knows of a source.
+	Announced(ctx context.Context, source string) (store.AnnouncedSet, error)
+	// SourceFailed tells of a failed poll: none of the source's streams is
+	// gone, and the source is unknown if nobody had a good poll for patience.
+	SourceFailed(ctx context.Context, source string, info store.SourceInfo, poller, problem string, patience time.Duration) error
+}
+
+// Hinter makes a scheduler look at keys at once. Losing a hint loses only
+// time: the keys are marked in Redis already.
+type Hinter interface {
+	Appeared(ctx context.Context, keys ...string) error
+	Gone(ctx context.Context, keys ...string) error
+}
+
+// Deps is what a Poller works with.
+type Deps struct {
+	Store Announcer
+	Hints Hinter
+	// ID tells this process from other pollers of the same source.
+	ID  string
+	Log zerolog.Logger
+	// OwnOutput is the guard against loops: it tells whether a URL (in the
+	// form of CanonicalURL) is what a slot of a stream other than key
+	// publishes, and whose. Nil: nothing is.
+	OwnOutput func(key, url string) (publisher string, own bool)
+}
+
+const (
+	// storeTimeout bounds one call of the store. The client's own timeouts
+	// are shorter; this is the net below them.
+	storeTimeout = 5 * time.Second
+	// maxBackoff bounds the wait after failed polls.
+	maxBackoff = 10 * time.Second
+	// maxRedo bounds how often a difference is made anew because other
+	// pollers were quicker.
+	maxRedo = 5
+)
+
+// Poller lists one source over and over and announces what it finds.
+type Poller struct {
+	cfg    Config
+	deps   Deps
+	log    zerolog.Logger
+	lister lister
+	wake   chan struct{}
+
+	// Of Run's loop alone.
+	rhythm      rhythm
+	known       store.AnnouncedSet
+	loaded      bool  // known was read from the store
+	lastGood    int64 // store time of the previous good poll
+	memory      map[string]remembered
+	stalls      stallWatch
+	failures    int // polls of the ingest failed in a row
+	storeErrors int // calls of the store failed in a row
+
+	mu    sync.Mutex
+	stats Stats
+}
+
+// remembered is the verdict on a mount as it was listed last.
+type remembered struct {
+	mount   stream.Mount
+	verdict *verdict
+}
+
+// New makes a Poller. The error names everything wrong with the configuration.
+func New(cfg Config, deps Deps) (*Poller, error) {
+	cfg, err := cfg.complete()
+	if err != nil {
+		return nil, err
+	}
+	return &Poller{
+		cfg:    cfg,
+		deps:   deps,
+		log:    deps.Log.With().Str("source", cfg.Name).Logger(),
+		lister: cfg.lister(),
+		wake:   make(chan struct{}, 1),
+		rhythm: rhythm{interval: cfg.Interval},
+		stalls: stallWatch{after: cfg.StallAfter},
+		stats:  Stats{Source: cfg.Name, Type: cfg.kind(), State: stream.SourceUnknown},
+	}, nil
+}
+
+// Name is the source's name.
+func (p *Poller) Name() string { return p.cfg.Name }
+
+// Wake makes the next poll come at once, followed by a few more within the
+// interval, because an ingest may call its hook before it lists the stream.
+// It never blocks and may be called by anybody as often as they like: polls
+// are at least 50 ms apart.
+func (p *Poller) Wake() {
+	select {
+	case p.wake <- struct{}{}:
+	default: // a wake is waiting already
+	}
+}
+
+// Run polls until ctx ends, and returns nil then.
+func (p *Poller) Run(ctx context.Context) error {
+	defer p.lister.close()
+	p.rhythm.origin = time.Now()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-p.wake:
+			p.count(func(s *Stats) { s.Woken++ })
+			p.rhythm.wake(time.Now())
+		case <-timer.C:
+			p.rhythm.begin(time.Now())
+			retry := p.poll(ctx)
+			p.rhythm.end(time.Now(), retry)
+		}
+		now := time.Now()
+		timer.Reset(p.rhythm.next(now).Sub(now))
+	}
+}
+
+// poll is one poll; it returns when to try again if it failed.
+func (p *Poller) poll(ctx context.Context) (retry time.Time) {
+	begun := time.Now()
+	listCtx, cancel := context.WithTimeout(ctx, p.cfg.Timeout)
+	l, err := p.lister.list(listCtx)
+	cancel()
+	if ctx.Err() != nil {
+		return time.Time{} // our own end says nothing about the source
+	}
+	took := time.Since(begun)
+	if err != nil {
+		p.failed(ctx, err, took)
+		return time.Now().Add(backoff(p.failures, p.cfg.Interval, maxBackoff))
+	}
+	v := survey(l, p.judge(l.mounts), p.deps.OwnOutput)
+	info := p.info()
+	info.Refused, info.Example, info.Warning = v.refused, v.example, l.warning
+	info.Stalled = p.stalls.observe(begun, v.bytes)
+	p.good(l, v, info, took)
+	result, err := p.announce(ctx, v, info)
+	p.stored(ctx, err)
+	if err != nil {
+		// The answer is kept by asking again soon: sooner than the next tick
+		// of a slow source, but not faster than a quick one.
+		return time.Now().Add(min(p.cfg.Interval, backoff(p.storeErrors, 250*time.Millisecond, maxBackoff)))
+	}
+	if result.NextGone > 0 {
+		p.rhythm.due = time.Now().Add(result.NextGone)
+	}
+	p.hint(ctx, result)
+	return time.Time{}
+}
+
+// info is what is known of the source without asking it.
+func (p *Poller) info() store.SourceInfo {
+	return store.SourceInfo{URL: p.cfg.URL, Type: p.cfg.kind(), Expect: p.cfg.Expect}
+}
+
+// judge is the verdicts on the mounts, one each. Most mounts are listed as
+// they were a second ago; their verdicts are remembered.
+func (p *Poller) judge(mounts []stream.Mount) []*verdict {
+	memory := make(map[string]remembered, len(mounts))
+	verdicts := make([]*verdict, len(mounts))
+	for i, m := range mounts {
+		r, known := p.memory[m.Key]
+		if !known || r.mount.Session != m.Session || !maps.Equal(r.mount.Vars, m.Vars) {
+			v := p.cfg.judge(m)
+			r = remembered{mount: m, verdict: &v}
+		}
+		memory[m.Key], verdicts[i] = r, r.verdict
+	}
+	p.memory = memory
+	return verdicts
+}
+
+// announce tells the store the difference between what is listed and what it
+// knows: one call, unless another poller of this source changed the set since.
+func (p *Poller) announce(ctx context.Context, v view, info store.SourceInfo) (store.PollResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	for range maxRedo {
+		if !p.loaded {
+			known, err := p.deps.Store.Announced(ctx, p.cfg.Name)
+			if err != nil {
+				return store.PollResult{}, fmt.Errorf("load announced streams: %w", err)
+			}
+			p.known, p.loaded = known, true
+		}
+		poll := store.Poll{
+			Source: p.cfg.Name, Poller: p.deps.ID, Version: p.known.Version,
+			LastGood: p.lastGood, GoneAfter: p.cfg.GoneAfter, Info: info,
+		}
+		poll.Upsert, poll.Absent, poll.Back = difference(v, p.known)
+		result, err := p.deps.Store.Announce(ctx, poll)
+		if err != nil {
+			return store.PollResult{}, fmt.Errorf("announce: %w", err)
+		}
+		if !result.Stale {
+			p.known = applied(p.known, poll, result)
+			p.lastGood = result.Now
+			return result, nil
+		}
+		p.loaded = false
+		p.count(func(s *Stats) { s.Stale++ })
+	}
+	return store.PollResult{}, errors.New("announce: other pollers of this source change its streams all the time; do their rules differ")
+}
+
+// hint passes on what changed.
+func (p *Poller) hint(ctx context.Context, r store.PollResult) {
+	if len(r.Changed) > 0 {
+		p.hinted(p.deps.Hints.Appeared(ctx, r.Changed...))
+	}
+	if len(r.Gone) > 0 {
+		p.hinted(p.deps.Hints.Gone(ctx, r.Gone...))
+	}
+}

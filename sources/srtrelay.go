@@ -1,0 +1,92 @@
+package sources
+
+import (
+	"context"
+	"strings"
+
+	"stream-api/stream"
+)
+
+// srtrelay lists the streams of an srtrelay by GET /streams. It freezes now
+// and then; a deadline passed is an error like any other and means unknown.
+type srtrelay struct {
+	web  *fetcher
+	base string
+	pull string
+}
+
+func (c *srtrelay) close() { c.web.close() }
+
+func (c *srtrelay) list(ctx context.Context) (listing, error) {
+	body, err := c.web.get(ctx, join(c.base, "/streams"))
+	if err != nil {
+		return listing{}, err
+	}
+	return parsed(body, c.pull, parseSrtrelay)
+}
+
+// parseSrtrelay reads [{"name","url","clients","created"},…]. The url is made
+// of the relay's own publicAddress; it is made anew from pull, such as
+// srt://ingest:1337 or srt://ingest:1337?latency=500000.
+func parseSrtrelay(body []byte, pull string) (listing, error) {
+	var l listing
+	s := jsonScanner{b: body}
+	mark := "?"
+	if strings.Contains(pull, "?") {
+		mark = "&"
+	}
+	entry := func() error {
+		m := stream.Mount{Bytes: -1}
+		ok, err := s.entry(&l, func(name []byte) (err error) {
+			switch string(name) {
+			case "name":
+				m.Key, err = s.text()
+			case "created":
+				m.Session, err = s.text()
+			default:
+				err = s.skip()
+			}
+			return err
+		})
+		if err != nil || !ok {
+			return err
+		}
+		if m.Key == "" {
+			l.unread("a stream without a name")
+			return nil
+		}
+		m.Session = cleanFact(m.Session)
+		m.Vars = map[string]string{"url": pull + mark + "streamid=play/" + m.Key}
+		l.mounts = append(l.mounts, m)
+		return nil
+	}
+	err := s.arrayOrNull(entry)
+	if err == nil {
+		err = s.end()
+	}
+	if err != nil {
+		return listing{}, err
+	}
+	return l.complete()
+}
+
+// entry reads one object of a list; anything else is counted as unreadable
+// and passed over (ok is false), so that it harms no other entry.
+func (s *jsonScanner) entry(l *listing, read func(name []byte) error) (ok bool, err error) {
+	if s.peek() != '{' {
+		l.unread("an entry that is no object")
+		return false, s.skip()
+	}
+	return true, s.object(read)
+}
+
+// arrayOrNull reads a list; servers written in Go print an empty one as null.
+func (s *jsonScanner) arrayOrNull(read func() error) error {
+	if s.peek() == 'n' {
+		if text := s.bare(); strings.TrimSpace(string(text)) == "null" {
+			return nil
+		}
+		return s.unexpected("a list")
+	}
+	return s.array(read)
+}
