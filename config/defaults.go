@@ -1,0 +1,46 @@
+package config
+
+import (
+	"time"
+
+	"stream-api/stream"
+)
+
+// All defaults are in this file. What is not here is zero: off, none, no
+// limit.
+
+func (c *Config) setDefaults() {
+	c.StateDir = "/var/lib/stream-api"
+	c.Network.Redis = mustTemplate("redis://127.0.0.1:6379/0")
+	c.Lease = Lease{TTL: 10 * time.Second, Beat: 2 * time.Second, OnStoreLoss: "keep"}
+	c.Queue = Queue{EventsInterval: 20 * time.Millisecond, SlotsInterval: 100 * time.Millisecond}
+	c.Scheduler = Scheduler{Enabled: true, Cooldown: time.Minute}
+	c.Web = Web{Asynqmon: "read_only"}
+	c.Log = Log{Level: "info", Format: "auto"}
+}
+
+func (s *Source) setDefaults() {
+	s.Name = "source"
+	s.Vars = SourceVars{Interval: time.Second, Timeout: 3 * time.Second, GoneAfter: 60 * time.Second, Type: "icecast"}
+}
+
+func (s *Service) setDefaults() {
+	s.Handover = "stop_first"
+	s.OnSourceChange = "restart"
+	s.OnNewSession = "ignore"
+}
+
+func (e *Exec) setDefaults() {
+	e.Stop = Stop{Signal: "TERM", Grace: 10 * time.Second}
+	e.Restart = Restart{Delay: 500 * time.Millisecond, MaxDelay: 5 * time.Second, GiveUpAfter: 5, Within: time.Minute}
+	e.Hooks = Hooks{Timeout: 10 * time.Second}
+}
+
+// mustTemplate is for the literals of this file.
+func mustTemplate(s string) stream.Template {
+	t, err := stream.ParseTemplate(s)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}

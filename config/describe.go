@@ -1,0 +1,225 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"stream-api/stream"
+)
+
+// Describe writes what was understood, for people. Passwords are masked,
+// references to secrets stay references.
+func (c *Config) Describe(w io.Writer) error {
+	p := &page{}
+	p.line("host       %s%s", c.Network.Name, pairs(c.Network.Vars, " (", ")"))
+	p.line("redis      %s%s", maskURL(c.Network.Redis.String()), optional(", namespace ", c.Network.Namespace))
+	p.line("lease      %s, a beat every %s; when the store is lost: %s", short(c.Lease.TTL), short(c.Lease.Beat), c.Lease.OnStoreLoss)
+	p.line("state      %s", c.StateDir)
+	p.line("queues     looked at every %s (events) and %s (slots)", short(c.Queue.EventsInterval), short(c.Queue.SlotsInterval))
+	if c.Scheduler.Enabled {
+		p.line("scheduler  takes part; avoids a host for %s after it gave a slot up", short(c.Scheduler.Cooldown))
+	} else {
+		p.line("scheduler  not on this host")
+	}
+	p.line("web        %s", c.Web.describe())
+	p.line("log        %s, format %s", c.Log.Level, c.Log.Format)
+	for i := range c.Sources {
+		c.Sources[i].describe(p)
+	}
+	if len(c.Sources) == 0 {
+		p.line("\nno sources here: other hosts announce the streams")
+	}
+	for _, name := range c.Services.Types() {
+		c.Services[name].describe(p)
+	}
+	if len(c.Services) == 0 {
+		p.line("\nno services here: this host runs nothing")
+	}
+	if len(c.Warnings) > 0 {
+		p.line("\nwarnings:")
+		for _, warning := range c.Warnings {
+			p.line("%s", warning)
+		}
+	}
+	_, err := io.WriteString(w, p.text.String())
+	return err
+}
+
+type page struct{ text strings.Builder }
+
+func (p *page) line(format string, args ...any) { fmt.Fprintf(&p.text, format+"\n", args...) }
+
+func (w Web) describe() string {
+	if w.Listen == "" {
+		return "off"
+	}
+	text := w.Listen
+	switch {
+	case w.TokenFile != "":
+		text += ", token from " + w.TokenFile
+	case w.Token.String() != "":
+		text += ", token from " + maskDefaults(w.Token.String())
+	default:
+		text += ", without a token"
+	}
+	if len(w.Hosts) > 0 {
+		text += ", also called " + strings.Join(w.Hosts, ", ")
+	}
+	return text + ", asynqmon " + strings.ReplaceAll(w.Asynqmon, "_", "-")
+}
+
+func (s *Source) describe(p *page) {
+	v := s.Vars
+	p.line("\nsource %s: %s%s", s.Name, s.Plugin, s.describeInput())
+	look := "looks every " + short(v.Interval)
+	if s.Plugin != PluginStatic {
+		look += ", waits " + short(v.Timeout) + " for the answer"
+	}
+	p.line("  %s; gone %s after it was last listed%s", look, short(v.GoneAfter), matching(v.Match))
+	p.line("  chain      %s", chainText(s.Chain))
+	p.line("  priority   %d, rank %d", s.Priority, s.Rank)
+	for _, r := range s.Rules {
+		text := r.Match.String() + ":"
+		if r.Chain != nil {
+			text += " chain " + chainText(r.Chain)
+		}
+		if r.Priority != nil {
+			text += fmt.Sprintf(" priority %d", *r.Priority)
+		}
+		p.line("  rule       %s%s", text, pairs(r.Vars, " ", ""))
+	}
+	if len(s.Expect) > 0 {
+		p.line("  expects    %s", strings.Join(s.Expect, ", "))
+	}
+	if len(s.Stream) > 0 {
+		p.line("  publishes %s", pairs(s.Stream, " ", ""))
+	}
+}
+
+func (s *Source) describeInput() string {
+	v := s.Vars
+	switch s.Plugin {
+	case PluginPoll:
+		return " " + v.Type + " at " + maskURL(v.URL.String()) + optional(" as ", v.User.String())
+	case PluginExec:
+		return " " + words(v.Command)
+	}
+	keys := make([]string, len(v.Streams))
+	for i, entry := range v.Streams {
+		keys[i] = entry.Key + pairs(entry.Vars, " (", ")")
+	}
+	return " " + strings.Join(keys, ", ")
+}
+
+func (s *Service) describe(p *page) {
+	e := s.Plugin.Exec
+	if e == nil {
+		p.line("\nservice %s: static, runs nothing", s.Type)
+	} else {
+		p.line("\nservice %s: exec %s%s", s.Type, e.Path, optional(" ", words(e.Args)))
+	}
+	capacity := "no limit"
+	if s.Capacity != nil {
+		capacity = fmt.Sprint(*s.Capacity)
+	}
+	class := s.Class()
+	p.line("  capacity   %s%s%s", capacity, optional(", only streams that match ", class.Filter), optional(", first those that match ", class.Prefer))
+	if class.Needs != "" {
+		p.line("  waits for  %s", class.Needs)
+	}
+	if s.URL != "" {
+		p.line("  url        %s", maskURL(s.URL))
+	}
+	for i, place := range s.Places {
+		p.line("  place %-4d %s", i, strings.TrimSpace(pairs(place, "", "")))
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.StreamVars)) {
+		p.line("  publishes  %s = %s", name, oneLine(maskValue(name, s.StreamVars[name].String())))
+	}
+	if e != nil {
+		e.describe(p)
+	}
+	p.line("  handover %s; store lost: %s; source changed: %s; new session: %s", s.Handover, s.OnStoreLoss, s.OnSourceChange, s.OnNewSession)
+}
+
+func (e *Exec) describe(p *page) {
+	for _, name := range slices.Sorted(maps.Keys(e.Env)) {
+		p.line("  env        %s = %s", name, oneLine(maskValue(name, e.Env[name].String())))
+	}
+	for _, file := range e.EnvFile {
+		p.line("  env file   %s", file)
+	}
+	p.line("  stop       %s, KILL after %s", e.Stop.Signal, short(e.Stop.Grace))
+	giveUp := "never gives up"
+	if e.Restart.GiveUpAfter > 0 {
+		giveUp = fmt.Sprintf("gives up after %d ends within %s", e.Restart.GiveUpAfter, short(e.Restart.Within))
+	}
+	p.line("  restart    after %s, up to %s; %s", short(e.Restart.Delay), short(e.Restart.MaxDelay), giveUp)
+	if e.Stall > 0 {
+		p.line("  stall      restarted after %s without a sign of life", short(e.Stall))
+	}
+	for _, command := range e.Hooks.PreStart {
+		p.line("  pre_start  %s", words(command))
+	}
+	for _, command := range e.Hooks.PostStop {
+		p.line("  post_stop  %s", words(command))
+	}
+}
+
+// pairs writes name=value of a map between two marks; nothing for none.
+func pairs(m map[string]string, before, after string) string {
+	if len(m) == 0 {
+		return ""
+	}
+	var texts []string
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		texts = append(texts, name+"="+oneLine(maskValue(name, m[name])))
+	}
+	return before + strings.Join(texts, " ") + after
+}
+
+func words(list []stream.Template) string {
+	texts := make([]string, len(list))
+	for i, t := range list {
+		texts[i] = maskURL(t.String())
+		if texts[i] == "" || strings.ContainsAny(texts[i], " \t\n\"'") {
+			texts[i] = fmt.Sprintf("%q", texts[i])
+		}
+	}
+	return strings.Join(texts, " ")
+}
+
+// oneLine quotes what would break the page.
+func oneLine(s string) string {
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		return strconv.Quote(s)
+	}
+	return s
+}
+
+func optional(before, text string) string {
+	if text == "" {
+		return ""
+	}
+	return before + text
+}
+
+func matching(re *regexp.Regexp) string {
+	if re == nil {
+		return ""
+	}
+	return "; only keys that match " + re.String()
+}
+
+func chainText(chain []string) string {
+	if len(chain) == 0 {
+		return "(none)"
+	}
+	return strings.Join(chain, " → ")
+}

@@ -1,0 +1,125 @@
+package config
+
+import (
+	"regexp"
+	"strings"
+	"time"
+
+	"stream-api/stream"
+)
+
+// The plugins of sources.
+const (
+	PluginPoll   = "poll"
+	PluginStatic = "static"
+	PluginExec   = "exec"
+)
+
+// Source announces streams.
+type Source struct {
+	// Name is unique; it is part of keys and of the path /hooks/<name>.
+	Name string `yaml:"name" validate:"source"`
+	// Plugin is poll, static or exec.
+	Plugin string     `yaml:"plugin" validate:"required,oneof=poll static exec"`
+	Vars   SourceVars `yaml:"vars"`
+	// Chain is what its streams get, unless a rule says otherwise.
+	Chain []string `yaml:"chain" validate:"max=32,unique,dive,slot"`
+	// Priority of its streams, 0 to 899; higher is first in line.
+	Priority int `yaml:"priority" validate:"gte=0,lte=899"`
+	// Rank orders sources of the same stream; the higher wins.
+	Rank  int    `yaml:"rank" validate:"gte=-1000,lte=1000"`
+	Rules []Rule `yaml:"rules" validate:"max=256"`
+	// Expect are keys shown as missing while nobody publishes them.
+	Expect []string `yaml:"expect" validate:"unique,dive,streamkey"`
+	// Stream is what dependants see as ${source:…}, host variables
+	// resolved.
+	Stream map[string]string `yaml:"-"`
+
+	StreamTemplates map[string]stream.Template `yaml:"stream" scopes:"host" validate:"max=64,dive,keys,var,endkeys"`
+
+	// old says that services.<type> with source: true declared it.
+	old bool
+}
+
+// SourceVars are the plugin's settings. The tag only lists the plugins that
+// know the key, where not all do.
+type SourceVars struct {
+	// Interval is the time between two looks.
+	Interval time.Duration `yaml:"interval" validate:"gte=100ms,lte=1h"`
+	// Timeout is for one look as a whole.
+	Timeout time.Duration `yaml:"timeout" only:"poll exec" validate:"gte=100ms,lte=10m"`
+	// GoneAfter is how long a stream must be unlisted before it is gone.
+	GoneAfter time.Duration `yaml:"gone_after" validate:"gte=0s,lte=24h"`
+	// Match picks the keys that count; nil: all.
+	Match *regexp.Regexp `yaml:"match"`
+
+	// URL is the ingest's base, http or https.
+	URL stream.Template `yaml:"url" only:"poll" scopes:"host env file" validate:"httpurl"`
+	// Type is the ingest's kind.
+	Type string `yaml:"type" only:"poll" validate:"oneof=icecast srtrelay nginx-rtmp mediamtx srs"`
+	// User and Password are for HTTP Basic authentication at the ingest.
+	User     stream.Template `yaml:"user" only:"poll" scopes:"host env file"`
+	Password stream.Template `yaml:"password" only:"poll" scopes:"host env file"`
+
+	// Command is run for each look: a path or name, then its arguments.
+	Command Command `yaml:"command" only:"exec" scopes:"host env file" validate:"max=256"`
+
+	// Streams are those that are always there.
+	Streams []StaticStream `yaml:"streams" only:"static"`
+}
+
+// StaticStream is one entry of a static source: a key, or a map of key and
+// variables.
+type StaticStream struct {
+	Key  string
+	Vars map[string]string
+}
+
+func (s *StaticStream) decode(d *decoder, n *node, path string, _ rules) {
+	switch n.kind {
+	case scalarKind:
+		d.decode(n, path, &s.Key, rules{validate: "streamkey"})
+	case mapKind:
+		rest := &node{kind: mapKind, at: n.at}
+		for _, e := range n.entries {
+			if e.key != "key" {
+				rest.entries = append(rest.entries, e)
+				continue
+			}
+			d.decode(e.value, join(path, "key"), &s.Key, rules{validate: "streamkey"})
+		}
+		if _, ok := n.find("key"); !ok {
+			d.problem(n.at, path, "key is missing")
+		}
+		d.decode(rest, path, &s.Vars, rules{validate: "max=64,dive,keys,streamvar,endkeys,plain"})
+	default:
+		d.problem(n.at, path, "a stream key is expected, or a map such as {key: s1, lang: de}, but this is %s", n.kind)
+	}
+}
+
+// Command is a program and its arguments, each a template that resolves to
+// one argument.
+type Command []stream.Template
+
+func (c *Command) decode(d *decoder, n *node, path string, r rules) {
+	if n.kind == scalarKind {
+		if strings.ContainsAny(n.text, " \t\n") {
+			d.problem(n.at, path, "write the command as a list, each argument one item: no shell reads it")
+			return
+		}
+		n = &node{kind: listKind, at: n.at, items: []*node{n}}
+	}
+	var list []stream.Template
+	d.decode(n, path, &list, r)
+	*c = list
+	if n.kind != listKind {
+		return
+	}
+	if len(n.items) == 0 {
+		d.problem(n.at, path, "the command is empty")
+		return
+	}
+	if err := checkProgram(n.items[0].text); err != nil {
+		d.problem(n.items[0].at, path, "%v", err)
+	}
+}

@@ -1,0 +1,205 @@
+package config
+
+import (
+	"maps"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"stream-api/stream"
+)
+
+// warnMachine says what this machine lacks. It is no error: the file may be
+// checked on another machine than the one it is for.
+func (d *decoder) warnMachine(c *Config) {
+	d.warnSecrets("network.redis", c.Network.Redis)
+	d.warnSecrets("web.token", c.Web.Token)
+	if c.Web.TokenFile != "" {
+		d.warnFile("web.token_file", c.Web.TokenFile)
+	}
+	for i := range c.Sources {
+		s := &c.Sources[i]
+		path := element("sources", i)
+		for _, use := range s.templates(path) {
+			d.warnSecrets(use.path, use.template)
+		}
+		for _, name := range slices.Sorted(maps.Keys(s.Stream)) {
+			d.warnPublished(join(path, "stream."+name), s.Stream[name])
+		}
+		if len(s.Vars.Command) > 0 {
+			d.warnProgram(element(join(path, "vars.command"), 0), s.Vars.Command[0].String())
+		}
+	}
+	for _, name := range c.Services.Types() {
+		s := c.Services[name]
+		path := join("services", name)
+		for _, use := range s.templates(path) {
+			d.warnSecrets(use.path, use.template)
+		}
+		for _, name := range slices.Sorted(maps.Keys(s.StreamVars)) {
+			d.warnPublished(join(path, "stream_vars."+name), s.StreamVars[name].String())
+		}
+		d.warnPublished(join(path, "url"), s.URLTemplate.String())
+		if e := s.Plugin.Exec; e != nil {
+			d.warnProgram(join(path, "plugin.path"), e.Path)
+			for i, file := range e.EnvFile {
+				d.warnFile(element(join(path, "plugin.env_file"), i), file)
+			}
+			for name, commands := range map[string]Commands{"pre_start": e.Hooks.PreStart, "post_stop": e.Hooks.PostStop} {
+				for i, command := range commands {
+					d.warnProgram(element(element(join(path, "plugin.hooks."+name), i), 0), command[0].String())
+				}
+			}
+		}
+	}
+}
+
+func (d *decoder) warnProgram(path, program string) {
+	at := d.valueAt(path)
+	if !strings.HasPrefix(program, "/") {
+		if _, err := exec.LookPath(program); err != nil {
+			d.warn(at, path, "no program %s in PATH on this machine; its slots would fail", stream.Quote(program))
+		}
+		return
+	}
+	info, err := os.Stat(program)
+	switch {
+	case os.IsNotExist(err):
+		d.warn(at, path, "%s does not exist on this machine; its slots would fail", program)
+	case err != nil:
+		d.warn(at, path, "%v", err)
+	case info.IsDir():
+		d.warn(at, path, "%s is a directory", program)
+	case info.Mode().Perm()&0o111 == 0:
+		d.warn(at, path, "%s is not executable; `chmod +x` it", program)
+	}
+}
+
+func (d *decoder) warnFile(path, file string) {
+	f, err := os.Open(file)
+	if err != nil {
+		d.warn(d.valueAt(path), path, "cannot be read on this machine: %v", err)
+		return
+	}
+	// Nothing was written, so closing cannot lose anything.
+	_ = f.Close()
+}
+
+// warnSecrets looks for the variables and files a template reads here.
+func (d *decoder) warnSecrets(path string, t stream.Template) {
+	for _, ref := range t.Refs() {
+		if !ref.Secret() || ref.HasDefault {
+			continue
+		}
+		_, ok, err := lookupSecret(ref)
+		switch {
+		case err != nil:
+			d.warn(d.valueAt(path), path, "%s: %v", ref, err)
+		case !ok && ref.Scope == "env":
+			d.warn(d.valueAt(path), path, "%s: the variable is not set here", ref)
+		case !ok:
+			d.warn(d.valueAt(path), path, "%s: the file does not exist on this machine", ref)
+		}
+	}
+}
+
+// warnPublished finds passwords in what everyone may read.
+func (d *decoder) warnPublished(path, text string) {
+	if maskURL(text) != text {
+		d.warn(d.valueAt(path), path, "the password in this URL is stored in Redis, where everyone who can read it sees it")
+	}
+}
+
+// warnChains says of each service whether the chains known here can satisfy
+// its needs. Chains of other hosts are not known, so it is no error.
+func (d *decoder) warnChains(c *Config) {
+	chains := c.chains()
+	for _, name := range c.Services.Types() {
+		path := join("services", name)
+		for _, use := range c.Services[name].templates(path) {
+			for _, need := range stream.Needs(use.template) {
+				d.warnNeed(c, chains, name, need, use.path)
+			}
+		}
+	}
+	d.warnCycles(c)
+}
+
+// chains are the distinct chains of the sources and rules here.
+func (c *Config) chains() map[string][]string {
+	chains := map[string][]string{}
+	for _, s := range c.Sources {
+		chains[strings.Join(s.Chain, ", ")] = s.Chain
+		for _, r := range s.Rules {
+			if r.Chain != nil {
+				chains[strings.Join(r.Chain, ", ")] = r.Chain
+			}
+		}
+	}
+	return chains
+}
+
+func (d *decoder) warnNeed(c *Config, chains map[string][]string, service string, need stream.Need, path string) {
+	at := d.valueAt(path)
+	if other, ok := c.Services[need.Slot]; ok && other.Plugin.Name == PluginStatic {
+		if _, published := other.StreamVars[need.Var]; !published {
+			d.warn(at, path, "waits for %s, but the static service %s here publishes no %q%s", need, need.Slot, need.Var,
+				suggest(need.Var, slices.Collect(maps.Keys(other.StreamVars))))
+		}
+	}
+	if len(chains) == 0 {
+		return
+	}
+	known := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(chains)) {
+		chain := chains[name]
+		for _, slot := range chain {
+			known[slot] = true
+		}
+		if slices.Contains(chain, service) && !slices.Contains(chain, need.Slot) {
+			d.warn(at, path, "waits for %s, but the chain [%s] has %s without %s: there it would wait for ever", need, name, service, need.Slot)
+		}
+	}
+	if !known[need.Slot] {
+		d.warn(at, path, "waits for %s, but no chain here has a slot %q%s", need, need.Slot, suggest(need.Slot, slices.Sorted(maps.Keys(known))))
+	}
+}
+
+// warnCycles finds services of this host that wait for each other.
+func (d *decoder) warnCycles(c *Config) {
+	waits := map[string][]string{}
+	for name, s := range c.Services {
+		for _, need := range s.Needs() {
+			waits[name] = append(waits[name], need.Slot)
+		}
+	}
+	for _, start := range c.Services.Types() {
+		if trail := cycle(waits, start); trail != nil && start == slices.Min(trail) {
+			path := join("services", start)
+			d.warn(d.at(path), path, "waits in a circle: %s → %s; none of them could ever start", strings.Join(trail, " → "), start)
+		}
+	}
+}
+
+// cycle is the way from start back to start, or nil.
+func cycle(waits map[string][]string, start string) []string {
+	visited := map[string]bool{}
+	var walk func(at string, trail []string) []string
+	walk = func(at string, trail []string) []string {
+		for _, next := range waits[at] {
+			if next == start {
+				return trail
+			}
+			if visited[next] {
+				continue
+			}
+			visited[next] = true
+			if found := walk(next, append(trail[:len(trail):len(trail)], next)); found != nil {
+				return found
+			}
+		}
+		return nil
+	}
+	return walk(start, []string{start})
+}
