@@ -35,9 +35,11 @@ func Monitor(rc redis.UniversalClient, o MonitorOptions) http.Handler {
 
 // sharedRedis hands asynqmon a client that exists, where it would make two of
 // its own.
+//
+// It implements asynq.RedisConnOpt.
 type sharedRedis struct{ client redis.UniversalClient }
 
-// MakeRedisClient implements asynq.RedisConnOpt.
+// MakeRedisClient returns the client; nobody closes it.
 func (s sharedRedis) MakeRedisClient() any { return s.client }
 
 // shownKeys is how many keys of an event are named in asynqmon.

@@ -185,26 +185,28 @@ func TestStopGivesACommandBackAndTheNextServerTakesIt(t *testing.T) {
 	t.Parallel()
 	s := realtest.Redis(t)
 	c := newClient(t, s, "")
-	begun, ended := make(chan struct{}), make(chan error, 1)
+	begun, cancelled, mayEnd := make(chan struct{}), make(chan error, 1), make(chan struct{})
 	o := options(t, s)
 	o.StopTimeout = 50 * time.Millisecond
 	server := startSlots(t, o, "speedy", []string{"transcode"}, func(ctx context.Context, _ Command) (string, error) {
 		close(begun)
 		<-ctx.Done()
-		ended <- ctx.Err()
+		cancelled <- ctx.Err()
+		<-mayEnd
 		return "", ctx.Err()
 	})
 	send(t, c, slotOf("s1", "speedy", "1-a"))
 	await(t, begun, "the command")
-	stopServer(t, server)
-	select {
-	case err := <-ended:
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("the handler's context ended with %v", err)
-		}
-	default:
-		t.Error("Stop returned while the handler ran")
+	bound, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+	defer cancel()
+	if err := server.Stop(bound); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Stop while a handler lingers: %v", err)
 	}
+	if err := await(t, cancelled, "the end of the handler's context"); !errors.Is(err, context.Canceled) {
+		t.Errorf("the handler's context ended with %v", err)
+	}
+	close(mayEnd)
+	stopServer(t, server)
 	if info, err := inspect(s).GetQueueInfo("transcode:speedy"); err != nil || info.Pending != 1 || info.Active != 0 {
 		t.Errorf("the command was not given back: %+v, %v", info, err)
 	}
