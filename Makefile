@@ -1,0 +1,42 @@
+# stream-api: make help
+
+GO ?= go
+BIN := bin/stream-api
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+# What tests need beside Go; installed with apt when it is missing and we may.
+NEEDS := redis-server redis-sentinel redis-cli icecast2 ffmpeg ffprobe nginx chromium
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test check bench chaos deps screenshots clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/stream-api
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/stream-api
+
+run: build ## the demo: three hosts, a toy ingest and the status page, nothing to install
+	$(BIN) demo
+
+test: deps ## every test, with the race detector, against real Redis, Icecast, nginx, ffmpeg and Chromium
+	STREAM_API_TEST_REQUIRE=1 $(GO) test -race -timeout 20m ./...
+
+check: ## format, vet, import arrows, shell and unit files
+	./test/check.sh
+
+bench: deps build ## measure, and write docs/benchmarks.md anew
+	./test/bench.sh
+
+chaos: deps ## the long fault tests
+	STREAM_API_TEST_REQUIRE=1 $(GO) test -timeout 60m -count=1 -v ./test/chaos/ -chaos.long
+
+screenshots: deps ## take the pictures in docs/images anew
+	$(GO) test ./web/ -count=1 -run Screenshots -screenshots
+
+deps: ## install what the tests need (Debian, as root or with sudo), or name it
+	@./test/deps.sh $(NEEDS)
+
+clean: ## remove what was built
+	rm -rf bin

@@ -1,0 +1,111 @@
+package arrows
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "stream-api/"
+
+// may says what each package may import of this project, and why not more.
+// A package that is not listed may import nothing and be imported by nobody,
+// so that a new one has to find its place here first.
+var may = map[string][]string{
+	"stream":             {},                                                 // the vocabulary
+	"lua":                {},                                                 // text and its contract
+	"store":              {"stream", "lua"},                                  // the only owner of Redis keys
+	"store/embedded":     {},                                                 // a server, knows no key
+	"queue":              {"stream"},                                         // a hint cannot decide anything, so it knows no store
+	"sources":            {"stream", "store", "queue"},                       //
+	"scheduler":          {"stream", "store", "queue"},                       // never runners: a decision knows no process
+	"runners":            {"stream", "store", "queue", "runners/supervisor"}, // never scheduler: a host obeys the store alone
+	"runners/supervisor": {},                                                 // small, and older or newer than its runner
+	"config":             {"stream"},                                         // a leaf: nobody's options are its types
+	"web":                {"stream", "store", "queue"},                       //
+	"internal/arrows":    {},
+	"internal/realtest":  {},
+}
+
+// home says which packages may import a library, so that each has one.
+var home = map[string][]string{
+	"github.com/hibiken/asynq":               {"queue"},
+	"github.com/hibiken/asynqmon":            {"queue"},
+	"github.com/alicebob/miniredis/v2":       {"store/embedded"},
+	"github.com/goccy/go-yaml":               {"config"},
+	"github.com/spf13/cobra":                 {"cmd/stream-api"},
+	"os/exec":                                {"runners/supervisor", "sources", "cmd/stream-api", "internal/realtest", "internal/arrows"},
+	"github.com/go-playground/validator/v10": {"config"},
+}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestArrowsPointOneWay(t *testing.T) {
+	for _, p := range list(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		if strings.HasPrefix(name, "cmd/") || strings.HasPrefix(name, "test/") {
+			continue // wire and test everything
+		}
+		allowed, listed := may[name]
+		if !listed {
+			t.Errorf("package %s is new: say in this test what it may import", name)
+			continue
+		}
+		for _, i := range p.Imports {
+			other, ours := strings.CutPrefix(i, module)
+			if ours && !slices.Contains(allowed, other) {
+				t.Errorf("%s imports %s: it may import only %v", name, other, allowed)
+			}
+		}
+	}
+}
+
+func TestEachLibraryHasItsHome(t *testing.T) {
+	for _, p := range list(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		if strings.HasPrefix(name, "test/") {
+			continue
+		}
+		for _, i := range p.Imports {
+			for library, homes := range home {
+				if (i == library || strings.HasPrefix(i, library+"/")) && !slices.Contains(homes, name) {
+					t.Errorf("%s imports %s, whose home is %v", name, i, homes)
+				}
+			}
+		}
+	}
+}
+
+// list asks the go command for the packages of the module, tests left out.
+func list(t *testing.T) []pkg {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...").Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			t.Fatalf("go list: %v: %s", err, exit.Stderr)
+		}
+		t.Fatal(err)
+	}
+	var pkgs []pkg
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		pkgs = append(pkgs, p)
+	}
+	if len(pkgs) < len(may)/2 {
+		t.Fatalf("go list found only %d packages", len(pkgs))
+	}
+	return pkgs
+}
