@@ -214,7 +214,9 @@ func TestRemoveLeavesNothingOfAHostThatDiedAtWork(t *testing.T) {
 	c := newClient(t, s, "")
 	ctx := context.Background()
 	started := make(chan string)
-	server := startSlots(t, options(t, s), "old", []string{"transcode"}, func(ctx context.Context, c Command) (string, error) {
+	o := options(t, s)
+	o.StopTimeout = 50 * time.Millisecond
+	server := startSlots(t, o, "old", []string{"transcode"}, func(ctx context.Context, c Command) (string, error) {
 		started <- c.Key
 		if c.Key == "fails" {
 			return "", errors.New("no such script")

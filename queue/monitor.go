@@ -3,6 +3,7 @@ package queue
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/hibiken/asynqmon"
@@ -59,11 +60,12 @@ func formatPayload(taskType string, payload []byte) string {
 	if err != nil {
 		return stream.Quote(string(payload))
 	}
-	text := fmt.Sprintf("%s %s on %s, token %s", c.Key, c.Slot.Slot, c.Host, c.Token)
+	which := "attempt " + strconv.FormatInt(c.Attempt, 10)
 	if c.Version != "" {
-		return text + ", version " + c.Version
+		which = "version " + c.Version
 	}
-	return fmt.Sprintf("%s, attempt %d", text, c.Attempt)
+	// The token is last: asynqmon cuts a line at some fifty characters.
+	return fmt.Sprintf("%s %s on %s, %s, token %s", c.Key, c.Slot.Slot, c.Host, which, c.Token)
 }
 
 // formatResult shows the text that the handler gave.

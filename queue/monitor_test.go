@@ -87,8 +87,8 @@ func TestMonitorShowsEveryQueueAndTask(t *testing.T) {
 	get(t, h, "/asynqmon/api/servers")
 	get(t, h, "/asynqmon/api/redis_info")
 	want := map[string]string{
-		"room.1:s1_hd~x": "room.1/s1_hd~x transcode~next on 2001:db8::1, token 1763820000000000-ab12, attempt 1",
-		"s2":             "s2 fanout_h264 on speedy.lan.c3voc.de, token 1-a, version v_2",
+		"room.1:s1_hd~x": "room.1/s1_hd~x transcode~next on 2001:db8::1, attempt 1, token 1763820000000000-ab12",
+		"s2":             "s2 fanout_h264 on speedy.lan.c3voc.de, version v_2, token 1-a",
 		"a:s4":           "a/s4, s1, s2, s3, s5 and 2 more",
 	}
 	for id, queue := range queues {

@@ -3,6 +3,7 @@ package queue
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -134,6 +135,24 @@ func TestAServerStartedWithoutRedisWaitsForItAndStopsAtOnce(t *testing.T) {
 		return client.SlotCommand(context.Background(), Start, slotOf("s1", "speedy", "1-a")) == nil
 	})
 	await(t, got, "a command")
+}
+
+func TestStopKeepsItsBoundWhileRedisIsSilent(t *testing.T) {
+	t.Parallel()
+	s := realtest.Redis(t)
+	server := startSlots(t, options(t, s), "speedy", []string{"transcode"}, func(context.Context, Command) (string, error) {
+		return "", nil
+	})
+	s.Freeze()
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	since := time.Now()
+	err := server.Stop(ctx)
+	if took := time.Since(since); !errors.Is(err, context.DeadlineExceeded) || took > 2*time.Second {
+		t.Errorf("Stop took %v: %v", took, err)
+	}
+	s.Thaw()
+	stopServer(t, server)
 }
 
 func TestAServerOutlivesFlushallAndItsQueuesAreListedAgain(t *testing.T) {
