@@ -192,3 +192,12 @@ func (s *Store) Sources(ctx context.Context) ([]stream.SourceStatus, error) {
 	}
 	return out, nil
 }
+
+// StreamStatus reads one stream. Error: ErrNotFound.
+func (s *Store) StreamStatus(ctx context.Context, key string) (stream.StreamStatus, error) {
+	r, err := s.Record(ctx, key)
+	if err != nil {
+		return stream.StreamStatus{}, err
+	}
+	return streamStatus(r), nil
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"stream-api/store"
+)
+
+func eventsCommand(g *global) *cobra.Command {
+	var follow bool
+	var n int
+	c := &cobra.Command{
+		Use: "events", Short: "What happened, newest last", GroupID: "look", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			asJSON, err := g.json()
+			if err != nil {
+				return err
+			}
+			s, done, err := g.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			print := printEvent
+			if asJSON {
+				print = printEventJSON
+			}
+			last, err := s.LastEvents(cmd.Context(), n)
+			if err != nil {
+				return err
+			}
+			after := "0"
+			for _, e := range last {
+				if err := print(e); err != nil {
+					return err
+				}
+				after = e.ID
+			}
+			if !follow {
+				return nil
+			}
+			return followEvents(cmd.Context(), s, after, print)
+		},
+	}
+	g.outputFlag(c)
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "stay, and print what happens")
+	c.Flags().IntVarP(&n, "lines", "n", 50, "how many past events to print")
+	return c
+}
+
+func followEvents(ctx context.Context, s *store.Store, after string, print func(store.Event) error) error {
+	for ctx.Err() == nil {
+		events, err := s.Events(ctx, after, 100, 2*time.Second)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			fmt.Fprintf(os.Stderr, "stream-api: %v; trying again\n", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Second):
+			}
+			continue
+		}
+		for _, e := range events {
+			if err := print(e); err != nil {
+				return err
+			}
+			after = e.ID
+		}
+	}
+	return nil
+}
+
+func printEvent(e store.Event) error {
+	at := "?"
+	ms, _, _ := strings.Cut(e.ID, "-")
+	if n, err := strconv.ParseInt(ms, 10, 64); err == nil {
+		at = time.UnixMilli(n).Format("15:04:05.000")
+	}
+	var what []string
+	for _, part := range []struct{ name, value string }{{"stream", e.Stream}, {"slot", e.Slot}, {"host", e.Host}, {"reason", e.Reason}} {
+		if part.value != "" {
+			what = append(what, part.name+"="+harmless(part.value))
+		}
+	}
+	_, err := fmt.Printf("%s  %-14s %s  (%s)\n", at, harmless(e.Event), strings.Join(what, " "), harmless(e.Actor))
+	return err
+}
+
+// printEventJSON prints one object a line, so that a pipe can read it.
+func printEventJSON(e store.Event) error {
+	return json.NewEncoder(os.Stdout).Encode(e)
+}

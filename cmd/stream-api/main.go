@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"stream-api/runners/supervisor"
+)
+
+// version is set by the build.
+var version = "unknown"
+
+func main() {
+	// Before everything else: the supervisor is this same program, small and
+	// on its own.
+	if len(os.Args) > 1 && os.Args[1] == supervisor.Command {
+		os.Exit(supervisor.Main(os.Args[2:]))
+	}
+	os.Exit(execute(os.Args[1:]))
+}
+
+// execute runs one command line and gives its exit code: 0 ok, 1 failed,
+// 2 usage or configuration, 3 not found, 4 no capacity or deadline passed.
+func execute(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := rootCommand()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	var quiet silentError
+	if !errors.As(err, &quiet) {
+		fmt.Fprintf(os.Stderr, "stream-api: %v\n", err)
+	}
+	return exitCode(err)
+}

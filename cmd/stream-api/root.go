@@ -1,0 +1,86 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+// global holds the flags that every command has.
+type global struct {
+	redis     string
+	namespace string
+	output    string
+}
+
+func rootCommand() *cobra.Command {
+	g := &global{}
+	root := &cobra.Command{
+		Use:   "stream-api",
+		Short: "Give every processing slot of every live stream to one host, and keep it running",
+		Long: `stream-api gives each processing slot of each live stream to one host with
+room, runs the work there, keeps it running, and moves it within seconds when
+the host dies.
+
+  stream-api demo               try it: needs nothing but this program
+  stream-api run -c FILE        run this host
+  stream-api status             what runs where, and why something does not
+
+Exit codes: 0 ok, 1 failed, 2 usage or configuration, 3 not found,
+4 no capacity or deadline passed.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+	}
+	root.PersistentFlags().StringVar(&g.redis, "redis", "", "the store, such as redis://127.0.0.1:6379/0 (default: $STREAM_API_REDIS, /etc/stream-api/config.yaml, that address)")
+	root.PersistentFlags().StringVar(&g.namespace, "namespace", "", "prefix of every key (default: $STREAM_API_NAMESPACE, /etc/stream-api/config.yaml, none)")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError("%v; see --help", err) })
+	root.AddGroup(
+		&cobra.Group{ID: "host", Title: "This host:"},
+		&cobra.Group{ID: "look", Title: "Look:"},
+		&cobra.Group{ID: "act", Title: "Act:"},
+	)
+	for _, c := range commands(g) {
+		usageArgs(c)
+		root.AddCommand(c)
+	}
+	return root
+}
+
+func commands(g *global) []*cobra.Command {
+	return []*cobra.Command{
+		runCommand(), demoCommand(), checkConfigCommand(),
+		statusCommand(g), eventsCommand(g),
+		streamsCommand(g), hostsCommand(g), servicesCommand(g),
+		versionCommand(),
+	}
+}
+
+// usageArgs makes a wrong number of arguments a usage error, in c and below.
+func usageArgs(c *cobra.Command) {
+	check := c.Args
+	if check != nil {
+		c.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usageError("%v; usage: %s", err, cmd.UseLine())
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		usageArgs(sub)
+	}
+}
+
+// outputFlag adds -o to a reading command.
+func (g *global) outputFlag(c *cobra.Command) {
+	c.Flags().StringVarP(&g.output, "output", "o", "table", "table or json")
+}
+
+func (g *global) json() (bool, error) {
+	switch g.output {
+	case "json":
+		return true, nil
+	case "table", "":
+		return false, nil
+	}
+	return false, usageError("-o %q: write table or json", g.output)
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+// serviceRow is one service as `services ls -o json` shows it.
+type serviceRow struct {
+	Host string `json:"host"`
+	stream.ServiceStatus
+}
+
+func servicesCommand(g *global) *cobra.Command {
+	c := &cobra.Command{Use: "services", Short: "List services and set their capacity", GroupID: "act", Args: cobra.NoArgs}
+	ls := &cobra.Command{
+		Use: "ls [TYPE]", Short: "List services by type", Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			asJSON, err := g.json()
+			if err != nil {
+				return err
+			}
+			s, done, err := g.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			rows, err := serviceRows(cmd, s, args)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(os.Stdout, rows)
+			}
+			t := &table{head: []string{"SERVICE", "HOST", "STATE", "USED", "FILTER", "URL", "NOTE"}}
+			for _, r := range rows {
+				t.add(cell{r.Type, plain}, cell{r.Host, plain}, cell{string(r.State), hostColour(r.State)}, cell{usedText(r.ServiceStatus), usedColour(r.ServiceStatus)},
+					cell{r.Filter, plain}, cell{r.URL, plain}, cell{r.Problem, red})
+			}
+			return t.write(os.Stdout, onTerminal(os.Stdout))
+		},
+	}
+	g.outputFlag(ls)
+	c.AddCommand(ls, servicesSet(g))
+	return c
+}
+
+func servicesSet(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use: "set TYPE HOST capacity=N", Short: "Set a service's capacity (capacity= for no limit); it stays until the host's file says another number", Args: cobra.ExactArgs(3),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			text, ok := strings.CutPrefix(args[2], "capacity=")
+			if !ok {
+				return usageError("%s: write capacity=N", stream.Quote(args[2]))
+			}
+			var capacity *int
+			if text != "" {
+				n, err := strconv.Atoi(text)
+				if err != nil || n < 0 || n > 1_000_000 {
+					return usageError("capacity %s is no whole number from 0 to 1000000", stream.Quote(text))
+				}
+				capacity = &n
+			}
+			s, done, err := g.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			if err := s.SetCapacity(cmd.Context(), args[0], args[1], capacity); err != nil {
+				return err
+			}
+			fmt.Fprintf(os.Stderr, "%s on %s: capacity=%s\n", args[0], args[1], text)
+			return nil
+		},
+	}
+}
+
+func serviceRows(cmd *cobra.Command, s *store.Store, args []string) ([]serviceRow, error) {
+	status, err := s.Status(cmd.Context())
+	if err != nil {
+		return nil, err
+	}
+	rows := []serviceRow{}
+	for _, h := range status.Hosts {
+		for _, v := range h.Services {
+			if len(args) == 0 || args[0] == v.Type {
+				rows = append(rows, serviceRow{Host: h.Host, ServiceStatus: v})
+			}
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b serviceRow) int { return cmp.Compare(a.Type, b.Type) })
+	return rows, nil
+}

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+func statusCommand(g *global) *cobra.Command {
+	var watch bool
+	c := &cobra.Command{
+		Use: "status", Short: "What runs where, and why something does not", GroupID: "look", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			asJSON, err := g.json()
+			if err != nil {
+				return err
+			}
+			s, done, err := g.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			if watch {
+				return watchStatus(cmd.Context(), s, asJSON)
+			}
+			status, err := s.Status(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(os.Stdout, status)
+			}
+			return printStatus(os.Stdout, status, onTerminal(os.Stdout))
+		},
+	}
+	g.outputFlag(c)
+	c.Flags().BoolVarP(&watch, "watch", "w", false, "stay, and show what changes")
+	return c
+}
+
+// watchStatus shows the status anew every second, and at once when the store
+// hints at a change, at most five times a second.
+func watchStatus(ctx context.Context, s *store.Store, asJSON bool) error {
+	hints := s.Hints(ctx)
+	colours := onTerminal(os.Stdout)
+	for {
+		status, err := s.Status(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			fmt.Fprintf(os.Stderr, "stream-api: %v; trying again\n", err)
+		case asJSON:
+			if err := printJSON(os.Stdout, status); err != nil {
+				return err
+			}
+		default:
+			var page strings.Builder
+			if err := printStatus(&page, status, colours); err != nil {
+				return err
+			}
+			if colours {
+				// Home, write over line by line, clear what is left: no flicker.
+				fmt.Print("\x1b[H" + strings.ReplaceAll(page.String(), "\n", "\x1b[K\n") + "\x1b[J")
+			} else {
+				fmt.Println(page.String())
+			}
+		}
+		if !pause(ctx, hints) {
+			return nil
+		}
+	}
+}
+
+func pause(ctx context.Context, hints <-chan store.Hint) bool {
+	least := time.NewTimer(200 * time.Millisecond)
+	defer least.Stop()
+	most := time.NewTimer(time.Second)
+	defer most.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-least.C:
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-most.C:
+	case _, ok := <-hints:
+		for ok && len(hints) > 0 {
+			<-hints
+		}
+	}
+	return true
+}
+
+func printStatus(w io.Writer, status stream.Status, colours bool) error {
+	if h := status.Hold; h != nil {
+		left := max(time.Duration(h.Until-status.At)*time.Millisecond, 0)
+		if _, err := fmt.Fprintf(w, "ON HOLD for %v: %s. What runs goes on; nothing is given or taken.\n\n", left.Round(time.Second), harmless(h.Reason)); err != nil {
+			return err
+		}
+	}
+	if err := slotTable(status).write(w, colours); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	if err := hostTable(status).write(w, colours); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	return sourceTable(status).write(w, colours)
+}
+
+func slotTable(status stream.Status) *table {
+	t := &table{head: []string{"STREAM", "SLOT", "STATE", "HOST", "SINCE", "RESTARTS", "REASON"}}
+	for _, s := range status.Streams {
+		if len(s.Slots) == 0 {
+			why := s.Reason
+			if s.Held {
+				why = "held by an operator; streams unhold " + s.Key
+			}
+			t.add(cell{s.Key, plain}, cell{"", plain}, cell{"idle", yellow}, cell{"", plain}, cell{"", plain}, cell{"", plain}, cell{why, plain})
+		}
+		for i, slot := range s.Slots {
+			key := s.Key
+			if i > 0 {
+				key = " "
+			}
+			t.add(cell{key, plain}, cell{slot.Slot, plain}, cell{string(slot.State), stateColour(slot.State)}, cell{slot.Host, plain},
+				cell{ago(status.At, slot.Since), plain}, cell{strconv.Itoa(slot.Restarts), plain}, cell{reasonText(slot), plain})
+		}
+	}
+	return t
+}
+
+func reasonText(slot stream.SlotStatus) string {
+	text := slot.Reason
+	if slot.Speed != "" && text == "" {
+		text = "speed " + slot.Speed
+	}
+	if slot.Stale {
+		text = strings.TrimSpace(text + " (stale: its environment would differ now)")
+	}
+	return text
+}
+
+func stateColour(s stream.State) colour {
+	switch s {
+	case stream.Running:
+		return green
+	case stream.Stopping:
+		return grey
+	}
+	return yellow
+}
+
+func hostTable(status stream.Status) *table {
+	t := &table{head: []string{"HOST", "STATE", "LEASE", "SERVICE", "USED", "FILTER", "NOTE"}}
+	for _, h := range status.Hosts {
+		lease := "-"
+		if h.LeaseMS != 0 {
+			lease = (time.Duration(h.LeaseMS) * time.Millisecond).Round(100 * time.Millisecond).String()
+		}
+		if len(h.Services) == 0 {
+			t.add(cell{h.Host, plain}, cell{string(h.State), hostColour(h.State)}, cell{lease, plain}, cell{"", plain}, cell{"", plain}, cell{"", plain}, cell{"", plain})
+		}
+		for i, v := range h.Services {
+			name, state := cell{h.Host, plain}, cell{string(h.State), hostColour(h.State)}
+			if i > 0 {
+				name, state, lease = cell{" ", plain}, cell{" ", plain}, " "
+			}
+			note := v.Problem
+			if note == "" && v.State != h.State {
+				note = string(v.State)
+			}
+			t.add(name, state, cell{lease, plain}, cell{v.Type, plain}, cell{usedText(v), usedColour(v)}, cell{v.Filter, plain}, cell{note, red})
+		}
+	}
+	return t
+}
+
+func usedText(v stream.ServiceStatus) string {
+	if v.Capacity == nil {
+		return fmt.Sprintf("%d/∞", v.Used)
+	}
+	return fmt.Sprintf("%d/%d", v.Used, *v.Capacity)
+}
+
+func usedColour(v stream.ServiceStatus) colour {
+	switch {
+	case v.Capacity != nil && v.Used > *v.Capacity:
+		return red
+	case v.Capacity != nil && v.Used == *v.Capacity:
+		return yellow
+	}
+	return plain
+}
+
+func hostColour(s stream.HostState) colour {
+	switch s {
+	case stream.Up:
+		return green
+	case stream.Down:
+		return red
+	}
+	return yellow
+}
+
+func sourceTable(status stream.Status) *table {
+	t := &table{head: []string{"SOURCE", "STATE", "LAST GOOD", "STREAMS", "NOTE"}}
+	for _, s := range status.Sources {
+		c := green
+		if s.State != stream.SourceGood {
+			c = red
+		}
+		note := s.Error
+		if note == "" && s.Refused > 0 {
+			note = fmt.Sprintf("%d refused, such as %s", s.Refused, s.Example)
+		}
+		t.add(cell{s.Name, plain}, cell{string(s.State), c}, cell{ago(status.At, s.LastGood), plain}, cell{strconv.Itoa(s.Streams), plain}, cell{note, plain})
+	}
+	return t
+}
+
+// ago writes how long before now (both server ms) something was.
+func ago(now, then int64) string {
+	if then == 0 {
+		return "never"
+	}
+	d := max(time.Duration(now-then)*time.Millisecond, 0)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", d/time.Second)
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%02ds", d/time.Minute, d%time.Minute/time.Second)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
+	}
+	return fmt.Sprintf("%dd", d/(24*time.Hour))
+}

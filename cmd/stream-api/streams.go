@@ -1,0 +1,235 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+func streamsCommand(g *global) *cobra.Command {
+	c := &cobra.Command{Use: "streams", Short: "List, show, add, remove and steer streams", GroupID: "act", Args: cobra.NoArgs}
+	c.AddCommand(streamsList(g), streamsShow(g), streamsAdd(g), streamsRemove(g), streamsSet(g), streamsHold(g, true), streamsHold(g, false))
+	return c
+}
+
+func streamsList(g *global) *cobra.Command {
+	c := &cobra.Command{
+		Use: "ls", Short: "List streams with the states of their slots", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			asJSON, err := g.json()
+			if err != nil {
+				return err
+			}
+			s, done, err := g.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			status, err := s.Status(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(os.Stdout, status.Streams)
+			}
+			t := &table{head: []string{"STREAM", "SOURCE", "PRIORITY", "SLOTS"}}
+			for _, v := range status.Streams {
+				var slots []string
+				for _, slot := range v.Slots {
+					text := slot.Slot + "=" + string(slot.State)
+					if slot.Host != "" {
+						text += "@" + slot.Host
+					}
+					slots = append(slots, text)
+				}
+				t.add(cell{v.Key, plain}, cell{v.Source, plain}, cell{fmt.Sprint(v.Priority), plain}, cell{strings.Join(slots, " "), plain})
+			}
+			return t.write(os.Stdout, onTerminal(os.Stdout))
+		},
+	}
+	g.outputFlag(c)
+	return c
+}
+
+func streamsShow(g *global) *cobra.Command {
+	c := &cobra.Command{
+		Use: "show STREAM", Short: "Show all that is known of one stream", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			asJSON, err := g.json()
+			if err != nil {
+				return err
+			}
+			s, done, err := g.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			v, err := s.StreamStatus(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(os.Stdout, v)
+			}
+			return printStream(v)
+		},
+	}
+	g.outputFlag(c)
+	return c
+}
+
+func printStream(v stream.StreamStatus) error {
+	fmt.Printf("stream    %s\nsource    %s\nchain     %s\npriority  %d\n", harmless(v.Key), harmless(v.Source), strings.Join(v.Chain, " "), v.Priority)
+	if v.Held {
+		fmt.Println("held      by an operator; streams unhold", harmless(v.Key))
+	}
+	printVars("", v.Vars)
+	for _, slot := range v.Slots {
+		fmt.Printf("\nslot      %s\n  state   %s\n  host    %s\n  token   %s\n  restarts %d\n", harmless(slot.Slot), slot.State, harmless(slot.Host), harmless(slot.Token), slot.Restarts)
+		if text := reasonText(slot); text != "" {
+			fmt.Printf("  reason  %s\n", harmless(text))
+		}
+		if slot.Exit != "" {
+			fmt.Printf("  exit    %s\n", harmless(slot.Exit))
+		}
+		for _, line := range slot.Stderr {
+			fmt.Printf("  stderr  %s\n", harmless(line))
+		}
+		printVars("  ", slot.Vars)
+	}
+	return nil
+}
+
+func printVars(indent string, vars map[string]string) {
+	names := make([]string, 0, len(vars))
+	for name := range vars {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		fmt.Printf("%svar     %s=%s\n", indent, harmless(name), harmless(vars[name]))
+	}
+}
+
+func streamsAdd(g *global) *cobra.Command {
+	var chain []string
+	var priority int
+	c := &cobra.Command{
+		Use: "add STREAM --chain TYPE,TYPE… [NAME=VALUE…]", Short: "Announce a stream by hand; it stays until `streams rm`", Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			vars, err := parseVars(args[1:])
+			if err != nil {
+				return err
+			}
+			if len(chain) == 0 {
+				return usageError("give the stream's slots: --chain dist,transcode")
+			}
+			a := stream.Announcement{Chain: chain, Priority: priority, Vars: vars}
+			if err := stream.CheckKey(args[0]); err != nil {
+				return usageError("%v", err)
+			}
+			if err := a.Check(); err != nil {
+				return usageError("%v", err)
+			}
+			s, done, err := g.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			if err := s.AddStream(cmd.Context(), args[0], a); err != nil {
+				return err
+			}
+			fmt.Fprintf(os.Stderr, "%s is announced; see: stream-api streams show %s\n", args[0], args[0])
+			return nil
+		},
+	}
+	c.Flags().StringSliceVar(&chain, "chain", nil, "the stream's slots, in order")
+	c.Flags().IntVar(&priority, "priority", 0, "0 to 899, higher is served first")
+	return c
+}
+
+func parseVars(args []string) (map[string]string, error) {
+	vars := map[string]string{}
+	for _, arg := range args {
+		name, value, ok := strings.Cut(arg, "=")
+		if !ok {
+			return nil, usageError("%s: write NAME=VALUE", stream.Quote(arg))
+		}
+		vars[name] = value
+	}
+	return vars, nil
+}
+
+func streamsRemove(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use: "rm STREAM", Short: "Take back a stream that was added by hand", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, done, err := g.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			found, err := s.Retract(cmd.Context(), store.ManualSource, args[0])
+			if err != nil || found {
+				return err
+			}
+			v, err := s.StreamStatus(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return fmt.Errorf("stream %s comes from source %s and goes when its publisher does; to keep it from running: streams hold %s", v.Key, v.Source, v.Key)
+		},
+	}
+}
+
+func streamsSet(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use: "set STREAM NAME=VALUE…", Short: "Set variables of a stream, over what its source says; an empty value takes yours back", Args: cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			vars, err := parseVars(args[1:])
+			if err != nil {
+				return err
+			}
+			if err := stream.CheckVars(vars); err != nil {
+				return usageError("%v", err)
+			}
+			fields := map[string]string{}
+			for name, value := range vars {
+				fields["var:"+name] = value
+			}
+			return g.override(cmd, args[0], fields)
+		},
+	}
+}
+
+func streamsHold(g *global, hold bool) *cobra.Command {
+	c := &cobra.Command{
+		Use: "hold STREAM", Short: "Stop a stream's slots and keep them from running until `streams unhold`", Args: cobra.ExactArgs(1),
+	}
+	value := "1"
+	if !hold {
+		c.Use, c.Short, value = "unhold STREAM", "Let a held stream run again", ""
+	}
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		return g.override(cmd, args[0], map[string]string{"held": value})
+	}
+	return c
+}
+
+func (g *global) override(cmd *cobra.Command, key string, fields map[string]string) error {
+	if err := stream.CheckKey(key); err != nil {
+		return usageError("%v", err)
+	}
+	s, done, err := g.open(cmd.Context())
+	if err != nil {
+		return err
+	}
+	defer done()
+	return s.Override(cmd.Context(), key, fields)
+}
