@@ -36,6 +36,23 @@ func (s *Store) StreamKeys(ctx context.Context) ([]string, error) {
 // Status reads the whole picture, in small calls that do not block the
 // server. It is no snapshot of one moment.
 func (s *Store) Status(ctx context.Context) (stream.Status, error) {
+	out, err := s.Overview(ctx)
+	if err != nil {
+		return stream.Status{}, err
+	}
+	keys, err := s.StreamKeys(ctx)
+	if err != nil {
+		return stream.Status{}, err
+	}
+	if out.Streams, err = s.StatusOf(ctx, keys); err != nil {
+		return stream.Status{}, err
+	}
+	return out, nil
+}
+
+// Overview is the picture without its streams, which are most of it: Streams
+// is empty.
+func (s *Store) Overview(ctx context.Context) (stream.Status, error) {
 	now, err := s.Now(ctx)
 	if err != nil {
 		return stream.Status{}, err
@@ -43,17 +60,6 @@ func (s *Store) Status(ctx context.Context) (stream.Status, error) {
 	out := stream.Status{At: now, Streams: []stream.StreamStatus{}, Hosts: []stream.HostStatus{}, Sources: []stream.SourceStatus{}}
 	if out.Hold, err = s.hold(ctx, now); err != nil {
 		return stream.Status{}, err
-	}
-	keys, err := s.StreamKeys(ctx)
-	if err != nil {
-		return stream.Status{}, err
-	}
-	records, err := s.Records(ctx, keys)
-	if err != nil {
-		return stream.Status{}, err
-	}
-	for _, r := range records {
-		out.Streams = append(out.Streams, streamStatus(r))
 	}
 	hosts, err := s.Hosts(ctx)
 	if err != nil {
@@ -64,6 +70,19 @@ func (s *Store) Status(ctx context.Context) (stream.Status, error) {
 	}
 	if out.Sources, err = s.Sources(ctx); err != nil {
 		return stream.Status{}, err
+	}
+	return out, nil
+}
+
+// StatusOf is the picture of some streams, without those that do not exist.
+func (s *Store) StatusOf(ctx context.Context, keys []string) ([]stream.StreamStatus, error) {
+	records, err := s.Records(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]stream.StreamStatus, 0, len(records))
+	for _, r := range records {
+		out = append(out, streamStatus(r))
 	}
 	return out, nil
 }
