@@ -33,3 +33,15 @@ const (
 	SourceGood    SourceState = "good"
 	SourceUnknown SourceState = "unknown"
 )
+
+// Handover is how a slot leaves a host that lives, on a planned move.
+type Handover string
+
+// The ways of a planned move.
+const (
+	// StopFirst ends the old child, then starts the new one: a gap, but
+	// never two.
+	StopFirst Handover = "stop_first"
+	// StartFirst runs both for a moment: no gap, for sinks that allow it.
+	StartFirst Handover = "start_first"
+)
