@@ -46,22 +46,20 @@ func (d *decoder) checkLease(c *Config) {
 	if _, given := d.index["lease.ttl"]; !given {
 		at = d.valueAt("lease.beat")
 	}
-	d.problem(at, "lease", "ttl %s is too short for beat %s: it must be at least 1s + ttl/10 + 3 beats = 1s + %s + %s = %s; raise ttl to %s or lower beat to %s",
-		short(l.TTL), short(l.Beat), short(l.TTL/10), short(3*l.Beat), short(need), short(ttlFor(l.Beat)), beatFor(l.TTL))
+	d.problem(at, "lease", "ttl %s is too short for beat %s: it must be at least 1s + ttl/10 + 3 beats = 1s + %s + %s = %s; %s",
+		short(l.TTL), short(l.Beat), short(l.TTL/10), short(3*l.Beat), short(need), leaseAdvice(l))
 }
 
-// ttlFor is the least whole-second ttl that suits the beat.
-func ttlFor(beat time.Duration) time.Duration {
-	exact := (time.Second + 3*beat) * 10 / 9
-	return (exact + time.Second - 1).Truncate(time.Second)
-}
-
-func beatFor(ttl time.Duration) string {
-	beat := (ttl - ttl/10 - time.Second) / 3
-	if beat < 50*time.Millisecond {
-		return "less (but this ttl is too short for any beat)"
+// leaseAdvice says which ttl suits the beat, in whole seconds, and which beat
+// suits the ttl, if any does.
+func leaseAdvice(l Lease) string {
+	exact := (time.Second + 3*l.Beat) * 10 / 9
+	advice := "raise ttl to " + short((exact + time.Second - 1).Truncate(time.Second))
+	beat := (l.TTL - l.TTL/10 - time.Second) / 3
+	if beat = beat.Truncate(10 * time.Millisecond); beat >= 50*time.Millisecond {
+		advice += " or lower beat to " + short(beat)
 	}
-	return short(beat.Truncate(10 * time.Millisecond))
+	return advice
 }
 
 // short writes 1m0s as 1m.
@@ -135,7 +133,7 @@ func (d *decoder) checkPluginKeys(s *Source, path string) {
 
 // missing reports a key that is required, unless it is there and wrong.
 func (d *decoder) missing(path, key, message string) {
-	if e, given := d.index[join(path, key)]; given && e.value.kind != nullKind && e.value.text != "" {
+	if e, given := d.index[join(path, key)]; given && e.value.kind != nullKind && (e.value.kind != scalarKind || e.value.text != "") {
 		return
 	}
 	d.problem(d.at(path), path, "%s is missing: %s", key, message)

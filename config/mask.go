@@ -14,6 +14,8 @@ var (
 	secretName = regexp.MustCompile(`(?i)pass(?:w|$|_)|passw|secret|token|credential|api_?key|private`)
 	// secretEntry finds such a variable in a line of the file.
 	secretEntry = regexp.MustCompile(`(?i)([A-Za-z0-9_]*(?:passw|_pass|^pass|secret|token|credential|api_?key|private)[A-Za-z0-9_]*"?\s*:\s*)("[^"]*"|'[^']*'|[^\s,}"'][^,}#]*)`)
+	// fileEntry ends where the name says that only a path follows.
+	fileEntry = regexp.MustCompile(`_file"?\s*:\s*$`)
 )
 
 // stars hides a text behind as many stars as it has characters, so that a
@@ -62,13 +64,18 @@ func maskLine(line string) string {
 	})
 }
 
+// replaceGroup replaces what one group of each match holds.
 func replaceGroup(re *regexp.Regexp, s string, group int, f func(string) string) string {
 	var out strings.Builder
 	last := 0
 	for _, m := range re.FindAllStringSubmatchIndex(s, -1) {
 		from, to := m[2*group], m[2*group+1]
 		out.WriteString(s[last:from])
-		out.WriteString(f(s[from:to]))
+		if fileEntry.MatchString(s[last:from]) {
+			out.WriteString(s[from:to])
+		} else {
+			out.WriteString(f(s[from:to]))
+		}
 		last = to
 	}
 	out.WriteString(s[last:])

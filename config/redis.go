@@ -86,11 +86,12 @@ func (r *Redis) parseServer(rest string) error {
 func (r *Redis) parseSocket(rest string) error {
 	r.Network = "unix"
 	path, query, _ := strings.Cut(rest, "?")
-	if at := strings.LastIndexByte(path, '@'); at >= 0 && !strings.HasPrefix(path, "/") {
-		if err := r.credentials(path[:at]); err != nil {
+	// What stands before the path is for credentials; the path may hold '@'.
+	if slash := strings.IndexByte(path, '/'); slash > 0 && path[slash-1] == '@' {
+		if err := r.credentials(path[:slash-1]); err != nil {
 			return err
 		}
-		path = path[at+1:]
+		path = path[slash:]
 	}
 	if !strings.HasPrefix(path, "/") || path == "/" {
 		return errors.New("a socket is written unix:///path/to.sock: the path must be absolute")

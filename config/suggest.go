@@ -7,7 +7,7 @@ import "fmt"
 func suggest(word string, candidates []string) string {
 	best, bestDistance := "", len(word)/3+2
 	for _, c := range candidates {
-		if d := distance(word, c); d < bestDistance && d < len(c) {
+		if d := distance(word, c); d > 0 && d < bestDistance && d < len(c) {
 			best, bestDistance = c, d
 		}
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -20,6 +21,9 @@ const (
 	maxNesting    = 64
 	maxNodes      = 200_000 // after aliases are expanded
 )
+
+// byteOrderMark is what some editors put before the text.
+var byteOrderMark = []byte("\xef\xbb\xbf")
 
 type kind int
 
@@ -76,12 +80,12 @@ func parseFile(f *file, data []byte, p *problems) (root *node) {
 		p.add(f.top(), "", "%v", err)
 		return nil
 	}
-	tree, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
+	tree, err := parser.ParseBytes(bytes.TrimPrefix(data, byteOrderMark), 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		at, message := f.top(), err.Error()
 		var syntax *yaml.SyntaxError
 		if errors.As(err, &syntax) {
-			message = syntax.Message
+			message = plainer(syntax.Message)
 			if syntax.Token != nil && syntax.Token.Position != nil {
 				at.line, at.column = syntax.Token.Position.Line, syntax.Token.Position.Column
 			}
@@ -98,10 +102,13 @@ func parseFile(f *file, data []byte, p *problems) (root *node) {
 			continue
 		}
 		if root != nil {
-			p.add(b.place(doc.Body), "", "a second document begins here; one file holds one")
+			p.add(b.build(doc.Body).at, "", "a second document begins here; one file holds one")
 			return nil
 		}
 		root = b.build(doc.Body)
+	}
+	if b.tooBig {
+		return nil
 	}
 	if root == nil {
 		root = &node{at: f.top(), size: 1}
@@ -111,6 +118,17 @@ func parseFile(f *file, data []byte, p *problems) (root *node) {
 		return nil
 	}
 	return root
+}
+
+// plainer says in other words what the parser says of common mistakes.
+func plainer(message string) string {
+	switch {
+	case strings.Contains(message, "'\t'"):
+		return "a tab; YAML is indented with spaces only"
+	case message == "value is not allowed in this context", message == "mapping value is not allowed in this context":
+		return message + " (is the indentation right? a text with ': ' needs quotes)"
+	}
+	return message
 }
 
 // checkSize refuses what would keep the parser busy for long or overflow its
