@@ -1,0 +1,4 @@
+#!/bin/sh
+# A picture every ten seconds in the slot's own directory.
+exec ffmpeg -hide_banner -loglevel warning -nostdin -progress "$STREAM_API_PROGRESS" \
+	-i "$pull_url" -vf fps=1/10,scale=320:-2 -f image2 -update 1 -y thumbnail.jpg
