@@ -72,7 +72,8 @@ if news or not r[4] then
   redis.call('HSET', record, 'version', version)
 end
 if r[5] ~= 'good' then event('source-good', '', '', '', '', source) end
-redis.call('HSET', record, 'identity', identity, 'poller', poller, 'last_good', int(now), 'state', 'good', 'error', '')
+redis.call('HSET', record, 'identity', identity, 'poller', poller, 'last_good', int(now), 'state', 'good', 'error', '',
+  'gone_after', int(gone_after))
 if r[6] ~= info then redis.call('HSET', record, 'info', info) end
 redis.call('SADD', ns .. 'sources', source)
 if news then wake('dirty') end

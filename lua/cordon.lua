@@ -2,10 +2,11 @@
 -- takes nothing new) or draining (hands over what it has). The word stays over
 -- the host's restarts.
 -- KEYS: none. Touches host:<host>, service:<type>:<host>, load:<type>:<class>, events.
--- ARGV: ns, actor, host, state.
+-- ARGV: ns, actor, host, state, deadline (ms until a drain stops waiting for room
+--   elsewhere, 0 for never).
 -- RETURN: {'ok', state it had} | {'absent'}.
 -- TWICE: sets the same word again.
-local ns, actor, host, state = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local ns, actor, host, state, deadline = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 -- include: now
 -- include: event
 -- include: index
@@ -14,6 +15,7 @@ local h = ns .. 'host:' .. host
 local old = redis.call('HMGET', h, 'want', 'state', 'services')
 if not old[1] then return { 'absent' } end
 redis.call('HSET', h, 'want', state)
+if deadline > 0 then redis.call('HSET', h, 'drain_until', int(now + deadline)) else redis.call('HDEL', h, 'drain_until') end
 redis.call('HINCRBY', h, 'rev', 1)
 if old[2] ~= 'down' then
   redis.call('HSET', h, 'state', state)
@@ -26,4 +28,5 @@ if old[2] ~= 'down' then
   end
 end
 event(state == 'up' and 'uncordoned' or state, '', '', host, '', '')
+if state == 'draining' then wake('moves') end
 return { 'ok', old[1] }

@@ -4,13 +4,14 @@
 --   service:<type>:<host>, load:<type>:<class>, classes:<type>, types, events.
 -- ARGV: ns, actor, host, incarnation, replaces (the incarnation it follows, ''
 --   for none), host_id, ttl (ms), beat (ms), url, version, n, then n services of
---   7: type, capacity ('' for no limit), filter, url, needs, class, class JSON.
+--   8: type, capacity ('' for no limit), filter, url, needs, class, class JSON,
+--   handover.
 -- RETURN: {'ok', now, rev, state} | {'taken', host_id, ms until its lease ends,
 --   slots it holds} | {'changed', incarnation now there}.
 -- TWICE: the same incarnation registers again with the same result.
 local ns, actor, host, incarnation, replaces, host_id = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local ttl, beat, url, version, n = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[10], tonumber(ARGV[11])
-local FIRST, WIDTH = 12, 7
+local FIRST, WIDTH = 12, 8
 -- include: now
 -- include: event
 -- include: index
@@ -45,7 +46,7 @@ for i = 0, n - 1 do
   offer('url', s[3], link)
   if s[4] and s[4] ~= class then redis.call('ZREM', ns .. 'load:' .. stype .. ':' .. s[4], host) end
   redis.call('HSET', service, 'state', redis.call('HGET', service, 'paused') and 'cordoned' or state,
-    'class', class, 'needs', needs)
+    'class', class, 'needs', needs, 'handover', ARGV[at + 7])
   redis.call('HSET', ns .. 'classes:' .. stype, class, ARGV[at + 6])
   redis.call('SADD', ns .. 'types', stype)
   recount(stype, host)

@@ -47,7 +47,9 @@ type Placement struct {
 	Reason string // of OnHold
 }
 
-// Place asks for several places in one round trip, in order.
+// Place asks for several places in one step, in order: nothing happens between
+// them, so that room which becomes free meanwhile cannot go to a request after
+// one that was refused it.
 func (s *Store) Place(ctx context.Context, requests []Request) ([]Placement, error) {
 	started := time.Now()
 	cmds, err := s.placeOnce(ctx, requests)
@@ -85,7 +87,7 @@ func (s *Store) Place(ctx context.Context, requests []Request) ([]Placement, err
 }
 
 func (s *Store) placeOnce(ctx context.Context, requests []Request) ([]*redis.Cmd, error) {
-	pipe := s.client.Pipeline()
+	pipe := s.client.TxPipeline()
 	cmds := make([]*redis.Cmd, len(requests))
 	for i, q := range requests {
 		if len(q.Candidates) > MaxClasses {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -17,6 +18,9 @@ type Offer struct {
 	Capacity *int
 	URL      string
 	Class    stream.Class
+	// Handover is how a slot leaves this host on a planned move; empty:
+	// stream.StopFirst.
+	Handover stream.Handover
 }
 
 // Registration is a host's word on itself.
@@ -71,7 +75,8 @@ func (s *Store) Register(ctx context.Context, g Registration) (Beat, error) {
 		if o.Capacity != nil {
 			capacity = strconv.Itoa(*o.Capacity)
 		}
-		args = append(args, o.Type, capacity, o.Class.Filter, o.URL, o.Class.Needs, o.Class.ID(), classText(o.Class))
+		args = append(args, o.Type, capacity, o.Class.Filter, o.URL, o.Class.Needs, o.Class.ID(), classText(o.Class),
+			string(cmp.Or(o.Handover, stream.StopFirst)))
 	}
 	r, err := s.call(ctx, "register", args...)
 	if err != nil {

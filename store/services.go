@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"stream-api/stream"
 )
@@ -20,6 +21,8 @@ type HostRecord struct {
 	Since       int64 // server ms, of State
 	Reason      string
 	Deadline    int64 // server ms; 0: no lease
+	DrainUntil  int64 // server ms; 0: a drain takes as long as it takes
+	TTL, Beat   time.Duration
 	URL         string
 	Version     string
 	Services    []ServiceRecord
@@ -40,6 +43,7 @@ type ServiceRecord struct {
 	Needs    string
 	State    stream.HostState
 	Problem  string
+	Handover stream.Handover
 }
 
 // Hosts reads every host and service that is known.
@@ -79,6 +83,9 @@ func (s *Store) Hosts(ctx context.Context) ([]HostRecord, error) {
 			Incarnation: row["incarnation"], HostID: row["host_id"], Reason: row["reason"],
 			Deadline: deadline[names[i]], URL: row["url"], Version: row["version"],
 		}
+		h.DrainUntil = atoi64(row["drain_until"])
+		h.TTL = time.Duration(atoi64(row["ttl"])) * time.Millisecond
+		h.Beat = time.Duration(atoi64(row["beat"])) * time.Millisecond
 		h.Since, _ = strconv.ParseInt(row["since"], 10, 64) // 0 if edited into nonsense
 		for t := range strings.FieldsSeq(row["services"]) {
 			places = append(places, place{host: i, stype: t})
@@ -105,6 +112,7 @@ func readService(t, host string, row map[string]string) ServiceRecord {
 		Type: t, Host: host, Capacity: row["capacity"], Seats: -1, Used: atoi(row["used"]),
 		Filter: row["filter"], URL: row["url"], Class: row["class"], Needs: row["needs"],
 		State: stream.HostState(row["state"]), Problem: row["problem"],
+		Handover: stream.Handover(row["handover"]),
 	}
 	if v.Capacity != "" {
 		seats, err := strconv.Atoi(v.Capacity)
