@@ -1,0 +1,87 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestNeedsThatTheChainsHereCannotSatisfyAreWarnings(t *testing.T) {
+	c := parse(t, `
+sources:
+  - name: a
+    plugin: static
+    vars: {streams: [s1]}
+    chain: [dist, transcode]
+    rules: [{match: x, chain: [fanout]}]
+services:
+  dist: {plugin: static, stream_vars: {url: "http://d"}}
+  transcode: {plugin: {name: exec, path: /bin/sh, args: ["${dist:ulr}"]}}
+  fanout: {plugin: {name: exec, path: /bin/sh, env: {A: "${transcode:url}", B: "${dits:url}"}}}
+  loop_a: {plugin: static, stream_vars: {url: "${loop_b:url:-}${loop_c:url}"}}
+  loop_c: {plugin: static, stream_vars: {url: "${loop_a:url}"}}
+`)
+	want(t, "warnings", strings.Join(warningsOf(c), "\n"), strings.Join([]string{
+		`services.transcode.plugin.args[0]: waits for dist:ulr, but the static service dist here publishes no "ulr"; did you mean "url"?`,
+		`services.fanout.plugin.env.A: waits for transcode:url, but the chain [fanout] has fanout without transcode: there it would wait for ever`,
+		`services.fanout.plugin.env.B: waits for dits:url, but the chain [fanout] has fanout without dits: there it would wait for ever`,
+		`services.fanout.plugin.env.B: waits for dits:url, but no chain here has a slot "dits"; did you mean "dist"?`,
+		`services.loop_a: waits in a circle: loop_a → loop_c → loop_a; none of them could ever start`,
+		`services.loop_a.stream_vars.url: waits for loop_c:url, but no chain here has a slot "loop_c"`,
+		`services.loop_c.stream_vars.url: waits for loop_a:url, but no chain here has a slot "loop_a"`,
+	}, "\n"))
+}
+
+func TestWithoutSourcesHereNoChainIsKnownToBeWrong(t *testing.T) {
+	c := parse(t, `services: {x: {plugin: static, stream_vars: {url: "${elsewhere:url}"}}}`)
+	if got := warningsOf(c); got != nil {
+		t.Errorf("warned: %v", got)
+	}
+}
+
+func TestWhatThisMachineLacksIsAWarning(t *testing.T) {
+	dir := t.TempDir()
+	plain := filepath.Join(dir, "plain")
+	if err := os.WriteFile(plain, []byte("#!/bin/sh\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("STREAM_API_TEST_SET", "x")
+	for _, test := range []struct{ plugin, message string }{
+		{`path: /nowhere/x`, "does not exist on this machine"},
+		{`path: no-such-program-here`, "in PATH"},
+		{`path: ` + plain, "is not executable"},
+		{`path: ` + dir, "is a directory"},
+		{`path: /bin/sh, env_file: [/nowhere/x]`, "cannot be read"},
+		{`path: /bin/sh, args: ["${env:STREAM_API_TEST_UNSET}"]`, "is not set here"},
+		{`path: /bin/sh, args: ["${file:/nowhere/x}"]`, "does not exist"},
+		{`path: /bin/sh, args: ["${file:` + dir + `}"]`, "is no regular file"},
+		{`path: /bin/sh, hooks: {post_stop: [/nowhere/x]}`, "does not exist"},
+		{`path: /bin/sh, hooks: {pre_start: [[sh], [/nowhere/x]]}`, "does not exist"},
+		{`path: /bin/sh, args: ["${env:STREAM_API_TEST_UNSET:-x}", "${env:STREAM_API_TEST_SET}", "${file:` + plain + `}"]`, ""},
+	} {
+		c := parse(t, "services: {x: {plugin: {name: exec, "+test.plugin+"}}}")
+		switch {
+		case test.message == "" && len(c.Warnings) > 0:
+			t.Errorf("%s: warned %v", test.plugin, c.Warnings)
+		case test.message == "":
+		case len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0].Message, test.message):
+			t.Errorf("%s: got %v, want one with %q", test.plugin, c.Warnings, test.message)
+		case c.Warnings[0].Line != 1 || c.Warnings[0].Column < 2 || c.Warnings[0].Text == "":
+			t.Errorf("%s: no place: %+v", test.plugin, c.Warnings[0])
+		}
+	}
+}
+
+func TestPlacesThatAreNeverUsedAreAWarning(t *testing.T) {
+	c := parse(t, `services: {x: {plugin: static, capacity: 1, places: [{a: 1}, {a: 2}]}}`)
+	want(t, "warnings", warningsOf(c), []string{"services.x.capacity: only the first 1 of 2 places will be used"})
+}
+
+func TestRulesWithoutAChainForTheRestAreAWarning(t *testing.T) {
+	c := parse(t, `sources: [{plugin: static, vars: {streams: []}, rules: [{match: a, chain: [dist]}]}]`)
+	want(t, "chain", c.Sources[0].Chain, []string{})
+	if got := warningsOf(c); len(got) != 1 || !strings.Contains(got[0], "get no slots") {
+		t.Errorf("got %v", got)
+	}
+}
