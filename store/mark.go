@@ -2,14 +2,25 @@ package store
 
 import "context"
 
-// MarkDirty asks the schedulers to look at a stream again.
-func (s *Store) MarkDirty(ctx context.Context, key string) error {
-	r, err := s.call(ctx, "mark", key)
-	if err != nil {
-		return err
-	}
-	if r.status() != "ok" {
-		return r.unexpected("mark")
+// MarkDirty asks the schedulers to look at streams again.
+func (s *Store) MarkDirty(ctx context.Context, keys ...string) error {
+	const chunk = 500
+	for len(keys) > 0 {
+		n := min(len(keys), chunk)
+		calls := make([][]any, n)
+		for i, key := range keys[:n] {
+			calls[i] = []any{key}
+		}
+		keys = keys[n:]
+		replies, err := s.callMany(ctx, "mark", calls)
+		if err != nil {
+			return err
+		}
+		for _, r := range replies {
+			if r.status() != "ok" {
+				return r.unexpected("mark")
+			}
+		}
 	}
 	return nil
 }

@@ -2,17 +2,31 @@ package store
 
 import "context"
 
-// Note writes down why a pending slot waits; it reports whether that was news.
-func (s *Store) Note(ctx context.Context, key, slot, reason string) (news bool, err error) {
-	r, err := s.call(ctx, "note", key, slot, reason)
+// Noted is why a pending slot waits.
+type Noted struct {
+	Key, Slot string
+	Reason    string
+}
+
+// Note writes down why pending slots wait, in one round trip; it returns how
+// many of the reasons were news.
+func (s *Store) Note(ctx context.Context, notes ...Noted) (news int, err error) {
+	calls := make([][]any, len(notes))
+	for i, n := range notes {
+		calls[i] = []any{n.Key, n.Slot, n.Reason}
+	}
+	replies, err := s.callMany(ctx, "note", calls)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
-	switch r.status() {
-	case "ok":
-		return true, nil
-	case "same", "gone":
-		return false, nil
+	for _, r := range replies {
+		switch r.status() {
+		case "ok":
+			news++
+		case "same", "gone":
+		default:
+			return 0, r.unexpected("note")
+		}
 	}
-	return false, r.unexpected("note")
+	return news, nil
 }

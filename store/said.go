@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -23,6 +23,10 @@ type Said struct {
 	Overrides Overrides
 	// Current is the source the stream's record names now, empty for none.
 	Current string
+	// Return is a scheduler's memory of a better source that came back:
+	// its name and since when, server ms.
+	Return string
+	Now    int64 // server ms, when this was read
 	// Problems are announcements that do not read.
 	Problems []string
 }
@@ -33,9 +37,10 @@ type SaidBy struct {
 	State stream.SourceState
 	// MissingSince is when a poller last listed it, server ms; 0: listed.
 	MissingSince int64
-	// BackSince is when the source listed it again or became good again
-	// after it did not, server ms; 0 unknown.
-	BackSince int64
+	// LastGood is when the source was last polled well, server ms; 0: never.
+	LastGood int64
+	// GoneAfter is how long the source's streams outlive their being listed.
+	GoneAfter time.Duration
 }
 
 // Overrides are an operator's words on a stream; they outlive polls.
@@ -47,48 +52,75 @@ type Overrides struct {
 
 // Said reads all that is said of a stream.
 func (s *Store) Said(ctx context.Context, key string) (Said, error) {
+	all, err := s.SaidOf(ctx, []string{key})
+	if err != nil {
+		return Said{}, err
+	}
+	return all[0], nil
+}
+
+// saidRow is what one stream's round trip asks for.
+type saidRow struct {
+	announced, missing []*redis.StringCmd // one a source
+	override           *redis.MapStringStringCmd
+	current            *redis.SliceCmd
+}
+
+// SaidOf reads all that is said of several streams, in two round trips, in the
+// order of the keys.
+func (s *Store) SaidOf(ctx context.Context, keys []string) ([]Said, error) {
 	sources, err := s.client.SMembers(ctx, s.key("sources")).Result()
 	if err != nil {
-		return Said{}, fmt.Errorf("read sources: %w", err)
+		return nil, fmt.Errorf("read sources: %w", err)
 	}
-	out := Said{Key: key, BySource: map[string]SaidBy{}}
 	pipe := s.client.Pipeline()
-	announced := make([]*redis.StringCmd, len(sources))
-	missing := make([]*redis.StringCmd, len(sources))
-	state := make([]*redis.SliceCmd, len(sources))
+	now := pipe.Time(ctx)
+	states := make([]*redis.SliceCmd, len(sources))
 	for i, name := range sources {
-		announced[i] = pipe.HGet(ctx, s.key("announced", name), key)
-		missing[i] = pipe.HGet(ctx, s.key("missing", name), key)
-		state[i] = pipe.HMGet(ctx, s.key("source", name), "state", "back")
+		states[i] = pipe.HMGet(ctx, s.key("source", name), "state", "last_good", "gone_after")
 	}
-	override := pipe.HGetAll(ctx, s.key("override", key))
-	current := pipe.HGet(ctx, s.key("stream", key), "source")
+	rows := make([]saidRow, len(keys))
+	for k, key := range keys {
+		for _, name := range sources {
+			rows[k].announced = append(rows[k].announced, pipe.HGet(ctx, s.key("announced", name), key))
+			rows[k].missing = append(rows[k].missing, pipe.HGet(ctx, s.key("missing", name), key))
+		}
+		rows[k].override = pipe.HGetAll(ctx, s.key("override", key))
+		rows[k].current = pipe.HMGet(ctx, s.key("stream", key), "source", "sys:return")
+	}
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-		return Said{}, fmt.Errorf("read what is said of %s: %w", key, err)
+		return nil, fmt.Errorf("read what is said of streams: %w", err)
 	}
-	for i, name := range sources {
-		if announced[i].Val() == "" {
-			continue
-		}
-		a, err := stream.DecodeAnnouncement(announced[i].Val())
-		if err != nil {
-			out.Problems = append(out.Problems, fmt.Sprintf("source %s: %v", name, err))
-			continue
-		}
-		by := SaidBy{Announcement: a, State: stream.SourceState(text(state[i].Val()[0]))}
-		by.BackSince, _ = strconv.ParseInt(text(state[i].Val()[1]), 10, 64) // absent: 0
-		if missing[i].Val() != "" {
-			since, err := strconv.ParseInt(missing[i].Val(), 10, 64)
-			if err != nil {
-				since = 1 // edited by hand: missing since long
+	out := make([]Said, len(keys))
+	for k, key := range keys {
+		v := Said{Key: key, Now: now.Val().UnixMilli(), BySource: map[string]SaidBy{}, Overrides: readOverrides(rows[k].override.Val())}
+		for i, name := range sources {
+			if text := rows[k].announced[i].Val(); text != "" {
+				v.add(name, text, rows[k].missing[i].Val(), states[i].Val())
 			}
-			by.MissingSince = since
 		}
-		out.BySource[name] = by
+		v.Current, v.Return = text(rows[k].current.Val()[0]), text(rows[k].current.Val()[1])
+		out[k] = v
 	}
-	out.Overrides = readOverrides(override.Val())
-	out.Current = current.Val()
 	return out, nil
+}
+
+// add takes up what one source says; announcements that do not read become
+// problems.
+func (v *Said) add(source, announcement, missing string, state []any) {
+	a, err := stream.DecodeAnnouncement(announcement)
+	if err != nil {
+		v.Problems = append(v.Problems, fmt.Sprintf("source %s: %v", source, err))
+		return
+	}
+	by := SaidBy{
+		Announcement: a, State: stream.SourceState(text(state[0])), LastGood: atoi64(text(state[1])),
+		GoneAfter: time.Duration(atoi64(text(state[2]))) * time.Millisecond,
+	}
+	if missing != "" {
+		by.MissingSince = max(atoi64(missing), 1) // nonsense by hand: missing since long
+	}
+	v.BySource[source] = by
 }
 
 func readOverrides(row map[string]string) Overrides {

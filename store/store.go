@@ -110,6 +110,42 @@ func (s *Store) call(ctx context.Context, name string, args ...any) (reply, erro
 	return s.answer(name, started, raw, err)
 }
 
+// callMany runs a script once per list of arguments, in one round trip.
+func (s *Store) callMany(ctx context.Context, name string, calls [][]any) ([]reply, error) {
+	if len(calls) == 0 {
+		return nil, nil
+	}
+	started := time.Now()
+	cmds, err := s.callManyOnce(ctx, name, calls)
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		if err = s.load(ctx); err == nil {
+			cmds, err = s.callManyOnce(ctx, name, calls)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	replies := make([]reply, len(cmds))
+	for i, cmd := range cmds {
+		raw, err := cmd.Result()
+		if replies[i], err = s.answer(name, started, raw, err); err != nil {
+			return nil, err
+		}
+	}
+	return replies, nil
+}
+
+func (s *Store) callManyOnce(ctx context.Context, name string, calls [][]any) ([]*redis.Cmd, error) {
+	pipe := s.client.Pipeline()
+	cmds := make([]*redis.Cmd, len(calls))
+	for i, args := range calls {
+		script, argv := s.prepare(name, args)
+		cmds[i] = pipe.EvalSha(ctx, script.SHA, nil, argv...)
+	}
+	_, err := pipe.Exec(ctx)
+	return cmds, err
+}
+
 func (s *Store) prepare(name string, args []any) (lua.Script, []any) {
 	script, ok := s.scripts[name]
 	if !ok {

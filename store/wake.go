@@ -2,11 +2,12 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"strings"
 )
 
 // Hint is something that may be worth a look at once: What is dirty, room,
-// pending, vars or report; Of is the type or stream it is about. Hints may be
+// pending, vars, poll or report; Of is the type or stream it is about. Hints may be
 // lost; a look every second finds the same.
 type Hint struct {
 	What string
@@ -40,4 +41,12 @@ func (s *Store) Hints(ctx context.Context) <-chan Hint {
 		}
 	}()
 	return out
+}
+
+// Poke hints to every poller of a source, on whatever host, to look at once.
+func (s *Store) Poke(ctx context.Context, source string) error {
+	if err := s.client.Publish(ctx, s.key("wake"), "poll "+source).Err(); err != nil {
+		return fmt.Errorf("poke source %s: %w", source, err)
+	}
+	return nil
 }

@@ -30,30 +30,53 @@ type Want struct {
 type Commands struct {
 	Stops   []Reservation
 	Updates []Reservation
+	Stale   bool // of Wants: nothing was done, look again
 }
 
 // Want makes the stream's record so and clears the mark. Error: ErrStale
 // when it was marked again meanwhile; read and come again.
 func (s *Store) Want(ctx context.Context, w Want) (Commands, error) {
-	chain, err := json.Marshal(w.Chain)
-	if err != nil {
-		return Commands{}, fmt.Errorf("want %s: %w", w.Key, err)
-	}
-	args := []any{w.Key, strconv.FormatInt(w.Number, 10), bit(w.Wanted), bit(w.Held), string(chain), w.Priority, len(w.Chain)}
-	for _, slot := range w.Chain {
-		args = append(args, slot)
-	}
-	r, err := s.call(ctx, "want", pairs(args, w.Fields)...)
+	all, err := s.Wants(ctx, []Want{w})
 	if err != nil {
 		return Commands{}, err
 	}
-	switch r.status() {
-	case "ok":
-		return Commands{Stops: readReservations(r.rows(1)), Updates: readReservations(r.rows(2))}, nil
-	case "stale":
+	if all[0].Stale {
 		return Commands{}, fmt.Errorf("want %s: %w", w.Key, ErrStale)
 	}
-	return Commands{}, r.unexpected("want")
+	return all[0], nil
+}
+
+// Wants is Want for several streams in one round trip. Those that were marked
+// again meanwhile are told by Commands.Stale.
+func (s *Store) Wants(ctx context.Context, wants []Want) ([]Commands, error) {
+	calls := make([][]any, len(wants))
+	for i, w := range wants {
+		chain, err := json.Marshal(w.Chain)
+		if err != nil {
+			return nil, fmt.Errorf("want %s: %w", w.Key, err)
+		}
+		args := []any{w.Key, strconv.FormatInt(w.Number, 10), bit(w.Wanted), bit(w.Held), string(chain), w.Priority, len(w.Chain)}
+		for _, slot := range w.Chain {
+			args = append(args, slot)
+		}
+		calls[i] = pairs(args, w.Fields)
+	}
+	replies, err := s.callMany(ctx, "want", calls)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Commands, len(wants))
+	for i, r := range replies {
+		switch r.status() {
+		case "ok":
+			out[i] = Commands{Stops: readReservations(r.rows(1)), Updates: readReservations(r.rows(2))}
+		case "stale":
+			out[i].Stale = true
+		default:
+			return nil, r.unexpected("want")
+		}
+	}
+	return out, nil
 }
 
 // Dirty lists up to n marked streams, the oldest mark first.

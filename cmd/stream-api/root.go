@@ -48,8 +48,8 @@ Exit codes: 0 ok, 1 failed, 2 usage or configuration, 3 not found,
 func commands(g *global) []*cobra.Command {
 	return []*cobra.Command{
 		runCommand(), demoCommand(), checkConfigCommand(),
-		statusCommand(g), eventsCommand(g),
-		streamsCommand(g), hostsCommand(g), servicesCommand(g),
+		statusCommand(g), eventsCommand(g), doctorCommand(g),
+		streamsCommand(g), hostsCommand(g), servicesCommand(g), hookCommand(g),
 		versionCommand(),
 	}
 }

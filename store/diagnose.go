@@ -1,0 +1,161 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"stream-api/stream"
+)
+
+// Level is how grave a Finding is.
+type Level string
+
+// The levels of a Finding.
+const (
+	Fine    Level = "ok"
+	Warning Level = "warning"
+	Failure Level = "failure"
+)
+
+// Finding is one thing looked at, and what to do about it.
+type Finding struct {
+	Level Level  `json:"level"`
+	What  string `json:"what"`
+	Do    string `json:"do,omitempty"`
+}
+
+// Diagnose looks at the store and at what is in it, as an operator should
+// before an event.
+func (s *Store) Diagnose(ctx context.Context) ([]Finding, error) {
+	out, err := s.diagnoseServer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	clock, err := s.diagnoseClock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	status, err := s.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(out, clock...), diagnoseStatus(status)...), nil
+}
+
+// minVersion is the oldest Redis whose scripts and commands are tested.
+const minVersion = 6
+
+func (s *Store) diagnoseServer(ctx context.Context) ([]Finding, error) {
+	text, err := s.client.Info(ctx).Result()
+	if err != nil {
+		return []Finding{{Warning, "the store does not describe itself: it is the embedded one", "use a real Redis on air: it keeps nothing over a restart"}}, nil
+	}
+	info := map[string]string{}
+	for line := range strings.Lines(text) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			info[name] = value
+		}
+	}
+	major, _, _ := strings.Cut(info["redis_version"], ".")
+	var out []Finding
+	if atoi(major) < minVersion {
+		out = append(out, Finding{Failure, "Redis " + info["redis_version"] + " is too old", fmt.Sprintf("use %d.2 or newer", minVersion)})
+	} else {
+		out = append(out, Finding{Fine, "Redis " + info["redis_version"], ""})
+	}
+	if info["redis_mode"] == "cluster" {
+		out = append(out, Finding{Failure, "this is a Redis Cluster", "use one primary, with replicas and Sentinel if wanted"})
+	}
+	if p := info["maxmemory_policy"]; p != "" && p != "noeviction" {
+		out = append(out, Finding{Failure, "maxmemory-policy is " + p + ": Redis may throw away what runs where", "CONFIG SET maxmemory-policy noeviction, and in redis.conf"})
+	} else {
+		out = append(out, Finding{Fine, "nothing is evicted", ""})
+	}
+	if info["aof_enabled"] != "1" {
+		out = append(out, Finding{Warning, "no append-only file: a restart comes back with old data or none, and everything is held for a lease's length", "CONFIG SET appendonly yes, and in redis.conf; appendfsync everysec"})
+	} else {
+		out = append(out, Finding{Fine, "append-only file is on", ""})
+	}
+	if info["aof_last_write_status"] == "err" || info["rdb_last_bgsave_status"] == "err" {
+		out = append(out, Finding{Failure, "Redis could not write to its disk", "look at its log and at the free space"})
+	}
+	return append(out, s.diagnoseReplicas(ctx, info)...), nil
+}
+
+func (s *Store) diagnoseReplicas(ctx context.Context, info map[string]string) []Finding {
+	n := atoi(info["connected_slaves"])
+	if info["role"] == "slave" {
+		return []Finding{{Failure, "this is a replica: nothing can be written", "give the primary, or redis+sentinel://…"}}
+	}
+	if n == 0 {
+		return []Finding{{Warning, "no replica: if this machine dies, what runs goes on but nothing new starts until it is back", "add a replica and three Sentinels if that matters"}}
+	}
+	out := []Finding{{Fine, strconv.Itoa(n) + " replicas", ""}}
+	config, err := s.client.ConfigGet(ctx, "min-replicas-to-write").Result()
+	switch {
+	case err != nil:
+		out = append(out, Finding{Warning, "min-replicas-to-write cannot be read: " + err.Error(), "allow CONFIG GET to this user, or look by hand"})
+	case config["min-replicas-to-write"] == "0":
+		out = append(out, Finding{Warning, "min-replicas-to-write is 0: a primary that is cut off goes on taking writes that will be lost", "CONFIG SET min-replicas-to-write 1"})
+	default:
+		out = append(out, Finding{Fine, "min-replicas-to-write is " + config["min-replicas-to-write"], ""})
+	}
+	return out
+}
+
+func (s *Store) diagnoseClock(ctx context.Context) ([]Finding, error) {
+	const samples = 20
+	var worst, total time.Duration
+	var offset time.Duration
+	for range samples {
+		started := time.Now()
+		t, err := s.client.Time(ctx).Result()
+		if err != nil {
+			return nil, fmt.Errorf("read the store's clock: %w", err)
+		}
+		took := time.Since(started)
+		total += took
+		worst = max(worst, took)
+		offset = t.Sub(started.Add(took / 2))
+	}
+	out := []Finding{{Fine, fmt.Sprintf("the store answers in %v (mean of %d), %v at worst", (total / samples).Round(10*time.Microsecond), samples, worst.Round(10*time.Microsecond)), ""}}
+	if total/samples > 100*time.Millisecond {
+		out[0].Level, out[0].Do = Warning, "use longer leases (lease: {ttl: 15s, beat: 3s}) over such a way"
+	}
+	if offset.Abs() > 2*time.Second {
+		out = append(out, Finding{Warning, fmt.Sprintf("this machine's clock is %v off the store's", (-offset).Round(100*time.Millisecond)), "nothing depends on it but times in logs; run an NTP client on both"})
+	}
+	return out, nil
+}
+
+func diagnoseStatus(status stream.Status) []Finding {
+	var out []Finding
+	if h := status.Hold; h != nil {
+		out = append(out, Finding{Warning, "on hold: " + h.Reason, "what runs goes on; wait, or start a host with scheduler.enabled: true if none is at work"})
+	}
+	for _, h := range status.Hosts {
+		if h.State == stream.Down {
+			out = append(out, Finding{Warning, "host " + h.Host + " is down", "start it, or leave it: it is forgotten after a day"})
+		}
+		for _, v := range h.Services {
+			if v.Problem != "" {
+				out = append(out, Finding{Failure, v.Type + " on " + h.Host + " takes nothing: " + v.Problem, "stream-api services set " + v.Type + " " + h.Host + " capacity=N"})
+			}
+			if v.Capacity != nil && v.Used > *v.Capacity {
+				out = append(out, Finding{Warning, fmt.Sprintf("%s on %s is over-full: %d/%d", v.Type, h.Host, v.Used, *v.Capacity), "it drains as streams end; or move some: stream-api streams move"})
+			}
+		}
+	}
+	for _, src := range status.Sources {
+		if src.State != stream.SourceGood {
+			out = append(out, Finding{Failure, "source " + src.Name + " is unknown: " + src.Error, "look at the ingest; its streams stay as they are meanwhile"})
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, Finding{Fine, fmt.Sprintf("%d hosts, %d streams, %d sources, nothing to mend", len(status.Hosts), len(status.Streams), len(status.Sources)), ""})
+	}
+	return out
+}
