@@ -1,0 +1,107 @@
+package supervisor
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxLine is how much of a line is kept, in bytes.
+const maxLine = 4096
+
+// masker makes one line fit to be shown: secrets become ***, and nothing in it moves a terminal.
+type masker struct {
+	replacer *strings.Replacer // nil without secrets
+	longest  int               // of the secrets
+}
+
+// newMasker takes the secrets as they are, and as they look inside a URL. Those of several lines are masked line by line,
+// since that is how they would come out.
+func newMasker(secrets []string) *masker {
+	var all []string
+	for _, secret := range secrets {
+		for _, line := range strings.FieldsFunc(secret, func(r rune) bool { return r == '\n' || r == '\r' }) {
+			all = append(all, line, url.QueryEscape(line), url.PathEscape(line))
+		}
+	}
+	// Of two that begin alike the longer must be looked for first.
+	slices.SortFunc(all, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	all = slices.Compact(all)
+	m := &masker{}
+	var pairs []string
+	for _, secret := range all {
+		if strings.TrimSpace(secret) == "" {
+			continue
+		}
+		m.longest = max(m.longest, len(secret))
+		pairs = append(pairs, secret, "***")
+	}
+	if pairs != nil {
+		m.replacer = strings.NewReplacer(pairs...)
+	}
+	return m
+}
+
+// room is how much of a line must be known for clean to be sure of the part it shows.
+func (m *masker) room() int { return maxLine + m.longest }
+
+var ansi = regexp.MustCompile("\x1b\\[[0-?]*[ -/]*[@-~]")
+
+// clean masks line. cut says that it went on beyond room bytes.
+func (m *masker) clean(line []byte, cut bool) string {
+	text := string(line)
+	if strings.ContainsRune(text, '\x1b') {
+		text = ansi.ReplaceAllString(text, "") // before masking: colours must not hide a secret from it
+	}
+	if m.replacer != nil {
+		text = m.replacer.Replace(text)
+	}
+	if cut {
+		text = text[:max(0, len(text)-m.longest)] // may be the beginning of a secret
+	}
+	text = printable(text)
+	if cut || len(text) > maxLine {
+		text = trim(text, maxLine) + "…[cut]"
+	}
+	return text
+}
+
+// printable escapes what is not: control characters, marks that reverse the direction of text, bytes that are no UTF-8.
+func printable(text string) string {
+	plain := func(r rune) bool { return r != utf8.RuneError && (r == '\t' || strconv.IsPrint(r)) }
+	if strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 {
+		return text
+	}
+	var b strings.Builder
+	for i, width := 0, 0; i < len(text); i += width {
+		var r rune
+		r, width = utf8.DecodeRuneInString(text[i:])
+		switch {
+		case r == utf8.RuneError && width == 1:
+			fmt.Fprintf(&b, `\x%02x`, text[i])
+		case plain(r):
+			b.WriteRune(r)
+		case r < 0x80:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		default:
+			fmt.Fprintf(&b, `\u{%x}`, r)
+		}
+	}
+	return b.String()
+}
+
+// trim cuts text to at most n bytes without cutting a character.
+func trim(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
+}

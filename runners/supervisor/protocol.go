@@ -1,0 +1,244 @@
+package supervisor
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// The protocol: one JSON object a line, both ways, over a unix stream socket. The runner speaks first (hello), the
+// supervisor answers with all it knows, then requests and events cross freely. A reply repeats the id of its request.
+// Another major version is refused by either side; unknown fields are passed over, so that a minor version may add some.
+const (
+	ProtocolMajor = 1
+	ProtocolMinor = 0
+
+	maxMessage = 4 << 20 // bytes of one line
+	maxSpec    = 1 << 20 // of it, bytes of a spec
+)
+
+type operation string
+
+const (
+	opHello   operation = "hello"
+	opGo      operation = "go"
+	opFeed    operation = "feed"
+	opStop    operation = "stop"
+	opEnd     operation = "end"
+	opRestart operation = "restart"
+	opKick    operation = "kick"
+	opAway    operation = "away"
+	opPace    operation = "pace"
+	opCopy    operation = "copy"
+	opStatus  operation = "status"
+)
+
+// request is what a runner sends.
+type request struct {
+	ID       uint64          `json:"id"`
+	Op       operation       `json:"op"`
+	Major    int             `json:"major,omitempty"` // hello
+	Minor    int             `json:"minor,omitempty"`
+	Deadline int64           `json:"deadline,omitempty"` // go, feed
+	Away     bool            `json:"away,omitempty"`
+	Pace     time.Duration   `json:"pace,omitempty"`
+	Copy     json.RawMessage `json:"copy,omitempty"`
+	Change   *Change         `json:"change,omitempty"` // restart
+}
+
+// Change is what a restart may change of a spec; what is nil stays as it is. Stream, slot, token and directory never
+// change: another token is another supervisor.
+type Change struct {
+	Path     *string         `json:"path,omitempty"`
+	Args     *[]string       `json:"args,omitempty"`
+	Env      *[]string       `json:"env,omitempty"`
+	Mask     *[]string       `json:"mask,omitempty"`
+	Stop     *Stop           `json:"stop,omitempty"`
+	Restart  *Restart        `json:"restart,omitempty"`
+	Stall    *time.Duration  `json:"stall,omitempty"`
+	PreStart *[]Hook         `json:"pre_start,omitempty"`
+	PostStop *[]Hook         `json:"post_stop,omitempty"`
+	Copy     json.RawMessage `json:"copy,omitempty"`
+}
+
+// apply returns s with the change, or why that would be no valid spec.
+func (c Change) apply(s Spec) (Spec, error) {
+	set(&s.Path, c.Path)
+	set(&s.Args, c.Args)
+	set(&s.Env, c.Env)
+	set(&s.Mask, c.Mask)
+	set(&s.Stop, c.Stop)
+	set(&s.Restart, c.Restart)
+	set(&s.Stall, c.Stall)
+	set(&s.PreStart, c.PreStart)
+	set(&s.PostStop, c.PostStop)
+	if c.Copy != nil {
+		s.Copy = c.Copy
+	}
+	return s, s.complete()
+}
+
+func set[T any](field *T, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+// message is what a supervisor sends: one of a greeting, a reply, an event.
+type message struct {
+	Hello *greeting `json:"hello,omitempty"`
+	Reply *reply    `json:"reply,omitempty"`
+	Event *Event    `json:"event,omitempty"`
+}
+
+type greeting struct {
+	Major int   `json:"major"`
+	Minor int   `json:"minor"`
+	Spec  Spec  `json:"spec"`
+	State State `json:"state"`
+}
+
+type reply struct {
+	ID       uint64 `json:"id"`
+	Code     string `json:"code,omitempty"` // of an error; empty: done
+	Text     string `json:"text,omitempty"`
+	Deadline int64  `json:"deadline,omitempty"` // in force now, with go and feed
+	State    *State `json:"state,omitempty"`    // status
+}
+
+// EventKind says which fields of an Event are set.
+type EventKind string
+
+const (
+	EventStarted  EventKind = "started"  // PID, Attempt
+	EventExited   EventKind = "exited"   // Exit, Failures; the tree is gone, post_stop is still to run
+	EventFailing  EventKind = "failing"  // Failures: give_up_after is reached; again with each further failure
+	EventVars     EventKind = "vars"     // Vars: the whole set
+	EventProgress EventKind = "progress" // Progress; at most one a second, older ones are replaced by newer
+	EventStalled  EventKind = "stalled"  // Text; an exited follows
+	EventWarning  EventKind = "warning"  // Text
+	EventDeadline EventKind = "deadline" // the deadline has passed and the tree is gone
+	EventDone     EventKind = "done"     // End: post_stop has run, the supervisor goes
+)
+
+// Event is one thing that happened to the child.
+type Event struct {
+	Kind     EventKind         `json:"kind"`
+	At       time.Time         `json:"at"`
+	PID      int               `json:"pid,omitempty"`
+	Attempt  int               `json:"attempt,omitempty"` // from 1
+	Exit     *Exit             `json:"exit,omitempty"`
+	Failures int               `json:"failures,omitempty"`
+	Vars     map[string]string `json:"vars,omitempty"`
+	Progress *Progress         `json:"progress,omitempty"`
+	Text     string            `json:"text,omitempty"`
+	End      *End              `json:"end,omitempty"`
+}
+
+// Errors that cross the socket.
+var (
+	// ErrVersion: the two sides speak different major versions.
+	ErrVersion = errors.New("protocol version")
+	// ErrEnding: the supervisor is on its way out and takes no such request.
+	ErrEnding = errors.New("the supervisor is ending")
+	// ErrRequest: the supervisor did not understand.
+	ErrRequest = errors.New("bad request")
+	// ErrReplaced: another runner connected; this one no longer has the child.
+	ErrReplaced = errors.New("another runner has taken over")
+)
+
+var codes = map[string]error{
+	"lapsed": ErrLapsed, "no_go": ErrNoGo, "gone": ErrGone, "deadline": ErrDeadline,
+	"version": ErrVersion, "ending": ErrEnding, "request": ErrRequest, "replaced": ErrReplaced,
+}
+
+// refusal puts err into a reply.
+func refusal(id uint64, err error) *reply {
+	r := &reply{ID: id, Code: "failed", Text: err.Error()}
+	for code, known := range codes {
+		if errors.Is(err, known) {
+			r.Code = code
+		}
+	}
+	return r
+}
+
+// err gives back what refusal put in.
+func (r *reply) err() error {
+	if r.Code == "" {
+		return nil
+	}
+	known, ok := codes[r.Code]
+	if !ok {
+		return errors.New(r.Text)
+	}
+	if r.Text == known.Error() {
+		return known
+	}
+	return fmt.Errorf("%w: %s", known, r.Text)
+}
+
+// decodeRequest reads one line of a runner.
+func decodeRequest(line []byte) (request, error) {
+	var r request
+	if err := json.Unmarshal(line, &r); err != nil {
+		return request{}, fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	switch r.Op {
+	case opHello, opStop, opEnd, opKick, opAway, opCopy, opStatus:
+	case opGo, opFeed:
+		if r.Deadline <= 0 {
+			return request{}, fmt.Errorf("%w: %s without a deadline", ErrRequest, r.Op)
+		}
+	case opRestart:
+		if r.Change == nil {
+			r.Change = &Change{}
+		}
+	case opPace:
+		if r.Pace < 0 {
+			return request{}, fmt.Errorf("%w: a negative pace", ErrRequest)
+		}
+	default:
+		return r, fmt.Errorf("%w: unknown operation %q", ErrRequest, printable(trim(string(r.Op), 40)))
+	}
+	return r, nil
+}
+
+// decodeMessage reads one line of a supervisor.
+func decodeMessage(line []byte) (message, error) {
+	var m message
+	if err := json.Unmarshal(line, &m); err != nil {
+		return message{}, fmt.Errorf("message of a supervisor: %w", err)
+	}
+	n := 0
+	for _, there := range []bool{m.Hello != nil, m.Reply != nil, m.Event != nil} {
+		if there {
+			n++
+		}
+	}
+	if n != 1 {
+		return message{}, fmt.Errorf("message of a supervisor: %d parts, wanted one", n)
+	}
+	return m, nil
+}
+
+func encode(v any) ([]byte, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	if len(text) >= maxMessage {
+		return nil, fmt.Errorf("message of %d bytes, at most %d can be sent", len(text), maxMessage)
+	}
+	return append(text, '\n'), nil
+}
+
+// knows refuses the other side's version unless it is spoken here.
+func knows(major, minor int) error {
+	if major != ProtocolMajor {
+		return fmt.Errorf("%w: the other side speaks %d.%d, this one %d.%d; let the older one end first",
+			ErrVersion, major, minor, ProtocolMajor, ProtocolMinor)
+	}
+	return nil
+}

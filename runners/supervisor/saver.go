@@ -1,0 +1,96 @@
+package supervisor
+
+import (
+	"errors"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// saver keeps spec.json and state.json up to date. Like the log it has a goroutine of its own: a disk that stands still
+// must delay neither a feed nor a deadline. Only the latest of each is written.
+type saver struct {
+	dir      string
+	snapshot func() (Spec, State)
+	warn     func(format string, a ...any)
+
+	mu       sync.Mutex
+	last     time.Time
+	withSpec bool
+
+	due      chan struct{}
+	stop     chan struct{}
+	finished chan struct{}
+}
+
+func newSaver(dir string, snapshot func() (Spec, State), warn func(string, ...any)) *saver {
+	return &saver{
+		dir: dir, snapshot: snapshot, warn: warn,
+		due: make(chan struct{}, 1), stop: make(chan struct{}), finished: make(chan struct{}),
+	}
+}
+
+// state asks for the state to be written, spec for both.
+func (s *saver) state() { s.ask(false) }
+func (s *saver) spec()  { s.ask(true) }
+
+func (s *saver) ask(withSpec bool) {
+	s.mu.Lock()
+	s.withSpec = s.withSpec || withSpec
+	s.mu.Unlock()
+	select {
+	case s.due <- struct{}{}:
+	default:
+	}
+}
+
+// nowAndThen asks for the state to be written if that was not done for a while.
+func (s *saver) nowAndThen() {
+	s.mu.Lock()
+	old := time.Since(s.last) > 10*time.Second
+	s.mu.Unlock()
+	if old {
+		s.ask(false)
+	}
+}
+
+func (s *saver) run() {
+	defer close(s.finished)
+	failed := false
+	for last := false; !last; {
+		select {
+		case <-s.due:
+		case <-s.stop:
+			last = true
+		}
+		err := s.write()
+		if err != nil && !failed {
+			s.warn("state is not saved: %v", err)
+		}
+		failed = err != nil
+	}
+}
+
+func (s *saver) write() error {
+	s.mu.Lock()
+	withSpec := s.withSpec
+	s.withSpec, s.last = false, time.Now()
+	s.mu.Unlock()
+	spec, state := s.snapshot()
+	err := writeJSON(filepath.Join(s.dir, fileState), state)
+	if withSpec {
+		err = errors.Join(err, writeJSON(filepath.Join(s.dir, fileSpec), spec))
+	}
+	return err
+}
+
+// close writes a last time, and waits for that no longer than patience.
+func (s *saver) close(patience time.Duration) {
+	close(s.stop)
+	pause := time.NewTimer(patience)
+	defer pause.Stop()
+	select {
+	case <-s.finished:
+	case <-pause.C:
+	}
+}

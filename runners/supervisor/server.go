@@ -1,0 +1,223 @@
+package supervisor
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// server speaks the protocol with one runner at a time: the one that said hello last.
+type server struct {
+	listener *net.UnixListener
+	life     *life
+	guard    *guard
+	saver    *saver
+
+	mu       sync.Mutex
+	runner   *conn
+	progress time.Time // when it was last told
+}
+
+func listen(dir string) (*net.UnixListener, error) {
+	path := filepath.Join(dir, fileSocket)
+	if err := removeSocket(path); err != nil { // the lock says that nobody listens there
+		return nil, err
+	}
+	return net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+}
+
+// run accepts until the listener is closed.
+func (s *server) run() {
+	for {
+		socket, err := s.listener.AcceptUnix()
+		if err != nil {
+			return
+		}
+		go s.serve(newConn(socket), socket)
+	}
+}
+
+// serve reads one connection to its end.
+func (s *server) serve(c *conn, socket *net.UnixConn) {
+	in := bufio.NewScanner(socket)
+	in.Buffer(make([]byte, 0, 1024), maxMessage)
+	if !s.greet(c, in) {
+		return
+	}
+	for in.Scan() {
+		// The deadline we have is looked at before anything new is read from what may have waited in the socket while
+		// this process stood still.
+		s.guard.over()
+		r, err := decodeRequest(in.Bytes())
+		if err != nil {
+			c.send(message{Reply: refusal(r.ID, err)})
+			continue
+		}
+		c.send(message{Reply: s.answer(c, r)})
+	}
+	c.finish()
+	s.mu.Lock()
+	mine := s.runner == c
+	if mine {
+		s.runner = nil
+	}
+	s.mu.Unlock()
+	if mine {
+		s.life.wish(func(w *wishes) { w.lost = true })
+	}
+}
+
+// greet reads the hello, makes c the runner and sends it the state.
+func (s *server) greet(c *conn, in *bufio.Scanner) bool {
+	var r request
+	err := fmt.Errorf("%w: nothing", ErrRequest)
+	if in.Scan() {
+		if r, err = decodeRequest(in.Bytes()); err == nil && r.Op != opHello {
+			err = fmt.Errorf("%w: %s before hello", ErrRequest, r.Op)
+		}
+	}
+	if err == nil {
+		err = knows(r.Major, r.Minor)
+	}
+	if err != nil {
+		c.send(message{Reply: refusal(r.ID, err)})
+		c.finish()
+		return false
+	}
+	s.mu.Lock()
+	old := s.runner
+	s.runner = c
+	spec, state := s.life.snapshot()
+	c.send(message{Hello: &greeting{Major: ProtocolMajor, Minor: ProtocolMinor, Spec: spec, State: state}})
+	s.mu.Unlock()
+	if old != nil {
+		old.send(message{Reply: refusal(0, ErrReplaced)})
+		old.finish()
+	}
+	return true
+}
+
+// emit tells the runner, if there is one. It never waits.
+func (s *server) emit(e Event) {
+	e.At = time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.Kind == EventProgress {
+		if e.At.Sub(s.progress) < progressEvery-100*time.Millisecond {
+			return
+		}
+		s.progress = e.At
+	}
+	if s.runner != nil {
+		s.runner.send(message{Event: &e})
+	}
+}
+
+// watched reports whether a runner is connected at this moment.
+func (s *server) watched() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.runner != nil && s.runner.open()
+}
+
+// answer does what r asks for.
+func (s *server) answer(c *conn, r request) *reply {
+	s.mu.Lock() // to the end, so that nothing of a replaced runner is done after the other's hello
+	defer s.mu.Unlock()
+	if s.runner != c {
+		return refusal(r.ID, ErrReplaced)
+	}
+	done := &reply{ID: r.ID}
+	if err := s.do(r, done); err != nil {
+		done = refusal(r.ID, err)
+	}
+	if r.Op == opGo || r.Op == opFeed {
+		done.Deadline = s.guard.deadline()
+	}
+	return done
+}
+
+func (s *server) do(r request, done *reply) error {
+	switch r.Op {
+	case opGo:
+		if _, over := s.life.over(); over {
+			return ErrEnding
+		}
+		if err := s.guard.begin(r.Deadline); err != nil {
+			return err
+		}
+		s.life.wish(func(w *wishes) { w.ready = true })
+	case opFeed:
+		s.saver.nowAndThen()
+		return s.guard.feed(r.Deadline)
+	case opStop:
+		s.life.wishEnd(endGently, EndStopped)
+	case opEnd:
+		s.life.wishEnd(endNow, EndKilled)
+	case opRestart:
+		return s.restart(*r.Change)
+	case opKick:
+		s.life.wish(func(w *wishes) { w.kick = true })
+	case opAway:
+		s.life.change(func(st *State) { st.Away = r.Away })
+	case opPace:
+		s.life.change(func(st *State) { st.Pace = r.Pace })
+	case opCopy:
+		return s.setCopy(r)
+	case opStatus:
+		_, state := s.life.snapshot()
+		done.State = &state
+	case opHello:
+		return fmt.Errorf("%w: a second hello", ErrRequest)
+	}
+	return nil
+}
+
+func (s *server) restart(change Change) error {
+	if _, over := s.life.over(); over {
+		return ErrEnding
+	}
+	next, err := change.apply(s.life.currentSpec())
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	s.life.wish(func(w *wishes) {
+		s.life.spec = next
+		w.restart = true
+	})
+	s.saver.spec()
+	return nil
+}
+
+func (s *server) setCopy(r request) error {
+	next := s.life.currentSpec()
+	next.Copy = r.Copy
+	if err := next.complete(); err != nil {
+		return fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	s.life.wish(func(*wishes) { s.life.spec = next })
+	s.saver.spec()
+	return nil
+}
+
+// finish takes leave of the runner and waits, no longer than patience, until it has been told everything.
+func (s *server) finish(patience time.Duration) {
+	_ = s.listener.Close() // removes the socket; nobody can do anything about an error here
+	s.mu.Lock()
+	c := s.runner
+	s.runner = nil
+	s.mu.Unlock()
+	if c == nil {
+		return
+	}
+	c.finish()
+	pause := time.NewTimer(patience)
+	defer pause.Stop()
+	select {
+	case <-c.written:
+	case <-pause.C:
+	}
+}

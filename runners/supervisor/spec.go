@@ -1,0 +1,251 @@
+package supervisor
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
+)
+
+// SpecVersion is the version of spec.json and state.json.
+const SpecVersion = 1
+
+// Variables the supervisor adds to the child's environment.
+const (
+	EnvVars     = "STREAM_API_VARS"     // a file; complete lines name=value in it are published
+	EnvProgress = "STREAM_API_PROGRESS" // a URL for ffmpeg's -progress
+	EnvExit     = "STREAM_API_EXIT"     // post_stop only: why the child ended, as in Exit.Reason
+)
+
+// Files of a slot's directory.
+const (
+	fileSpec     = "spec.json"
+	fileState    = "state.json"
+	fileLock     = "lock"   // locked for as long as the supervisor lives
+	fileSocket   = "sock"   // its protocol
+	fileProgress = "prog"   // where ffmpeg connects
+	fileErrors   = "stderr" // of the supervisor itself: empty unless it broke
+	fileLog      = "log"
+	fileLogOld   = "log.1"
+	dirVars      = "io" // watched, so nothing else may be written there
+	fileVars     = "vars"
+	dirWork      = "work" // the child's working directory
+)
+
+// maxSocketPath is the longest path of a unix socket (sun_path without its NUL).
+const maxSocketPath = 107
+
+// Spec is one child: what to run, under which rules. It is written to Dir/spec.json and lives there until the end.
+type Spec struct {
+	Version int `json:"version"`
+
+	// Dir is the slot's own directory: absolute, not there yet or empty, at most 102 bytes long.
+	Dir string `json:"dir"`
+
+	// What the child is for. The supervisor only repeats these.
+	Stream string `json:"stream"`
+	Slot   string `json:"slot"`
+	Type   string `json:"type"`
+	Host   string `json:"host"`
+	Token  string `json:"token"`
+
+	Path string   `json:"path"` // absolute, or looked for in the PATH of Env
+	Args []string `json:"args"` // without the program's own name
+	Env  []string `json:"env"`  // NAME=value: the whole environment but for EnvVars and EnvProgress
+
+	Stop     Stop          `json:"stop"`
+	Restart  Restart       `json:"restart"`
+	Stall    time.Duration `json:"stall"`     // no sign of life for so long is a failure; 0: never
+	PreStart []Hook        `json:"pre_start"` // before each start; one that fails is a failed start
+	PostStop []Hook        `json:"post_stop"` // after each end, and after a failed start; must bear being run twice
+
+	Mask   []string `json:"mask"`    // secrets, shown as *** in the log and in stderr lines
+	LogMax int64    `json:"log_max"` // bytes of log and log.1 together; default 1 MiB, at least 16 KiB
+
+	KeepOnStoreLoss bool            `json:"keep_on_store_loss"` // for the runner that adopts
+	Copy            json.RawMessage `json:"copy,omitempty"`     // for the runner: what it needs to assert the slot again
+
+	GoWithin time.Duration `json:"go_within"` // without a Go for so long the supervisor ends; default 10 s
+}
+
+// Stop says how a child is asked to end.
+type Stop struct {
+	Signal string        `json:"signal"` // TERM, INT, QUIT, HUP, USR1 or USR2; default TERM
+	Grace  time.Duration `json:"grace"`  // then KILL; default 10 s
+}
+
+// Hook is a command run beside the child's life, with its environment.
+type Hook struct {
+	Argv    []string      `json:"argv"`
+	Timeout time.Duration `json:"timeout"` // then it is killed and counts as failed; default 10 s
+}
+
+var stopSignals = map[string]syscall.Signal{
+	"TERM": unix.SIGTERM, "INT": unix.SIGINT, "QUIT": unix.SIGQUIT,
+	"HUP": unix.SIGHUP, "USR1": unix.SIGUSR1, "USR2": unix.SIGUSR2, "KILL": unix.SIGKILL,
+}
+
+// complete fills in defaults and reports everything that is wrong with the spec.
+func (s *Spec) complete() error {
+	var errs []error
+	wrong := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
+	if s.Version == 0 {
+		s.Version = SpecVersion
+	}
+	if s.Version != SpecVersion {
+		wrong("version %d is not known, only %d", s.Version, SpecVersion)
+	}
+	switch {
+	case !filepath.IsAbs(s.Dir) || filepath.Clean(s.Dir) != s.Dir:
+		wrong("dir %q is not a clean absolute path", s.Dir)
+	case len(s.Dir)+1+len(fileSocket) > maxSocketPath:
+		wrong("dir %q is %d bytes long: its sockets would exceed the %d bytes a unix socket's path may have; use a state_dir at least %d bytes shorter",
+			s.Dir, len(s.Dir), maxSocketPath, len(s.Dir)+1+len(fileSocket)-maxSocketPath)
+	case strings.ContainsAny(s.Dir, "\n\x00"):
+		wrong("dir %q has a control character", s.Dir)
+	}
+	if s.Path == "" {
+		wrong("path is empty")
+	}
+	for _, text := range append(append([]string{s.Path}, s.Args...), s.Env...) {
+		if strings.ContainsRune(text, 0) || !utf8.ValidString(text) {
+			wrong("path, args or env have a NUL or are no UTF-8")
+			break
+		}
+	}
+	for _, kv := range s.Env {
+		if name, _, ok := strings.Cut(kv, "="); !ok || name == "" {
+			wrong("env: an entry is not NAME=value")
+		}
+	}
+	if s.Stop.Signal == "" {
+		s.Stop.Signal = "TERM"
+	}
+	if _, ok := stopSignals[s.Stop.Signal]; !ok {
+		wrong("stop: signal %q is not one of TERM INT QUIT HUP USR1 USR2 KILL", s.Stop.Signal)
+	}
+	for _, h := range [][]Hook{s.PreStart, s.PostStop} {
+		for i := range h {
+			if len(h[i].Argv) == 0 || h[i].Argv[0] == "" {
+				wrong("hook %d has no command", i+1)
+			}
+			h[i].Timeout = orDefault(h[i].Timeout, 10*time.Second)
+		}
+	}
+	s.Stop.Grace = orDefault(s.Stop.Grace, 10*time.Second)
+	s.Restart.Delay = orDefault(s.Restart.Delay, 500*time.Millisecond)
+	s.Restart.MaxDelay = max(orDefault(s.Restart.MaxDelay, 5*time.Second), s.Restart.Delay)
+	s.Restart.Within = orDefault(s.Restart.Within, time.Minute)
+	s.GoWithin = orDefault(s.GoWithin, 10*time.Second)
+	if s.LogMax == 0 {
+		s.LogMax = 1 << 20
+	}
+	s.LogMax = max(s.LogMax, 16<<10)
+	if s.Stall < 0 || s.Restart.GiveUpAfter < 0 {
+		wrong("a negative stall or give_up_after")
+	}
+	if text, err := json.Marshal(s); err != nil || len(text) > maxSpec {
+		wrong("%d bytes long, at most %d are taken (%v)", len(text), maxSpec, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("spec of %s/%s: %w", s.Stream, s.Slot, err)
+	}
+	return nil
+}
+
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d <= 0 {
+		return otherwise
+	}
+	return d
+}
+
+// environ is the child's whole environment.
+func (s *Spec) environ(more ...string) []string {
+	own := append([]string{
+		EnvVars + "=" + varsPath(s.Dir),
+		EnvProgress + "=" + "unix:" + filepath.Join(s.Dir, fileProgress),
+	}, more...)
+	env := make([]string, 0, len(s.Env)+len(own))
+	for _, kv := range s.Env {
+		if name, _, _ := strings.Cut(kv, "="); name != EnvVars && name != EnvProgress {
+			env = append(env, kv)
+		}
+	}
+	return append(env, own...)
+}
+
+func varsPath(dir string) string { return filepath.Join(dir, dirVars, fileVars) }
+
+// without returns the spec as it is left behind after the end: nothing that may hold a secret.
+func (s Spec) without() Spec {
+	s.Env, s.Mask, s.Args, s.PreStart, s.PostStop = nil, nil, nil, nil, nil
+	return s
+}
+
+// ReadSpec reads the spec in dir.
+func ReadSpec(dir string) (Spec, error) {
+	var s Spec
+	if err := readJSON(filepath.Join(dir, fileSpec), &s); err != nil {
+		return Spec{}, err
+	}
+	if s.Version != SpecVersion {
+		return Spec{}, fmt.Errorf("%s: version %d is not known, only %d", filepath.Join(dir, fileSpec), s.Version, SpecVersion)
+	}
+	return s, nil
+}
+
+func readJSON(path string, into any) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// writeJSON replaces path in one step. It does not sync: what it writes is about processes, and these do not survive the
+// crash that would lose it.
+func writeJSON(path string, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	next := path + ".new"
+	if err := os.WriteFile(next, append(text, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(next, path)
+}
+
+// lookPath finds a program as a shell with this environment would; an absolute path is taken as it is.
+func lookPath(name string, env []string) (string, error) {
+	if strings.Contains(name, "/") {
+		if !filepath.IsAbs(name) {
+			return "", fmt.Errorf("%s: neither absolute nor a plain name", name)
+		}
+		return name, nil
+	}
+	path := "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	for _, kv := range env {
+		if v, ok := strings.CutPrefix(kv, "PATH="); ok {
+			path = v
+		}
+	}
+	for _, dir := range filepath.SplitList(path) {
+		full := filepath.Join(dir, name)
+		if info, err := os.Stat(full); filepath.IsAbs(full) && err == nil && info.Mode().IsRegular() && unix.Access(full, unix.X_OK) == nil {
+			return full, nil
+		}
+	}
+	return "", fmt.Errorf("%s: not found in PATH %s", name, path)
+}

@@ -1,0 +1,120 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Start makes spec's directory, starts a supervisor for it from the program at selfPath (which must hand the arguments
+// after Command to Main), and connects. The child itself starts with Go. Whatever fails leaves no process behind; the
+// directory stays for Remove.
+func Start(ctx context.Context, selfPath string, spec Spec) (*Client, error) {
+	if err := spec.complete(); err != nil {
+		return nil, err
+	}
+	if err := makeDir(spec); err != nil {
+		return nil, fmt.Errorf("directory of %s/%s: %w", spec.Stream, spec.Slot, err)
+	}
+	proc, err := spawnSupervisor(ctx, selfPath, spec.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("start the supervisor of %s/%s: %w", spec.Stream, spec.Slot, err)
+	}
+	c, err := dial(ctx, spec.Dir)
+	if err != nil {
+		// It has no Go, and so no child.
+		return nil, errors.Join(fmt.Errorf("reach the supervisor of %s/%s: %w", spec.Stream, spec.Slot, err), discard(proc))
+	}
+	// From here on it is known by pid and start time, as an adopted one is.
+	return c, proc.Release()
+}
+
+func makeDir(spec Spec) error {
+	if err := os.MkdirAll(filepath.Dir(spec.Dir), 0o700); err != nil {
+		return err
+	}
+	if err := os.Mkdir(spec.Dir, 0o700); err != nil {
+		if !errors.Is(err, os.ErrExist) {
+			return err
+		}
+		entries, readErr := os.ReadDir(spec.Dir)
+		if readErr != nil {
+			return readErr
+		}
+		if len(entries) > 0 {
+			return fmt.Errorf("%s is not empty: another slot's, or not removed", spec.Dir)
+		}
+		if err := os.Chmod(spec.Dir, 0o700); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(filepath.Join(spec.Dir, dirWork), 0o700); err != nil {
+		return err
+	}
+	return writeJSON(filepath.Join(spec.Dir, fileSpec), spec)
+}
+
+// spawnSupervisor returns when the supervisor listens.
+func spawnSupervisor(ctx context.Context, selfPath, dir string) (*os.Process, error) {
+	stderr, err := os.OpenFile(filepath.Join(dir, fileErrors), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = stderr.Close() }() // the supervisor's now
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = null.Close() }() // the supervisor's now
+	ready, tell, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = ready.Close() }() // read only
+	proc, err := os.StartProcess(selfPath, []string{selfPath, Command, dir}, &os.ProcAttr{
+		Dir: "/",
+		// Nothing of the runner's environment: the child's is in the spec. One processor is enough for what a
+		// supervisor does and keeps the runtime's caches small.
+		Env:   []string{"GOMAXPROCS=1", "GOTRACEBACK=single", envReady + "=3"},
+		Files: []*os.File{null, stderr, stderr, tell},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	})
+	_ = tell.Close() // ours; the supervisor holds the other
+	if err != nil {
+		return nil, err
+	}
+	if err := awaitReady(ctx, ready); err != nil {
+		return nil, errors.Join(err, discard(proc))
+	}
+	return proc, nil
+}
+
+func awaitReady(ctx context.Context, ready *os.File) error {
+	unhook := context.AfterFunc(ctx, func() { _ = ready.SetReadDeadline(time.Unix(1, 0)) }) // fails only if closed
+	defer unhook()
+	text, err := io.ReadAll(io.LimitReader(ready, 4096))
+	switch {
+	case err != nil:
+		return errors.Join(context.Cause(ctx), err)
+	case string(text) == "ok":
+		return nil
+	case len(text) == 0:
+		return errors.New("it ended at once; its stderr is in the slot's directory")
+	}
+	return errors.New(strings.TrimSpace(string(text)))
+}
+
+// discard ends a supervisor that had no Go.
+func discard(proc *os.Process) error {
+	if err := proc.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	_, err := proc.Wait()
+	return err
+}
