@@ -1,12 +1,13 @@
 -- want: makes the record of a stream what its sources and its operators say,
 -- and clears the mark that asked for it. One call does both, and only if
 -- nobody marked the stream again since the caller read what they say.
--- KEYS: none. Touches dirty, stream:<key>, stream:<key>:<slot>, streams,
+-- KEYS: none. Touches dirty, stream:<key>, stream:<key>:<slot>, streams, moves,
 --   pending:<type>, outbox, slots:<host>, service:<type>:<host>,
 --   load:<type>:<class>, host:<host>, events.
 -- ARGV: ns, actor, key, mark (the score read from dirty), wanted (1 or 0), held
 --   (1 or 0), chain (JSON), priority, n, n slots of the chain in order, m, m
 --   pairs of field and value (source, source:<var>, user values, sys:<name>).
+--   A shadow slot whose move nobody remembers is not wanted.
 -- RETURN: {'stale'} | {'ok', rows of stop commands, rows of update commands};
 --   a row is {key, slot, type, host, token}.
 -- TWICE: the mark is gone after the first: 'stale'.
@@ -29,6 +30,14 @@ for i = 1, #known, 2 do
   if slot then existing[slot] = known[i + 1] else fields[known[i]] = known[i + 1] end
 end
 
+-- matters tells whether the hosts that run the stream's slots have to know.
+-- The chain and the priority are no business of theirs, and of what the system
+-- remembers only these two.
+local function matters(field)
+  if field == 'sys:away' or field == 'sys:session' then return true end
+  return field ~= 'chain' and field ~= 'priority' and string.sub(field, 1, 4) ~= 'sys:'
+end
+
 local stops, updates, inchain = {}, {}, {}
 if wanted then
   local was = fields.key
@@ -39,13 +48,13 @@ if wanted then
   for field, value in pairs(fresh) do
     if fields[field] ~= value then
       redis.call('HSET', stream, field, value)
-      if field ~= 'chain' and field ~= 'priority' then changed = true end
+      changed = changed or matters(field)
     end
   end
   for field in pairs(fields) do
     if not fresh[field] then
       redis.call('HDEL', stream, field)
-      changed = true
+      changed = changed or matters(field)
     end
   end
   redis.call('ZADD', ns .. 'streams', 0, key)
@@ -82,8 +91,10 @@ end
 
 for slot, stype in pairs(existing) do
   local own = string.match(slot, '^(.-)~next$') or slot
-  if not inchain[own] then
-    local why = not wanted and 'the stream ended' or heldback and 'held by an operator' or 'no longer in the chain'
+  local orphan = own ~= slot and redis.call('HEXISTS', ns .. 'moves', key .. '|' .. own) == 0
+  if orphan or not inchain[own] then
+    local why = not wanted and 'the stream ended' or heldback and 'held by an operator'
+      or orphan and 'its move is over' or 'no longer in the chain'
     local row = unwant(stype, key, slot, why)
     if row then stops[#stops + 1] = row end
   end

@@ -1,6 +1,10 @@
 package store
 
-import "context"
+import (
+	"cmp"
+	"context"
+	"errors"
+)
 
 // MarkDirty asks the schedulers to look at streams again.
 func (s *Store) MarkDirty(ctx context.Context, keys ...string) error {
@@ -12,8 +16,8 @@ func (s *Store) MarkDirty(ctx context.Context, keys ...string) error {
 			calls[i] = []any{key}
 		}
 		keys = keys[n:]
-		replies, err := s.callMany(ctx, "mark", calls)
-		if err != nil {
+		replies, refused, err := s.callMany(ctx, "mark", calls)
+		if err := cmp.Or(err, errors.Join(refused...)); err != nil {
 			return err
 		}
 		for _, r := range replies {

@@ -15,11 +15,14 @@ func (s *Store) Note(ctx context.Context, notes ...Noted) (news int, err error) 
 	for i, n := range notes {
 		calls[i] = []any{n.Key, n.Slot, n.Reason}
 	}
-	replies, err := s.callMany(ctx, "note", calls)
+	replies, refused, err := s.callMany(ctx, "note", calls)
 	if err != nil {
 		return 0, err
 	}
-	for _, r := range replies {
+	for i, r := range replies {
+		if refused[i] != nil {
+			continue // its record is broken; others are told of theirs
+		}
 		switch r.status() {
 		case "ok":
 			news++

@@ -38,13 +38,14 @@ const (
 	Full                  // nothing eligible has room
 	Taken                 // not pending any more
 	OnHold                // nothing is given now
+	Broken                // its keys were edited into something else
 )
 
 // Placement is the answer to a Request.
 type Placement struct {
 	Outcome Outcome
 	Reservation
-	Reason string // of OnHold
+	Reason string // of OnHold and Broken
 }
 
 // Place asks for several places in one step, in order: nothing happens between
@@ -58,18 +59,22 @@ func (s *Store) Place(ctx context.Context, requests []Request) ([]Placement, err
 			cmds, err = s.placeOnce(ctx, requests)
 		}
 	}
-	if err != nil {
+	if err != nil && !isRefusal(err) {
 		return nil, fmt.Errorf("place: %w", err)
 	}
 	out := make([]Placement, len(requests))
 	for i, cmd := range cmds {
-		raw, err := cmd.Result()
-		r, err := s.answer("place", started, raw, err)
-		if err != nil {
-			return nil, err
-		}
 		q := requests[i]
 		out[i] = Placement{Reservation: Reservation{Key: q.Key, Slot: q.Slot, Type: q.Type}}
+		raw, err := cmd.Result()
+		r, err := s.answer("place", started, raw, err)
+		switch {
+		case isRefusal(err):
+			out[i].Outcome, out[i].Reason = Broken, err.Error()
+			continue
+		case err != nil:
+			return nil, err
+		}
 		switch r.status() {
 		case "placed":
 			out[i].Host, out[i].Token = r.str(1), r.str(2)

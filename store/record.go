@@ -147,10 +147,7 @@ func readRecord(key string, row map[string]string) Record {
 		scope, name, scoped := strings.Cut(field, ":")
 		switch {
 		case field == "chain":
-			// A chain edited into nonsense reads as empty; want mends it.
-			if json.Unmarshal([]byte(value), &r.Chain) != nil {
-				r.Chain = nil
-			}
+			r.Chain = readChain(value)
 		case field == "priority":
 			r.Priority = atoi(value)
 		case field == "key" || field == "source":
@@ -166,6 +163,15 @@ func readRecord(key string, row map[string]string) Record {
 	}
 	r.Held, r.Gone, r.Away = r.Sys["held"] != "", r.Sys["gone"] != "", r.Sys["away"] != ""
 	return r
+}
+
+// readChain reads a chain; one edited into nonsense is empty, and want mends it.
+func readChain(value string) []string {
+	var chain []string
+	if json.Unmarshal([]byte(value), &chain) != nil {
+		return nil
+	}
+	return chain
 }
 
 func readSlot(key, slot string, row map[string]string) SlotRecord {

@@ -75,3 +75,26 @@ func text(v any) string {
 	s, _ := v.(string)
 	return s
 }
+
+// field reads the i-th answer of an HMGET; absent, or of a key that a hand made
+// another type of, it is empty.
+func field(cmd *redis.SliceCmd, i int) string {
+	if values := cmd.Val(); i < len(values) {
+		return text(values[i])
+	}
+	return ""
+}
+
+// pipelined is the error of a pipeline of reads as a whole: what is absent or
+// was edited into another type reads as empty and harms none of the others.
+func pipelined(cmds []redis.Cmder, err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, cmd := range cmds {
+		if err := cmd.Err(); err != nil && !errors.Is(err, redis.Nil) && !isRefusal(err) {
+			return err
+		}
+	}
+	return nil
+}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -88,7 +87,7 @@ func (s *Store) SaidOf(ctx context.Context, keys []string) ([]Said, error) {
 		rows[k].override = pipe.HGetAll(ctx, s.key("override", key))
 		rows[k].current = pipe.HMGet(ctx, s.key("stream", key), "source", "sys:return")
 	}
-	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+	if err := pipelined(pipe.Exec(ctx)); err != nil {
 		return nil, fmt.Errorf("read what is said of streams: %w", err)
 	}
 	out := make([]Said, len(keys))
@@ -96,10 +95,10 @@ func (s *Store) SaidOf(ctx context.Context, keys []string) ([]Said, error) {
 		v := Said{Key: key, Now: now.Val().UnixMilli(), BySource: map[string]SaidBy{}, Overrides: readOverrides(rows[k].override.Val())}
 		for i, name := range sources {
 			if text := rows[k].announced[i].Val(); text != "" {
-				v.add(name, text, rows[k].missing[i].Val(), states[i].Val())
+				v.add(name, text, rows[k].missing[i].Val(), states[i])
 			}
 		}
-		v.Current, v.Return = text(rows[k].current.Val()[0]), text(rows[k].current.Val()[1])
+		v.Current, v.Return = field(rows[k].current, 0), field(rows[k].current, 1)
 		out[k] = v
 	}
 	return out, nil
@@ -107,15 +106,15 @@ func (s *Store) SaidOf(ctx context.Context, keys []string) ([]Said, error) {
 
 // add takes up what one source says; announcements that do not read become
 // problems.
-func (v *Said) add(source, announcement, missing string, state []any) {
+func (v *Said) add(source, announcement, missing string, state *redis.SliceCmd) {
 	a, err := stream.DecodeAnnouncement(announcement)
 	if err != nil {
 		v.Problems = append(v.Problems, fmt.Sprintf("source %s: %v", source, err))
 		return
 	}
 	by := SaidBy{
-		Announcement: a, State: stream.SourceState(text(state[0])), LastGood: atoi64(text(state[1])),
-		GoneAfter: time.Duration(atoi64(text(state[2]))) * time.Millisecond,
+		Announcement: a, State: stream.SourceState(field(state, 0)), LastGood: atoi64(field(state, 1)),
+		GoneAfter: time.Duration(atoi64(field(state, 2))) * time.Millisecond,
 	}
 	if missing != "" {
 		by.MissingSince = max(atoi64(missing), 1) // nonsense by hand: missing since long

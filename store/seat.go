@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -18,4 +19,22 @@ func (s *Store) Seat(ctx context.Context, id string, n int, ttl time.Duration) (
 		return false, nil
 	}
 	return false, r.unexpected("seat")
+}
+
+// Unseat gives a place back at once; it is no error to have none.
+func (s *Store) Unseat(ctx context.Context, id string) error {
+	if err := s.client.ZRem(ctx, s.key("seats"), id).Err(); err != nil {
+		return fmt.Errorf("give the seat back: %w", err)
+	}
+	return nil
+}
+
+// Turn tells whether the caller is the first in ttl to ask for the named turn:
+// work that any scheduler may do but one should.
+func (s *Store) Turn(ctx context.Context, name, id string, ttl time.Duration) (bool, error) {
+	first, err := s.client.SetNX(ctx, s.key("turn", name), id, ttl).Result()
+	if err != nil {
+		return false, fmt.Errorf("take turn %s: %w", name, err)
+	}
+	return first, nil
 }

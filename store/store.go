@@ -110,10 +110,12 @@ func (s *Store) call(ctx context.Context, name string, args ...any) (reply, erro
 	return s.answer(name, started, raw, err)
 }
 
-// callMany runs a script once per list of arguments, in one round trip.
-func (s *Store) callMany(ctx context.Context, name string, calls [][]any) ([]reply, error) {
+// callMany runs a script once per list of arguments, in one round trip. A reply
+// that is an error, as over a key that a hand made another type of, is nil in
+// replies and stands in refused; it harms none of the others.
+func (s *Store) callMany(ctx context.Context, name string, calls [][]any) (replies []reply, refused []error, err error) {
 	if len(calls) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	started := time.Now()
 	cmds, err := s.callManyOnce(ctx, name, calls)
@@ -122,17 +124,31 @@ func (s *Store) callMany(ctx context.Context, name string, calls [][]any) ([]rep
 			cmds, err = s.callManyOnce(ctx, name, calls)
 		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	if err != nil && !isRefusal(err) {
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}
-	replies := make([]reply, len(cmds))
+	replies, refused = make([]reply, len(cmds)), make([]error, len(cmds))
 	for i, cmd := range cmds {
 		raw, err := cmd.Result()
 		if replies[i], err = s.answer(name, started, raw, err); err != nil {
-			return nil, err
+			if !isRefusal(err) {
+				return nil, nil, err
+			}
+			replies[i], refused[i] = nil, err
 		}
 	}
-	return replies, nil
+	return replies, refused, nil
+}
+
+// isRefusal tells a reply about one key, which stays wrong until somebody mends
+// the key, from a server that cannot answer anybody now.
+func isRefusal(err error) bool {
+	var reply redis.Error
+	if !errors.As(err, &reply) {
+		return false
+	}
+	text := reply.Error()
+	return strings.Contains(text, "WRONGTYPE") || strings.HasPrefix(text, "ERR ")
 }
 
 func (s *Store) callManyOnce(ctx context.Context, name string, calls [][]any) ([]*redis.Cmd, error) {

@@ -30,7 +30,8 @@ type Want struct {
 type Commands struct {
 	Stops   []Reservation
 	Updates []Reservation
-	Stale   bool // of Wants: nothing was done, look again
+	Stale   bool  // of Wants: nothing was done, look again
+	Err     error // of Wants: this stream's keys are broken
 }
 
 // Want makes the stream's record so and clears the mark. Error: ErrStale
@@ -40,6 +41,9 @@ func (s *Store) Want(ctx context.Context, w Want) (Commands, error) {
 	if err != nil {
 		return Commands{}, err
 	}
+	if all[0].Err != nil {
+		return Commands{}, all[0].Err
+	}
 	if all[0].Stale {
 		return Commands{}, fmt.Errorf("want %s: %w", w.Key, ErrStale)
 	}
@@ -47,7 +51,8 @@ func (s *Store) Want(ctx context.Context, w Want) (Commands, error) {
 }
 
 // Wants is Want for several streams in one round trip. Those that were marked
-// again meanwhile are told by Commands.Stale.
+// again meanwhile are told by Commands.Stale, those whose keys were edited into
+// something else by Commands.Err; they harm none of the others.
 func (s *Store) Wants(ctx context.Context, wants []Want) ([]Commands, error) {
 	calls := make([][]any, len(wants))
 	for i, w := range wants {
@@ -61,12 +66,16 @@ func (s *Store) Wants(ctx context.Context, wants []Want) ([]Commands, error) {
 		}
 		calls[i] = pairs(args, w.Fields)
 	}
-	replies, err := s.callMany(ctx, "want", calls)
+	replies, refused, err := s.callMany(ctx, "want", calls)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]Commands, len(wants))
 	for i, r := range replies {
+		if refused[i] != nil {
+			out[i].Err = fmt.Errorf("want %s: %w", wants[i].Key, refused[i])
+			continue
+		}
 		switch r.status() {
 		case "ok":
 			out[i] = Commands{Stops: readReservations(r.rows(1)), Updates: readReservations(r.rows(2))}

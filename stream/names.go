@@ -25,6 +25,10 @@ const SourceType = "source"
 // slot transcode~next is the successor of transcode.
 const ShadowSuffix = "~next"
 
+// OwnSlot is the slot of the chain that a slot, or its successor during a
+// handover, stands for.
+func OwnSlot(slot string) string { return strings.TrimSuffix(slot, ShadowSuffix) }
+
 // Limits of what strangers may hand in as values.
 const (
 	MaxValueBytes = 4096 // of one variable

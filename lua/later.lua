@@ -1,0 +1,18 @@
+-- later: marks the streams whose time to be looked at again has come.
+-- KEYS: none. Touches later, dirty.
+-- ARGV: ns, actor, n (streams at most).
+-- RETURN: {'ok', streams marked}.
+-- TWICE: what was marked is no longer in later.
+local ns, actor, n = ARGV[1], ARGV[2], tonumber(ARGV[3])
+-- include: now
+-- include: event
+-- include: dirty
+
+local later = ns .. 'later'
+local due = redis.call('ZRANGE', later, '-inf', int(now), 'BYSCORE', 'LIMIT', 0, n)
+for _, key in ipairs(due) do
+  redis.call('ZREM', later, key)
+  mark(key)
+end
+if #due > 0 then wake('dirty') end
+return { 'ok', #due }

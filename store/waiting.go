@@ -1,0 +1,63 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+
+	"stream-api/stream"
+)
+
+// Circumstances are what decides where a pending slot may go, besides the
+// classes of its type.
+type Circumstances struct {
+	SlotRecord
+	Chain []string
+	// Pin is the one host an operator allows; empty: any.
+	Pin string
+	// Published says of each need asked for whether some holder of that slot
+	// ever published the variable.
+	Published map[stream.Need]bool
+}
+
+// Circumstances reads those of waiting slots in one round trip, in their
+// order. needs are the variables that services of their types wait for. A slot
+// that is no more has an empty State.
+func (s *Store) Circumstances(ctx context.Context, waiting []Waiting, needs []stream.Need) ([]Circumstances, error) {
+	type row struct {
+		slot  *redis.MapStringStringCmd
+		chain *redis.StringCmd
+		pin   *redis.StringCmd
+		vars  []*redis.BoolCmd
+	}
+	pipe := s.client.Pipeline()
+	rows := make([]row, len(waiting))
+	for i, w := range waiting {
+		rows[i].slot = pipe.HGetAll(ctx, s.key("stream", w.Key, w.Slot))
+		rows[i].chain = pipe.HGet(ctx, s.key("stream", w.Key), "chain")
+		rows[i].pin = pipe.HGet(ctx, s.key("override", w.Key), "pin:"+stream.OwnSlot(w.Slot))
+		for _, n := range needs {
+			rows[i].vars = append(rows[i].vars, pipe.HExists(ctx, s.key("stream", w.Key, n.Slot), "var:"+n.Var))
+		}
+	}
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	if err := pipelined(pipe.Exec(ctx)); err != nil {
+		return nil, fmt.Errorf("read waiting slots: %w", err)
+	}
+	out := make([]Circumstances, len(waiting))
+	for i, w := range waiting {
+		c := Circumstances{SlotRecord: readSlot(w.Key, w.Slot, rows[i].slot.Val()), Pin: rows[i].pin.Val()}
+		c.Chain = readChain(rows[i].chain.Val())
+		if len(needs) > 0 {
+			c.Published = make(map[stream.Need]bool, len(needs))
+			for k, n := range needs {
+				c.Published[n] = rows[i].vars[k].Val()
+			}
+		}
+		out[i] = c
+	}
+	return out, nil
+}
