@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+
+	"stream-api/config"
+	"stream-api/sources"
+	"stream-api/stream"
+)
+
+// sourceConfig turns one source of the file into what the poller takes.
+func sourceConfig(cfg *config.Config, s config.Source) (sources.Config, error) {
+	out := sources.Config{
+		Name: s.Name, Plugin: s.Plugin,
+		Interval: s.Vars.Interval, Timeout: s.Vars.Timeout, GoneAfter: s.Vars.GoneAfter,
+		Match: s.Vars.Match, Chain: s.Chain, Priority: s.Priority, Rank: s.Rank, Expect: s.Expect,
+		SourceVars: s.Stream,
+	}
+	for _, r := range s.Rules {
+		out.Rules = append(out.Rules, sources.Rule{Match: r.Match, Chain: r.Chain, Priority: r.Priority, Vars: r.Vars})
+	}
+	for _, v := range s.Vars.Streams {
+		out.Mounts = append(out.Mounts, stream.Mount{Key: v.Key, Vars: v.Vars, Bytes: -1})
+	}
+	var err error
+	resolve := func(what string, t stream.Template) string {
+		value, resolveErr := cfg.Resolve(t)
+		if resolveErr != nil && err == nil {
+			err = fmt.Errorf("source %s: %s: %w", s.Name, what, resolveErr)
+		}
+		return value
+	}
+	switch s.Plugin {
+	case config.PluginPoll:
+		out.Type = s.Vars.Type
+		out.URL = resolve("url", s.Vars.URL)
+		out.User = resolve("user", s.Vars.User)
+		out.Password = resolve("password", s.Vars.Password)
+	case config.PluginExec:
+		for _, arg := range s.Vars.Command {
+			out.Command = append(out.Command, resolve("command", arg))
+		}
+	}
+	return out, err
+}
