@@ -19,6 +19,9 @@ const waitLimit = time.Second
 // failover cannot forget a child that runs. Errors: ErrStale (drop it),
 // *HoldError and ErrNotReplicated (ask again: claiming twice is safe).
 func (s *Store) Claim(ctx context.Context, v Reservation, incarnation string) error {
+	if err := s.ensureChecked(ctx); err != nil {
+		return fmt.Errorf("claim %s/%s: %w", v.Key, v.Slot, err)
+	}
 	n, err := s.replicas.count(ctx, s.client)
 	if err != nil {
 		return fmt.Errorf("claim %s/%s: count replicas: %w", v.Key, v.Slot, err)

@@ -52,6 +52,9 @@ type Placement struct {
 // them, so that room which becomes free meanwhile cannot go to a request after
 // one that was refused it.
 func (s *Store) Place(ctx context.Context, requests []Request) ([]Placement, error) {
+	if err := s.ensureChecked(ctx); err != nil {
+		return nil, fmt.Errorf("place: %w", err)
+	}
 	started := time.Now()
 	cmds, err := s.placeOnce(ctx, requests)
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {

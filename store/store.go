@@ -43,6 +43,7 @@ type Store struct {
 	beat     time.Duration
 	scripts  map[string]lua.Script
 	loading  sync.Mutex
+	checked  atomic.Bool
 	replicas replicaCount
 	took     func(script string, took time.Duration, err error)
 	tookSet  atomic.Bool
@@ -88,7 +89,16 @@ func (s *Store) Check(ctx context.Context) error {
 		return fmt.Errorf("%w: key %q says version %q, this program speaks %d; run programs at most one version apart, or use another namespace",
 			ErrSchema, s.key("schema"), found, Schema)
 	}
+	s.checked.Store(true)
 	return nil
+}
+
+// ensureChecked compares the layout's version before the first script.
+func (s *Store) ensureChecked(ctx context.Context) error {
+	if s.checked.Load() {
+		return nil
+	}
+	return s.Check(ctx)
 }
 
 func (s *Store) key(parts ...string) string { return s.ns + strings.Join(parts, ":") }
@@ -101,6 +111,9 @@ func (s *Store) key(parts ...string) string { return s.ns + strings.Join(parts, 
 func (s *Store) call(ctx context.Context, name string, args ...any) (reply, error) {
 	script, argv := s.prepare(name, args)
 	started := time.Now()
+	if err := s.ensureChecked(ctx); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
 	raw, err := s.client.EvalSha(ctx, script.SHA, nil, argv...).Result()
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
 		if err = s.load(ctx); err == nil {
@@ -190,6 +203,10 @@ func (s *Store) answer(name string, started time.Time, raw any, err error) (repl
 func (s *Store) load(ctx context.Context) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
+	// Nothing is written into another version's layout.
+	if err := s.Check(ctx); err != nil {
+		return err
+	}
 	look, argv := s.prepare("look", []any{nonce(), s.ttl.Milliseconds(), s.beat.Milliseconds()})
 	if err := s.client.Eval(ctx, look.Text, nil, argv...).Err(); err != nil {
 		return fmt.Errorf("look: %w", err)
