@@ -66,7 +66,7 @@ func (c *command) list(ctx context.Context) (listing, error) {
 	if err = c.explain(ctx, err, stderr.String()); err != nil {
 		return listing{}, err
 	}
-	return parsed(stdout.Bytes(), "", parseExec)
+	return parsed(stdout.buf.Bytes(), "", parseExec)
 }
 
 var errTimeout = errors.New("time-out")
@@ -102,19 +102,20 @@ func inherited(names ...string) []string {
 	return env
 }
 
-// capped keeps an output up to its limit and calls over at more.
+// capped keeps an output up to its limit and calls over at more. The buffer is
+// not embedded: its ReadFrom would pass the limit by.
 type capped struct {
-	bytes.Buffer
+	buf   bytes.Buffer
 	limit int
 	over  func()
 }
 
 func (w *capped) Write(p []byte) (int, error) {
-	if w.Len()+len(p) > w.limit {
+	if w.buf.Len()+len(p) > w.limit {
 		w.over()
 		return 0, errors.New("too much output")
 	}
-	return w.Buffer.Write(p)
+	return w.buf.Write(p)
 }
 
 // lastLine keeps the last bytes of a text, enough for its last line.

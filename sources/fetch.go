@@ -142,6 +142,8 @@ func (f *fetcher) explain(ctx context.Context, u *url.URL, err error, start time
 		return fmt.Errorf("the name %s cannot be resolved: %w", dns.Name, err)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%s: the answer is cut off after %d bytes", bareURL(u), got)
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("%s hung up without an answer", u.Host)
 	}
 	var inner *url.Error
 	if errors.As(err, &inner) { // its text repeats the URL, credentials of the query included

@@ -130,11 +130,11 @@ func (c *icecastMount) wanted(name string) bool {
 
 // add ends a mount.
 func (c *icecastMount) add(l *listing, pull string) {
+	c.m.Key = strings.TrimPrefix(c.path, "/")
 	switch {
-	case c.path == "":
-		l.unread("a mount without listenurl")
+	case c.m.Key == "":
+		l.unread("a mount without a name")
 	case c.live:
-		c.m.Key = strings.TrimPrefix(c.path, "/")
 		c.m.Vars["url"] = join(pull, c.path)
 		l.mounts = append(l.mounts, c.m)
 	}

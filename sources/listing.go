@@ -69,9 +69,8 @@ func cleanFact(s string) string {
 		return r
 	}, s)
 	s = strings.TrimSpace(s)
-	for len(s) > maxFact {
-		_, size := utf8.DecodeLastRuneInString(s[:maxFact+1])
-		s = s[:maxFact+1-size]
+	if len(s) > maxFact {
+		s = strings.ToValidUTF8(s[:maxFact], "") // a rune cut in two goes altogether
 	}
 	return s
 }

@@ -235,7 +235,7 @@ func (s *xmlScanner) document(name string, read func(t xmlToken) error) error {
 		return err
 	}
 	if t.kind != xmlStart || t.name != name {
-		return fmt.Errorf("expected <%s>, found <%s>", name, t.name)
+		return fmt.Errorf("expected the element %s, found %s", name, stream.Quote(t.name))
 	}
 	if err := s.children(read); err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Publisher is a real ffmpeg that publishes a tiny test picture.
+// Publisher is a real ffmpeg that publishes a tiny test picture, or plays.
 type Publisher struct {
 	t      testing.TB
 	run    *process
@@ -32,7 +32,18 @@ func Publish(t testing.TB, to string, options ...string) *Publisher {
 	if slices.Contains(options, "flv") {
 		codecs = []string{"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-c:a", "aac", "-b:a", "32k"}
 	}
-	args = append(append(append(args, codecs...), options...), to)
+	return ffmpeg(t, append(append(append(args, codecs...), options...), to))
+}
+
+// Play starts an ffmpeg that plays a URL until the test ends, and throws away
+// what it gets.
+func Play(t testing.TB, from string) *Publisher {
+	t.Helper()
+	return ffmpeg(t, []string{"-hide_banner", "-loglevel", "error", "-nostdin", "-i", from, "-c", "copy", "-f", "null", "-"})
+}
+
+func ffmpeg(t testing.TB, args []string) *Publisher {
+	t.Helper()
 	p := &Publisher{t: t, stderr: &lockedBuffer{}}
 	cmd := exec.Command(find(t, "ffmpeg", "ffmpeg"), args...)
 	cmd.Stderr = p.stderr

@@ -1,0 +1,121 @@
+package sources
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"stream-api/internal/realtest"
+)
+
+func sh(script string) Config {
+	return Config{Plugin: PluginExec, Command: []string{"sh", "-c", script}, Timeout: 5 * time.Second}
+}
+
+func TestWhatTheCommandPrintsIsLive(t *testing.T) {
+	got, err := testLister(t, sh(`
+echo s1
+echo
+echo '{"key":"s2","session":7,"bytes":12,"lang":"de","fps":1.10,"none":null}'
+echo '$(id)'`)).list(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `s1 [] -1|s2 [7] 12|$(id) [] -1`; strings.Join(mounts(got), "|") != want {
+		t.Errorf("read %s, want %s", strings.Join(mounts(got), "|"), want)
+	}
+	if want := map[string]string{"lang": "de", "fps": "1.10", "none": ""}; !reflect.DeepEqual(got.mounts[1].Vars, want) {
+		t.Errorf("variables %v, want %v", got.mounts[1].Vars, want)
+	}
+	if got, err := testLister(t, sh("true")).list(context.Background()); err != nil || len(got.mounts) > 0 {
+		t.Errorf("no output: %q, %v; want an empty list", mounts(got), err)
+	}
+}
+
+func TestCommandGetsItsEnvironmentAlone(t *testing.T) {
+	t.Setenv("SECRET_OF_THE_DAEMON", "x")
+	c := sh(`env | cut -d= -f1 | grep -vx -e PWD -e SHLVL -e _ -e OLDPWD | sort`)
+	c.Env = []string{"TOKEN=y"}
+	t.Setenv("PATH", os.Getenv("PATH"))
+	t.Setenv("HOME", "/")
+	t.Setenv("LANG", "C")
+	t.Setenv("TZ", "UTC")
+	got, err := testLister(t, c).list(context.Background())
+	if want := "HOME LANG PATH STREAM_API_POLL STREAM_API_SOURCE TOKEN TZ"; err != nil || keys(got) != want {
+		t.Errorf("environment %s, %v; want %s", keys(got), err, want)
+	}
+}
+
+func TestFailedCommandsAreUnknown(t *testing.T) {
+	t.Parallel()
+	for script, says := range map[string]string{
+		"echo s1; echo no such host >&2; exit 3": `failed: exit status 3, saying "no such host"`,
+		"echo s1; kill -9 $$":                    "signal: killed",
+		"echo Error: cannot connect":             "line 1: \"Error: cannot connect\" is neither a key nor a JSON object",
+		`echo s1; echo '{"key":"s2"'`:            "line 2: ",
+		`echo '{"name":"s2"}'`:                   "has no key",
+		`echo '{"key":"s2","vars":{}}'`:          `"vars" is not a plain value`,
+		`printf 's1\000'`:                        "neither a key",
+		"yes":                                    "more than 1 MiB",
+		"head -c 100000 /dev/zero | tr '\\0' a":  "65536 at most",
+		"echo s1; sleep 30 &":                    "holds its output",
+	} {
+		t.Run(says, func(t *testing.T) {
+			t.Parallel()
+			c := sh(script)
+			c.MaxBody = 1 << 20
+			got, err := testLister(t, c).list(context.Background())
+			if err == nil || !strings.Contains(err.Error(), says) {
+				t.Errorf("%s: %q, %v; want an error that says %q", script, mounts(got), err, says)
+			}
+		})
+	}
+	_, err := testLister(t, Config{Plugin: PluginExec, Command: []string{"/no/such/program"}}).list(context.Background())
+	if err == nil || !strings.Contains(err.Error(), "cannot be run") {
+		t.Errorf("missing program: %v", err)
+	}
+}
+
+func TestTreeOfACommandEndsAtItsDeadline(t *testing.T) {
+	t.Parallel()
+	ready := filepath.Join(t.TempDir(), "ready")
+	c := Config{
+		Plugin: PluginExec, Command: []string{"/proc/self/exe"}, Timeout: 2 * time.Second,
+		Env: []string{"TEST_MAIN=hangs", "PID_FILE=" + ready},
+	}
+	start := time.Now()
+	_, err := testLister(t, c).list(context.Background())
+	if err == nil || !strings.Contains(err.Error(), "did not end within 2s and was killed") {
+		t.Errorf("error %v", err)
+	}
+	if took := time.Since(start); took > 4*time.Second {
+		t.Errorf("took %v", took)
+	}
+	if _, err := os.Stat(ready); err != nil {
+		t.Fatalf("the grandchild never ran, so nothing was shown: %v", err)
+	}
+	left, err := marked("PID_FILE=" + ready)
+	if err != nil || len(left) > 0 {
+		t.Errorf("processes %v of the command are left, %v", left, err)
+	}
+}
+
+// What a good command leaves in the background would pile up poll by poll.
+func TestLeftoversOfAGoodCommandAreEnded(t *testing.T) {
+	t.Parallel()
+	nonce := "LEFTOVER=" + t.TempDir()
+	c := sh("sleep 300 >/dev/null 2>&1 & echo s1")
+	c.Env = []string{nonce}
+	got, err := testLister(t, c).list(context.Background())
+	if err != nil || keys(got) != "s1" {
+		t.Fatalf("%q, %v", mounts(got), err)
+	}
+	realtest.Await(t, 5*time.Second, "the background process still runs", func() bool {
+		left, err := marked(nonce)
+		return err == nil && len(left) == 0
+	})
+}

@@ -1,0 +1,215 @@
+package sources
+
+import (
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+func priority(n int) *int { return &n }
+
+func TestFirstRuleThatMatchesWins(t *testing.T) {
+	t.Parallel()
+	c, err := Config{
+		Name: "x", URL: "http://in:8000", Chain: []string{"dist"}, Priority: 5, Rank: 2,
+		Rules: []Rule{
+			{Match: regexp.MustCompile(`^(?P<room>s\d)_(?P<lang>\w+)(?:\.(?P<ext>\w+))?$`), Chain: []string{"dist", "audio"}, Vars: map[string]string{"fps": "50", "name": "ours"}},
+			{Match: regexp.MustCompile(`^s`), Priority: priority(0)},
+			{Match: regexp.MustCompile(`^none$`), Chain: []string{}},
+		},
+	}.complete()
+	if err != nil {
+		t.Fatal(err)
+	}
+	facts := map[string]string{"url": "u", "name": "theirs", "lang": "xx"}
+	source := map[string]string{"url": "http://in:8000"}
+	for key, want := range map[string]stream.Announcement{
+		"s1_de": {Chain: []string{"dist", "audio"}, Priority: 5, Rank: 2, Source: source, Session: "1",
+			Vars: map[string]string{"url": "u", "name": "ours", "room": "s1", "lang": "de", "fps": "50"}},
+		"s1_de.webm": {Chain: []string{"dist", "audio"}, Priority: 5, Rank: 2, Source: source, Session: "1",
+			Vars: map[string]string{"url": "u", "name": "ours", "room": "s1", "lang": "de", "ext": "webm", "fps": "50"}},
+		"s2":   {Chain: []string{"dist"}, Rank: 2, Source: source, Session: "1", Vars: facts},
+		"q1":   {Chain: []string{"dist"}, Priority: 5, Rank: 2, Source: source, Session: "1", Vars: facts},
+		"none": {Chain: []string{}, Priority: 5, Rank: 2, Source: source, Session: "1", Vars: facts},
+	} {
+		v := c.judge(stream.Mount{Key: key, Vars: facts, Session: "1", Bytes: 7})
+		if v.refused != "" || v.encoded != want.Encode() {
+			t.Errorf("%s: refused %q, announced\n %s\nwant\n %s", key, v.refused, v.encoded, want.Encode())
+		}
+	}
+	if facts["name"] != "theirs" {
+		t.Error("a rule wrote into the listed mount")
+	}
+}
+
+func TestHostileNamesAreRefusedOneByOne(t *testing.T) {
+	t.Parallel()
+	c, err := Config{Name: "x", URL: "http://in:8000", Chain: []string{"dist"}, Match: regexp.MustCompile("^[^q]"), Strip: "live/"}.complete()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var l listing
+	for _, key := range []string{"s1", "$(id)", strings.Repeat("a", 300), "../etc", "a b", "s1\nx", "live/s2", "s2", "q$(id)", "a/b/c/d/e", "s1"} {
+		l.mounts = append(l.mounts, stream.Mount{Key: key, Bytes: -1, Vars: map[string]string{"url": "http://in:8000/" + key}})
+	}
+	l.mounts = append(l.mounts, stream.Mount{Key: "s3", Vars: map[string]string{"chain": "[]"}}, stream.Mount{Key: "s4", Vars: map[string]string{"x": strings.Repeat("x", 5000)}})
+	l.unread("one that could not be read")
+	v := survey(l, verdicts(&c, l), nil)
+	var present []string
+	for key := range v.present {
+		present = append(present, key)
+	}
+	if len(present) != 2 || v.present["s1"] == nil || v.present["s2"] == nil {
+		t.Errorf("announced %q, want s1 and s2", present)
+	}
+	// Six names, two listed twice, two with bad variables, one unreadable.
+	if v.refused != 11 || v.ignored != 1 || v.example == "" {
+		t.Errorf("refused %d, ignored %d, example %q; want 11, 1", v.refused, v.ignored, v.example)
+	}
+}
+
+func verdicts(c *Config, l listing) []*verdict {
+	var all []*verdict
+	for _, m := range l.mounts {
+		v := c.judge(m)
+		all = append(all, &v)
+	}
+	return all
+}
+
+func TestOwnOutputIsRefusedAsALoop(t *testing.T) {
+	t.Parallel()
+	c, err := Config{Name: "x", URL: "http://Ingest:80/", Chain: []string{"dist"}}.complete()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// transcode of s1 publishes s1_h264 to the ingest; dist of s1 publishes
+	// where s1 itself is pulled from, which is no loop.
+	published := map[string]string{
+		CanonicalURL("icecast://source:pw@ingest:80/s1_h264"): "s1",
+		CanonicalURL("http://ingest/s1/"):                     "s1",
+	}
+	own := func(key, url string) (string, bool) {
+		publisher, ok := published[url]
+		return publisher + "|transcode", ok && publisher != key
+	}
+	var l listing
+	for _, key := range []string{"s1", "s1_h264", "s2"} {
+		l.mounts = append(l.mounts, stream.Mount{Key: key, Bytes: -1, Vars: map[string]string{"url": join(c.Pull, key)}})
+	}
+	v := survey(l, verdicts(&c, l), own)
+	if len(v.present) != 2 || v.present["s1_h264"] != nil || v.refused != 1 || !strings.Contains(v.example, "would be a loop: http://ingest/s1_h264 is published by s1|transcode") {
+		t.Errorf("announced %d, refused %d: %s", len(v.present), v.refused, v.example)
+	}
+}
+
+func TestDifferenceIsEmptyWhenNothingChanged(t *testing.T) {
+	t.Parallel()
+	c, err := Config{Name: "x", URL: "http://in", Chain: []string{"dist"}}.complete()
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func(mounts ...stream.Mount) view {
+		l := listing{mounts: mounts}
+		return survey(l, verdicts(&c, l), nil)
+	}
+	m := func(key, session string, bytes int64) stream.Mount {
+		return stream.Mount{Key: key, Session: session, Bytes: bytes}
+	}
+	known := store.AnnouncedSet{}
+	step := func(name string, v view, gone []string, wantUpsert, wantAbsent, wantBack []string) {
+		t.Helper()
+		var p store.Poll
+		p.Upsert, p.Absent, p.Back = difference(v, known)
+		var upsert []string
+		for key := range p.Upsert {
+			upsert = append(upsert, key)
+		}
+		if !reflect.DeepEqual(upsert, wantUpsert) || !reflect.DeepEqual(p.Absent, wantAbsent) || !reflect.DeepEqual(p.Back, wantBack) {
+			t.Errorf("%s: upsert %q, absent %q, back %q; want %q, %q, %q", name, upsert, p.Absent, p.Back, wantUpsert, wantAbsent, wantBack)
+		}
+		known = applied(known, p, store.PollResult{Now: 1000, Version: "v", Gone: gone})
+	}
+	step("first", look(m("s1", "a", 1)), nil, []string{"s1"}, nil, nil)
+	step("more bytes", look(m("s1", "a", 2)), nil, nil, nil, nil)
+	step("session not told", look(m("s1", "", 3)), nil, nil, nil, nil)
+	step("new session", look(m("s1", "b", 3)), nil, []string{"s1"}, nil, nil)
+	step("absent", look(), nil, nil, []string{"s1"}, nil)
+	step("still absent", look(), nil, nil, []string{"s1"}, nil)
+	step("back", look(m("s1", "b", 3)), nil, nil, nil, []string{"s1"})
+	step("steady", look(m("s1", "b", 3)), nil, nil, nil, nil)
+	step("gone", look(), []string{"s1"}, nil, []string{"s1"}, nil)
+	step("nothing left", look(), nil, nil, nil, nil)
+	known.Entries["s1"] = `{"spoiled by hand`
+	step("spoiled", look(m("s1", "", 3)), nil, []string{"s1"}, nil, nil)
+}
+
+func TestConfigNamesEverythingWrong(t *testing.T) {
+	t.Parallel()
+	_, err := New(Config{
+		Type: "icecats", URL: "ftp://x", Chain: []string{"dist", "dist"}, Priority: 1000, Interval: 1, Timeout: -1,
+		Expect: []string{"$(id)"}, Rules: []Rule{{}, {Match: regexp.MustCompile("(?P<key>.)")}},
+	}, Deps{})
+	if err == nil {
+		t.Fatal("taken")
+	}
+	for _, want := range []string{"needs a name", `type "icecats" is unknown`, "chain names", "timeout must be positive", "interval 1ns is too short", "expect: ", "rule 1: match is missing", `rule 2: variable "key" is a field`} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error does not say %q:\n%v", want, err)
+		}
+	}
+	for _, c := range []Config{
+		{Name: "x", Plugin: "pol"}, {Name: "x", Plugin: PluginExec}, {Name: "x"}, {Name: "x", URL: "ingest:8000"},
+		{Name: "x", Plugin: PluginStatic, Mounts: []stream.Mount{{Key: "$x"}}},
+		{Name: "x", Plugin: PluginStatic, Mounts: []stream.Mount{{Key: "s1", Vars: map[string]string{"source": ""}}}},
+	} {
+		if _, err := New(c, Deps{}); err == nil {
+			t.Errorf("taken: %+v", c)
+		}
+	}
+}
+
+func TestPullAddressFollowsFromTheType(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		Config
+		want string
+	}{
+		{Config{URL: "http://in:8000/"}, "http://in:8000/"},
+		{Config{Type: "nginx-rtmp", URL: "http://in:8080/stat"}, "rtmp://in"},
+		{Config{Type: "srs", URL: "http://[fd00::1]:1985"}, "rtmp://[fd00::1]"},
+		{Config{Type: "mediamtx", URL: "http://in:9997"}, "rtsp://in:8554"},
+		{Config{Type: "srtrelay", URL: "http://in:8084"}, "srt://in:1337"},
+		{Config{Type: "srs", URL: "http://in:1985", SourceVars: map[string]string{"url": "rtmp://public"}}, "rtmp://public"},
+		{Config{Type: "srs", URL: "http://in:1985", Pull: "rtmp://pull", SourceVars: map[string]string{"url": "rtmp://public"}}, "rtmp://pull"},
+	} {
+		c.Name = "x"
+		got, err := c.Config.complete()
+		if err != nil || got.Pull != c.want {
+			t.Errorf("%s %s: pull %q, %v; want %q", c.Type, c.URL, got.Pull, err, c.want)
+		}
+	}
+}
+
+func TestCanonicalURLsOfOneMountAreEqual(t *testing.T) {
+	t.Parallel()
+	for _, same := range [][]string{
+		{"http://in/s1", "HTTP://IN:80/s1/", "icecast://source:pw@in:80/s1", "http://in/s1#x"},
+		{"rtmp://in/live/s1", "rtmp://in:1935/live/s1"},
+	} {
+		for _, other := range same {
+			if CanonicalURL(other) != CanonicalURL(same[0]) {
+				t.Errorf("%s: %s, %s: %s", other, CanonicalURL(other), same[0], CanonicalURL(same[0]))
+			}
+		}
+	}
+	for _, different := range []string{"http://in/s2", "http://in:81/s1", "https://in/s1", "http://in/s1?x", "/s1", "", "%"} {
+		if CanonicalURL(different) == CanonicalURL("http://in/s1") {
+			t.Errorf("%q equals http://in/s1", different)
+		}
+	}
+}

@@ -1,0 +1,509 @@
+package sources
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"stream-api/internal/realtest"
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+// world is a real Redis with a real store, and the pollers of one test.
+type world struct {
+	t     *testing.T
+	redis *realtest.RedisServer
+	store *store.Store
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, redis: realtest.Redis(t)}
+	var err error
+	if w.store, err = store.New(w.redis.Client(), store.Options{Actor: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// running is a poller with what it did.
+type running struct {
+	*Poller
+	hints *hints
+	log   *logLines
+	stop  func()
+}
+
+func (w *world) poll(c Config, id string) *running {
+	w.t.Helper()
+	r := &running{hints: &hints{}, log: &logLines{}}
+	if c.Name == "" {
+		c.Name = "ingest"
+	}
+	if c.Chain == nil {
+		c.Chain = []string{"dist"}
+	}
+	var err error
+	r.Poller, err = New(c, Deps{Store: w.store, Hints: r.hints, ID: id, Log: zerolog.New(r.log)})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	r.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			w.t.Errorf("Run: %v", err)
+		}
+	})
+	w.t.Cleanup(r.stop)
+	return r
+}
+
+// announced are the keys Redis holds for a source.
+func (w *world) announced(source string) []string {
+	set, err := w.store.Announced(w.t.Context(), source)
+	if err != nil {
+		w.t.Fatalf("announced: %v", err)
+	}
+	var names []string
+	for key := range set.Entries {
+		names = append(names, key)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (w *world) await(within time.Duration, source string, want ...string) {
+	w.t.Helper()
+	realtest.Await(w.t, within, fmt.Sprintf("announced is %q, want %q", w.announced(source), want), func() bool {
+		return slices.Equal(w.announced(source), want)
+	})
+}
+
+type hints struct {
+	mu             sync.Mutex
+	appeared, gone []string
+}
+
+func (h *hints) Appeared(_ context.Context, keys ...string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.appeared = append(h.appeared, keys...)
+	return nil
+}
+
+func (h *hints) Gone(_ context.Context, keys ...string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.gone = append(h.gone, keys...)
+	return nil
+}
+
+func (h *hints) got() (appeared, gone string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return strings.Join(h.appeared, " "), strings.Join(h.gone, " ")
+}
+
+type logLines struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logLines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+// messages are the lines above debug.
+func (l *logLines) messages() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []string
+	for line := range strings.Lines(l.buf.String()) {
+		var entry struct{ Level, Message string }
+		if json.Unmarshal([]byte(line), &entry) == nil && entry.Level != "debug" {
+			all = append(all, entry.Message)
+		}
+	}
+	return all
+}
+
+// relay is an ingest that speaks as srtrelay does and lists what it is told.
+type relay struct {
+	*httptest.Server
+	mu    sync.Mutex
+	lists map[string]string // name → created
+	serve http.HandlerFunc  // instead of the list
+	asked int
+}
+
+func newRelay(t *testing.T, names ...string) *relay {
+	t.Helper()
+	r := &relay{lists: map[string]string{}}
+	r.set(names...)
+	r.Server = hostileServer(t, func(w http.ResponseWriter, req *http.Request) {
+		r.mu.Lock()
+		serve := r.serve
+		r.asked++
+		var rows []map[string]string
+		for name, created := range r.lists {
+			rows = append(rows, map[string]string{"name": name, "created": created})
+		}
+		r.mu.Unlock()
+		if serve != nil {
+			serve(w, req)
+			return
+		}
+		if err := json.NewEncoder(w).Encode(rows); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+func (r *relay) set(names ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.serve = nil
+	r.lists = map[string]string{}
+	for _, name := range names {
+		name, session, _ := strings.Cut(name, "@")
+		r.lists[name] = session
+	}
+}
+
+func (r *relay) instead(serve http.HandlerFunc) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.serve = serve
+}
+
+func (r *relay) polls() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.asked
+}
+
+func (r *relay) config() Config {
+	return Config{Type: "srtrelay", URL: r.URL, Interval: 100 * time.Millisecond, Timeout: 500 * time.Millisecond, GoneAfter: 400 * time.Millisecond}
+}
+
+func TestStreamsAppearAndAreGoneAfterTheirTime(t *testing.T) {
+	t.Parallel()
+	w, ingest := newWorld(t), newRelay(t, "s1@a", "s2@a")
+	p := w.poll(ingest.config(), "a")
+	w.await(5*time.Second, "ingest", "s1", "s2")
+	listed := time.Now()
+	ingest.set("s2@a")
+	w.await(5*time.Second, "ingest", "s2")
+	if after := time.Since(listed); after < 300*time.Millisecond || after > 1500*time.Millisecond {
+		t.Errorf("s1 was gone after %v with gone_after 400ms", after)
+	}
+	realtest.Await(t, 2*time.Second, "no hint that s1 is gone", func() bool { _, gone := p.hints.got(); return gone == "s1" })
+	if appeared, _ := p.hints.got(); appeared != "s1 s2" {
+		t.Errorf("hints of appearance: %q", appeared)
+	}
+}
+
+// A slow interval must not hold a retraction up: the poll comes when it is due.
+func TestRetractionIsNotHeldUpByTheInterval(t *testing.T) {
+	t.Parallel()
+	w, ingest := newWorld(t), newRelay(t, "s1")
+	c := ingest.config()
+	c.Interval, c.GoneAfter = 3*time.Second, 3500*time.Millisecond
+	p := w.poll(c, "a")
+	w.await(5*time.Second, "ingest", "s1")
+	ingest.set()
+	p.Wake()
+	// Missing counts from the last poll that listed it, so it is due 3.5 s
+	// after that one; ticks alone would find it at 6 s.
+	start := time.Now()
+	w.await(5*time.Second, "ingest")
+	if took := time.Since(start); took < 3*time.Second || took > 4500*time.Millisecond {
+		t.Errorf("gone after %v, want about 3.5s", took)
+	}
+}
+
+func TestUnknownIsNeverGone(t *testing.T) {
+	t.Parallel()
+	w, ingest := newWorld(t), newRelay(t, "s1", "s2")
+	p := w.poll(ingest.config(), "a")
+	w.await(5*time.Second, "ingest", "s1", "s2")
+	for name, serve := range map[string]http.HandlerFunc{
+		"error 500": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
+		"empty 200": func(http.ResponseWriter, *http.Request) {},
+		"cut off":   func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `[{"name":"s1"}`) },
+		"silence":   func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"rubbish":   func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `[{},{}]`) },
+	} {
+		failed := p.Stats().Failed
+		ingest.instead(serve)
+		start := time.Now()
+		realtest.Await(t, 10*time.Second, name+" is not noticed", func() bool {
+			return p.Stats().Failed >= failed+2 && time.Since(start) > time.Second
+		})
+		if s := p.Stats(); s.State != stream.SourceUnknown || s.Problem == "" {
+			t.Errorf("%s: state %s, problem %q", name, s.State, s.Problem)
+		}
+		if got := w.redis.Client().HGet(t.Context(), "source:ingest", "state").Val(); got != "unknown" {
+			t.Errorf("%s: Redis says the source is %s", name, got)
+		}
+		ingest.set("s1", "s2")
+		realtest.Await(t, 15*time.Second, name+": not good again", func() bool { return p.Stats().State == stream.SourceGood })
+		w.await(0, "ingest", "s1", "s2")
+	}
+	if appeared, gone := p.hints.got(); appeared != "s1 s2" || gone != "" {
+		t.Errorf("hints: appeared %q, gone %q", appeared, gone)
+	}
+	messages := p.log.messages()
+	if len(messages) != 11 {
+		t.Errorf("%d lines for one start and five outages, want 11: %q", len(messages), messages)
+	}
+}
+
+// An unchanged poll costs Redis the same however many streams there are.
+func TestSteadyStateCostsRedisAFewCommandsAPoll(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var names []string
+	for i := range 2000 {
+		names = append(names, fmt.Sprintf("s%d", i))
+	}
+	ingest := newRelay(t, names...)
+	p := w.poll(ingest.config(), "a")
+	realtest.Await(t, 20*time.Second, "not announced", func() bool { return len(w.announced("ingest")) == 2000 })
+	before, redis := p.Stats(), w.redis.Client()
+	if err := redis.ConfigResetStat(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	lines := len(p.log.messages())
+	realtest.Await(t, 20*time.Second, "no ten polls", func() bool { return p.Stats().Good >= before.Good+10 })
+	p.stop()
+	polls := p.Stats().Good - before.Good
+	var calls, scripts int
+	for line := range strings.Lines(redis.Info(t.Context(), "commandstats").Val()) {
+		name, rest, _ := strings.Cut(strings.TrimSpace(line), ":calls=")
+		var n int
+		if _, err := fmt.Sscan(strings.Split(rest, ",")[0], &n); err == nil {
+			calls += n
+			if name == "cmdstat_evalsha" {
+				scripts = n
+			}
+		}
+	}
+	if uint64(scripts) > polls+1 || uint64(calls) > 10*(polls+1) {
+		t.Errorf("%d polls of 2,000 unchanged streams: %d scripts, %d commands", polls, scripts, calls)
+	}
+	if got := p.log.messages(); len(got) != lines {
+		t.Errorf("lines in a steady state: %q", got[lines:])
+	}
+	t.Logf("%d polls: %d scripts, %d Redis commands, those inside scripts included", polls, scripts, calls)
+}
+
+func TestRestartedPollerRepeatsAndForgetsNothing(t *testing.T) {
+	t.Parallel()
+	w, ingest := newWorld(t), newRelay(t, "s1@a", "s2@a")
+	w.poll(ingest.config(), "a").stop2(w)
+	ingest.set("s1@a", "s3@a")
+	second := w.poll(ingest.config(), "b")
+	w.await(5*time.Second, "ingest", "s1", "s3")
+	if appeared, gone := second.hints.got(); appeared != "s3" || gone != "s2" {
+		t.Errorf("hints after the restart: appeared %q, gone %q; want s3, s2", appeared, gone)
+	}
+}
+
+// stop2 ends a poller after its first announcement.
+func (r *running) stop2(w *world) {
+	w.t.Helper()
+	realtest.Await(w.t, 5*time.Second, "nothing announced", func() bool { appeared, _ := r.hints.got(); return appeared != "" })
+	r.stop()
+}
+
+func TestNewSessionIsAnnouncedAndAMissingOneIsNot(t *testing.T) {
+	t.Parallel()
+	w, ingest := newWorld(t), newRelay(t, "s1@a")
+	p := w.poll(ingest.config(), "a")
+	w.await(5*time.Second, "ingest", "s1")
+	ingest.set("s1")
+	polls := p.Stats().Good
+	realtest.Await(t, 5*time.Second, "no polls", func() bool { return p.Stats().Good > polls+3 })
+	if appeared, _ := p.hints.got(); appeared != "s1" {
+		t.Errorf("an answer without a session was taken for a new one: %q", appeared)
+	}
+	ingest.set("s1@b")
+	realtest.Await(t, 5*time.Second, "the new session is not announced", func() bool { appeared, _ := p.hints.got(); return appeared == "s1 s1" })
+}
+
+func TestPublisherThatDropsForLessThanGoneAfterStays(t *testing.T) {
+	t.Parallel()
+	w, ingest := newWorld(t), newRelay(t, "s1@a")
+	c := ingest.config()
+	c.GoneAfter = 3 * time.Second
+	p := w.poll(c, "a")
+	w.await(5*time.Second, "ingest", "s1")
+	for range 3 {
+		ingest.set()
+		realtest.Await(t, 5*time.Second, "not missed", func() bool {
+			return w.redis.Client().HExists(t.Context(), "missing:ingest", "s1").Val()
+		})
+		ingest.set("s1@a")
+		realtest.Await(t, 5*time.Second, "not back", func() bool {
+			return !w.redis.Client().HExists(t.Context(), "missing:ingest", "s1").Val()
+		})
+	}
+	if _, gone := p.hints.got(); gone != "" {
+		t.Errorf("gone: %q", gone)
+	}
+}
+
+func TestSeveralPollersOfOneSourceAgree(t *testing.T) {
+	t.Parallel()
+	w, ingest := newWorld(t), newRelay(t)
+	var all []*running
+	for i := range 4 {
+		all = append(all, w.poll(ingest.config(), fmt.Sprint(i)))
+	}
+	for i := range 10 {
+		names := []string{fmt.Sprintf("s%d", i), fmt.Sprintf("s%d", i+1)}
+		ingest.set(names...)
+		slices.Sort(names)
+		w.await(10*time.Second, "ingest", names...)
+	}
+	appeared, gone := map[string]int{}, map[string]int{}
+	var good, failed uint64
+	for _, p := range all {
+		p.stop()
+		a, g := p.hints.got()
+		for _, key := range strings.Fields(a) {
+			appeared[key]++
+		}
+		for _, key := range strings.Fields(g) {
+			gone[key]++
+		}
+		good, failed = good+p.Stats().Good, failed+p.Stats().StoreFailed
+	}
+	for i := range 11 {
+		key := fmt.Sprintf("s%d", i)
+		// A key may be back after another poller's older answer missed it.
+		if appeared[key] < 1 || appeared[key] > 8 {
+			t.Errorf("%s appeared %d times", key, appeared[key])
+		}
+		if i < 9 && gone[key] != 1 {
+			t.Errorf("%s was retracted %d times, want once", key, gone[key])
+		}
+	}
+	if failed > 0 {
+		t.Errorf("%d of %d announcements failed", failed, good)
+	}
+}
+
+func TestWakePollsAtOnceAndAgain(t *testing.T) {
+	t.Parallel()
+	w, ingest := newWorld(t), newRelay(t)
+	c := ingest.config()
+	c.Interval = time.Minute
+	p := w.poll(c, "a")
+	realtest.Await(t, 5*time.Second, "no first poll", func() bool { return p.Stats().Good == 1 })
+	// The hook comes before the stream is listed.
+	p.Wake()
+	realtest.Await(t, 2*time.Second, "no poll after the wake", func() bool { return ingest.polls() >= 2 })
+	ingest.set("s1")
+	start := time.Now()
+	w.await(2*time.Second, "ingest", "s1")
+	if took := time.Since(start); took > 500*time.Millisecond {
+		t.Errorf("announced %v after it was listed", took)
+	}
+	polls := ingest.polls()
+	start = time.Now()
+	for time.Since(start) < time.Second {
+		p.Wake()
+	}
+	if n := ingest.polls() - polls; n > 25 {
+		t.Errorf("%d polls in a second of wakes", n)
+	}
+}
+
+func TestStoreOutageIsLivedThrough(t *testing.T) {
+	t.Parallel()
+	w, ingest := newWorld(t), newRelay(t, "s1")
+	p := w.poll(ingest.config(), "a")
+	w.await(5*time.Second, "ingest", "s1")
+	w.redis.Kill()
+	good := p.Stats().Good
+	realtest.Await(t, 10*time.Second, "polling stopped", func() bool { s := p.Stats(); return s.Good > good+3 && s.StoreProblem != "" })
+	ingest.set("s1", "s2")
+	w.redis.Start() // with nothing in it
+	w.await(10*time.Second, "ingest", "s1", "s2")
+	realtest.Await(t, 5*time.Second, "the problem is still shown", func() bool { return p.Stats().StoreProblem == "" })
+	if messages := p.log.messages(); len(messages) != 3 {
+		t.Errorf("lines: %q, want read, outage and its end", messages)
+	}
+}
+
+func TestSecondSourceOfTheSameNameIsRefusedVisibly(t *testing.T) {
+	t.Parallel()
+	w, first, second := newWorld(t), newRelay(t, "s1"), newRelay(t, "q1")
+	w.poll(first.config(), "a")
+	w.await(5*time.Second, "ingest", "s1")
+	p := w.poll(second.config(), "b")
+	realtest.Await(t, 5*time.Second, "not refused", func() bool { return strings.Contains(p.Stats().StoreProblem, "already polled") })
+	w.await(0, "ingest", "s1")
+	if messages := p.log.messages(); !slices.Contains(messages, "another source has this name; nothing of this one is announced") {
+		t.Errorf("lines: %q", messages)
+	}
+}
+
+func TestHostileSourcesHarmNoOther(t *testing.T) {
+	t.Parallel()
+	w, ingest := newWorld(t), newRelay(t, "s1")
+	for name, c := range hostile {
+		s := hostileServer(t, c.serve)
+		w.poll(Config{Name: "hostile-" + strings.ReplaceAll(name, " ", "-"), URL: s.URL, Interval: 100 * time.Millisecond, Timeout: 300 * time.Millisecond, MaxBody: 1 << 20}, "a")
+	}
+	c := ingest.config()
+	c.Timeout = 3 * time.Second // the machine is busy, not the ingest
+	p := w.poll(c, "a")
+	w.await(10*time.Second, "ingest", "s1")
+	good, start := p.Stats().Good, time.Now()
+	realtest.Await(t, 20*time.Second, "the good source starves", func() bool { return p.Stats().Good >= good+20 })
+	if took := time.Since(start); took > 8*time.Second {
+		t.Errorf("20 polls of 100 ms took %v beside hostile servers", took)
+	}
+	if s := p.Stats(); s.Failed > 0 {
+		t.Errorf("%d polls of the good source failed: %s", s.Failed, s.Problem)
+	}
+}
+
+func TestStaticSourceIsAlwaysLive(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.poll(Config{Plugin: PluginStatic, Mounts: []stream.Mount{{Key: "s1"}, {Key: "s2", Vars: map[string]string{"lang": "de"}}}, Priority: 7}, "a")
+	w.await(5*time.Second, "ingest", "s1", "s2")
+	set, err := w.store.Announced(t.Context(), "ingest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := stream.DecodeAnnouncement(set.Entries["s2"])
+	if err != nil || a.Vars["lang"] != "de" || a.Priority != 7 || len(a.Chain) != 1 {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
