@@ -21,7 +21,7 @@ local FIRST = 12
 
 local record, announced, missing = ns .. 'source:' .. source, ns .. 'announced:' .. source, ns .. 'missing:' .. source
 local r = redis.call('HMGET', record, 'identity', 'poller', 'last_good', 'version', 'state', 'info', 'interval')
-if r[1] and r[1] ~= identity and now - (tonumber(r[3]) or 0) < 15000 then
+if r[1] and r[1] ~= identity and math.abs(now - (stamp(r[3]) or 0)) < 15000 then
   return { 'taken', r[1], r[2] or '' }
 end
 
@@ -49,10 +49,13 @@ end
 local soonest
 for i = 1, m do
   local key = ARGV[at + i]
-  local since = tonumber(redis.call('HGET', missing, key))
+  local since = stamp(redis.call('HGET', missing, key))
+  if since and since > now then since = nil end -- the clock went back
   if redis.call('HEXISTS', announced, key) == 1 then
     if not since then
-      since = last_good > 0 and last_good or now
+      -- The last good poll of any poller listed it, else it were marked.
+      since = math.max(last_good, stamp(r[3]) or 0)
+      if since == 0 or since > now then since = now end
       redis.call('HSET', missing, key, int(since))
       news = true
       mark(key)

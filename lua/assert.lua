@@ -21,6 +21,7 @@ local FIRST = 14
 -- include: dirty
 -- include: index
 -- include: account
+-- include: leases
 
 local h = redis.call('HMGET', ns .. 'host:' .. host, 'incarnation', 'state')
 if h[1] ~= incarnation or h[2] == 'down' then return { 'stale' } end
@@ -28,23 +29,29 @@ if h[1] ~= incarnation or h[2] == 'down' then return { 'stale' } end
 local stream, member = ns .. 'stream:' .. key, key .. '|' .. slot
 local at = stream .. ':' .. slot
 local s = redis.call('HMGET', at, 'state', 'host', 'token', 'score')
-local function number(t) return tonumber(string.match(t or '', '^(%d+)')) or 0 end
+local function number(t) return stamp(string.match(t or '', '^(%d+)%-')) or 0 end
 if s[3] == token and s[2] == host and (s[1] == 'running' or s[1] == 'stopping') then
   take(stype, key, slot, host)
   return { 'ok', s[1] }
 end
-if not s[1] and not held() then return { 'end', 'the stream is not wanted any more' } end
+local hold = held()
+if not s[1] and not hold then return { 'end', 'the stream is not wanted any more' } end
 if (s[1] == 'running' or s[1] == 'stopping') and number(token) <= number(s[3]) then
   return { 'end', 'host ' .. s[2] .. ' has it' }
 end
 
 -- From here on the record is made to say what the holder says.
+-- A holder in what looked like a first start says that it was none: others
+-- may hold something too and must have the time to say so.
+if hold == 'first start' then
+  local ttl, beat = longest(0, 0)
+  redis.call('HSET', ns .. 'reaper', 'until', int(now + ttl + 2 * beat), 'reason', 'a host holds what the store has lost')
+end
 if s[2] and s[2] ~= '' then give_back(stype, key, slot, s[2]) end
 redis.call('ZREM', ns .. 'pending:' .. stype, member)
 redis.call('ZREM', ns .. 'outbox', member)
 
-local last = tonumber(redis.call('GET', ns .. 'token')) or 0
-if number(token) > last then redis.call('SET', ns .. 'token', int(number(token))) end
+if number(token) > (stamp(redis.call('GET', ns .. 'token')) or 0) then redis.call('SET', ns .. 'token', int(number(token))) end
 
 if redis.call('EXISTS', stream) == 0 then
   redis.call('HSET', stream, 'key', key, 'chain', chain, 'priority', int(priority), 'source', source)
@@ -55,7 +62,8 @@ redis.call('HSET', stream, 'slot:' .. slot, stype)
 -- The source may be silent for a while yet. What it announced comes back as
 -- missing since now, so that it ends in due time if nobody lists it.
 if announcement ~= '' and redis.call('HSETNX', ns .. 'announced:' .. source, key, announcement) == 1 then
-  redis.call('HSETNX', ns .. 'missing:' .. source, key, int(now))
+  -- Nobody polls what was announced by hand, so nobody could list it again.
+  if source ~= 'manual' then redis.call('HSETNX', ns .. 'missing:' .. source, key, int(now)) end
   redis.call('HSET', ns .. 'source:' .. source, 'version', int(now_us) .. '-assert')
   redis.call('SADD', ns .. 'sources', source)
 end

@@ -10,13 +10,14 @@ local ns, actor, host, state, deadline = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ton
 -- include: now
 -- include: event
 -- include: index
+-- include: rev
 
 local h = ns .. 'host:' .. host
 local old = redis.call('HMGET', h, 'want', 'state', 'services')
 if not old[1] then return { 'absent' } end
 redis.call('HSET', h, 'want', state)
 if deadline > 0 then redis.call('HSET', h, 'drain_until', int(now + deadline)) else redis.call('HDEL', h, 'drain_until') end
-redis.call('HINCRBY', h, 'rev', 1)
+bump(host)
 if old[2] ~= 'down' then
   redis.call('HSET', h, 'state', state)
   for stype in string.gmatch(old[3] or '', '%S+') do

@@ -8,7 +8,8 @@ local ns, actor, host, incarnation = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 -- include: now
 
 local h = redis.call('HMGET', ns .. 'host:' .. host, 'incarnation', 'ttl', 'rev', 'state')
-if not h[1] or h[4] == 'down' then return { 'unknown' } end
+local ttl = stamp(h[2]) -- no number: registering mends it
+if not h[1] or not ttl or h[4] == 'down' then return { 'unknown' } end
 if h[1] ~= incarnation then return { 'stale', h[1] } end
-redis.call('ZADD', ns .. 'hosts:lease', int(now + tonumber(h[2])), host)
+redis.call('ZADD', ns .. 'hosts:lease', int(now + ttl), host)
 return { 'ok', int(now), h[3] or '0', h[4] or 'up' }

@@ -12,12 +12,18 @@ local ns, actor, host, incarnation = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local h = ns .. 'host:' .. host
 local old = redis.call('HMGET', h, 'incarnation', 'services', 'state')
 if old[1] ~= incarnation then return { 'stale' } end
+local held = redis.call('SCARD', ns .. 'slots:' .. host)
+-- While it still holds something it is cordoned, in a way that outlasts a
+-- reindex; registering again ends that.
+local state = held > 0 and 'cordoned' or 'down'
 for stype in string.gmatch(old[2] or '', '%S+') do
-  redis.call('HSET', ns .. 'service:' .. stype .. ':' .. host, 'state', 'down')
+  redis.call('HSET', ns .. 'service:' .. stype .. ':' .. host, 'state', state)
   index(stype, host)
 end
-local held = redis.call('SCARD', ns .. 'slots:' .. host)
-if held > 0 then return { 'holds', held } end
+if held > 0 then
+  if old[3] ~= 'down' then redis.call('HSET', h, 'state', state, 'reason', 'it leaves', 'since', int(now)) end
+  return { 'holds', held }
+end
 if old[3] ~= 'down' then
   redis.call('HSET', h, 'state', 'down', 'reason', 'it left', 'since', int(now))
   event('host-left', '', '', host, '', '')

@@ -10,16 +10,26 @@ local ns, actor, resend, limit, n = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumbe
 -- include: hold
 
 local outbox, rows, hold = ns .. 'outbox', {}, held()
-for _, member in ipairs(redis.call('ZRANGE', outbox, '-inf', int(now), 'BYSCORE', 'LIMIT', 0, n)) do
+local due = redis.call('ZRANGE', outbox, '-inf', int(now), 'BYSCORE', 'LIMIT', 0, n)
+-- Due later than a resend from now: written before the clock went back.
+for _, member in ipairs(redis.call('ZRANGE', outbox, '(' .. int(now + resend), '+inf', 'BYSCORE', 'LIMIT', 0, n)) do
+  due[#due + 1] = member
+end
+for _, member in ipairs(due) do
   local key, slot = string.match(member, '^([^|]*)|([^|]*)$')
   local at = ns .. 'stream:' .. (key or '') .. ':' .. (slot or '')
   local s = redis.call('HMGET', at, 'state', 'type', 'host', 'token', 'assigned')
   if s[1] ~= 'assigned' then
     redis.call('ZREM', outbox, member)
   else
-    local overdue = not hold and now - (tonumber(s[5]) or 0) > limit
+    local given = stamp(s[5]) or 0
+    local overdue = not hold and (now - given > limit or given > now + limit)
     redis.call('ZADD', outbox, int(now + resend), member)
-    local attempt = redis.call('HINCRBY', at, 'attempt', 1)
+    local attempt = redis.pcall('HINCRBY', at, 'attempt', 1)
+    if type(attempt) ~= 'number' then -- edited by hand
+      attempt = 1
+      redis.call('HSET', at, 'attempt', '1')
+    end
     rows[#rows + 1] = { key, slot, s[2], s[3], s[4], int(attempt), overdue and '1' or '0' }
   end
 end

@@ -18,6 +18,7 @@ local FIRST = 9
 -- include: event
 -- include: index
 -- include: account
+-- include: token
 
 local why = held()
 if why then return { 'hold', why } end
@@ -35,7 +36,7 @@ end
 -- host had no business in this load set and left it.
 local function usable(class, host)
   if avoided[host] or (only ~= '' and host ~= only) then return false, 0 end
-  local v = redis.call('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'capacity', 'used', 'state', 'class')
+  local v = redis.pcall('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'capacity', 'used', 'state', 'class')
   local used = whole(v[2])
   local value = used and v[3] == 'up' and v[4] == class and score(v[1], used)
   if not value or (v[1] and value > 1000000) then
@@ -78,10 +79,7 @@ for i = 0, n - 1 do
 end
 if not best then return { 'full' } end
 
-local last = tonumber(redis.call('GET', ns .. 'token')) or 0
-local number = int(math.max(last + 1, now_us))
-local token, member = number .. '-' .. nonce, key .. '|' .. slot
-redis.call('SET', ns .. 'token', number)
+local token, member = issue(), key .. '|' .. slot
 redis.call('HSET', at, 'state', 'assigned', 'host', best, 'token', token, 'since', int(now),
   'assigned', int(now), 'attempt', '0', 'reason', '')
 redis.call('ZREM', ns .. 'pending:' .. stype, member)

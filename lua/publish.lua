@@ -12,6 +12,7 @@ local n = tonumber(ARGV[8])
 local FIRST = 9
 -- include: now
 -- include: event
+-- include: rev
 
 local stream = ns .. 'stream:' .. key
 local at = stream .. ':' .. slot
@@ -48,7 +49,7 @@ for i = 1, #rows, 2 do
   if other and other ~= slot and other ~= own then
     local o = redis.call('HMGET', stream .. ':' .. other, 'state', 'host', 'token')
     if o[1] == 'running' then
-      redis.call('HINCRBY', ns .. 'host:' .. o[2], 'rev', 1)
+      bump(o[2])
       updates[#updates + 1] = { key, other, rows[i + 1], o[2], o[3] }
     end
   end

@@ -21,7 +21,7 @@ local ttl, beat, budget = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]
 epoch = look(expected, epoch, ttl, beat)
 local reaper, lease = ns .. 'reaper', ns .. 'hosts:lease'
 local r = redis.call('HMGET', reaper, 'until', 'reason', 'mass_since', 'mass_until')
-if now < (tonumber(r[1]) or 0) then return { 'hold', int(now), epoch, r[1], r[2] or '' } end
+if now < (stamp(r[1]) or 0) then return { 'hold', int(now), epoch, r[1], r[2] or '' } end
 
 local lapsed = redis.call('ZCOUNT', lease, '-inf', int(now))
 if lapsed == 0 then
@@ -31,7 +31,7 @@ end
 
 -- Most hosts gone in one moment is more likely our view than theirs.
 if lapsed > 2 and lapsed > 0.55 * redis.call('ZCARD', lease) then
-  local release = tonumber(r[4])
+  local release = stamp(r[4]) or 0
   if not r[3] then
     local t, b = longest(ttl, beat)
     release = now + t + 2 * b
@@ -64,6 +64,7 @@ for _, host in ipairs(redis.call('ZRANGEBYSCORE', lease, '-inf', int(now), 'LIMI
     local s = stype and redis.call('HMGET', ns .. 'stream:' .. key .. ':' .. slot, 'state', 'host', 'token')
     if not s or s[2] ~= host then
       redis.call('SREM', slots, member) -- a row edited by hand, or half of one
+      if stype then count(stype, host, -1) end
     else
       give_back(stype, key, slot, host)
       event('reaped', key, slot, host, s[3], 'lease lapsed')

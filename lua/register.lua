@@ -15,6 +15,7 @@ local FIRST, WIDTH = 12, 8
 -- include: now
 -- include: event
 -- include: index
+-- include: rev
 
 local h, lease, slots = ns .. 'host:' .. host, ns .. 'hosts:lease', ns .. 'slots:' .. host
 local old = redis.call('HMGET', h, 'incarnation', 'host_id', 'services', 'want', 'state')
@@ -64,9 +65,9 @@ end
 redis.call('HSET', h, 'incarnation', incarnation, 'host_id', host_id, 'ttl', int(ttl), 'beat', int(beat),
   'url', url, 'version', version, 'services', table.concat(names, ' '), 'state', state, 'want', state, 'since', int(now))
 redis.call('HDEL', h, 'reason')
-local rev = redis.call('HINCRBY', h, 'rev', 1)
+local rev = bump(host)
 redis.call('SADD', ns .. 'hosts', host)
 redis.call('ZADD', lease, int(now + ttl), host)
 if old[1] ~= incarnation or old[5] == 'down' then event('host-up', '', '', host, '', version) end
 for _, stype in ipairs(names) do redis.call('PUBLISH', ns .. 'wake', 'room ' .. stype) end
-return { 'ok', int(now), rev, state }
+return { 'ok', int(now), int(rev), state }

@@ -1,18 +1,22 @@
 -- release: the host gives a slot back; its children are gone. What is still
 -- wanted goes back in line, and this host is avoided for a while if it failed.
 -- A host that failed may ask to give up only if that helps: if another host
--- has room and the slot has not failed on two hosts already.
+-- has room and the slot has not failed on two hosts already. Else the slot stays
+-- here under a new token: the old one was given up, so whatever is still on its
+-- way in its name must find nothing.
 -- KEYS: none. Touches reaper, host:<host>, stream:<key>, stream:<key>:<slot>, pending:<type>,
 --   outbox, slots:<host>, service:<type>:<host>, load:<type>:<class>, dirty,
---   streams, hosts:lease, events.
--- ARGV: ns, actor, key, slot, type, host, token, incarnation, reason, avoid (ms, 0
---   for none), only_if_room (1 or 0), n, n classes that may take it.
+--   streams, hosts:lease, token, events.
+-- ARGV: ns, actor, key, slot, type, host, token, incarnation, reason, ban (ms to
+--   avoid this host, 0 for none), only_if_room (1 or 0), nonce, n, n classes that
+--   may take it.
 -- RETURN: {'ok', 'pending' | 'gone'} | {'stale'} (not this host's any more) |
---   {'stay'} (nowhere better to go) | {'hold', reason} (giving up must wait).
--- TWICE: the token is gone after the first: 'stale'.
+--   {'stay', token} (nowhere better to go) | {'hold', reason} (giving up must wait).
+-- TWICE: the token is over after the first: 'stale'.
 local ns, actor, key, slot, stype, host, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local incarnation, reason, avoid, only_if_room, n = ARGV[8], ARGV[9], tonumber(ARGV[10]), ARGV[11] == '1', tonumber(ARGV[12])
-local FIRST = 13
+local incarnation, reason, ban, only_if_room = ARGV[8], ARGV[9], tonumber(ARGV[10]), ARGV[11] == '1'
+local nonce, n = ARGV[12], tonumber(ARGV[13])
+local FIRST = 14
 -- include: now
 -- include: hold
 -- include: event
@@ -20,6 +24,7 @@ local FIRST = 13
 -- include: index
 -- include: account
 -- include: slot
+-- include: token
 
 local at = ns .. 'stream:' .. key .. ':' .. slot
 local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid')
@@ -27,11 +32,9 @@ if s[2] ~= host or s[3] ~= token or redis.call('HGET', ns .. 'host:' .. host, 'i
   return { 'stale' }
 end
 
-local avoided, failed, keep = { [host] = true }, 0, {}
+local avoided, failed = { [host] = true }, 0
 for other, till in string.gmatch(s[4] or '', '(%S+)=(%d+)') do
-  if tonumber(till) > now and other ~= host then
-    avoided[other], failed, keep[#keep + 1] = true, failed + 1, other .. '=' .. till
-  end
+  if tonumber(till) > now and other ~= host then avoided[other], failed = true, failed + 1 end
 end
 
 -- room tells whether a service of the class has a seat for it elsewhere.
@@ -46,10 +49,15 @@ end
 if only_if_room and s[1] ~= 'stopping' then
   local why = held()
   if why then return { 'hold', why } end
-  if failed >= 1 then return { 'stay' } end
-  local found = false
-  for i = 0, n - 1 do found = found or room(ARGV[FIRST + i]) end
-  if not found then return { 'stay' } end
+  local better = false
+  for i = 0, n - 1 do better = better or (failed < 1 and room(ARGV[FIRST + i])) end
+  if not better then
+    local fresh = issue()
+    redis.call('HSET', at, 'token', fresh)
+    bump(host)
+    event('stays', key, slot, host, fresh, reason)
+    return { 'stay', fresh }
+  end
 end
 
 give_back(stype, key, slot, host)
@@ -59,9 +67,6 @@ if s[1] == 'stopping' then
   wake('dirty')
   return { 'ok', 'gone' }
 end
-if avoid > 0 then
-  keep[#keep + 1] = host .. '=' .. int(now + avoid)
-  redis.call('HSET', at, 'avoid', table.concat(keep, ' '))
-end
+avoid(at, s[4], host, ban)
 requeue(stype, key, slot, reason)
 return { 'ok', 'pending' }

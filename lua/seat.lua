@@ -8,6 +8,7 @@ local ns, actor, id, seats, ttl = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), 
 
 local key = ns .. 'seats'
 redis.call('ZREMRANGEBYSCORE', key, '-inf', int(now))
+redis.call('ZREMRANGEBYSCORE', key, '(' .. int(now + ttl), '+inf') -- from before the clock went back
 if redis.call('ZSCORE', key, id) or redis.call('ZCARD', key) < seats then
   redis.call('ZADD', key, int(now + ttl), id)
   return { 'seated' }

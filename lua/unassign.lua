@@ -1,10 +1,10 @@
 -- unassign: takes back what was placed on a host that did not claim it.
 -- KEYS: none. Touches reaper, stream:<key>:<slot>, pending:<type>, outbox, slots:<host>,
 --   service:<type>:<host>, load:<type>:<class>, host:<host>, events.
--- ARGV: ns, actor, key, slot, type, token, avoid (ms to avoid its host), reason.
+-- ARGV: ns, actor, key, slot, type, token, ban (ms to avoid its host), reason.
 -- RETURN: {'ok'} | {'stale'} (claimed meanwhile, or another token) | {'hold', reason}.
 -- TWICE: the slot is pending after the first: 'stale'.
-local ns, actor, key, slot, stype, token, avoid, reason = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8]
+local ns, actor, key, slot, stype, token, ban, reason = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8]
 -- include: now
 -- include: hold
 -- include: event
@@ -20,8 +20,6 @@ local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid')
 if s[1] ~= 'assigned' or s[3] ~= token then return { 'stale' } end
 give_back(stype, key, slot, s[2])
 event('unassigned', key, slot, s[2], token, reason)
-if avoid > 0 then
-  redis.call('HSET', at, 'avoid', (s[4] and s[4] .. ' ' or '') .. s[2] .. '=' .. int(now + avoid))
-end
+avoid(at, s[4], s[2], ban)
 requeue(stype, key, slot, reason)
 return { 'ok' }

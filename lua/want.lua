@@ -1,7 +1,7 @@
 -- want: makes the record of a stream what its sources and its operators say,
 -- and clears the mark that asked for it. One call does both, and only if
 -- nobody marked the stream again since the caller read what they say.
--- KEYS: none. Touches dirty, stream:<key>, stream:<key>:<slot>, streams, moves,
+-- KEYS: none. Touches dirty, types:wanted, stream:<key>, stream:<key>:<slot>, streams, moves,
 --   pending:<type>, outbox, slots:<host>, service:<type>:<host>,
 --   load:<type>:<class>, host:<host>, events.
 -- ARGV: ns, actor, key, mark (the score read from dirty), wanted (1 or 0), held
@@ -62,6 +62,7 @@ if wanted then
 
   for i = 0, n - 1 do
     local slot = ARGV[FIRST + i]
+    redis.call('SADD', ns .. 'types:wanted', slot)
     inchain[slot] = not heldback
     local record = stream .. ':' .. slot
     local s = redis.call('HMGET', record, 'state', 'host', 'token', 'born', 'score')
@@ -79,7 +80,7 @@ if wanted then
         redis.call('ZADD', ns .. 'pending:' .. slot, 'XX', rank, key .. '|' .. slot)
       end
       if changed and s[1] == 'running' then
-        redis.call('HINCRBY', ns .. 'host:' .. s[2], 'rev', 1)
+        bump(s[2])
         updates[#updates + 1] = { key, slot, slot, s[2], s[3] }
       end
     end

@@ -25,13 +25,16 @@ type Released int
 const (
 	Requeued Released = iota // wanted still: back in line
 	Ended                    // not wanted any more
-	Stays                    // OnlyIfRoom, and there is nowhere better to go
+	// Stays: OnlyIfRoom, and there is nowhere better to go. The slot is the
+	// host's still, but under a new token (read SlotsOf): the old one was
+	// given up, and a late copy of this request must not free what starts anew.
+	Stays
 )
 
 // Release gives a slot back whose children are gone. Errors: ErrStale (it is
 // not this holder's any more, which is as good), *HoldError (giving up waits).
 func (s *Store) Release(ctx context.Context, v Reservation, incarnation string, o Release) (Released, error) {
-	args := []any{v.Key, v.Slot, v.Type, v.Host, v.Token, incarnation, o.Reason, o.Avoid.Milliseconds(), bit(o.OnlyIfRoom), len(o.Classes)}
+	args := []any{v.Key, v.Slot, v.Type, v.Host, v.Token, incarnation, o.Reason, o.Avoid.Milliseconds(), bit(o.OnlyIfRoom), nonce(), len(o.Classes)}
 	for _, class := range o.Classes {
 		args = append(args, class)
 	}

@@ -3,6 +3,7 @@
 -- is in it already is not counted again, one that is not in it is not given
 -- back again, so doing either twice changes nothing and no counter needs a
 -- clamp that would hide a mistake. Both advance the host's revision.
+-- include: rev
 local function count(stype, host, delta)
   local service = ns .. 'service:' .. stype .. ':' .. host
   if redis.call('EXISTS', service) == 0 then return end
@@ -13,14 +14,14 @@ local function count(stype, host, delta)
 end
 
 local function take(stype, key, slot, host)
-  redis.call('HINCRBY', ns .. 'host:' .. host, 'rev', 1)
+  bump(host)
   if redis.call('SADD', ns .. 'slots:' .. host, stype .. '|' .. key .. '|' .. slot) == 1 then
     count(stype, host, 1)
   end
 end
 
 local function give_back(stype, key, slot, host)
-  redis.call('HINCRBY', ns .. 'host:' .. host, 'rev', 1)
+  bump(host)
   redis.call('ZREM', ns .. 'outbox', key .. '|' .. slot)
   if redis.call('SREM', ns .. 'slots:' .. host, stype .. '|' .. key .. '|' .. slot) == 1 then
     count(stype, host, -1)

@@ -5,11 +5,22 @@
 -- token replaces them: a dependant is not stopped for a missing upstream.
 local function requeue(stype, key, slot, reason)
   local at = ns .. 'stream:' .. key .. ':' .. slot
-  local rank = redis.call('HGET', at, 'score')
+  local rank = stamp(redis.call('HGET', at, 'score')) or now
   redis.call('HSET', at, 'state', 'pending', 'host', '', 'token', '', 'since', int(now), 'reason', reason)
   redis.call('HDEL', at, 'assigned', 'attempt', 'speed', 'fps', 'stale', 'move')
-  redis.call('ZADD', ns .. 'pending:' .. stype, rank or int(now), key .. '|' .. slot)
+  redis.call('ZADD', ns .. 'pending:' .. stype, int(rank), key .. '|' .. slot)
   wake('pending ' .. stype)
+end
+
+-- avoid keeps a slot off a host until now + ms, and off those of text (host=till
+-- ...) that are still to be avoided; what is over leaves.
+local function avoid(at, text, host, ms)
+  local keep = {}
+  for other, till in string.gmatch(text or '', '(%S+)=(%d+)') do
+    if tonumber(till) > now and other ~= host then keep[#keep + 1] = other .. '=' .. till end
+  end
+  if ms > 0 then keep[#keep + 1] = host .. '=' .. int(now + ms) end
+  if #keep > 0 then redis.call('HSET', at, 'avoid', table.concat(keep, ' ')) else redis.call('HDEL', at, 'avoid') end
 end
 
 -- forget removes a slot that is no longer wanted, and its stream with the
@@ -36,7 +47,7 @@ local function unwant(stype, key, slot, why)
   local s = redis.call('HMGET', at, 'state', 'host', 'token')
   if s[1] == 'running' then
     redis.call('HSET', at, 'state', 'stopping', 'since', int(now), 'reason', why)
-    redis.call('HINCRBY', ns .. 'host:' .. s[2], 'rev', 1)
+    bump(s[2])
     event('stopping', key, slot, s[2], s[3], why)
     return { key, slot, stype, s[2], s[3] }
   elseif s[1] == 'stopping' then

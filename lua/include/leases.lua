@@ -1,0 +1,34 @@
+-- leases: what the hosts registered about their leases.
+
+-- longest gives the longest lease and beat registered, at least those given.
+local function longest(ttl, beat)
+  for _, host in ipairs(redis.call('ZRANGE', ns .. 'hosts:lease', 0, -1)) do
+    local h = redis.call('HMGET', ns .. 'host:' .. host, 'ttl', 'beat')
+    ttl = math.max(ttl, stamp(h[1]) or 0)
+    beat = math.max(beat, stamp(h[2]) or 0)
+  end
+  return ttl, beat
+end
+
+-- shortest gives the shortest lease registered, at most the one given.
+local function shortest(ttl)
+  for _, host in ipairs(redis.call('ZRANGE', ns .. 'hosts:lease', 0, -1)) do
+    ttl = math.min(ttl, stamp(redis.call('HGET', ns .. 'host:' .. host, 'ttl')) or ttl)
+  end
+  return ttl
+end
+
+-- recall has every host look at what it holds: its revision becomes one that
+-- it cannot have seen, even if the store was set back to older data. A lease
+-- that ends later than it could was given before the clock went back.
+local function recall()
+  local lease = ns .. 'hosts:lease'
+  local rows = redis.call('ZRANGE', lease, 0, -1, 'WITHSCORES')
+  for i = 1, #rows, 2 do
+    local h = ns .. 'host:' .. rows[i]
+    local v = redis.call('HMGET', h, 'rev', 'ttl')
+    if v[1] then redis.call('HSET', h, 'rev', int(math.max((stamp(v[1]) or 0) + 1, now_us))) end
+    local ttl = stamp(v[2])
+    if ttl and tonumber(rows[i + 1]) > now + ttl then redis.call('ZADD', lease, int(now + ttl), rows[i]) end
+  end
+end
