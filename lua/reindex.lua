@@ -3,12 +3,13 @@
 -- with a filter set by hand. Rows that belong to nobody leave.
 -- KEYS: none. Touches host:<host>, slots:<host>, stream:<key>:<slot>,
 --   service:<type>:<host>, load:<type>:<class>, classes:<type>, events.
--- ARGV: ns, actor, host, n, then n services of 4: type, class, class JSON, paused
---   (1 or 0: its queue is paused).
+-- ARGV: ns, actor, host, n, then n services of 5: type, class it was read
+--   with ('' for none), class, class JSON, paused (1 or 0: its queue is paused).
+--   One whose class changed since it was read waits for the next time.
 -- RETURN: {'ok', corrections made}.
 -- TWICE: the second finds nothing to correct.
 local ns, actor, host, n = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
-local FIRST, WIDTH = 5, 4
+local FIRST, WIDTH = 5, 5
 -- include: now
 -- include: event
 -- include: index
@@ -27,10 +28,10 @@ end
 local state = redis.call('HGET', ns .. 'host:' .. host, 'state') or 'down'
 for i = 0, n - 1 do
   local at = FIRST + i * WIDTH
-  local stype, class, paused = ARGV[at], ARGV[at + 1], ARGV[at + 3] == '1'
+  local stype, read, class, paused = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 4] == '1'
   local service = ns .. 'service:' .. stype .. ':' .. host
   local s = redis.call('HMGET', service, 'used', 'class', 'state', 'capacity')
-  if s[1] or s[2] then
+  if (s[1] or s[2]) and (s[2] or '') == read then
     local right, should = int(used[stype] or 0), paused and state == 'up' and 'cordoned' or state
     if s[1] ~= right then
       redis.call('HSET', service, 'used', right)
@@ -42,7 +43,7 @@ for i = 0, n - 1 do
       redis.call('HSET', service, 'class', class)
       mended = mended + 1
     end
-    redis.call('HSETNX', ns .. 'classes:' .. stype, class, ARGV[at + 2])
+    redis.call('HSETNX', ns .. 'classes:' .. stype, class, ARGV[at + 3])
     if s[3] ~= should then
       redis.call('HSET', service, 'state', should)
       mended = mended + 1

@@ -15,7 +15,7 @@ import (
 
 // Reindex makes what is derived of one host agree with what it is derived
 // from, so that edits by hand take effect and mistakes mend. paused names the
-// types whose queue an operator paused. It returns how many things it mended.
+// types whose queue an operator paused; nil leaves that as it is. It returns how many things it mended.
 func (s *Store) Reindex(ctx context.Context, host string, paused map[string]bool) (int, error) {
 	listed, err := s.client.HGet(ctx, s.key("host", host), "services").Result()
 	if err := present(err); err != nil {
@@ -24,7 +24,7 @@ func (s *Store) Reindex(ctx context.Context, host string, paused map[string]bool
 	types := strings.Fields(listed)
 	args := []any{host, len(types)}
 	for _, t := range types {
-		fields, err := s.client.HMGet(ctx, s.key("service", t, host), "filter", "needs", "class").Result()
+		fields, err := s.client.HMGet(ctx, s.key("service", t, host), "filter", "needs", "class", "paused").Result()
 		if err != nil {
 			return 0, fmt.Errorf("reindex %s: %w", host, err)
 		}
@@ -33,7 +33,8 @@ func (s *Store) Reindex(ctx context.Context, host string, paused map[string]bool
 			return 0, fmt.Errorf("reindex %s: %w", host, err)
 		}
 		class := stream.Class{Filter: text(fields[0]), Prefer: old.Prefer, Needs: text(fields[1])}
-		args = append(args, t, class.ID(), classText(class), bit(paused[t]))
+		stays := text(fields[3]) != ""
+		args = append(args, t, text(fields[2]), class.ID(), classText(class), bit(paused == nil && stays || paused[t]))
 	}
 	r, err := s.call(ctx, "reindex", args...)
 	if err != nil {
