@@ -82,13 +82,20 @@ func excerpt(line string, column int) (string, int) {
 
 // Error is everything that is wrong with the files given to Load.
 type Error struct {
-	Problems []Problem // in order of file and line; at least one
+	Problems []Problem // in order of file and line; at least one, 100 at most
+	More     int       // further problems, not kept
 }
+
+// maxProblems is how many are kept; nobody mends more at a time.
+const maxProblems = 100
 
 func (e *Error) Error() string {
 	texts := make([]string, len(e.Problems))
 	for i, p := range e.Problems {
 		texts[i] = p.String()
+	}
+	if e.More > 0 {
+		texts = append(texts, fmt.Sprintf("… and %d more problems", e.More))
 	}
 	return strings.Join(texts, "\n")
 }
@@ -101,10 +108,15 @@ func (e *Error) ExitCode() int { return 2 }
 type problems struct {
 	files []*file
 	list  []Problem
+	more  int
 	seen  map[string]bool
 }
 
 func (p *problems) add(at place, path, format string, args ...any) {
+	if len(p.list) == maxProblems {
+		p.more++
+		return
+	}
 	problem := at.problem(path, fmt.Sprintf(format, args...))
 	id := problem.Position.String() + problem.Message
 	if p.seen[id] {
@@ -133,17 +145,18 @@ func (p *problems) err() error {
 	if len(p.list) == 0 {
 		return nil
 	}
-	return &Error{Problems: p.sorted()}
+	return &Error{Problems: p.sorted(), More: p.more}
 }
 
 // file is one input, kept for the lines shown in messages.
 type file struct {
-	name  string
-	lines []string
+	name   string
+	lines  []string
+	masked map[int]string // lines shown before, by number
 }
 
 func newFile(name string, data []byte) *file {
-	return &file{name: name, lines: strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")}
+	return &file{name: name, masked: map[int]string{}, lines: strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")}
 }
 
 // place is a position whose file is at hand.
@@ -167,6 +180,15 @@ func (at place) problem(path, message string) Problem {
 	return Problem{
 		Position: Position{File: at.file.name, Line: max(1, at.line), Column: max(1, at.column)},
 		Path:     path, Message: message,
-		Text: maskLine(at.text()),
+		Text: at.maskedText(),
 	}
+}
+
+func (at place) maskedText() string {
+	text, ok := at.file.masked[at.line]
+	if !ok {
+		text = maskLine(at.text())
+		at.file.masked[at.line] = text
+	}
+	return text
 }
