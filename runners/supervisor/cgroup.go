@@ -31,7 +31,6 @@ type cgroup struct {
 	leaf   *os.File
 	number int
 	killed bool // the leaf
-	proven bool // something born in it lived
 }
 
 // makeCgroup makes the cgroup of a slot's directory below base.
@@ -81,16 +80,6 @@ func (c *cgroup) kill() error {
 	defer c.mu.Unlock()
 	c.killed = true
 	return killCgroup(c.leaf.Name())
-}
-
-// trusted takes note of how long a process born in it lived, and reports false if it seems that whatever is born in it dies
-// of it: where the supervisor's own cgroup was once killed, a new leaf is no remedy.
-func (c *cgroup) trusted(p *process, ran time.Duration) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	dead := p.status.Signaled() && p.status.Signal() == unix.SIGKILL && ran < 20*time.Millisecond
-	c.proven = c.proven || !dead
-	return c.proven || c.killed
 }
 
 // remove takes the empty cgroup away. The kernel lets go of its last member a moment after that was reaped.

@@ -160,12 +160,11 @@ func TestASupervisorNeverRevives(t *testing.T) {
 	deadline := Now() + ms(500)
 	r.must(r.Go(t.Context(), deadline))
 	child := r.await(EventStarted)
-	supervisor := r.State().Supervisor
-	r.must(supervisor.signal(unix.SIGSTOP))
+	r.freeze()
 	r.must(r.Feed(Now() + ms(30000))) // in time, but not read in time
 	until(t, "the deadline has passed", func() bool { return Now() > deadline })
 	r.must(r.Feed(Now() + ms(30000)))
-	r.must(supervisor.signal(unix.SIGCONT))
+	r.must(r.State().Supervisor.signal(unix.SIGCONT))
 	if done := r.await(EventDone); done.End.Reason != EndDeadline {
 		t.Errorf("%+v", done.End)
 	}
@@ -294,8 +293,12 @@ func TestAKilledRunnersChildIsAdoptedWithoutAGap(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	state := c.State()
-	if c.Spec().Token != "7-runner" || state.Phase != PhaseRunning || state.Child != child || state.Attempts != 1 || !child.alive() {
+	var state State
+	until(t, "the start is entered", func() bool {
+		state, err = c.Status(t.Context())
+		return err != nil || state.Phase == PhaseRunning
+	})
+	if err != nil || c.Spec().Token != "7-runner" || state.Phase != PhaseRunning || state.Child != child || state.Attempts != 1 || !child.alive() {
 		t.Errorf("adopted %+v, the child is %+v", state, child)
 	}
 	if left := time.Duration(state.Deadline - Now()); left <= 0 || left > 10*time.Second {

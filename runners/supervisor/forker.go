@@ -12,6 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// errStillborn: it was killed before it came to run its program.
+var errStillborn = errors.New("killed at birth")
+
 // errClosed: nothing is started any more.
 var errClosed = errors.New("the deadline has passed, nothing is started any more")
 
@@ -125,6 +128,10 @@ func (f *forker) fork(c command, null *os.File) (*process, error) {
 	if err != nil {
 		// Without a start time it could never be told from a later process. It is ours still, and reaped as any other.
 		return nil, errors.Join(fmt.Errorf("read the start time of %s: %w", c.path, err), unix.Kill(pid, unix.SIGKILL))
+	}
+	if stat.unborn {
+		// The deadline, or a cgroup that kills (see cgroup); ForkExec cannot tell this from success.
+		return nil, fmt.Errorf("start %s: %w", c.path, errStillborn)
 	}
 	return p, nil
 }

@@ -18,10 +18,7 @@ func (l *life) hook(spec Spec, h Hook, after bool, env ...string) error {
 		out.drain()
 		return fmt.Errorf("hook: %w", err)
 	}
-	began := time.Now()
-	if err = l.awaitHook(p, h, after); err == nil {
-		l.ended(p, time.Since(began))
-	}
+	err = l.awaitHook(p, h, after)
 	l.tree.sweep()
 	out.drain()
 	<-p.done

@@ -245,9 +245,6 @@ func (l *life) runChild(spec Spec) (exit Exit, refused bool) {
 	l.announce(p, began)
 	exit.Reason = l.watch(spec, p)
 	exit.Ran = time.Since(began)
-	if exit.Reason == ExitCode {
-		l.ended(p, exit.Ran)
-	}
 	l.tree.endChild()
 	out.drain()
 	exit.fill(p)
@@ -452,25 +449,14 @@ func (l *life) spawn(spec Spec, argv, env []string, out *output, after bool) (*p
 		}
 	}
 	p, err := l.forker.start(c)
-	if c.cgroup >= 0 && (errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.ENOENT)) {
+	if c.cgroup >= 0 && err != nil && !errors.Is(err, errClosed) {
 		// Either the program or the cgroup; without the cgroup it must be the program.
+		why := err
 		c.cgroup = -1
 		if p, err = l.forker.start(c); err == nil {
-			l.doWithoutCgroup("nothing can be started in it")
+			l.warn("cgroup %s: %v; going on without it", l.cgroup.path, why)
+			l.cgroup = nil
 		}
 	}
 	return p, err
-}
-
-// doWithoutCgroup goes on with the tree walk alone.
-func (l *life) doWithoutCgroup(why string) {
-	l.warn("cgroup %s: %s; going on without it", l.cgroup.path, why)
-	l.cgroup = nil
-}
-
-// ended takes note of a process that has ended and was not killed by us.
-func (l *life) ended(p *process, ran time.Duration) {
-	if l.cgroup != nil && !l.cgroup.trusted(p, ran) {
-		l.doWithoutCgroup("what was born in it was killed at birth")
-	}
 }

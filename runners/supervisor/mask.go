@@ -26,7 +26,10 @@ func newMasker(secrets []string) *masker {
 	var all []string
 	for _, secret := range secrets {
 		for _, line := range strings.FieldsFunc(secret, func(r rune) bool { return r == '\n' || r == '\r' }) {
-			all = append(all, line, url.QueryEscape(line), url.PathEscape(line))
+			if strings.TrimSpace(line) != "" {
+				query := url.QueryEscape(line)
+				all = append(all, line, query, strings.ReplaceAll(query, "+", "%20"), url.PathEscape(line))
+			}
 		}
 	}
 	// Of two that begin alike the longer must be looked for first.
@@ -35,9 +38,6 @@ func newMasker(secrets []string) *masker {
 	m := &masker{}
 	var pairs []string
 	for _, secret := range all {
-		if strings.TrimSpace(secret) == "" {
-			continue
-		}
 		m.longest = max(m.longest, len(secret))
 		pairs = append(pairs, secret, "***")
 	}

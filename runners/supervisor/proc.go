@@ -11,6 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// forkNoExec is PF_FORKNOEXEC of linux/sched.h, a bit of field 9 of /proc/PID/stat.
+const forkNoExec = 0x40
+
 // procStat is what this package needs of /proc/PID/stat.
 type procStat struct {
 	pid     int
@@ -19,6 +22,7 @@ type procStat struct {
 	group   int
 	session int
 	start   uint64
+	unborn  bool // forked, but has run no program of its own
 }
 
 func (s procStat) id() Process { return Process{PID: s.pid, Start: s.start} }
@@ -50,6 +54,11 @@ func parseStat(text []byte) (procStat, error) {
 			return procStat{}, err
 		}
 	}
+	flags, err := strconv.ParseUint(string(fields[6]), 10, 64)
+	if err != nil {
+		return procStat{}, err
+	}
+	s.unborn = flags&forkNoExec != 0
 	if s.start, err = strconv.ParseUint(string(fields[19]), 10, 64); err != nil {
 		return procStat{}, err
 	}

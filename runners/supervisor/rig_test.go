@@ -226,6 +226,9 @@ func (r *rig) end() {
 		live, err := Live(r.dir)
 		return err == nil && !live
 	})
+	if err := Finish(ctx, r.dir); err != nil {
+		r.t.Error(err)
+	}
 }
 
 // adopt connects anew.
@@ -335,6 +338,16 @@ func processOf(t *testing.T, pid string) Process {
 		t.Fatal(err)
 	}
 	return s.id()
+}
+
+// freeze stops the supervisor's process and waits until it stands.
+func (r *rig) freeze() {
+	r.t.Helper()
+	r.must(r.State().Supervisor.signal(unix.SIGSTOP))
+	until(r.t, "the supervisor stands still", func() bool {
+		s, err := readStat(r.State().Supervisor.PID)
+		return err == nil && s.state == 'T'
+	})
 }
 
 // until polls a condition for which nothing sends a signal.

@@ -88,6 +88,11 @@ func (s *server) greet(c *conn, in *bufio.Scanner) bool {
 		return false
 	}
 	s.mu.Lock()
+	if !c.open() { // it gave up waiting for us; the one that came after it may be here already
+		s.mu.Unlock()
+		c.finish()
+		return false
+	}
 	old := s.runner
 	s.runner = c
 	spec, state := s.life.snapshot()
