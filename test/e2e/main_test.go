@@ -1,0 +1,19 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"stream-api/internal/realrun"
+)
+
+func TestMain(m *testing.M) {
+	realrun.ChildMain()
+	code := m.Run()
+	if err := realrun.Clean(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
