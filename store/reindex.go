@@ -47,6 +47,7 @@ func (s *Store) Reindex(ctx context.Context, host string, paused map[string]bool
 }
 
 // PruneClasses forgets the classes of a type that no service has any more.
+// inUse are those that some service had a moment ago.
 func (s *Store) PruneClasses(ctx context.Context, t string, inUse map[string]bool) error {
 	classes, err := s.Classes(ctx, t)
 	if err != nil {
@@ -56,8 +57,12 @@ func (s *Store) PruneClasses(ctx context.Context, t string, inUse map[string]boo
 		if inUse[id] {
 			continue
 		}
-		if err := s.client.HDel(ctx, s.key("classes", t), id).Err(); err != nil {
-			return fmt.Errorf("prune classes of %s: %w", t, err)
+		r, err := s.call(ctx, "prune", t, id)
+		if err != nil {
+			return err
+		}
+		if r.status() != "ok" {
+			return r.unexpected("prune")
 		}
 	}
 	return nil

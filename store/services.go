@@ -44,6 +44,7 @@ type ServiceRecord struct {
 	State    stream.HostState
 	Problem  string
 	Handover stream.Handover
+	Paused   bool // an operator paused its queue
 }
 
 // Hosts reads every host and service that is known.
@@ -112,7 +113,7 @@ func readService(t, host string, row map[string]string) ServiceRecord {
 		Type: t, Host: host, Capacity: row["capacity"], Seats: -1, Used: atoi(row["used"]),
 		Filter: row["filter"], URL: row["url"], Class: row["class"], Needs: row["needs"],
 		State: stream.HostState(row["state"]), Problem: row["problem"],
-		Handover: stream.Handover(row["handover"]),
+		Handover: stream.Handover(row["handover"]), Paused: row["paused"] != "",
 	}
 	if v.Capacity != "" {
 		seats, err := strconv.Atoi(v.Capacity)
@@ -136,6 +137,17 @@ func (v ServiceRecord) HasRoom() bool {
 // Types lists the types somebody offers or offered.
 func (s *Store) Types(ctx context.Context) ([]string, error) {
 	types, err := s.client.SMembers(ctx, s.key("types")).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read types: %w", err)
+	}
+	slices.Sort(types)
+	return types, nil
+}
+
+// SlotTypes lists the types somebody offers or offered, and those of every
+// slot that was ever wanted.
+func (s *Store) SlotTypes(ctx context.Context) ([]string, error) {
+	types, err := s.client.SUnion(ctx, s.key("types"), s.key("types:wanted")).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read types: %w", err)
 	}

@@ -1,0 +1,125 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+
+	"stream-api/queue"
+	"stream-api/store"
+)
+
+// lookBatch is how many marked streams one round looks at.
+const lookBatch = 200
+
+// brokenPause is how long a stream whose keys are broken is let alone.
+const brokenPause = 10 * time.Second
+
+// look is the loop over marked streams: it makes each what is said of it.
+func (s *Scheduler) look(ctx context.Context) (time.Duration, error) {
+	broken := map[string]bool{}
+	for {
+		marks, err := s.store.Dirty(ctx, lookBatch+len(broken))
+		if err != nil {
+			return 0, err
+		}
+		marks = slices.DeleteFunc(marks, func(m store.Mark) bool { return broken[m.Key] })
+		if len(marks) == 0 {
+			return 0, nil
+		}
+		if err := s.lookAt(ctx, marks, broken); err != nil {
+			return 0, err
+		}
+	}
+}
+
+func (s *Scheduler) lookAt(ctx context.Context, marks []store.Mark, broken map[string]bool) error {
+	keys := make([]string, len(marks))
+	for i, m := range marks {
+		keys[i] = m.Key
+	}
+	said, err := s.store.SaidOf(ctx, keys)
+	if err != nil {
+		return err
+	}
+	wants, again := make([]store.Want, len(marks)), map[string]int64{}
+	for i, m := range marks {
+		before, err := s.recordIfUnreadable(ctx, said[i])
+		if err != nil {
+			return err
+		}
+		var at int64
+		if wants[i], at = decideWant(m, said[i], before, s.o.Hysteresis); at != 0 {
+			again[m.Key] = at
+		}
+	}
+	// Before the marks are cleared, so that a scheduler that dies in between
+	// leaves a look too many and never one too few.
+	if err := s.store.Again(ctx, again); err != nil {
+		return err
+	}
+	if len(again) > 0 {
+		s.laters.ring()
+	}
+	answers, err := s.store.Wants(ctx, wants)
+	if err != nil {
+		return err
+	}
+	for i, a := range answers {
+		switch {
+		case a.Err != nil:
+			broken[marks[i].Key] = true
+			s.brokenStream(marks[i].Key, a.Err)
+		case !a.Stale:
+			s.counts.wanted.Add(1)
+			s.touched.add(wants[i].Chain...)
+			version := strconv.FormatInt(marks[i].Number, 10)
+			s.tellLater(queue.Stop, version, a.Stops)
+			s.tellLater(queue.Update, version, a.Updates)
+		}
+	}
+	s.places.ring()
+	return nil
+}
+
+// recordIfUnreadable reads the record of a stream of which nothing reads.
+func (s *Scheduler) recordIfUnreadable(ctx context.Context, v store.Said) (*store.Record, error) {
+	if len(v.Problems) == 0 || len(v.BySource) > 0 {
+		return nil, nil
+	}
+	r, err := s.store.Record(ctx, v.Key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &r, nil
+}
+
+func (s *Scheduler) brokenStream(key string, err error) {
+	if s.talk.once("stream "+key, brokenPause) {
+		s.log.Warn().Err(err).Str("stream", key).Msg("the stream's keys were edited into something else; delete them, and they are made anew")
+	}
+}
+
+// later marks streams whose time to be looked at has come, and those of
+// sources that became unknown or good.
+func (s *Scheduler) later(ctx context.Context) (time.Duration, error) {
+	for {
+		n, err := s.store.Later(ctx, lookBatch)
+		if err != nil {
+			return 0, err
+		}
+		if n < lookBatch {
+			break
+		}
+	}
+	marked, err := s.store.WatchSources(ctx)
+	if marked > 0 {
+		s.wants.ring()
+	}
+	return 0, err
+}

@@ -1,0 +1,91 @@
+package scheduler
+
+import (
+	"context"
+
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+// explainAll writes down why the slots that a pass left wait, where that is
+// news.
+func (s *Scheduler) explainAll(ctx context.Context, p *pass) error {
+	left := p.left[:min(len(p.left), maxExplained)]
+	if len(left) == 0 {
+		return nil
+	}
+	notes, err := s.explainEach(ctx, p, left)
+	if err != nil {
+		return err
+	}
+	for len(notes) > 0 {
+		n := min(len(notes), passPage)
+		if _, err := s.store.Note(ctx, notes[:n]...); err != nil {
+			return err
+		}
+		notes = notes[n:]
+	}
+	return nil
+}
+
+func (s *Scheduler) explainEach(ctx context.Context, p *pass, left []store.Circumstances) ([]store.Noted, error) {
+	var notes []store.Noted
+	note := func(c store.Circumstances, reason string) {
+		if reason != "" && reason != c.Reason {
+			notes = append(notes, store.Noted{Key: c.Key, Slot: c.Slot, Reason: reason})
+		}
+	}
+	if p.hold != "" {
+		for _, c := range left {
+			note(c, "on hold: "+p.hold)
+		}
+		return notes, nil
+	}
+	hosts, err := s.view.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	offers := offersOf(p.stype, hosts)
+	chains, err := s.chainsOf(ctx, p, left)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range left {
+		note(c, explain(situation{slot: c, rules: p.rules, offers: offers, chain: chains[c.Key]}))
+	}
+	return notes, nil
+}
+
+// chainsOf reads what the slots that wait for variables must know of the rest
+// of their chains.
+func (s *Scheduler) chainsOf(ctx context.Context, p *pass, left []store.Circumstances) (map[string]chainView, error) {
+	var keys []string
+	if len(needsOf(p.rules)) > 0 {
+		for _, c := range left {
+			if len(candidates(c.Key, c.Published, p.rules)) == 0 {
+				keys = append(keys, c.Key)
+			}
+		}
+	}
+	records, err := s.store.Records(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	rules := map[string][]classRule{}
+	out := make(map[string]chainView, len(records))
+	for _, r := range records {
+		v := chainView{slots: r.Chain, rules: rules, published: map[stream.Need]bool{}}
+		for _, slot := range r.Chain {
+			if _, known := rules[slot]; !known {
+				if rules[slot], err = s.rules.rules(ctx, slot); err != nil {
+					return nil, err
+				}
+			}
+			for name := range r.Slots[slot].Vars {
+				v.published[stream.Need{Slot: slot, Var: name}] = true
+			}
+		}
+		out[r.Key] = v
+	}
+	return out, nil
+}

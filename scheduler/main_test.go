@@ -1,0 +1,227 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"stream-api/internal/realtest"
+	"stream-api/queue"
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what must come.
+const patience = 20 * time.Second
+
+// rig is a store on a real Redis of its own, with hosts that a test makes.
+type rig struct {
+	t     *testing.T
+	redis *realtest.RedisServer
+	store *store.Store
+}
+
+func newRig(t *testing.T, args ...string) *rig {
+	t.Helper()
+	server := realtest.Redis(t, args...)
+	return &rig{t: t, redis: server, store: newStore(t, server, "test")}
+}
+
+// newStore speaks with short leases, so that holds are short.
+func newStore(t *testing.T, server *realtest.RedisServer, actor string) *store.Store {
+	t.Helper()
+	s, err := store.New(server.Client(), store.Options{Actor: actor, TTL: 2 * time.Second, Beat: 200 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// run starts a scheduler that ends with the test, or when stop is called.
+func (r *rig) run(cmd Commander, o Options) (s *Scheduler, stop func()) {
+	r.t.Helper()
+	if o.ID == "" {
+		o.ID = "sched"
+	}
+	if o.Beat == 0 {
+		o.Beat = 200 * time.Millisecond
+	}
+	o.Log = zerolog.New(testWriter(r.t)).Level(zerolog.InfoLevel)
+	s = New(newStore(r.t, r.redis, o.ID), cmd, o)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			r.t.Errorf("Run: %v; want nil when its context ends", err)
+		}
+	})
+	r.t.Cleanup(stop)
+	return s, stop
+}
+
+func testWriter(t *testing.T) io.Writer { return zerolog.NewTestWriter(t) }
+
+// offerOf is a service of a type with a capacity.
+func offerOf(typ string, capacity int, c stream.Class) store.Offer {
+	return store.Offer{Type: typ, Capacity: &capacity, Class: c}
+}
+
+// host is a simulated host: it claims what it is told to start, publishes, and
+// releases what it is told to stop.
+type host struct {
+	r    *rig
+	id   store.Holder
+	vars map[string]map[string]string // type → what its slots publish
+
+	mu      sync.Mutex
+	claimed []store.Reservation
+	refuse  bool // takes nothing up
+}
+
+func (r *rig) host(name string, offers ...store.Offer) *host {
+	r.t.Helper()
+	h := &host{r: r, id: store.Holder{Host: name, Incarnation: name + "-1"}, vars: map[string]map[string]string{}}
+	h.register(offers...)
+	return h
+}
+
+func (h *host) register(offers ...store.Offer) {
+	h.r.t.Helper()
+	if _, err := h.r.store.Register(h.r.t.Context(), store.Registration{
+		Holder: h.id, HostID: "id-" + h.id.Host, TTL: time.Hour, Beat: time.Second, Version: "test", Offers: offers,
+	}); err != nil {
+		h.r.t.Fatal(err)
+	}
+}
+
+// fleet delivers commands to hosts at once.
+type fleet struct {
+	mu     sync.Mutex
+	hosts  map[string]*host
+	paused []queue.Service
+	starts int
+	resets int
+	fail   func(verb queue.Verb, s queue.Slot) error
+}
+
+func newFleet(hosts ...*host) *fleet {
+	f := &fleet{hosts: map[string]*host{}}
+	for _, h := range hosts {
+		f.hosts[h.id.Host] = h
+	}
+	return f
+}
+
+func (f *fleet) SlotCommand(ctx context.Context, verb queue.Verb, s queue.Slot) error {
+	f.mu.Lock()
+	h, fail := f.hosts[s.Host], f.fail
+	if verb == queue.Start {
+		f.starts++
+	}
+	f.mu.Unlock()
+	if fail != nil {
+		if err := fail(verb, s); err != nil {
+			return err
+		}
+	}
+	if h == nil {
+		return nil
+	}
+	return h.handle(ctx, verb, store.Reservation{Key: s.Key, Slot: s.Slot, Type: s.Type, Host: s.Host, Token: s.Token})
+}
+
+func (f *fleet) PausedQueues(context.Context) ([]queue.Service, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.paused, nil
+}
+
+func (f *fleet) Remove(context.Context, string, string) error { return nil }
+
+func (f *fleet) Reset() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.resets++
+}
+
+func (h *host) handle(ctx context.Context, verb queue.Verb, v store.Reservation) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.refuse {
+		return nil
+	}
+	switch verb {
+	case queue.Start:
+		if err := h.r.store.Claim(ctx, v, h.id.Incarnation); err != nil {
+			return nil // stale or held: what a runner drops, the outbox sends again
+		}
+		h.claimed = append(h.claimed, v)
+		if vars := h.vars[v.Type]; vars != nil {
+			if _, err := h.r.store.Publish(ctx, v, h.id.Incarnation, vars); err != nil {
+				return fmt.Errorf("publish: %w", err)
+			}
+		}
+	case queue.Stop:
+		if _, err := h.r.store.Release(ctx, v, h.id.Incarnation, store.Release{Reason: "stopped"}); err != nil {
+			return nil // told twice
+		}
+	}
+	return nil
+}
+
+// add announces a stream by hand.
+func (r *rig) add(key string, a stream.Announcement) {
+	r.t.Helper()
+	if err := r.store.AddStream(r.t.Context(), key, a); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) slot(key, slot string) store.SlotRecord {
+	r.t.Helper()
+	records, err := r.store.Records(r.t.Context(), []string{key})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if len(records) == 0 {
+		return store.SlotRecord{}
+	}
+	return records[0].Slots[slot]
+}
+
+// await polls until ok, and fails with what is last seen.
+func (r *rig) await(what string, ok func() bool) {
+	r.t.Helper()
+	realtest.Await(r.t, patience, what, ok)
+}
+
+func (r *rig) awaitState(key, slot string, state stream.State) store.SlotRecord {
+	r.t.Helper()
+	var v store.SlotRecord
+	r.await(fmt.Sprintf("%s/%s is not %s", key, slot, state), func() bool {
+		v = r.slot(key, slot)
+		return v.State == state
+	})
+	return v
+}
+
+func (r *rig) awaitReason(key, slot, reason string) {
+	r.t.Helper()
+	var v store.SlotRecord
+	realtest.Await(r.t, patience, "reason "+reason, func() bool {
+		if v = r.slot(key, slot); v.Reason == reason {
+			return true
+		}
+		return false
+	})
+}

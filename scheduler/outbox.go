@@ -1,0 +1,58 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"stream-api/queue"
+	"stream-api/store"
+)
+
+// outboxBatch is how many starts one round takes.
+const outboxBatch = 200
+
+// dispatch sends the starts that are due, and takes back what nobody took up.
+// A scheduler that dies between the two leaves them due again after Resend.
+func (s *Scheduler) dispatch(ctx context.Context) (time.Duration, error) {
+	for {
+		due, next, err := s.store.Outbox(ctx, s.o.Resend, s.o.Limit, outboxBatch)
+		if err != nil {
+			return 0, err
+		}
+		batch := make([]telling, 0, len(due))
+		for _, d := range due {
+			if d.Overdue {
+				if err := s.takeBack(ctx, d); err != nil {
+					return 0, err
+				}
+				continue
+			}
+			batch = append(batch, telling{verb: queue.Start, slot: slotOf(d.Reservation, d.Attempt, "")})
+		}
+		if err := s.send(ctx, batch); err != nil {
+			return 0, err
+		}
+		if len(due) < outboxBatch {
+			if next >= 0 {
+				return min(max(next, time.Millisecond), s.o.Net), nil
+			}
+			return 0, nil
+		}
+	}
+}
+
+func (s *Scheduler) takeBack(ctx context.Context, d store.Start) error {
+	reason := fmt.Sprintf("host %s did not take it up within %v", d.Host, s.o.Limit)
+	err := s.store.Unassign(ctx, d.Reservation, s.o.Cooldown, reason)
+	switch {
+	case errors.Is(err, store.ErrStale), store.IsHold(err):
+		return nil // claimed meanwhile, or due again after the hold
+	case err != nil:
+		return err
+	}
+	s.counts.unclaimed.Add(1)
+	s.log.Warn().Str("stream", d.Key).Str("slot", d.Slot).Str("host", d.Host).Str("token", d.Token).Str("reason", reason).Msg("start taken back")
+	return nil
+}

@@ -1,0 +1,201 @@
+package scheduler
+
+import (
+	"context"
+	"time"
+
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+const (
+	// passPage is how many pending slots are read at once, passBatch how many
+	// requests one transaction of the store takes: some 1.5 ms of its time.
+	passPage  = 256
+	passBatch = 64
+	// maxExplained bounds the slots of a type whose reasons one pass writes.
+	maxExplained = 2000
+)
+
+// place is the loop of placing passes: over the types that were touched, and
+// once each Net over all types, which also writes down why slots wait.
+func (s *Scheduler) place(ctx context.Context) (time.Duration, error) {
+	types, needy := s.touched.take()
+	thorough := s.netDue()
+	if thorough || needy {
+		all, err := s.store.SlotTypes(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if thorough {
+			types = all
+		} else if types, err = s.withNeedy(ctx, types, all); err != nil {
+			return 0, err
+		}
+	}
+	types, err := s.store.PendingTypes(ctx, types)
+	if err != nil {
+		return 0, err
+	}
+	for _, t := range types {
+		p := pass{s: s, stype: t, thorough: thorough, full: map[string]bool{}}
+		if err := p.run(ctx); err != nil {
+			s.touched.add(t)
+			return 0, err
+		}
+		if p.placed > 0 {
+			s.counts.placed.Add(uint64(p.placed))
+			s.sends.ring()
+		}
+	}
+	if thorough {
+		s.netDone = time.Now()
+	}
+	return 0, nil
+}
+
+func (s *Scheduler) netDue() bool { return time.Since(s.netDone) >= s.o.Net }
+
+// withNeedy adds the types of which some service waits for variables.
+func (s *Scheduler) withNeedy(ctx context.Context, types, all []string) ([]string, error) {
+	chosen := make(map[string]bool, len(types))
+	for _, t := range types {
+		chosen[t] = true
+	}
+	for _, t := range all {
+		if chosen[t] {
+			continue
+		}
+		rules, err := s.rules.rules(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		if len(needsOf(rules)) > 0 {
+			types = append(types, t)
+		}
+	}
+	return types, nil
+}
+
+// pass is one way down the queue of a type, from the top: by priority, then
+// age. What was found full for one slot is not tried for a later one of the
+// same pass, and the requests of a batch are one transaction of the store; so a
+// slot never gets what one before it was refused.
+type pass struct {
+	s        *Scheduler
+	stype    string
+	thorough bool // to the end of the queue, writing down reasons
+	full     map[string]bool
+	rules    []classRule
+	hold     string // nothing is given now, and why
+	placed   int
+	left     []store.Circumstances // pending still
+}
+
+func (p *pass) run(ctx context.Context) error {
+	rules, err := p.s.rules.rules(ctx, p.stype)
+	if err != nil {
+		return err
+	}
+	p.rules = rules
+	needs := needsOf(rules)
+	for offset := 0; ; {
+		waiting, err := p.s.store.Pending(ctx, p.stype, offset, passPage)
+		if err != nil {
+			return err
+		}
+		slots, err := p.s.store.Circumstances(ctx, waiting, needs)
+		if err != nil {
+			return err
+		}
+		before := p.placed
+		if err := p.page(ctx, slots); err != nil {
+			return err
+		}
+		offset += len(waiting) - (p.placed - before)
+		if len(waiting) < passPage || p.done() {
+			break
+		}
+	}
+	if !p.thorough {
+		return nil
+	}
+	return p.s.explainAll(ctx, p)
+}
+
+// done tells that going on down the queue can place nothing more.
+func (p *pass) done() bool {
+	if p.thorough {
+		return len(p.left) >= maxExplained && (p.hold != "" || p.nothingOpen())
+	}
+	return p.hold != "" || p.nothingOpen()
+}
+
+func (p *pass) nothingOpen() bool {
+	for _, r := range p.rules {
+		if r.rule != nil && !p.full[r.id] {
+			return false
+		}
+	}
+	return true
+}
+
+// page asks for places for some slots in order.
+func (p *pass) page(ctx context.Context, slots []store.Circumstances) error {
+	for len(slots) > 0 {
+		var attempts []attempt
+		var requests []store.Request
+		for len(slots) > 0 && len(requests) < passBatch {
+			c := slots[0]
+			slots = slots[1:]
+			if c.State != stream.Pending {
+				continue // placed or gone since the queue was read
+			}
+			if p.hold != "" {
+				p.left = append(p.left, c)
+				continue
+			}
+			a := plan(c, candidates(c.Key, c.Published, p.rules), p.full)
+			if len(a.requests) == 0 {
+				p.left = append(p.left, c)
+				continue
+			}
+			attempts, requests = append(attempts, a), append(requests, a.requests...)
+		}
+		if len(requests) == 0 {
+			continue
+		}
+		answers, err := p.s.store.Place(ctx, requests)
+		if err != nil {
+			return err
+		}
+		p.learn(attempts, answers)
+	}
+	return nil
+}
+
+func (p *pass) learn(attempts []attempt, answers []store.Placement) {
+	for _, a := range attempts {
+		n := len(a.requests)
+		result := a.learn(answers[:n], p.full)
+		answers = answers[n:]
+		switch result.Outcome {
+		case store.Placed:
+			p.placed++
+			p.s.log.Debug().Str("stream", result.Key).Str("slot", result.Slot).Str("host", result.Host).Str("token", result.Token).Msg("placed")
+		case store.OnHold:
+			p.hold = result.Reason
+			p.left = append(p.left, a.slot)
+		case store.Full:
+			p.left = append(p.left, a.slot)
+		case store.Broken:
+			p.s.brokenStream(result.Key, errText(result.Reason))
+		case store.Taken:
+		}
+	}
+}
+
+// errText is an error that came as text.
+type errText string
+
+func (e errText) Error() string { return string(e) }

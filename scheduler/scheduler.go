@@ -1,0 +1,210 @@
+package scheduler
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"stream-api/queue"
+	"stream-api/store"
+)
+
+// Commander sends commands to hosts and looks after their queues;
+// *queue.Client is one. A command that is lost costs time, no work.
+type Commander interface {
+	SlotCommand(ctx context.Context, verb queue.Verb, s queue.Slot) error
+	// PausedQueues lists the services whose queue an operator paused.
+	PausedQueues(ctx context.Context) ([]queue.Service, error)
+	// Remove removes the queue of a service whose host is gone for good.
+	Remove(ctx context.Context, typ, host string) error
+	// Reset forgets what is known of a Redis that was found emptied.
+	Reset()
+}
+
+// Options of a Scheduler. Zero values mean the defaults named.
+type Options struct {
+	// ID tells this scheduler from the others of the same store; Host is
+	// where it runs.
+	ID, Host string
+	// Seats is how many schedulers are busy at once; the rest stand by. 3.
+	Seats int
+	// SeatTTL is after how long the seat of a dead scheduler is free. 3 s.
+	SeatTTL time.Duration
+	// Net is how often each loop looks though nothing hinted at work. 1 s,
+	// and no more.
+	Net time.Duration
+	// Tick is the reaper's period. 500 ms.
+	Tick time.Duration
+	// Beat bounds the waits while the store does not answer. 2 s.
+	Beat time.Duration
+	// Upkeep is the period of the re-index. 10 s.
+	Upkeep time.Duration
+	// Resend is after how long an unclaimed start is sent again (3 s), Limit
+	// after how long it is taken back (20 s), Cooldown how long its host is
+	// avoided then (1 min).
+	Resend, Limit, Cooldown time.Duration
+	// Hysteresis is how long a better source must be back before it is used
+	// again. 15 s.
+	Hysteresis time.Duration
+	// MoveLimit is after how long a move that an operator asked for is given
+	// up. 1 min.
+	MoveLimit time.Duration
+	// Ready is how long a successor must run, if its host does not say that
+	// its child is up, before it takes over. 5 s.
+	Ready time.Duration
+	// ForgetAfter is after how long a host that is down and holds nothing is
+	// forgotten. 24 h.
+	ForgetAfter time.Duration
+	Log         zerolog.Logger
+}
+
+func (o Options) complete() Options {
+	set := func(d *time.Duration, value time.Duration) {
+		if *d <= 0 {
+			*d = value
+		}
+	}
+	if o.Seats <= 0 {
+		o.Seats = 3
+	}
+	set(&o.SeatTTL, 3*time.Second)
+	set(&o.Net, time.Second)
+	set(&o.Tick, 500*time.Millisecond)
+	set(&o.Beat, 2*time.Second)
+	set(&o.Upkeep, 10*time.Second)
+	set(&o.Resend, 3*time.Second)
+	set(&o.Limit, 20*time.Second)
+	set(&o.Cooldown, time.Minute)
+	set(&o.Hysteresis, 15*time.Second)
+	set(&o.MoveLimit, time.Minute)
+	set(&o.Ready, 5*time.Second)
+	set(&o.ForgetAfter, 24*time.Hour)
+	o.Net = min(o.Net, time.Second)
+	return o
+}
+
+// Stats counts what this scheduler did since it was made.
+type Stats struct {
+	Seated    bool   // busy, not standing by
+	Wanted    uint64 // streams looked at
+	Placed    uint64 // slots given to a host
+	Sent      uint64 // commands sent
+	Unclaimed uint64 // starts taken back because nobody took them up
+	Reaped    uint64 // slots taken back from lapsed hosts
+	Moved     uint64 // planned moves done
+}
+
+// Scheduler is one of any number of schedulers of a store.
+type Scheduler struct {
+	store *store.Store
+	cmd   Commander
+	o     Options
+	log   zerolog.Logger
+	rules *ruleBook
+	view  *hostView
+	talk  *outages
+
+	wants, places, sends, moves, laters *bell
+	touched                             touchedTypes
+	tellings                            chan telling
+	seated                              atomic.Bool
+	counts                              struct{ wanted, placed, sent, unclaimed, reaped, moved atomic.Uint64 }
+	leases                              longestLease
+	netDone                             time.Time // of the place loop alone: the last pass over all types
+}
+
+// New makes a scheduler; Run starts it.
+func New(s *store.Store, cmd Commander, o Options) *Scheduler {
+	o = o.complete()
+	log := o.Log.With().Str("scheduler", o.ID).Logger()
+	return &Scheduler{
+		store: s, cmd: cmd, o: o, log: log,
+		rules: newRuleBook(s), view: &hostView{store: s}, talk: &outages{log: log},
+		wants: newBell(), places: newBell(), sends: newBell(), moves: newBell(), laters: newBell(),
+		tellings: make(chan telling, 4096),
+	}
+}
+
+// Stats reads the counters; safe at any time.
+func (s *Scheduler) Stats() Stats {
+	return Stats{
+		Seated: s.seated.Load(), Wanted: s.counts.wanted.Load(), Placed: s.counts.placed.Load(), Sent: s.counts.sent.Load(),
+		Unclaimed: s.counts.unclaimed.Load(), Reaped: s.counts.reaped.Load(), Moved: s.counts.moved.Load(),
+	}
+}
+
+// Look has streams looked at at once; it is a queue.EventHandler. The marks on
+// the streams carry the truth, so that a hint that is lost costs time alone.
+func (s *Scheduler) Look(ctx context.Context, _ queue.Kind, keys []string) error {
+	if s.seated.Load() {
+		s.wants.ring()
+		return nil
+	}
+	// The busy ones are elsewhere; marking tells them.
+	return s.store.MarkDirty(ctx, keys...)
+}
+
+// Run works until ctx ends and then returns nil, its seat given back and its
+// goroutines ended. It needs no store that answers: it waits for one.
+func (s *Scheduler) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if !s.waitForSeat(ctx) {
+			return nil
+		}
+		s.log.Info().Str("state", "busy").Msg("the scheduler has a seat and is at work")
+		s.seated.Store(true)
+		s.work(ctx)
+		s.seated.Store(false)
+		if ctx.Err() == nil {
+			s.log.Info().Str("state", "standby").Msg("the scheduler lost its seat to others and stands by")
+		}
+	}
+	s.giveBackSeat(ctx)
+	return nil
+}
+
+// work runs the loops until ctx ends or the seat is lost.
+func (s *Scheduler) work(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	loops := []loop{
+		{name: "dirty", every: s.o.Net, bell: s.wants, run: s.look},
+		{name: "place", every: s.o.Net, bell: s.places, run: s.place},
+		{name: "outbox", every: s.o.Net, bell: s.sends, run: s.dispatch},
+		{name: "moves", every: s.o.Net, bell: s.moves, run: s.move},
+		{name: "later", every: s.o.Net / 2, bell: s.laters, run: s.later},
+		{name: "reap", every: s.o.Tick, run: s.reaper()},
+		{name: "upkeep", every: s.o.Upkeep, run: s.upkeep},
+	}
+	var all sync.WaitGroup
+	for _, l := range loops {
+		all.Go(func() { l.loop(ctx, s.o.Beat, s.talk) })
+	}
+	all.Go(func() { s.listen(ctx) })
+	all.Go(func() { s.tell(ctx) })
+	s.keepSeat(ctx)
+	cancel()
+	all.Wait()
+}
+
+// listen turns the store's hints into rings. It ends with ctx.
+func (s *Scheduler) listen(ctx context.Context) {
+	for h := range s.store.Hints(ctx) {
+		switch h.What {
+		case "dirty":
+			s.wants.ring()
+		case "room", "pending":
+			s.touched.add(h.Of)
+			s.places.ring()
+		case "vars":
+			s.touched.addNeedy()
+			s.places.ring()
+			s.moves.ring()
+		case "report", "moves":
+			s.moves.ring()
+		}
+	}
+}

@@ -1,0 +1,85 @@
+package scheduler
+
+import (
+	"context"
+	"sync"
+
+	"stream-api/queue"
+	"stream-api/store"
+)
+
+// telling is one command to be sent as a hint.
+type telling struct {
+	verb queue.Verb
+	slot queue.Slot
+}
+
+// senders is how many commands are on their way at once.
+const senders = 8
+
+// tellLater has hosts told, by the goroutine of tell. What finds no room is
+// dropped: the hosts' revisions carry the truth.
+func (s *Scheduler) tellLater(verb queue.Verb, version string, slots []store.Reservation) {
+	for _, v := range slots {
+		select {
+		case s.tellings <- telling{verb: verb, slot: slotOf(v, 0, version)}:
+		default:
+			return
+		}
+	}
+}
+
+// tell sends commands until ctx ends.
+func (s *Scheduler) tell(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case first := <-s.tellings:
+			batch := []telling{first}
+			for more := true; more && len(batch) < 512; {
+				select {
+				case next := <-s.tellings:
+					batch = append(batch, next)
+				default:
+					more = false
+				}
+			}
+			s.talk.heard("tell", s.send(ctx, batch))
+		}
+	}
+}
+
+// send sends commands, several at a time, and returns the first failure.
+func (s *Scheduler) send(ctx context.Context, batch []telling) error {
+	work := make(chan telling)
+	var all sync.WaitGroup
+	var once sync.Once
+	var failed error
+	for range min(senders, len(batch)) {
+		all.Go(func() {
+			for t := range work {
+				if err := s.cmd.SlotCommand(ctx, t.verb, t.slot); err != nil {
+					once.Do(func() { failed = err })
+					continue
+				}
+				s.counts.sent.Add(1)
+			}
+		})
+	}
+	for _, t := range batch {
+		work <- t
+	}
+	close(work)
+	all.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return failed
+}
+
+func slotOf(v store.Reservation, attempt int, version string) queue.Slot {
+	return queue.Slot{
+		Key: v.Key, Slot: v.Slot, Type: v.Type, Host: v.Host, Token: v.Token, Attempt: int64(attempt), Version: version,
+	}
+}

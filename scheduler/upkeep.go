@@ -1,0 +1,96 @@
+package scheduler
+
+import (
+	"context"
+	"time"
+
+	"stream-api/stream"
+)
+
+// upkeep makes what is derived agree with what it is derived from: edits by
+// hand take effect, queues paused in asynqmon cordon their services, and what
+// nobody has any more is forgotten. One scheduler in a period does it.
+func (s *Scheduler) upkeep(ctx context.Context) (time.Duration, error) {
+	hosts, err := s.store.Hosts(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, h := range hosts {
+		s.leases.see(h.TTL, h.Beat)
+	}
+	mine, err := s.store.Turn(ctx, "upkeep", s.o.ID, s.o.Upkeep*9/10)
+	if err != nil || !mine {
+		return 0, err
+	}
+	queues, err := s.cmd.PausedQueues(ctx)
+	if err != nil {
+		return 0, err
+	}
+	paused := map[string]map[string]bool{}
+	for _, q := range queues {
+		if paused[q.Host] == nil {
+			paused[q.Host] = map[string]bool{}
+		}
+		paused[q.Host][q.Type] = true
+	}
+	mended := 0
+	for _, h := range hosts {
+		types := paused[h.Host]
+		if types == nil {
+			types = map[string]bool{}
+		}
+		n, err := s.store.Reindex(ctx, h.Host, types)
+		if err != nil {
+			return 0, err
+		}
+		mended += n
+	}
+	if mended > 0 {
+		s.log.Info().Int("mended", mended).Msg("derived figures were mended; see the events")
+		s.places.ring()
+	}
+	return 0, s.prune(ctx)
+}
+
+// prune forgets hosts that are gone for long, with their queues, and classes
+// that no service has.
+func (s *Scheduler) prune(ctx context.Context) error {
+	hosts, err := s.store.Hosts(ctx)
+	if err != nil {
+		return err
+	}
+	used := map[string]map[string]bool{}
+	for _, h := range hosts {
+		if h.State == stream.Down {
+			gone, err := s.store.Forget(ctx, h.Host, s.o.ForgetAfter)
+			if err != nil {
+				return err
+			}
+			if gone {
+				s.log.Info().Str("host", h.Host).Msg("host forgotten: it was down for long and holds nothing")
+				for _, v := range h.Services {
+					if err := s.cmd.Remove(ctx, v.Type, h.Host); err != nil {
+						s.log.Warn().Err(err).Str("host", h.Host).Str("type", v.Type).Msg("its queue stays; remove it in asynqmon")
+					}
+				}
+				continue
+			}
+		}
+		for _, v := range h.Services {
+			if used[v.Type] == nil {
+				used[v.Type] = map[string]bool{}
+			}
+			used[v.Type][v.Class] = true
+		}
+	}
+	types, err := s.store.Types(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range types {
+		if err := s.store.PruneClasses(ctx, t, used[t]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,72 @@
+package scheduler
+
+import (
+	"maps"
+	"strings"
+	"time"
+
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+// decideWant makes what is said of a stream into what is wanted of it. again
+// is when to look anew though nobody says anything new, server ms; 0: never.
+// before is the stream's record, used only where nothing said of it reads:
+// what cannot be read is unknown, and does not end a stream.
+func decideWant(mark store.Mark, v store.Said, before *store.Record, hysteresis time.Duration) (w store.Want, again int64) {
+	c := chooseSource(v, hysteresis)
+	if c.source == "" {
+		if len(v.Problems) > 0 {
+			return unreadable(mark, v, before), 0
+		}
+		return store.Want{Mark: mark}, 0
+	}
+	a := v.BySource[c.source].Announcement
+	fields := map[string]string{"source": c.source}
+	maps.Copy(fields, a.Vars)
+	maps.Copy(fields, operatorsVars(v))
+	for name, value := range a.Source {
+		fields["source:"+name] = value
+	}
+	set := func(name, value string) {
+		if value != "" {
+			fields["sys:"+name] = value
+		}
+	}
+	set("session", a.Session)
+	set("return", c.memory)
+	set("reason", strings.Join(v.Problems, "; "))
+	if c.away {
+		set("away", "1")
+	}
+	if v.Overrides.Held {
+		set("reason", "held by an operator")
+	}
+	return store.Want{
+		Mark: mark, Wanted: true, Held: v.Overrides.Held, Chain: a.Chain, Priority: a.Priority, Fields: fields,
+	}, c.again
+}
+
+// operatorsVars are an operator's variables; those that no stream may have,
+// set by hand in Redis, are passed over.
+func operatorsVars(v store.Said) map[string]string {
+	vars := make(map[string]string, len(v.Overrides.Vars))
+	for name, value := range v.Overrides.Vars {
+		if stream.CheckVars(map[string]string{name: value}) == nil {
+			vars[name] = value
+		}
+	}
+	return vars
+}
+
+// unreadable keeps a stream as it was while no announcement of it reads, and
+// shows why.
+func unreadable(mark store.Mark, v store.Said, before *store.Record) store.Want {
+	w := store.Want{Mark: mark, Wanted: true, Held: v.Overrides.Held, Fields: map[string]string{"source": ""}}
+	if before != nil {
+		w.Chain, w.Priority, w.Fields = before.Chain, before.Priority, before.Fields()
+		w.Fields["source"] = before.Source
+	}
+	w.Fields["sys:reason"] = strings.Join(v.Problems, "; ")
+	return w
+}
