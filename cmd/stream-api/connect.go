@@ -61,10 +61,7 @@ func (g *global) open(ctx context.Context) (*store.Store, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if address == config.Embedded {
-		address = defaultRedis // where `run` with the embedded store listens
-	}
-	client, err := store.Dial(address, commandTimeout)
+	client, err := dial(address, commandTimeout)
 	if err != nil {
 		return nil, nil, usageError("%v (from %s)", err, from)
 	}
