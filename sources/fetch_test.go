@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -39,7 +40,7 @@ var hostile = map[string]struct {
 	}, "more than 1 MiB"},
 	"gzip bomb": {func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
-		_, _ = w.Write(bomb)
+		_, _ = w.Write(bomb())
 	}, "more than 1 MiB"},
 	"slow loris": {func(w http.ResponseWriter, r *http.Request) {
 		for {
@@ -84,17 +85,17 @@ var hostile = map[string]struct {
 	"error page":   {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>oops</html>") }, "unreadable answer"},
 }
 
-// bomb is 128 MB of spaces in 128 kB.
-var bomb = func() []byte {
+// bomb is 64 MB of spaces in a few hundred kB.
+var bomb = sync.OnceValue(func() []byte {
 	var b bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level exists
+	z, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed) // the level exists
 	chunk := bytes.Repeat([]byte(" "), 1<<20)
-	for range 128 {
+	for range 64 {
 		_, _ = z.Write(chunk) // a Buffer takes everything
 	}
 	_ = z.Close()
 	return b.Bytes()
-}()
+})
 
 func hostileServer(t *testing.T, serve http.HandlerFunc) *httptest.Server {
 	t.Helper()
@@ -120,6 +121,7 @@ func testLister(t *testing.T, c Config) lister {
 
 func TestHostileServersCostLittleAndSayWhatIsWrong(t *testing.T) {
 	const timeout = 300 * time.Millisecond
+	bomb()
 	for name, c := range hostile {
 		t.Run(name, func(t *testing.T) {
 			s := hostileServer(t, c.serve)

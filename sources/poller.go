@@ -2,7 +2,6 @@ package sources
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -51,8 +50,8 @@ const (
 	storeTimeout = 5 * time.Second
 	// maxBackoff bounds the wait after failed polls.
 	maxBackoff = 10 * time.Second
-	// maxRedo bounds how often a difference is made anew because other
-	// pollers were quicker.
+	// maxRedo bounds how often one poll starts anew because other pollers
+	// were quicker.
 	maxRedo = 5
 )
 
@@ -140,36 +139,62 @@ func (p *Poller) Run(ctx context.Context) error {
 }
 
 // poll is one poll; it returns when to try again if it failed.
+//
+// The set to compare with is read before the ingest is asked, and when another
+// poller changed it meanwhile both are read anew: what is compared is always
+// listed later than what Redis knows, so an older answer never undoes what a
+// newer one announced.
 func (p *Poller) poll(ctx context.Context) (retry time.Time) {
+	for range maxRedo {
+		err := p.load(ctx)
+		v, info, ok := p.look(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return time.Time{} // our own end says nothing about the source
+		case !ok:
+			return time.Now().Add(backoff(p.failures, p.cfg.Interval, maxBackoff))
+		}
+		var result store.PollResult
+		if err == nil {
+			result, err = p.announce(ctx, v, info)
+		}
+		p.stored(ctx, err)
+		switch {
+		case err != nil:
+			// Sooner than the next tick of a slow source, but no faster than
+			// a quick one.
+			return time.Now().Add(min(p.cfg.Interval, backoff(p.storeErrors, 250*time.Millisecond, maxBackoff)))
+		case !result.Stale:
+			if result.NextGone > 0 {
+				p.rhythm.due = time.Now().Add(result.NextGone)
+			}
+			p.hint(ctx, result)
+			return time.Time{}
+		}
+	}
+	return time.Time{} // many pollers, many changes; the next tick is soon
+}
+
+// look asks the ingest and judges its answer; ok is false if it told nothing.
+func (p *Poller) look(ctx context.Context) (v view, info store.SourceInfo, ok bool) {
 	begun := time.Now()
 	listCtx, cancel := context.WithTimeout(ctx, p.cfg.Timeout)
 	l, err := p.lister.list(listCtx)
 	cancel()
-	if ctx.Err() != nil {
-		return time.Time{} // our own end says nothing about the source
-	}
 	took := time.Since(begun)
+	if ctx.Err() != nil {
+		return view{}, store.SourceInfo{}, false
+	}
 	if err != nil {
 		p.failed(ctx, err, took)
-		return time.Now().Add(backoff(p.failures, p.cfg.Interval, maxBackoff))
+		return view{}, store.SourceInfo{}, false
 	}
-	v := survey(l, p.judge(l.mounts), p.deps.OwnOutput)
-	info := p.info()
+	v = survey(l, p.judge(l.mounts), p.deps.OwnOutput)
+	info = p.info()
 	info.Refused, info.Example, info.Warning = v.refused, v.example, l.warning
 	info.Stalled = p.stalls.observe(begun, v.bytes)
 	p.good(l, v, info, took)
-	result, err := p.announce(ctx, v, info)
-	p.stored(ctx, err)
-	if err != nil {
-		// The answer is kept by asking again soon: sooner than the next tick
-		// of a slow source, but not faster than a quick one.
-		return time.Now().Add(min(p.cfg.Interval, backoff(p.storeErrors, 250*time.Millisecond, maxBackoff)))
-	}
-	if result.NextGone > 0 {
-		p.rhythm.due = time.Now().Add(result.NextGone)
-	}
-	p.hint(ctx, result)
-	return time.Time{}
+	return v, info, true
 }
 
 // info is what is known of the source without asking it.
@@ -194,37 +219,44 @@ func (p *Poller) judge(mounts []stream.Mount) []*verdict {
 	return verdicts
 }
 
+// load reads what Redis knows of the source, unless that is known.
+func (p *Poller) load(ctx context.Context) error {
+	if p.loaded {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	known, err := p.deps.Store.Announced(ctx, p.cfg.Name)
+	if err != nil {
+		return fmt.Errorf("load announced streams: %w", err)
+	}
+	p.known, p.loaded = known, true
+	return nil
+}
+
 // announce tells the store the difference between what is listed and what it
-// knows: one call, unless another poller of this source changed the set since.
+// knows, in one call. A stale result means that nothing was applied and that
+// the set has to be loaded again.
 func (p *Poller) announce(ctx context.Context, v view, info store.SourceInfo) (store.PollResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	for range maxRedo {
-		if !p.loaded {
-			known, err := p.deps.Store.Announced(ctx, p.cfg.Name)
-			if err != nil {
-				return store.PollResult{}, fmt.Errorf("load announced streams: %w", err)
-			}
-			p.known, p.loaded = known, true
-		}
-		poll := store.Poll{
-			Source: p.cfg.Name, Poller: p.deps.ID, Version: p.known.Version,
-			LastGood: p.lastGood, GoneAfter: p.cfg.GoneAfter, Info: info,
-		}
-		poll.Upsert, poll.Absent, poll.Back = difference(v, p.known)
-		result, err := p.deps.Store.Announce(ctx, poll)
-		if err != nil {
-			return store.PollResult{}, fmt.Errorf("announce: %w", err)
-		}
-		if !result.Stale {
-			p.known = applied(p.known, poll, result)
-			p.lastGood = result.Now
-			return result, nil
-		}
+	poll := store.Poll{
+		Source: p.cfg.Name, Poller: p.deps.ID, Version: p.known.Version,
+		LastGood: p.lastGood, GoneAfter: p.cfg.GoneAfter, Info: info,
+	}
+	poll.Upsert, poll.Absent, poll.Back = difference(v, p.known)
+	result, err := p.deps.Store.Announce(ctx, poll)
+	switch {
+	case err != nil:
+		return store.PollResult{}, fmt.Errorf("announce: %w", err)
+	case result.Stale:
 		p.loaded = false
 		p.count(func(s *Stats) { s.Stale++ })
+		return result, nil
 	}
-	return store.PollResult{}, errors.New("announce: other pollers of this source change its streams all the time; do their rules differ")
+	p.known = applied(p.known, poll, result)
+	p.lastGood = result.Now
+	return result, nil
 }
 
 // hint passes on what changed.

@@ -28,7 +28,7 @@ type Stats struct {
 	Good        uint64 // good polls
 	Failed      uint64 // polls that told nothing
 	Woken       uint64 // wakes taken, each of which may stand for many
-	Stale       uint64 // differences made anew because of other pollers
+	Stale       uint64 // polls made anew because another poller was quicker
 	StoreFailed uint64 // answers that could not be told to the store
 	HintsFailed uint64 // hints that could not be queued; only time is lost
 

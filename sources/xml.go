@@ -22,6 +22,9 @@ type xmlScanner struct {
 	open []string // names of the elements around the current place
 	self bool     // the element just begun is <empty/>: its end comes next
 	root bool     // the root element has been seen
+	// names are those seen so far: an answer of 10,000 mounts repeats two
+	// dozen of them.
+	names map[string]string
 }
 
 type xmlKind int
@@ -133,8 +136,8 @@ func (s *xmlScanner) endTag() (xmlToken, bool, error) {
 		return xmlToken{}, false, errCutOff
 	}
 	name := localName(bytes.TrimSpace(s.b[s.i+2 : s.i+n]))
-	if len(s.open) == 0 || s.open[len(s.open)-1] != name {
-		return xmlToken{}, false, fmt.Errorf("at byte %d: the end tag %s closes nothing", s.i+1, stream.Quote(name))
+	if len(s.open) == 0 || s.open[len(s.open)-1] != string(name) {
+		return xmlToken{}, false, fmt.Errorf("at byte %d: the end tag %s closes nothing", s.i+1, stream.Quote(string(name)))
 	}
 	s.i += n + 1
 	return s.closed(), true, nil
@@ -183,7 +186,7 @@ func (s *xmlScanner) startTag() (xmlToken, bool, error) {
 	}
 	s.root = true
 	s.i = end + 1
-	s.open = append(s.open, localName(name))
+	s.open = append(s.open, s.intern(localName(name)))
 	return xmlToken{kind: xmlStart, name: s.open[len(s.open)-1], attrs: attrs}, true, nil
 }
 
@@ -251,7 +254,7 @@ func (t xmlToken) attr(name string) string {
 		if eq < 0 {
 			return ""
 		}
-		this := localName(bytes.TrimSpace(rest[:eq]))
+		this := string(localName(bytes.TrimSpace(rest[:eq])))
 		rest = bytes.TrimLeft(rest[eq+1:], " \t\r\n")
 		if len(rest) == 0 || rest[0] != '"' && rest[0] != '\'' {
 			return ""
@@ -267,8 +270,21 @@ func (t xmlToken) attr(name string) string {
 	}
 }
 
-func localName(name []byte) string {
-	return string(name[bytes.LastIndexByte(name, ':')+1:])
+func localName(name []byte) []byte { return name[bytes.LastIndexByte(name, ':')+1:] }
+
+// intern is the name as a string, made once.
+func (s *xmlScanner) intern(name []byte) string {
+	if known, ok := s.names[string(name)]; ok {
+		return known
+	}
+	if s.names == nil {
+		s.names = make(map[string]string)
+	}
+	fresh := string(name)
+	if len(s.names) < 256 { // a hostile answer never repeats one
+		s.names[fresh] = fresh
+	}
+	return fresh
 }
 
 var xmlEntities = map[string]string{"amp": "&", "lt": "<", "gt": ">", "quot": `"`, "apos": "'"}
