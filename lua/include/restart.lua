@@ -13,7 +13,7 @@ end
 -- suspect says why the store is not trusted as it is, or nil. A caller with
 -- an opinion of the clock sees a jump of it; to one without, a jump hides in
 -- the age of the last tick, so that age must stay below what hosts give away
--- of their leases (1 s and a tenth).
+-- of their leases (1 s and a tenth), with something left for small jumps.
 local function suspect(r, id, expected, epoch, ttl)
   local tick = stamp(r[1])
   if r[2] ~= id then return 'the store was restarted' end
@@ -21,7 +21,7 @@ local function suspect(r, id, expected, epoch, ttl)
   if now - tick > 3000 then return 'no scheduler looked for ' .. int((now - tick) / 1000) .. ' s' end
   if tick - now > 500 then return 'the clock went back' end
   if expected == '' then
-    if now - tick > 1000 + shortest(ttl) / 10 then return 'no scheduler looked for a while' end
+    if now - tick > 500 + shortest(ttl) / 10 then return 'no scheduler looked for a while' end
   elseif math.abs(now - tonumber(expected)) > 500 then
     return 'the clock jumped'
   end

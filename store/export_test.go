@@ -1,0 +1,37 @@
+package store
+
+import (
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+// Alter replaces text of a loaded script, so that a test can take a guard out
+// and see that it is missed. The text must be there exactly once.
+func Alter(s *Store, script, old, new string) error {
+	v, ok := s.scripts[script]
+	if !ok {
+		return fmt.Errorf("no script %q", script)
+	}
+	if n := strings.Count(v.Text, old); n != 1 {
+		return fmt.Errorf("script %s has this text %d times, want once:\n%s", script, n, old)
+	}
+	v.Text = strings.Replace(v.Text, old, new, 1)
+	sum := sha1.Sum([]byte(v.Text))
+	v.SHA = hex.EncodeToString(sum[:])
+	s.scripts[script] = v
+	return nil
+}
+
+// Call runs a script with raw arguments and gives its raw reply.
+var Call = (*Store).call
+
+// ScriptTexts gives the expanded text of every script by name.
+func ScriptTexts(s *Store) map[string]string {
+	texts := make(map[string]string, len(s.scripts))
+	for name, v := range s.scripts {
+		texts[name] = v.Text
+	}
+	return texts
+}

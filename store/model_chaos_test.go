@@ -1,0 +1,366 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+// fault is something that goes wrong, or that people do.
+type fault struct {
+	name   string
+	weight int
+	do     func(*world)
+}
+
+var faultList = []fault{
+	{"publish", 60, (*world).publishOrEnd},
+	{"crash", 14, (*world).crashRunner},
+	{"freeze", 12, (*world).freezeRunner},
+	{"suspend", 4, (*world).suspendMachine},
+	{"leave", 6, (*world).leaveHost},
+	{"rival", 3, (*world).startRival},
+	{"giveup", 14, (*world).giveUp},
+	{"outage", 6, (*world).outage},
+	{"cut", 10, (*world).cutSome},
+	{"scheduler", 12, (*world).crashScheduler},
+	{"operator", 14, (*world).operate},
+	{"scriptflush", 5, func(w *world) { w.do("SCRIPT FLUSH", func() error { return w.client.ScriptFlush(w.ctx).Err() }) }},
+	{"clock", 5, (*world).stepClock},
+	{"backup", 8, (*world).takeBackup},
+	{"restore", 4, (*world).restore},
+	{"restart", 3, (*world).restart},
+	{"flushall", 4, (*world).flushAll},
+}
+
+// chaos lets faults happen, some each ten seconds, until the world is calm.
+func (w *world) chaos() {
+	if w.calm || w.err != nil {
+		return
+	}
+	total := 0
+	for _, f := range faultList {
+		total += f.weight
+	}
+	p := w.rng.IntN(total)
+	for _, f := range faultList {
+		if p < f.weight {
+			if !w.faults[f.name] {
+				f.do(w)
+			}
+			break
+		}
+		p -= f.weight
+	}
+	w.at(w.now+w.rng.Int64N(3*second), w.chaos)
+}
+
+// do is a step that somebody else than an actor does at the store.
+func (w *world) do(what string, f func() error) {
+	_, err := exec(w, what, func(context.Context) (struct{}, error) { return struct{}{}, f() })
+	if err != nil {
+		w.fail(fmt.Errorf("%s: %w", what, err))
+	}
+}
+
+func (w *world) keys() []string {
+	var keys []string
+	for key := range w.plan {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (w *world) publishOrEnd() {
+	keys := w.keys()
+	key := keys[w.rng.IntN(len(keys))]
+	if w.live[key] {
+		delete(w.live, key)
+	} else {
+		w.live[key] = true
+	}
+	w.note("publisher of %s: on air %v", key, w.live[key])
+}
+
+func (w *world) machine() *machine { return w.machines[w.rng.IntN(len(hostNames))] }
+
+// boots starts a runner after a while if none runs then.
+func (w *world) boots(m *machine, after int64) {
+	w.at(w.now+after, func() {
+		if m.runner == nil && (m.id != "c-rival" || !w.calm) {
+			w.note("runner of %s starts", m.id)
+			m.boot()
+		}
+	})
+}
+
+func (w *world) crashRunner() {
+	m := w.machine()
+	w.note("runner of %s dies", m.id)
+	m.kill()
+	w.boots(m, w.rng.Int64N(25*second))
+}
+
+func (w *world) freezeRunner() {
+	m := w.machine()
+	if m.runner == nil {
+		return
+	}
+	until := w.now + w.rng.Int64N(30*second)
+	w.note("runner of %s freezes until %.3f", m.id, float64(until)/1e6)
+	m.runner.life.frozen, m.runner.hand.frozen = until, until
+}
+
+func (w *world) suspendMachine() {
+	m := w.machine()
+	until := w.now + w.rng.Int64N(40*second)
+	w.note("machine %s suspends until %.3f", m.id, float64(until)/1e6)
+	m.paused = true
+	if m.runner != nil {
+		m.runner.life.frozen, m.runner.hand.frozen = until, until
+	}
+	w.at(until, func() { m.paused = false; m.pass(w.now) })
+}
+
+func (w *world) leaveHost() {
+	m := w.machine()
+	if m.runner == nil {
+		return
+	}
+	w.note("%s leaves", m.id)
+	m.runner.leaving = true
+	m.runner.again(0)
+	w.boots(m, 10*second+w.rng.Int64N(20*second))
+	w.at(w.now+9*second, func() { m.kill() })
+}
+
+func (w *world) startRival() {
+	m := w.machines[len(w.machines)-1]
+	if m.runner == nil {
+		w.note("another machine calls itself c")
+		m.boot()
+		w.at(w.now+w.rng.Int64N(60*second), func() { w.note("the other c dies"); m.kill() })
+	}
+}
+
+func (w *world) giveUp() {
+	m := w.machine()
+	if m.runner == nil {
+		return
+	}
+	if all := m.alive(); len(all) > 0 {
+		s := all[w.rng.IntN(len(all))]
+		w.note("%s gives up %s/%s", m.id, s.Key, s.Slot)
+		m.runner.box = append(m.runner.box, task{s.Reservation, "giveup"})
+	}
+}
+
+func (w *world) outage() {
+	if w.down {
+		return
+	}
+	until := w.now + w.rng.Int64N(40*second)
+	w.note("the store is out of reach until %.3f", float64(until)/1e6)
+	w.down = true
+	w.at(until, func() { w.down = false })
+}
+
+func (w *world) cutSome() {
+	until := w.now + w.rng.Int64N(40*second)
+	switch w.rng.IntN(4) {
+	case 0:
+		s := w.schedulers[w.rng.IntN(len(w.schedulers))]
+		if s == w.guard {
+			return
+		}
+		w.note("%s is cut off until %.3f", s.name, float64(until)/1e6)
+		s.cut = true
+		w.at(until, func() { s.cut = false })
+	default:
+		m := w.machine()
+		w.note("%s is cut off until %.3f", m.id, float64(until)/1e6)
+		m.cut = true
+		w.at(until, func() { m.cut = false })
+	}
+}
+
+func (w *world) crashScheduler() {
+	s := w.schedulers[w.rng.IntN(len(w.schedulers))]
+	if s == w.guard {
+		return
+	}
+	if w.rng.IntN(2) == 0 {
+		s.proc.frozen = w.now + w.rng.Int64N(20*second)
+		w.note("%s freezes until %.3f", s.name, float64(s.proc.frozen)/1e6)
+		return
+	}
+	if s.proc.dead {
+		return
+	}
+	w.note("%s dies", s.name)
+	s.proc.kill()
+	w.at(w.now+w.rng.Int64N(10*second), s.boot)
+}
+
+func (w *world) operate() {
+	if w.down {
+		return
+	}
+	host := hostNames[w.rng.IntN(len(hostNames))]
+	keys := w.keys()
+	key := keys[w.rng.IntN(len(keys))]
+	switch w.rng.IntN(5) {
+	case 0:
+		state := []stream.HostState{stream.Up, stream.Up, stream.Cordoned, stream.Draining}[w.rng.IntN(4)]
+		w.quietly("cordon "+host+" "+string(state), func() error { return w.store.Cordon(w.ctx, host, state) })
+	case 1:
+		n := w.rng.IntN(4)
+		w.quietly("capacity of "+host+" "+strconv.Itoa(n), func() error { return w.store.SetCapacity(w.ctx, "enc", host, &n) })
+	case 2:
+		held := []string{"", "", "1"}[w.rng.IntN(3)]
+		w.quietly("override "+key+" held="+held, func() error { return w.store.Override(w.ctx, key, map[string]string{"held": held}) })
+	case 3:
+		w.quietly("add "+key, func() error { return w.store.AddStream(w.ctx, key, w.plan[key]) })
+	case 4:
+		w.quietly("rm "+key, func() error { _, err := w.store.Retract(w.ctx, store.ManualSource, key); return err })
+	}
+}
+
+// quietly is an operator's step; that it may be refused is its own business.
+func (w *world) quietly(what string, f func() error) {
+	_, _ = exec(w, what, func(context.Context) (struct{}, error) { return struct{}{}, f() })
+}
+
+func (w *world) stepClock() {
+	step := 600*ms + w.rng.Int64N(60*second)
+	switch w.rng.IntN(4) {
+	case 0:
+		step = w.rng.Int64N(400 * ms)
+	case 1:
+		step = 600*ms + w.rng.Int64N(4*second)
+	}
+	if w.rng.IntN(2) == 0 {
+		step = -step
+	}
+	w.note("the server's clock steps by %.3f s", float64(step)/1e6)
+	w.skew += step
+}
+
+func (w *world) takeBackup() {
+	if w.down {
+		return
+	}
+	w.do("backup", func() error {
+		keys, err := w.client.Keys(w.ctx, "*").Result()
+		if err != nil {
+			return err
+		}
+		w.backup = map[string]string{}
+		for _, key := range keys {
+			if strings.HasPrefix(key, "test:") || key == "events" {
+				continue
+			}
+			if w.backup[key], err = w.client.Dump(w.ctx, key).Result(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// restore is a server that comes back with the data of the last backup.
+func (w *world) restore() {
+	if w.down || w.backup == nil {
+		return
+	}
+	w.do("the server comes back with older data", func() error {
+		if err := w.client.FlushAll(w.ctx).Err(); err != nil {
+			return err
+		}
+		for key, text := range w.backup {
+			if err := w.client.Restore(w.ctx, key, 0, text).Err(); err != nil {
+				return err
+			}
+		}
+		return w.newLife()
+	})
+}
+
+// restart is a server that comes back with the data it had.
+func (w *world) restart() {
+	if !w.down {
+		w.do("the server restarts", w.newLife)
+	}
+}
+
+func (w *world) newLife() error {
+	w.lives++
+	w.clockAt = 0
+	if err := w.client.ScriptFlush(w.ctx).Err(); err != nil {
+		return err
+	}
+	return w.setClock()
+}
+
+// flushAll empties the store, by an operator or by a restart without
+// persistence. That no scheduler at all remembers it is the stated limit of
+// the quick first start, so one does.
+func (w *world) flushAll() {
+	var wise *scheduler
+	for _, s := range w.schedulers {
+		if !s.proc.dead && !s.cut && s.proc.frozen <= w.now && s.memory.Epoch != "" {
+			wise = s
+		}
+	}
+	if w.down || wise == nil {
+		return
+	}
+	w.guard = wise
+	w.do("FLUSHALL", func() error {
+		if err := w.client.FlushAll(w.ctx).Err(); err != nil {
+			return err
+		}
+		w.clockAt = 0
+		if w.rng.IntN(2) == 0 {
+			return w.newLife()
+		}
+		return w.setClock()
+	})
+}
+
+// heal ends every fault.
+func (w *world) heal() {
+	w.note("all faults end")
+	w.calm, w.down = true, false
+	for _, m := range w.machines {
+		m.cut, m.paused = false, false
+		m.pass(w.now)
+		if r := m.runner; r != nil {
+			w.thaw(r.life)
+			w.thaw(r.hand)
+		} else if m.id != "c-rival" {
+			w.boots(m, 0)
+		}
+	}
+	w.machines[len(w.machines)-1].kill()
+	for _, s := range w.schedulers {
+		s.cut = false
+		w.thaw(s.proc)
+		if s.proc.dead {
+			s.boot()
+		}
+	}
+}
+
+func (w *world) thaw(a *actor) {
+	if a.frozen > w.now {
+		a.frozen = 0
+		w.at(w.now, a.resume)
+	}
+}

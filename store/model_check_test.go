@@ -1,0 +1,296 @@
+package store_test
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// dump reads the whole store in one step.
+var dump = redis.NewScript(`
+local out = {}
+for _, k in ipairs(redis.call('KEYS', '*')) do
+  local t = redis.call('TYPE', k).ok
+  if t == 'hash' then out[#out + 1] = { k, redis.call('HGETALL', k) }
+  elseif t == 'set' then out[#out + 1] = { k, redis.call('SMEMBERS', k) }
+  elseif t == 'zset' then out[#out + 1] = { k, redis.call('ZRANGE', k, 0, -1, 'WITHSCORES') }
+  end
+end
+return out`)
+
+// picture is the store at one moment. Sets have empty values.
+type picture map[string]map[string]string
+
+func (w *world) picture() (picture, error) {
+	raw, err := dump.Eval(w.ctx, w.client, nil).Slice()
+	if err != nil {
+		return nil, err
+	}
+	p := make(picture, len(raw))
+	for _, item := range raw {
+		row := item.([]any)
+		key, list := row[0].(string), row[1].([]any)
+		fields := make(map[string]string, len(list))
+		if strings.HasPrefix(key, "slots:") || key == "hosts" || key == "types" || key == "sources" || key == "types:wanted" {
+			for _, v := range list {
+				fields[v.(string)] = ""
+			}
+		} else {
+			for i := 0; i+1 < len(list); i += 2 {
+				fields[list[i].(string)] = list[i+1].(string)
+			}
+		}
+		p[key] = fields
+	}
+	return p, nil
+}
+
+// after checks the records after a step.
+func (w *world) after(what string, err error) {
+	if w.err != nil {
+		return
+	}
+	p, e := w.picture()
+	if e != nil {
+		w.fail(e)
+		return
+	}
+	w.checkRecords(p, what)
+}
+
+func (w *world) broken(format string, args ...any) { w.fail(fmt.Errorf(format, args...)) }
+
+// checkChildren checks I5 over trees that live, whatever the store says.
+func (w *world) checkChildren() {
+	seen := map[string]string{}
+	for _, m := range w.machines {
+		if m.paused {
+			continue // nothing runs there; deadlines are looked at first when it wakes
+		}
+		for at, s := range m.sups {
+			if !s.alive || w.excused(m, s) {
+				continue
+			}
+			if other, ok := seen[at]; ok {
+				w.broken("I5: %s has two live children, on %s and on %s", at, other, m.id)
+				return
+			}
+			seen[at] = m.id
+		}
+	}
+}
+
+// excused is the stated gap: a keep host fed its children beyond what it was
+// told, while the store was in reach of others for all the time of its lease.
+// It lasts until the host has asked and was answered.
+func (w *world) excused(m *machine, s *supervisor) bool {
+	if m.keep && w.now > s.trusted && w.uptime-m.lastHeard >= m.ttl-m.margin() {
+		s.gap = true
+	}
+	return s.gap
+}
+
+// checkRecords checks I1 to I4 and I6 over the records.
+func (w *world) checkRecords(p picture, what string) {
+	type held struct{ member, state string }
+	byHost := map[string][]held{}
+	for key, row := range p {
+		at, ok := strings.CutPrefix(key, "stream:")
+		if !ok {
+			continue
+		}
+		name, slot, ok := strings.Cut(at, ":")
+		if !ok {
+			continue
+		}
+		line := name + "|" + slot
+		_, queued := p["pending:"+row["type"]][line]
+		_, out := p["outbox"][line]
+		switch state := row["state"]; state {
+		case "pending":
+			if !queued || out || row["host"] != "" {
+				w.broken("I6: %s is pending; queued %v, in the outbox %v, host %q", line, queued, out, row["host"])
+			}
+		case "assigned", "running", "stopping":
+			if queued || out != (state == "assigned") {
+				w.broken("I6: %s is %s; queued %v, in the outbox %v", line, state, queued, out)
+			}
+			byHost[row["host"]] = append(byHost[row["host"]], held{row["type"] + "|" + line, state})
+		default:
+			w.broken("%s has the state %q", line, state)
+		}
+		if _, ok := p["stream:"+name]["slot:"+slot]; !ok {
+			w.broken("%s is not known to its stream", line)
+		}
+	}
+	for host := range p["hosts"] {
+		if _, ok := byHost[host]; !ok {
+			byHost[host] = nil
+		}
+	}
+	for host, list := range byHost {
+		index := p["slots:"+host]
+		if len(index) != len(list) {
+			w.broken("I3: slots:%s has %d, the records say %d", host, len(index), len(list))
+		}
+		used := map[string]int{}
+		for _, v := range list {
+			if _, ok := index[v.member]; !ok {
+				w.broken("I3: %s is %s on %s but not in slots:%s", v.member, v.state, host, host)
+			}
+			t, _, _ := strings.Cut(v.member, "|")
+			used[t]++
+		}
+		if _, ok := p["hosts:lease"][host]; len(list) > 0 && !ok {
+			w.broken("%s holds slots and has no lease to lapse", host)
+		}
+		for _, t := range slotTypes {
+			w.checkService(p, t, host, used[t], what)
+		}
+	}
+	for _, t := range slotTypes {
+		for line := range p["pending:"+t] {
+			name, slot, _ := strings.Cut(line, "|")
+			if p["stream:"+name+":"+slot]["state"] != "pending" {
+				w.broken("I6: %s is queued and %q", line, p["stream:"+name+":"+slot]["state"])
+			}
+		}
+	}
+	for line := range p["outbox"] {
+		name, slot, _ := strings.Cut(line, "|")
+		if p["stream:"+name+":"+slot]["state"] != "assigned" {
+			w.broken("I6: %s is in the outbox and %q", line, p["stream:"+name+":"+slot]["state"])
+		}
+	}
+	w.checkWanted(p)
+}
+
+// checkService checks I1, I2 and I4 of one service.
+func (w *world) checkService(p picture, t, host string, used int, what string) {
+	row := p["service:"+t+":"+host]
+	if row == nil {
+		return
+	}
+	at := t + ":" + host
+	if row["used"] != strconv.Itoa(used) {
+		w.broken("I1: service:%s says used %s, its slots are %d", at, row["used"], used)
+	}
+	capacity, limited := math.MaxInt, row["capacity"] != ""
+	if limited {
+		capacity, _ = strconv.Atoi(row["capacity"])
+	}
+	if used > capacity && used > w.over[at] && strings.Contains(what, ": place") {
+		w.broken("I2: place raised service:%s to %d of %d", at, used, capacity)
+	}
+	w.over[at] = used
+	score, indexed := p["load:"+t+":"+row["class"]][host]
+	want := ""
+	if row["state"] == "up" && !limited {
+		want = strconv.Itoa(used)
+	} else if row["state"] == "up" && capacity > 0 {
+		want = strconv.Itoa((used + 1) * 1_000_000 / capacity)
+	}
+	if indexed != (want != "") || score != want {
+		w.broken("I4: service:%s has the load score %q, want %q", at, score, want)
+	}
+}
+
+// checkWanted checks that what is announced is on its way (I6), and that
+// nothing else is.
+func (w *world) checkWanted(p picture) {
+	for _, key := range w.keys() {
+		if _, marked := p["dirty"][key]; marked {
+			continue
+		}
+		text := p["announced:manual"][key]
+		if text == "" {
+			text = p["announced:src"][key]
+		}
+		row := p["stream:"+key]
+		switch {
+		case text != "" && row["chain"] == "":
+			w.broken("I6: %s is announced and unknown", key)
+		case text != "" && row["sys:held"] == "":
+			for _, slot := range w.plan[key].Chain {
+				if p["stream:"+key+":"+slot] == nil {
+					w.broken("I6: %s/%s is wanted and has no record", key, slot)
+				}
+			}
+		default: // not announced, or held: what is left only ends
+			for field := range row {
+				slot, ok := strings.CutPrefix(field, "slot:")
+				if ok && p["stream:"+key+":"+slot]["state"] != "stopping" {
+					w.broken("I6: %s/%s is not wanted and %s", key, slot, p["stream:"+key+":"+slot]["state"])
+				}
+			}
+		}
+	}
+}
+
+// checkRest checks L1: at rest every wanted slot runs, or nothing eligible
+// has room; and nothing else lives.
+func (w *world) checkRest() error {
+	p, err := w.picture()
+	if err != nil {
+		return err
+	}
+	children := map[string]string{}
+	for _, m := range w.machines {
+		for at, s := range m.sups {
+			if s.alive {
+				children[at+" "+m.name+" "+s.Token] = m.id
+			}
+		}
+	}
+	for _, key := range w.keys() {
+		held := p["override:"+key]["held"] != ""
+		wanted := !held && (w.live[key] || p["announced:manual"][key] != "")
+		for _, slot := range w.plan[key].Chain {
+			row := p["stream:"+key+":"+slot]
+			if !wanted {
+				if row != nil {
+					return fmt.Errorf("L1: %s/%s is not wanted and still %s on %s", key, slot, row["state"], row["host"])
+				}
+				continue
+			}
+			switch row["state"] {
+			case "running":
+				child := key + "|" + slot + " " + row["host"] + " " + row["token"]
+				if children[child] == "" {
+					return fmt.Errorf("L1: %s/%s is running on %s under %s and no child lives there", key, slot, row["host"], row["token"])
+				}
+				delete(children, child)
+			case "pending":
+				if host := w.room(p, key, slot, row["avoid"]); host != "" {
+					return fmt.Errorf("L1: %s/%s is pending though %s has room", key, slot, host)
+				}
+			default:
+				return fmt.Errorf("L1: %s/%s is %q", key, slot, row["state"])
+			}
+		}
+	}
+	if len(children) > 0 {
+		return fmt.Errorf("L1: children that nobody wants: %v", children)
+	}
+	return nil
+}
+
+// room names a host that could take the slot, reckoned without the load sets.
+func (w *world) room(p picture, key, slot, avoid string) string {
+	for _, host := range hostNames {
+		row := p["service:"+slot+":"+host]
+		if row == nil || row["state"] != "up" || !slices.Contains(classesFor(key), row["class"]) || strings.Contains(avoid, host+"=") {
+			continue
+		}
+		used, _ := strconv.Atoi(row["used"])
+		capacity, err := strconv.Atoi(row["capacity"])
+		if row["capacity"] == "" || err == nil && used < capacity {
+			return host
+		}
+	}
+	return ""
+}

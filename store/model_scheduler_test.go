@@ -1,0 +1,246 @@
+package store_test
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+// scheduler is one of several that race for the same work.
+type scheduler struct {
+	w      *world
+	name   string
+	cut    bool
+	memory store.ReapMemory
+	lastAt int64 // when memory.Expected was told; 0: never
+	proc   *actor
+}
+
+func (s *scheduler) boot() {
+	s.memory, s.lastAt = store.ReapMemory{TTL: 10 * time.Second, Beat: 2 * time.Second}, 0
+	s.proc = s.w.spawn(s.name, func() bool { return s.w.down || s.cut }, s.run)
+}
+
+func (s *scheduler) run(a *actor) {
+	w := a.w
+	for turn := 0; ; turn++ {
+		began := w.now
+		s.tick(a)
+		s.look(a)
+		s.place(a)
+		s.outbox(a)
+		if turn%20 == 7 {
+			host := hostNames[w.rng.IntN(len(hostNames))]
+			_, _ = ask(a, "reindex "+host, func(ctx context.Context) (int, error) { return w.store.Reindex(ctx, host, nil) })
+		}
+		a.until(max(w.now+1*ms, began+400*ms+w.rng.Int64N(200*ms)))
+	}
+}
+
+func (s *scheduler) tick(a *actor) {
+	w := a.w
+	for more := true; more; {
+		m := s.memory
+		if s.lastAt != 0 {
+			m.Expected += (w.now - s.lastAt) / ms
+		} else {
+			m.Expected = 0
+		}
+		sent := w.now
+		r, err := ask(a, "reap", func(ctx context.Context) (store.ReapResult, error) { return w.store.Reap(ctx, m) })
+		if err != nil {
+			return
+		}
+		// An answer that took long says little about the clock.
+		s.memory.Epoch, s.memory.Expected, s.lastAt = r.Epoch, r.Now, w.now
+		if w.now-sent > 300*ms {
+			s.lastAt = 0
+		}
+		if w.guard == s {
+			w.guard = nil
+		}
+		more = r.More
+	}
+}
+
+// look wants what is announced.
+func (s *scheduler) look(a *actor) {
+	w := a.w
+	marks, err := ask(a, "dirty", func(ctx context.Context) ([]store.Mark, error) { return w.store.Dirty(ctx, 3) })
+	if err != nil {
+		return
+	}
+	for _, m := range marks {
+		said, err := ask(a, "said "+m.Key, func(ctx context.Context) (store.Said, error) { return w.store.Said(ctx, m.Key) })
+		if err != nil {
+			return
+		}
+		want := store.Want{Mark: m, Held: said.Overrides.Held, Fields: map[string]string{"source": "", "source:url": "u"}}
+		for _, name := range []string{"src", store.ManualSource} { // the later wins
+			if by, ok := said.BySource[name]; ok {
+				want.Wanted, want.Chain, want.Priority, want.Fields["source"] = true, by.Chain, by.Priority, name
+			}
+		}
+		cmds, err := ask(a, "want "+m.Key, func(ctx context.Context) (store.Commands, error) { return w.store.Want(ctx, want) })
+		if err != nil {
+			continue
+		}
+		for _, v := range cmds.Stops {
+			w.send(task{v, "stop"})
+		}
+	}
+}
+
+func (s *scheduler) place(a *actor) {
+	w := a.w
+	for _, t := range slotTypes {
+		waiting, err := ask(a, "pending "+t, func(ctx context.Context) ([]store.Waiting, error) { return w.store.Pending(ctx, t, 0, 4) })
+		if err != nil || len(waiting) == 0 {
+			continue
+		}
+		requests := make([]store.Request, len(waiting))
+		for i, v := range waiting {
+			requests[i] = store.Request{Key: v.Key, Slot: v.Slot, Type: v.Type, Candidates: candidatesFor(v.Key)}
+		}
+		_, _ = ask(a, "place", func(ctx context.Context) ([]store.Placement, error) {
+			got, err := w.store.Place(ctx, requests)
+			for _, v := range got {
+				if v.Outcome == store.Placed {
+					w.issued(v.Reservation)
+				}
+			}
+			return got, err
+		})
+	}
+}
+
+// outbox sends what was placed, by this scheduler or by one that died.
+func (s *scheduler) outbox(a *actor) {
+	w := a.w
+	due, err := ask(a, "outbox", func(ctx context.Context) ([]store.Start, error) {
+		due, _, err := w.store.Outbox(ctx, 3*time.Second, 20*time.Second, 10)
+		return due, err
+	})
+	if err != nil {
+		return
+	}
+	for _, v := range due {
+		if !v.Overdue {
+			w.send(task{v.Reservation, "start"})
+			continue
+		}
+		_, _ = ask(a, "unassign "+v.Key+"/"+v.Slot, func(ctx context.Context) (struct{}, error) {
+			return struct{}{}, w.store.Unassign(ctx, v.Reservation, 5*time.Second, "not claimed")
+		})
+	}
+}
+
+// send hands a task to the host's queue, which loses, delays, doubles and
+// reorders.
+func (w *world) send(t task) {
+	deliver := func() {
+		for _, m := range w.machines {
+			if m.name == t.Host && m.runner != nil {
+				m.runner.box = append(m.runner.box, t)
+			}
+		}
+	}
+	after := 10*ms + w.rng.Int64N(200*ms)
+	if p := w.rng.IntN(100); !w.calm {
+		switch {
+		case p < 6:
+			return
+		case p < 12:
+			after = w.rng.Int64N(60 * second)
+		case p < 18:
+			w.at(w.now+w.rng.Int64N(30*second), deliver)
+		}
+	}
+	w.at(w.now+after, deliver)
+}
+
+// poller lists the source; two of them share it.
+type poller struct {
+	w     *world
+	name  string
+	cut   bool
+	known bool
+	set   store.AnnouncedSet
+	good  int64
+}
+
+func (p *poller) run(a *actor) {
+	for {
+		a.sleep(900*ms + a.w.rng.Int64N(200*ms))
+		if !a.w.calm && a.w.rng.IntN(20) == 0 {
+			continue // the ingest did not answer
+		}
+		p.poll(a)
+	}
+}
+
+func (p *poller) poll(a *actor) {
+	w := a.w
+	listed := map[string]string{}
+	for key := range w.live {
+		listed[key] = w.plan[key].Encode()
+	}
+	if !p.known {
+		set, err := ask(a, "announced", func(ctx context.Context) (store.AnnouncedSet, error) { return w.store.Announced(ctx, "src") })
+		if err != nil {
+			return
+		}
+		p.set, p.known = set, true
+	}
+	q := store.Poll{
+		Source: "src", Poller: p.name, Version: p.set.Version, Upsert: map[string]string{}, LastGood: p.good,
+		GoneAfter: 3 * time.Second, Info: store.SourceInfo{Type: "model", URL: "u"},
+	}
+	for key, text := range listed {
+		if p.set.Entries[key] != text {
+			q.Upsert[key] = text
+		}
+		if _, ok := p.set.Missing[key]; ok {
+			q.Back = append(q.Back, key)
+		}
+	}
+	for key := range p.set.Entries {
+		if listed[key] == "" {
+			q.Absent = append(q.Absent, key)
+		}
+	}
+	r, err := ask(a, "announce", func(ctx context.Context) (store.PollResult, error) { return w.store.Announce(ctx, q) })
+	if err != nil || r.Stale || r.Version != p.set.Version {
+		p.known = false
+	}
+	if err == nil && !r.Stale {
+		p.good = r.Now
+	}
+}
+
+// The world's constants: what there is to give, and who may have it.
+var (
+	slotTypes = []string{"enc", "rec"}
+	hostNames = []string{"a", "b", "c", "d"}
+	anyClass  = stream.Class{}
+	someClass = stream.Class{Filter: "^s[13]"}
+)
+
+func candidatesFor(key string) []store.Candidate {
+	c := []store.Candidate{{Tier: stream.TierNeutral, Class: anyClass.ID()}}
+	if strings.HasPrefix(key, "s1") || strings.HasPrefix(key, "s3") {
+		c = append([]store.Candidate{{Tier: stream.TierWanted, Class: someClass.ID()}}, c...)
+	}
+	return c
+}
+
+func classesFor(key string) []string {
+	var ids []string
+	for _, c := range candidatesFor(key) {
+		ids = append(ids, c.Class)
+	}
+	return ids
+}
