@@ -1,0 +1,416 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"stream-api/stream"
+)
+
+// The rhythm of the board.
+const (
+	minGap   = 250 * time.Millisecond // between two reads
+	idleGap  = time.Second            // when nothing was said to have changed
+	sweepFor = 10 * time.Second       // in which every stream is read once
+	sweepMax = 250                    // streams swept in one read
+	listGap  = 5 * time.Second        // between two lists of all names
+	// duty bounds what the overview (hosts, services, sources) may cost: its
+	// next read waits so many times as long as the last one took.
+	duty = 20
+	// fresh is how old a picture may be that answers a status or a scrape.
+	fresh = 1500 * time.Millisecond
+)
+
+// reader is what the board reads of the store.
+type reader interface {
+	Overview(context.Context) (stream.Status, error)
+	StreamKeys(context.Context) ([]string, error)
+	StatusOf(context.Context, []string) ([]stream.StreamStatus, error)
+}
+
+// board keeps the one picture that every watcher sees.
+type board struct {
+	store reader
+	demo  Demo // nil outside the demo
+	hub   *hub
+	wake  chan struct{} // one waits: something changed
+
+	// reading is held by who reads the store; it guards what follows.
+	reading      sync.Mutex
+	matches      matcher
+	listed       time.Time
+	overviewAt   time.Time
+	overviewTook time.Duration
+	sweptAt      time.Time
+	cursor       string
+
+	// mu guards what watchers and readers share.
+	mu      sync.Mutex
+	dirty   map[string]bool
+	broad   bool // hosts or sources changed
+	pic     picture
+	problem string // why the last read failed
+	changed func(before, after stream.StreamStatus)
+}
+
+// picture is the store as last read, masked. Its values are replaced, never
+// changed.
+type picture struct {
+	read    time.Time // zero: never
+	at      int64     // store's ms
+	streams map[string]seen
+	parts   parts
+	raw     map[string]json.RawMessage // encoded parts, to compare
+}
+
+// seen is a stream with its encoded form.
+type seen struct {
+	status stream.StreamStatus
+	raw    json.RawMessage
+}
+
+// parts is all of the picture but its streams.
+type parts struct {
+	Hosts    []hostView            `json:"hosts"`
+	Sources  []stream.SourceStatus `json:"sources"`
+	Hold     *stream.HoldStatus    `json:"hold"`
+	Headroom Headroom              `json:"headroom"`
+	Missing  []Missing             `json:"missing"`
+	Demo     *DemoState            `json:"demo"`
+}
+
+// hostView is a host with the end of its lease in the store's time, which
+// stays the same while nothing happens; the rest of it does not.
+type hostView struct {
+	stream.HostStatus
+	LeaseEnd int64 `json:"lease_end"`
+}
+
+func newBoard(s reader, demo Demo, h *hub) *board {
+	return &board{
+		store: s, demo: demo, hub: h, wake: make(chan struct{}, 1), matches: matcher{},
+		dirty: map[string]bool{}, pic: picture{streams: map[string]seen{}, raw: map[string]json.RawMessage{}},
+	}
+}
+
+// touch says that a stream changed, or (without a key) hosts or sources.
+func (b *board) touch(key string) {
+	b.mu.Lock()
+	if key != "" {
+		b.dirty[key] = true
+	}
+	b.broad = true // a slot's step changes what its host has in use
+	b.mu.Unlock()
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run refreshes the picture while somebody watches, until ctx ends.
+func (b *board) run(ctx context.Context) {
+	idle := time.NewTimer(0)
+	defer idle.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-b.wake:
+		case <-idle.C:
+		case <-b.hub.arrived:
+		}
+		if b.hub.count() > 0 {
+			b.refresh(ctx)
+		}
+		idle.Reset(idleGap)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(minGap):
+		}
+	}
+}
+
+// current is a picture not older than fresh, read now if need be.
+func (b *board) current(ctx context.Context) (picture, error) {
+	b.reading.Lock()
+	defer b.reading.Unlock()
+	b.mu.Lock()
+	pic := b.pic
+	b.mu.Unlock()
+	if time.Since(pic.read) < fresh {
+		return pic, nil
+	}
+	return b.readAll(ctx)
+}
+
+// refresh reads what changed and tells the watchers.
+func (b *board) refresh(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	b.reading.Lock()
+	defer b.reading.Unlock()
+	b.mu.Lock()
+	last := b.pic.read
+	b.mu.Unlock()
+	var err error
+	if time.Since(last) > sweepFor { // nobody watched for long
+		_, err = b.readAll(ctx)
+	} else {
+		err = b.readChanged(ctx)
+	}
+	if err != nil {
+		b.hub.send(beatFrame(b.problemNow()))
+	}
+}
+
+// readAll reads the whole picture. The caller holds reading.
+func (b *board) readAll(ctx context.Context) (picture, error) {
+	b.mu.Lock()
+	b.dirty = map[string]bool{}
+	b.mu.Unlock()
+	b.listed, b.sweptAt, b.overviewAt = time.Now(), time.Now(), time.Time{}
+	keys, err := b.store.StreamKeys(ctx)
+	if err != nil {
+		return picture{}, b.failed(err)
+	}
+	b.mu.Lock()
+	for key := range b.pic.streams {
+		if !slices.Contains(keys, key) {
+			keys = append(keys, key) // to notice that it is gone
+		}
+	}
+	b.mu.Unlock()
+	return b.read(ctx, keys, true)
+}
+
+// readChanged reads the streams that were said to have changed, some of the
+// others, and the overview unless that is dear. The caller holds reading.
+func (b *board) readChanged(ctx context.Context) error {
+	if err := b.listNew(ctx); err != nil {
+		return b.failed(err)
+	}
+	b.mu.Lock()
+	keys := slices.Collect(maps.Keys(b.dirty))
+	b.dirty = map[string]bool{}
+	since := time.Since(b.overviewAt)
+	broad := since > b.overviewTook*duty && (b.broad || since > idleGap-minGap)
+	b.broad = b.broad && !broad
+	keys = append(keys, b.sweep()...)
+	b.mu.Unlock()
+	slices.Sort(keys)
+	_, err := b.read(ctx, slices.Compact(keys), broad)
+	return err
+}
+
+// listNew is the net under the events: a stream that came or went unseen.
+func (b *board) listNew(ctx context.Context) error {
+	if time.Since(b.listed) < listGap {
+		return nil
+	}
+	keys, err := b.store.StreamKeys(ctx)
+	if err != nil {
+		return err
+	}
+	b.listed = time.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	there := make(map[string]bool, len(keys))
+	for _, key := range keys {
+		there[key] = true
+		if _, known := b.pic.streams[key]; !known {
+			b.dirty[key] = true
+		}
+	}
+	for key := range b.pic.streams {
+		if !there[key] {
+			b.dirty[key] = true
+		}
+	}
+	return nil
+}
+
+// sweep picks the streams whose turn it is to be read although nothing was
+// said of them: what changes without an event, such as speed. The caller holds
+// reading and mu.
+func (b *board) sweep() []string {
+	took := time.Since(b.sweptAt)
+	b.sweptAt = time.Now()
+	n := min(1+int(float64(len(b.pic.streams))*took.Seconds()/sweepFor.Seconds()), sweepMax, len(b.pic.streams))
+	if n == 0 {
+		return nil
+	}
+	keys := slices.Sorted(maps.Keys(b.pic.streams))
+	from, _ := slices.BinarySearch(keys, b.cursor)
+	out := make([]string, 0, n)
+	for i := range n {
+		out = append(out, keys[(from+i)%len(keys)])
+	}
+	b.cursor = keys[(from+n)%len(keys)]
+	return out
+}
+
+// read reads the given streams and the overview, and sends what is new.
+func (b *board) read(ctx context.Context, keys []string, broad bool) (picture, error) {
+	streams, err := b.store.StatusOf(ctx, keys)
+	if err != nil {
+		b.again(keys)
+		return picture{}, b.failed(err)
+	}
+	var over *stream.Status
+	if broad {
+		started := time.Now()
+		o, err := b.store.Overview(ctx)
+		if err != nil {
+			b.again(keys)
+			return picture{}, b.failed(err)
+		}
+		defer func() { b.overviewAt, b.overviewTook = time.Now(), time.Since(started) }()
+		over = &o
+	}
+	return b.merge(keys, streams, over)
+}
+
+// again marks what could not be read.
+func (b *board) again(keys []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, key := range keys {
+		b.dirty[key] = true
+	}
+	b.broad = true
+}
+
+func (b *board) failed(err error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.problem = shown(err.Error())
+	return err
+}
+
+func (b *board) problemNow() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.problem
+}
+
+// merge makes the next picture and sends the difference.
+func (b *board) merge(asked []string, got []stream.StreamStatus, over *stream.Status) (picture, error) {
+	b.mu.Lock()
+	old := b.pic
+	b.mu.Unlock()
+	next := picture{read: time.Now(), at: old.at, streams: maps.Clone(old.streams), parts: old.parts, raw: old.raw}
+	change := map[string]json.RawMessage{}
+	for _, key := range asked {
+		if _, known := old.streams[key]; known {
+			change[key] = json.RawMessage("null")
+		}
+	}
+	for _, v := range got {
+		maskStream(&v)
+		raw, err := json.Marshal(v)
+		if err != nil {
+			return picture{}, b.failed(err)
+		}
+		before, known := old.streams[v.Key]
+		if known && bytes.Equal(before.raw, raw) {
+			delete(change, v.Key)
+			continue
+		}
+		change[v.Key] = raw
+		next.streams[v.Key] = seen{status: v, raw: raw}
+		if b.changed != nil {
+			b.changed(before.status, v)
+		}
+	}
+	for key, raw := range change {
+		if string(raw) == "null" {
+			delete(next.streams, key)
+		}
+	}
+	var news map[string]json.RawMessage
+	if over != nil {
+		next.at = over.At
+		next.parts = b.assemble(next.streams, over)
+		var err error
+		if next.raw, news, err = diffParts(old.raw, next.parts); err != nil {
+			return picture{}, b.failed(err)
+		}
+	}
+	b.publish(next, change, news)
+	return next, nil
+}
+
+// assemble masks an overview and adds what is computed from the whole.
+func (b *board) assemble(streams map[string]seen, over *stream.Status) parts {
+	maskStatus(over)
+	for _, key := range slices.Sorted(maps.Keys(streams)) {
+		over.Streams = append(over.Streams, streams[key].status)
+	}
+	p := parts{
+		Hosts: make([]hostView, 0, len(over.Hosts)), Sources: over.Sources, Hold: over.Hold,
+		Headroom: headroom(*over, b.matches), Missing: missing(*over),
+	}
+	for _, h := range over.Hosts {
+		view := hostView{HostStatus: h}
+		if h.LeaseMS != 0 {
+			view.LeaseEnd = over.At + h.LeaseMS
+		}
+		view.LeaseMS = 0
+		p.Hosts = append(p.Hosts, view)
+	}
+	if b.demo != nil {
+		state := b.demo.State()
+		p.Demo = &state
+	}
+	return p
+}
+
+// publish makes next the picture and sends the difference, as one step for
+// those who join.
+func (b *board) publish(next picture, change, news map[string]json.RawMessage) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pic, b.problem = next, ""
+	if len(change) > 0 || len(news) > 0 {
+		b.hub.send(changeFrame(next.at, change, news))
+	} else {
+		b.hub.send(beatFrame(""))
+	}
+}
+
+// join subscribes and gives the whole picture that the subscription goes on
+// from.
+func (b *board) join(ctx context.Context) (*watcher, frame, error) {
+	if _, err := b.current(ctx); err != nil {
+		return nil, frame{}, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	w, err := b.hub.join()
+	if err != nil {
+		return nil, frame{}, err
+	}
+	return w, pictureFrame(b.pic), nil
+}
+
+// status is the picture in the form of the contract.
+func (p picture) status() stream.Status {
+	out := stream.Status{At: p.at, Hold: p.parts.Hold, Streams: []stream.StreamStatus{}, Hosts: []stream.HostStatus{}, Sources: p.parts.Sources}
+	for _, key := range slices.Sorted(maps.Keys(p.streams)) {
+		out.Streams = append(out.Streams, p.streams[key].status)
+	}
+	for _, h := range p.parts.Hosts {
+		v := h.HostStatus
+		if h.LeaseEnd != 0 {
+			v.LeaseMS = h.LeaseEnd - p.at
+		}
+		out.Hosts = append(out.Hosts, v)
+	}
+	return out
+}

@@ -1,0 +1,219 @@
+package web
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"stream-api/stream"
+)
+
+// pictureCollector makes metrics of the store's picture at each scrape.
+type pictureCollector struct {
+	mu     sync.Mutex
+	board  *board // nil until a server watches
+	queues Queues
+	descs  map[string]*prometheus.Desc
+}
+
+// pictureMetrics are the names with their labels and what they say.
+var pictureMetrics = []struct {
+	name   string
+	labels []string
+	help   string
+}{
+	{"store_up", nil, "1 if the store could be read at this scrape; 0: all other metrics of the store are absent."},
+	{"streams", nil, "Streams that have a record."},
+	{"slots", []string{"type", "state"}, "Slots by state: pending, assigned, running, stopping."},
+	{"slots_pending", []string{"type", "why"}, "Pending slots by class of reason: full, needs, cooldown, pinned, no-service, hold, other."},
+	{"slot_wait_seconds", []string{"type"}, "How long the longest waiting wanted slot has not been running."},
+	{"slot_speed", []string{"stream", "type", "host"}, "Speed that ffmpeg reports; 1 is real time."},
+	{"slots_stale", []string{"type"}, "Running slots whose environment would now differ."},
+	{"service_capacity", []string{"type", "host"}, "Seats of a service; absent: no limit."},
+	{"service_used", []string{"type", "host"}, "Seats taken."},
+	{"host_up", []string{"host", "state"}, "1 unless the host is down."},
+	{"host_lease_seconds", []string{"host"}, "Time until the host's lease ends; negative: it ended so long ago."},
+	{"source_good", []string{"source"}, "1 if the last poll was good."},
+	{"source_last_good_seconds", []string{"source"}, "Age of the last good poll."},
+	{"source_streams", []string{"source"}, "Streams announced."},
+	{"source_missing", []string{"source"}, "Expected streams that nobody publishes."},
+	{"source_refused", []string{"source"}, "Mounts of the last good poll that were refused."},
+	{"source_stalled", []string{"source"}, "Streams that are listed but whose bytes do not grow."},
+	{"hold", nil, "1 while nothing is taken or given."},
+	{"headroom_unplaced_slots", []string{"host"}, "Slots that would have no place if this host were lost."},
+	{"queue_pending", []string{"queue"}, "Tasks that wait in a queue."},
+	{"queue_lag_seconds", []string{"queue"}, "Age of the oldest task that waits."},
+	{"queue_archived", []string{"queue"}, "Tasks that failed and are kept with their reason."},
+	{"queue_paused", []string{"queue"}, "1 if an operator paused the queue."},
+	{"web_watchers", nil, "Open live pages."},
+}
+
+func newPictureCollector() *pictureCollector {
+	c := &pictureCollector{descs: map[string]*prometheus.Desc{}}
+	for _, m := range pictureMetrics {
+		c.descs[m.name] = prometheus.NewDesc("stream_api_"+m.name, m.help, m.labels, nil)
+	}
+	return c
+}
+
+func (m *Metrics) watch(b *board, q Queues) {
+	m.picture.mu.Lock()
+	defer m.picture.mu.Unlock()
+	m.picture.board, m.picture.queues = b, q
+}
+
+// Describe implements prometheus.Collector.
+func (c *pictureCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range c.descs {
+		ch <- d
+	}
+}
+
+// gauges sends values to one scrape.
+type gauges struct {
+	c  *pictureCollector
+	ch chan<- prometheus.Metric
+}
+
+func (g gauges) set(name string, value float64, labels ...string) {
+	g.ch <- prometheus.MustNewConstMetric(g.c.descs[name], prometheus.GaugeValue, value, labels...)
+}
+
+// Collect implements prometheus.Collector.
+func (c *pictureCollector) Collect(ch chan<- prometheus.Metric) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	g := gauges{c, ch}
+	if c.board == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), readLimit)
+	defer cancel()
+	g.set("web_watchers", float64(c.board.hub.count()))
+	pic, err := c.board.current(ctx)
+	if err != nil {
+		g.set("store_up", 0)
+		return
+	}
+	g.set("store_up", 1)
+	g.set("hold", one(pic.parts.Hold != nil))
+	g.set("streams", float64(len(pic.streams)))
+	g.slots(pic)
+	g.hosts(pic)
+	g.sources(pic)
+	g.queues(ctx, c.queues)
+}
+
+func (g gauges) slots(pic picture) {
+	states, waits := map[[2]string]int{}, map[[2]string]int{}
+	longest, stale := map[string]float64{}, map[string]int{}
+	for _, v := range pic.streams {
+		for _, slot := range v.status.Slots {
+			kind := slotType(slot.Slot)
+			states[[2]string{kind, string(slot.State)}]++
+			if slot.State == stream.Pending {
+				waits[[2]string{kind, reasonClass(slot.Reason)}]++
+			}
+			if slot.State == stream.Pending || slot.State == stream.Assigned {
+				longest[kind] = max(longest[kind], float64(pic.at-slot.Since)/1000)
+			}
+			if slot.Stale {
+				stale[kind]++
+			}
+			if speed, err := strconv.ParseFloat(strings.TrimSuffix(slot.Speed, "x"), 64); err == nil && slot.State == stream.Running {
+				g.set("slot_speed", speed, v.status.Key, slot.Slot, slot.Host)
+			}
+		}
+	}
+	for at, n := range states {
+		g.set("slots", float64(n), at[0], at[1])
+	}
+	for at, n := range waits {
+		g.set("slots_pending", float64(n), at[0], at[1])
+	}
+	for kind, age := range longest {
+		g.set("slot_wait_seconds", age, kind)
+	}
+	for kind, n := range stale {
+		g.set("slots_stale", float64(n), kind)
+	}
+}
+
+func (g gauges) hosts(pic picture) {
+	unplaced := map[string]int{}
+	for _, loss := range pic.parts.Headroom.Losses {
+		unplaced[loss.Host] = loss.Unplaced
+	}
+	for _, h := range pic.parts.Hosts {
+		g.set("host_up", one(h.State != stream.Down), h.Host, string(h.State))
+		if h.LeaseEnd != 0 {
+			g.set("host_lease_seconds", float64(h.LeaseEnd-pic.at)/1000, h.Host)
+		}
+		g.set("headroom_unplaced_slots", float64(unplaced[h.Host]), h.Host)
+		for _, v := range h.Services {
+			if v.Capacity != nil {
+				g.set("service_capacity", float64(*v.Capacity), v.Type, h.Host)
+			}
+			g.set("service_used", float64(v.Used), v.Type, h.Host)
+		}
+	}
+}
+
+func (g gauges) sources(pic picture) {
+	gone := map[string]int{}
+	for _, m := range pic.parts.Missing {
+		gone[m.Source]++
+	}
+	for _, s := range pic.parts.Sources {
+		g.set("source_good", one(s.State == stream.SourceGood), s.Name)
+		if s.LastGood > 0 {
+			g.set("source_last_good_seconds", float64(pic.at-s.LastGood)/1000, s.Name)
+		}
+		g.set("source_streams", float64(s.Streams), s.Name)
+		g.set("source_missing", float64(gone[s.Name]), s.Name)
+		g.set("source_refused", float64(s.Refused), s.Name)
+		g.set("source_stalled", float64(len(s.Stalled)), s.Name)
+	}
+}
+
+func (g gauges) queues(ctx context.Context, q Queues) {
+	if q == nil {
+		return
+	}
+	depths, err := q.Depths(ctx)
+	if err != nil {
+		g.ch <- prometheus.NewInvalidMetric(g.c.descs["queue_pending"], err)
+		return
+	}
+	for _, d := range depths {
+		g.set("queue_pending", float64(d.Pending), d.Queue)
+		g.set("queue_lag_seconds", d.Lag.Seconds(), d.Queue)
+		g.set("queue_archived", float64(d.Archived), d.Queue)
+		g.set("queue_paused", one(d.Paused), d.Queue)
+	}
+}
+
+func one(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+func slotType(slot string) string { return strings.TrimSuffix(slot, stream.ShadowSuffix) }
+
+// reasonClass sorts the reasons that schedulers write in words.
+func reasonClass(reason string) string {
+	for _, class := range []struct{ words, name string }{
+		{"full", "full"}, {"room", "full"}, {"waits for", "needs"}, {"cooling", "cooldown"}, {"avoid", "cooldown"}, {"pinned", "pinned"},
+		{"hold", "hold"}, {"no host", "no-service"}, {"nobody offers", "no-service"}, {"no service", "no-service"},
+	} {
+		if strings.Contains(reason, class.words) {
+			return class.name
+		}
+	}
+	return "other"
+}

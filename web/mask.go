@@ -1,0 +1,119 @@
+package web
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+// masked stands for what is not shown.
+const masked = "***"
+
+var (
+	// querySecret finds secrets that ingests and sinks take in a query.
+	querySecret = regexp.MustCompile(`(?i)([?&;](?:pass|password|passwd|token|secret|key|api_?key|streamkey|auth|signature|sig)=)[^&;#\s"']+`)
+	secretName  = regexp.MustCompile(`(?i)pass(?:w|$|_)|passw|secret|token|credential|api_?key|private`)
+)
+
+// shown makes a text of strangers fit to leave this process: passwords in
+// URLs masked, and nothing in it that moves a terminal or reverses text.
+func shown(s string) string {
+	if strings.Contains(s, "://") {
+		s = stream.MaskURLs(s)
+	}
+	if strings.IndexByte(s, '=') >= 0 {
+		s = querySecret.ReplaceAllString(s, "${1}"+masked)
+	}
+	return printable(s)
+}
+
+// shownVar is what may be shown of a variable of that name.
+func shownVar(name, value string) string {
+	if value != "" && secretName.MatchString(name) {
+		return masked
+	}
+	return shown(value)
+}
+
+func printable(s string) string {
+	odd := func(r rune) bool { return r == utf8.RuneError || !strconv.IsPrint(r) }
+	if strings.IndexFunc(s, odd) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '\t' || r == '\n':
+			b.WriteByte(' ')
+		case !odd(r):
+			b.WriteRune(r)
+		case r < 0x80:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		default:
+			fmt.Fprintf(&b, `\u{%x}`, r)
+		}
+	}
+	return b.String()
+}
+
+func shownVars(vars map[string]string) map[string]string {
+	out := make(map[string]string, len(vars))
+	for name, value := range vars {
+		out[printable(name)] = shownVar(name, value)
+	}
+	return out
+}
+
+// maskStream masks in place; the slices and maps of v are its own.
+func maskStream(v *stream.StreamStatus) {
+	v.Reason = shown(v.Reason)
+	v.Vars = shownVars(v.Vars)
+	for i := range v.Slots {
+		s := &v.Slots[i]
+		s.Reason, s.Exit = shown(s.Reason), shown(s.Exit)
+		s.Speed, s.FPS = printable(s.Speed), printable(s.FPS)
+		s.Vars = shownVars(s.Vars)
+		for j := range s.Stderr {
+			s.Stderr[j] = shown(s.Stderr[j])
+		}
+	}
+}
+
+func maskHost(h *stream.HostStatus) {
+	h.URL, h.Version = shown(h.URL), printable(h.Version)
+	for i := range h.Services {
+		s := &h.Services[i]
+		s.URL, s.Filter, s.Problem = shown(s.URL), printable(s.Filter), shown(s.Problem)
+	}
+}
+
+func maskSource(s *stream.SourceStatus) {
+	s.Error, s.Example = shown(s.Error), shown(s.Example)
+}
+
+func maskEvent(e store.Event) store.Event {
+	e.Reason, e.Actor = shown(e.Reason), printable(e.Actor)
+	e.Stream, e.Slot, e.Host = printable(e.Stream), printable(e.Slot), printable(e.Host)
+	return e
+}
+
+// maskStatus masks a whole picture in place.
+func maskStatus(s *stream.Status) {
+	for i := range s.Streams {
+		maskStream(&s.Streams[i])
+	}
+	for i := range s.Hosts {
+		maskHost(&s.Hosts[i])
+	}
+	for i := range s.Sources {
+		maskSource(&s.Sources[i])
+	}
+	if s.Hold != nil {
+		s.Hold.Reason = shown(s.Hold.Reason)
+	}
+}

@@ -1,0 +1,145 @@
+// Hosts with what they offer and hold.
+import { el, put, mark, age, byName, button, plural } from "./words.js";
+import { model, now, shortHost } from "./model.js";
+import { confirm, act } from "./actions.js";
+
+const root = document.getElementById("host-list");
+const cards = new Map();
+
+function makeCard(name) {
+  const title = el("h3"), badge = el("span", "badge"), lease = el("span", "lease");
+  const services = el("div", "services"), held = el("details", "held");
+  const summary = el("summary"), chips = el("div", "chips");
+  held.append(summary, chips);
+  const state = button("", "small", () => changeState(name)), drain = button("Drain", "small", () => drainHost(name));
+  const tools = el("div", "row-tools", state, drain);
+  const node = el("article", "card host", el("div", "card-head", title, badge, lease), services, held, tools);
+  node.dataset.host = name;
+  const card = { node, title, badge, lease, services, held, summary, chips, state, drain, bars: new Map() };
+  held.addEventListener("toggle", () => fillHeld(card, name));
+  return card;
+}
+
+function changeState(name) {
+  const host = model.hosts.get(name);
+  if (!host) return;
+  if (host.state === "up") {
+    confirm({ title: "Cordon " + name + "?", text: "It keeps what it has and takes nothing new.", verb: "Cordon", go: () => act("hosts/cordon", { host: name }) });
+  } else {
+    confirm({ title: "Uncordon " + name + "?", text: "It takes slots again.", verb: "Uncordon", go: () => act("hosts/uncordon", { host: name }) });
+  }
+}
+
+function drainHost(name) {
+  const n = heldBy(name).length;
+  confirm({ title: "Drain " + name + "?", text: "It takes nothing new and hands over " + (n ? "its " + plural(n, "slot") : "what it holds") + " to hosts with room.",
+    verb: "Drain", danger: true, go: () => act("hosts/drain", { host: name }) });
+}
+
+export function heldBy(name) {
+  const out = [];
+  for (const stream of model.streams.values()) for (const slot of stream.slots) if (slot.host === name) out.push([stream.key, slot]);
+  return out;
+}
+
+export function updateHosts() {
+  const names = [...model.hosts.keys()].sort(byName);
+  for (const [name, card] of cards) if (!model.hosts.has(name)) { card.node.remove(); cards.delete(name); }
+  const counts = new Map();
+  for (const stream of model.streams.values()) for (const slot of stream.slots) if (slot.host) counts.set(slot.host, (counts.get(slot.host) || 0) + 1);
+  names.forEach((name, i) => {
+    if (!cards.has(name)) cards.set(name, makeCard(name));
+    const card = cards.get(name);
+    if (root.children[i] !== card.node) root.insertBefore(card.node, root.children[i] || null);
+    patch(card, model.hosts.get(name), counts.get(name) || 0);
+  });
+  put(document.getElementById("hosts-count"), plural(names.length, "host"));
+  if (!names.length && model.ready) put(document.getElementById("hosts-count"), "none yet: stream-api run -c FILE starts one");
+}
+
+function patch(card, host, held) {
+  put(card.title, shortHost(host.host));
+  mark(card.title, "title", host.host + (host.version ? ", version " + host.version : ""));
+  mark(card.node, "data-state", host.state);
+  put(card.badge, host.state);
+  put(card.state, host.state === "up" ? "Cordon" : "Uncordon");
+  card.drain.hidden = host.state === "draining" || host.state === "down";
+  card.state.hidden = host.state === "down";
+  put(card.summary, held ? "holds " + plural(held, "slot") : "holds nothing");
+  card.end = host.lease_end;
+  const seen = new Set();
+  host.services.forEach((service, i) => {
+    seen.add(service.type);
+    if (!card.bars.has(service.type)) card.bars.set(service.type, makeBar(host.host, service.type));
+    const bar = card.bars.get(service.type);
+    if (card.services.children[i] !== bar.node) card.services.insertBefore(bar.node, card.services.children[i] || null);
+    patchBar(bar, service, host);
+  });
+  for (const [type, bar] of card.bars) if (!seen.has(type)) { bar.node.remove(); card.bars.delete(type); }
+  if (card.held.open) fillHeld(card, host.host);
+  tickCard(card, now());
+}
+
+function makeBar(host, type) {
+  const name = el("span", "type", type), fill = el("span", "fill"), number = el("span", "number"), note = el("span", "note");
+  const track = el("span", "track", fill);
+  track.setAttribute("role", "meter");
+  track.setAttribute("aria-label", "slots of " + type);
+  track.setAttribute("aria-valuemin", "0");
+  const node = button("", "bar", () => setCapacity(host, type));
+  node.replaceChildren(name, track, number, note);
+  return { node, track, fill, number, note };
+}
+
+function patchBar(bar, service, host) {
+  const limit = service.capacity;
+  const part = limit === null ? (service.used ? 0.15 : 0) : limit > 0 ? Math.min(1, service.used / limit) : 1;
+  const level = service.problem ? "bad" : limit !== null && service.used > limit ? "bad" : limit !== null && service.used >= limit ? "warn" : "ok";
+  mark(bar.node, "data-level", level);
+  mark(bar.node, "data-open", limit === null ? "" : null);
+  const width = (part * 100).toFixed(1) + "%";
+  if (bar.width !== width) { bar.width = width; bar.fill.style.width = width; }
+  put(bar.number, limit === null ? service.used + " / ∞" : service.used + " / " + limit);
+  mark(bar.track, "aria-valuenow", String(service.used));
+  mark(bar.track, "aria-valuemax", String(limit === null ? service.used : limit));
+  const notes = [];
+  if (service.problem) notes.push(service.problem);
+  else if (service.state !== host.state) notes.push(service.state);
+  if (service.filter) notes.push("only " + service.filter);
+  put(bar.note, notes.join(" · "));
+  mark(bar.node, "title", "Change the capacity of " + service.type + " on " + host.host);
+}
+
+function setCapacity(host, type) {
+  const service = model.hosts.get(host)?.services.find((s) => s.type === type);
+  if (!service) return;
+  const input = el("input");
+  input.type = "number"; input.min = "0"; input.max = "1000000"; input.value = service.capacity === null ? "" : String(service.capacity);
+  input.placeholder = "no limit";
+  confirm({ title: "Capacity of " + type + " on " + shortHost(host), text: service.used + " in use. What runs goes on, even above a lower capacity. Empty means no limit; the number stays until the host's file says another.",
+    fields: [["Slots at once", input]], verb: "Set",
+    go: () => act("services/set", { type, host, capacity: input.value === "" ? null : Number(input.value) }) });
+}
+
+const maxChips = 200;
+function fillHeld(card, name) {
+  if (!card.held.open) return;
+  const all = heldBy(name).sort((a, b) => byName(a[0], b[0]));
+  const text = all.slice(0, maxChips).map(([key, slot]) => key + " " + slot.slot);
+  if (card.heldText === text.join("\n")) return;
+  card.heldText = text.join("\n");
+  card.chips.replaceChildren(...text.map((t) => el("span", "chip", t)));
+  if (all.length > maxChips) card.chips.append(el("span", "chip", "and " + (all.length - maxChips) + " more"));
+}
+
+function tickCard(card, at) {
+  let text = "no lease";
+  if (card.end) text = card.end > at ? "lease ends in " + Math.ceil((card.end - at) / 1000) + " s" : "lease ended " + age(at - card.end) + " ago";
+  put(card.lease, text);
+  mark(card.lease, "data-late", card.end && card.end - at < 2000 ? "" : null);
+}
+
+export function tickHosts() {
+  const at = now();
+  for (const card of cards.values()) tickCard(card, at);
+}

@@ -1,0 +1,125 @@
+// The line of verdicts, and the list of what needs somebody.
+import { el, put, mark, plural, age } from "./words.js";
+import { model, now, severity, shortHost } from "./model.js";
+
+const root = document.getElementById("summary");
+const tiles = new Map();
+
+function tile(id, title) {
+  if (!tiles.has(id)) {
+    const value = el("strong"), more = el("span", "more");
+    const node = el("div", "tile", el("span", "title", title), value, more);
+    node.id = "tile-" + id;
+    tiles.set(id, { node, value, more });
+    root.append(node);
+  }
+  return tiles.get(id);
+}
+
+function show(id, title, level, value, more) {
+  const t = tile(id, title);
+  mark(t.node, "data-level", level);
+  put(t.value, value);
+  put(t.more, more);
+}
+
+export function summarise() {
+  if (!model.ready) return;
+  let running = 0, all = 0, bad = 0;
+  for (const stream of model.streams.values()) {
+    for (const slot of stream.slots) {
+      if (slot.state === "stopping" || slot.slot.endsWith("~next")) continue;
+      all++;
+      if (slot.state === "running") running++;
+      if (severity(slot) === "bad") bad++;
+    }
+  }
+  const rest = all - running;
+  show("slots", "Slots", rest ? (bad ? "bad" : "warn") : "ok", running + " / " + all,
+    rest ? plural(rest, "does", "do").replace(/^\d+/, rest) + " not run" : all ? "all run" : "none wanted");
+  const gone = model.parts.missing.length;
+  show("streams", "Streams", gone ? "warn" : "ok", String(model.streams.size), gone ? gone + " missing" : "live");
+  const hosts = [...model.hosts.values()], down = hosts.filter((h) => h.state === "down").length;
+  const up = hosts.filter((h) => h.state === "up").length;
+  show("hosts", "Hosts", down ? "bad" : up < hosts.length ? "warn" : "ok", up + " / " + hosts.length,
+    down ? plural(down, "is", "are").replace(/^\d+/, down) + " down" : up < hosts.length ? (hosts.length - up) + " cordoned or draining" : "up");
+  const sources = model.parts.sources, unknown = sources.filter((s) => s.state !== "good").length;
+  show("sources", "Sources", unknown ? "bad" : "ok", (sources.length - unknown) + " / " + sources.length, unknown ? unknown + " unknown" : "good");
+  const room = model.parts.headroom;
+  if (room) show("headroom", "Survives the loss of any one host?", room.survives ? "ok" : "warn", room.survives ? "yes" : "no",
+    room.text === "yes" ? "all its slots would have a place" : room.text.replace(/^no: /, ""));
+  attend();
+  document.title = (rest ? "(" + rest + ") " : "") + "stream-api";
+}
+
+const list = document.getElementById("attention-list");
+const items = new Map();
+const maxItems = 10;
+
+// attend lists what does not run, alike things together.
+function attend() {
+  const found = [];
+  const hold = model.parts.hold;
+  if (hold) found.push({ id: "hold", level: "bad", what: "On hold: nothing is taken or given", why: hold.reason, until: hold.until });
+  for (const source of model.parts.sources) {
+    if (source.state !== "good") found.push({ id: "source " + source.name, level: "bad", what: "Source " + source.name + " is unknown", why: (source.error || "it has not answered yet") + "; its streams stay as they are" });
+  }
+  for (const host of model.hosts.values()) {
+    if (host.state === "down") found.push({ id: "host " + host.host, level: "bad", what: shortHost(host.host) + " is down", why: "its lease ended, or it left" });
+  }
+  const groups = new Map();
+  for (const stream of model.streams.values()) {
+    for (const slot of stream.slots) {
+      const level = severity(slot);
+      if (level === "ok" || level === "idle" || level === "info") continue;
+      const why = slot.reason || (slot.state === "running" ? "slower than real time: " + slot.speed : "in line");
+      const id = [slot.slot, slot.state, why].join("\n");
+      if (!groups.has(id)) groups.set(id, { id, level, slot: slot.slot, state: slot.state, why, keys: [], since: Infinity });
+      const group = groups.get(id);
+      group.keys.push(stream.key);
+      group.since = Math.min(group.since, slot.since);
+    }
+  }
+  for (const g of groups.values()) {
+    const names = g.keys.slice(0, 4).join(", ") + (g.keys.length > 4 ? " and " + (g.keys.length - 4) + " more" : "");
+    found.push({ id: g.id, level: g.level, what: g.slot + " of " + names, state: g.state, why: g.why, since: g.since });
+  }
+  for (const m of model.parts.missing) {
+    found.push({ id: "missing " + m.key, level: "warn", what: m.key + " is missing", why: "source " + m.source + " expects it and nobody publishes it" });
+  }
+  found.sort((a, b) => (a.level === "bad" ? 0 : 1) - (b.level === "bad" ? 0 : 1));
+  const more = found.length - maxItems;
+  if (more > 0) found.splice(maxItems, more, { id: "more", level: "warn", what: plural(more, "more thing"), why: "filter for them in the table below" });
+  render(found);
+}
+
+function render(found) {
+  const keep = new Set(found.map((f) => f.id));
+  for (const [id, item] of items) if (!keep.has(id)) { item.node.remove(); items.delete(id); }
+  found.forEach((f, i) => {
+    let item = items.get(f.id);
+    if (!item) {
+      const what = el("span", "what"), why = el("span", "why"), time = el("span", "time");
+      item = { node: el("li", "", el("span", "mark"), what, why, time), what, why, time };
+      items.set(f.id, item);
+    }
+    mark(item.node, "data-level", f.level);
+    put(item.what, f.what);
+    put(item.why, (f.state && f.state !== "running" ? f.state + ": " : "") + f.why);
+    item.since = f.since;
+    item.until = f.until;
+    if (list.children[i] !== item.node) list.insertBefore(item.node, list.children[i] || null);
+  });
+  document.getElementById("attention").hidden = !found.length;
+  tickAttention();
+}
+
+export function tickAttention() {
+  const at = now();
+  for (const item of items.values()) {
+    let text = "";
+    if (item.since && isFinite(item.since)) text = age(at - item.since);
+    else if (item.until > at) text = "for " + age(item.until - at + 999);
+    put(item.time, text);
+  }
+}

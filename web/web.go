@@ -1,0 +1,178 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/time/rate"
+
+	"stream-api/queue"
+	"stream-api/store"
+)
+
+// Options say what a Server shows and who may use it.
+type Options struct {
+	// Store is read and, on an operator's word, written. Its actor is who
+	// the feed of events names for what is done here.
+	Store *store.Store
+	// Listen is host:port. Anything but loopback needs Token.
+	Listen string
+	// Token, if set, is asked of every request; at least 16 characters.
+	Token string
+	// AllowedHosts are further names this server is reached by, without port.
+	AllowedHosts []string
+	Log          zerolog.Logger
+	Version      string
+	// Host is the name of the host this process runs, empty for none; Logs
+	// reads the logs of slots on it, nil if there are none here.
+	Host string
+	Logs LogReader
+	// Monitor is asynqmon made for the root MonitorRoot; nil: none.
+	// MonitorReadOnly refuses whatever would change a queue there.
+	Monitor         http.Handler
+	MonitorReadOnly bool
+	// Wakers wake the poller of a source at once, by the source's name.
+	Wakers map[string]func()
+	// Queues tells the state of the queues, for metrics; nil: not told.
+	Queues Queues
+	// Metrics of the process; nil: new ones.
+	Metrics *Metrics
+	// Demo adds switches for a toy ingest and its hosts; nil: none.
+	Demo Demo
+	// Mover moves and restarts slots; nil: neither is offered.
+	Mover Mover
+}
+
+// MonitorRoot is where asynqmon is mounted.
+const MonitorRoot = "/asynqmon"
+
+// Queues tells the state of every queue.
+type Queues interface {
+	Depths(context.Context) ([]queue.Depth, error)
+}
+
+// Server is the HTTP side of a process. Make one with New.
+type Server struct {
+	o       Options
+	gate    *gate
+	board   *board
+	hub     *hub
+	metrics *Metrics
+	handler http.Handler
+	hooks   map[string]*rate.Limiter
+	readers chan struct{} // a seat for each open log
+	ended   chan struct{} // closed when open streams are to end
+	end     sync.Once
+}
+
+// maxLogReaders bounds the logs that are open at once.
+const maxLogReaders = 64
+
+// New checks the options. Its error says what to change in the configuration.
+func New(o Options) (*Server, error) {
+	if err := checkListen(o.Listen, o.Token); err != nil {
+		return nil, err
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(o.Version)
+	}
+	h := newHub()
+	s := &Server{
+		o: o, hub: h, metrics: o.Metrics, board: newBoard(o.Store, o.Demo, h),
+		hooks: map[string]*rate.Limiter{}, readers: make(chan struct{}, maxLogReaders), ended: make(chan struct{}),
+	}
+	var err error
+	if s.gate, err = newGate(o, o.Metrics); err != nil {
+		return nil, err
+	}
+	for name := range o.Wakers {
+		s.hooks[name] = rate.NewLimiter(hookRate, hookBurst)
+	}
+	s.board.changed = o.Metrics.streamChanged
+	o.Metrics.watch(s.board, o.Queues)
+	s.handler = s.gate.wrap(s.routes())
+	return s, nil
+}
+
+// Handler serves requests without a listener. The event stream tells news
+// only while Serve runs.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Run listens and serves until ctx ends.
+func (s *Server) Run(ctx context.Context) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.o.Listen)
+	if err != nil {
+		return fmt.Errorf("web.listen: %w", err)
+	}
+	return s.Serve(ctx, l)
+}
+
+// Serve serves on l until ctx ends, then closes it. It may be called once.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	inner, cancel := context.WithCancel(ctx)
+	var loops sync.WaitGroup
+	loops.Go(func() { s.board.run(inner) })
+	loops.Go(func() { follow(inner, s.o.Store, s.board, s.metrics, s.o.Log) })
+	loops.Go(func() { hear(inner, s.o.Store, s.board) })
+	server := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       20 * time.Second,
+		WriteTimeout:      writeLimit, // open streams move it on with each message
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          nil,
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	s.o.Log.Info().Str("address", l.Addr().String()).Msg("the status page is at http://" + l.Addr().String() + "/")
+	var err error
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+	}
+	cancel()
+	s.end.Do(func() { close(s.ended) })
+	s.hub.end()
+	stop, release := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	defer release()
+	if shut := server.Shutdown(stop); shut != nil {
+		err = errors.Join(err, server.Close())
+	}
+	loops.Wait()
+	if err == nil || errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve the status page: %w", err)
+}
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.HandleFunc("/hooks/{source}", s.hook)
+	mux.HandleFunc("GET /login", s.loginPage)
+	mux.HandleFunc("POST /login", s.login)
+	mux.HandleFunc("POST /logout", s.logout)
+	mux.Handle("GET /metrics", s.metrics.handler())
+	mux.HandleFunc("GET /api/v1/status", s.status)
+	mux.HandleFunc("GET /api/v1/picture", s.picture)
+	mux.HandleFunc("GET /api/v1/events", s.events)
+	mux.HandleFunc("GET /api/v1/logs/{path...}", s.logs)
+	s.actions(mux)
+	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
+		refuse(w, http.StatusNotFound, "there is no such endpoint; see docs/http.md")
+	})
+	if s.o.Monitor != nil {
+		mux.Handle(MonitorRoot+"/", s.monitor())
+		mux.Handle("GET "+MonitorRoot, http.RedirectHandler(MonitorRoot+"/", http.StatusMovedPermanently))
+	}
+	mux.Handle("GET /", pageHandler())
+	return mux
+}
