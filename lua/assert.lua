@@ -8,7 +8,7 @@
 -- ARGV: ns, actor, host, incarnation, key, slot, type, token, source, announcement
 --   (JSON, '' for none), chain (JSON), priority, n, n pairs of field and value of
 --   the stream's record, m, m pairs of published name and value.
--- RETURN: {'ok', state} (it is this host's) | {'end', why} (end the child) |
+-- RETURN: {'ok', state, slot (its name now)} (it is this host's) | {'end', why} (end the child) |
 --   {'stale'} (another life of the host speaks).
 -- TWICE: after the first the slot is this host's under this token: 'ok'.
 local ns, actor, host, incarnation, key, slot = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
@@ -32,8 +32,12 @@ local s = redis.call('HMGET', at, 'state', 'host', 'token', 'score')
 local function number(t) return stamp(string.match(t or '', '^(%d+)%-')) or 0 end
 if s[3] == token and s[2] == host and (s[1] == 'running' or s[1] == 'stopping') then
   take(stype, key, slot, host)
-  return { 'ok', s[1] }
+  return { 'ok', s[1], slot }
 end
+-- A handover exchanges two names. Who has not heard of it speaks under the old one.
+local now_called = string.match(slot, '^(.-)~next$') or slot .. '~next'
+local o = redis.call('HMGET', stream .. ':' .. now_called, 'state', 'host', 'token')
+if o[2] == host and o[3] == token and (o[1] == 'running' or o[1] == 'stopping') then return { 'ok', o[1], now_called } end
 local hold = held()
 if not s[1] and not hold then return { 'end', 'the stream is not wanted any more' } end
 if (s[1] == 'running' or s[1] == 'stopping') and number(token) <= number(s[3]) then
@@ -78,4 +82,4 @@ local m = FIRST + 2 * n
 for i = 1, tonumber(ARGV[m]) do redis.call('HSET', at, 'var:' .. ARGV[m + 2 * i - 1], ARGV[m + 2 * i]) end
 take(stype, key, slot, host)
 event('asserted', key, slot, host, token, s[1] or 'absent')
-return { 'ok', 'running' }
+return { 'ok', 'running', slot }

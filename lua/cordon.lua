@@ -1,7 +1,7 @@
 -- cordon: an operator says what a host may do: up, cordoned (keeps what it has,
 -- takes nothing new) or draining (hands over what it has). The word stays over
 -- the host's restarts.
--- KEYS: none. Touches host:<host>, service:<type>:<host>, load:<type>:<class>, events.
+-- KEYS: none. Touches host:<host>, draining, service:<type>:<host>, load:<type>:<class>, events.
 -- ARGV: ns, actor, host, state, deadline (ms until a drain stops waiting for room
 --   elsewhere, 0 for never).
 -- RETURN: {'ok', state it had} | {'absent'}.
@@ -17,6 +17,7 @@ local old = redis.call('HMGET', h, 'want', 'state', 'services')
 if not old[1] then return { 'absent' } end
 redis.call('HSET', h, 'want', state)
 if deadline > 0 then redis.call('HSET', h, 'drain_until', int(now + deadline)) else redis.call('HDEL', h, 'drain_until') end
+redis.call(state == 'draining' and 'SADD' or 'SREM', ns .. 'draining', host)
 bump(host)
 if old[2] ~= 'down' then
   redis.call('HSET', h, 'state', state)

@@ -1,6 +1,6 @@
 -- forget: removes what is known of a host that is down for long and holds
 -- nothing. A cordoned host is remembered: an operator's word outlives restarts.
--- KEYS: none. Touches host:<host>, hosts, hosts:lease, slots:<host>,
+-- KEYS: none. Touches host:<host>, hosts, hosts:lease, draining, slots:<host>,
 --   service:<type>:<host>, load:<type>:<class>, events.
 -- ARGV: ns, actor, host, after (ms it must have been down).
 -- RETURN: {'ok'} | {'stays'}.
@@ -24,5 +24,6 @@ for stype in string.gmatch(old[3] or '', '%S+') do
 end
 redis.call('DEL', h)
 redis.call('SREM', ns .. 'hosts', host)
+redis.call('SREM', ns .. 'draining', host)
 event('host-forgotten', '', '', host, '', 'down for long')
 return { 'ok' }

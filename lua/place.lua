@@ -82,6 +82,7 @@ if not best then return { 'full' } end
 local token, member = issue(), key .. '|' .. slot
 redis.call('HSET', at, 'state', 'assigned', 'host', best, 'token', token, 'since', int(now),
   'assigned', int(now), 'attempt', '0', 'reason', '')
+redis.call('HDEL', at, 'move', 'up')
 redis.call('ZREM', ns .. 'pending:' .. stype, member)
 redis.call('ZADD', ns .. 'outbox', int(now), member)
 take(stype, key, slot, best)

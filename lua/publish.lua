@@ -12,6 +12,7 @@ local n = tonumber(ARGV[8])
 local FIRST = 9
 -- include: now
 -- include: event
+-- include: dependants
 -- include: rev
 
 local stream = ns .. 'stream:' .. key
@@ -42,17 +43,6 @@ for field, value in pairs(fresh) do
 end
 if not changed then return { 'same' } end
 
-local updates, own = {}, string.match(slot, '^(.-)~next$') or slot
-rows = redis.call('HGETALL', stream)
-for i = 1, #rows, 2 do
-  local other = string.match(rows[i], '^slot:(.+)$')
-  if other and other ~= slot and other ~= own then
-    local o = redis.call('HMGET', stream .. ':' .. other, 'state', 'host', 'token')
-    if o[1] == 'running' then
-      bump(o[2])
-      updates[#updates + 1] = { key, other, rows[i + 1], o[2], o[3] }
-    end
-  end
-end
+local updates = dependants(key, slot)
 wake('vars ' .. key)
 return { 'ok', updates }

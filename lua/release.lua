@@ -25,9 +25,10 @@ local FIRST = 14
 -- include: account
 -- include: slot
 -- include: token
+-- include: room
 
 local at = ns .. 'stream:' .. key .. ':' .. slot
-local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid')
+local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid', 'move')
 if s[2] ~= host or s[3] ~= token or redis.call('HGET', ns .. 'host:' .. host, 'incarnation') ~= incarnation then
   return { 'stale' }
 end
@@ -37,20 +38,11 @@ for other, till in string.gmatch(s[4] or '', '(%S+)=(%d+)') do
   if tonumber(till) > now and other ~= host then avoided[other], failed = true, failed + 1 end
 end
 
--- room tells whether a service of the class has a seat for it elsewhere.
-local function room(class)
-  local rows = redis.call('ZRANGE', ns .. 'load:' .. stype .. ':' .. class, '-inf', '1000000', 'BYSCORE', 'LIMIT', 0, failed + 2)
-  for _, other in ipairs(rows) do
-    if not avoided[other] and (tonumber(redis.call('ZSCORE', ns .. 'hosts:lease', other)) or 0) > now then return true end
-  end
-  return false
-end
-
 if only_if_room and s[1] ~= 'stopping' then
   local why = held()
   if why then return { 'hold', why } end
   local better = false
-  for i = 0, n - 1 do better = better or (failed < 1 and room(ARGV[FIRST + i])) end
+  for i = 0, n - 1 do better = better or (failed < 1 and room(stype, ARGV[FIRST + i], avoided, 1)) end
   if not better then
     local fresh = issue()
     redis.call('HSET', at, 'token', fresh)
@@ -67,6 +59,8 @@ if s[1] == 'stopping' then
   wake('dirty')
   return { 'ok', 'gone' }
 end
+-- Who was asked to move must not come back at once.
+if s[5] then ban = math.max(ban, 60000) end
 avoid(at, s[4], host, ban)
 requeue(stype, key, slot, reason)
 return { 'ok', 'pending' }

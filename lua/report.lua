@@ -1,5 +1,5 @@
 -- report: what a host sees of a slot it runs, for people to read: restarts,
--- reason, exit, stderr, speed, fps, stale. An empty value removes the field.
+-- reason, exit, stderr, speed, fps, stale, up (its child was started). An empty value removes the field.
 -- KEYS: none. Touches host:<host>, stream:<key>:<slot>, events.
 -- ARGV: ns, actor, key, slot, host, token, incarnation, happened (an event to
 --   record, or ''), why, n, n pairs of field and value.
@@ -8,7 +8,7 @@
 local ns, actor, key, slot, host, token, incarnation = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local happened, why, n = ARGV[8], ARGV[9], tonumber(ARGV[10])
 local FIRST = 11
-local OPEN = { restarts = true, reason = true, exit = true, stderr = true, speed = true, fps = true, stale = true }
+local OPEN = { restarts = true, reason = true, exit = true, stderr = true, speed = true, fps = true, stale = true, up = true }
 -- include: event
 
 local at = ns .. 'stream:' .. key .. ':' .. slot

@@ -25,6 +25,7 @@ type Asserted struct {
 	// should run or stop. Otherwise end the child, because of Why.
 	Keep  bool
 	State stream.State
+	Slot  string // its name now: a handover exchanges names
 	Why   string
 }
 
@@ -42,7 +43,7 @@ func (s *Store) Assert(ctx context.Context, v Reservation, incarnation string, c
 	}
 	switch r.status() {
 	case "ok":
-		return Asserted{Keep: true, State: stream.State(r.str(1))}, nil
+		return Asserted{Keep: true, State: stream.State(r.str(1)), Slot: r.str(2)}, nil
 	case "end":
 		return Asserted{Why: r.str(1)}, nil
 	case "stale":

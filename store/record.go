@@ -37,12 +37,15 @@ type SlotRecord struct {
 	Restarts int
 	Vars     map[string]string // published: ${<slot>:<var>}
 	Avoid    map[string]int64  // host → server ms until which it is avoided
-	Move     string            // where an operator wants it: a host, or "*"
-	Exit     string
-	Stderr   []string
-	Speed    string
-	FPS      string
-	Stale    bool
+	// Move: the holder is to stop the child and give the slot back, because it
+	// is wanted elsewhere: on a host, or "*" for any other.
+	Move   string
+	Exit   string
+	Stderr []string
+	Speed  string
+	FPS    string
+	Stale  bool
+	Up     bool // its holder said that the child was started
 }
 
 // Record reads a stream. Error: ErrNotFound.
@@ -179,7 +182,7 @@ func readSlot(key, slot string, row map[string]string) SlotRecord {
 		Reservation: Reservation{Key: key, Slot: slot, Type: row["type"], Host: row["host"], Token: row["token"]},
 		State:       stream.State(row["state"]),
 		Reason:      row["reason"], Restarts: atoi(row["restarts"]), Move: row["move"],
-		Exit: row["exit"], Speed: row["speed"], FPS: row["fps"], Stale: row["stale"] != "",
+		Exit: row["exit"], Speed: row["speed"], FPS: row["fps"], Stale: row["stale"] != "", Up: row["up"] != "",
 		Vars: map[string]string{}, Avoid: map[string]int64{},
 	}
 	r.Since, _ = strconv.ParseInt(row["since"], 10, 64) // 0 if edited into nonsense: shown as never

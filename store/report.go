@@ -10,7 +10,8 @@ type Observation struct {
 	// Event is recorded in the feed with Why; empty: none.
 	Event string
 	Why   string
-	// Fields to set: restarts, reason, exit, stderr, speed, fps, stale.
+	// Fields to set: restarts, reason, exit, stderr, speed, fps, stale,
+	// up (non-empty once the child was started: a successor then takes over).
 	// An empty value removes one.
 	Fields map[string]string
 }

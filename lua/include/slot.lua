@@ -1,13 +1,39 @@
 -- slot: the steps of a slot's life that more than one script takes.
 
+-- include: dependants
+
+-- promote gives the name of a slot whose holder is gone to its successor, if
+-- that runs: the move is over, and nobody has to wait.
+local function promote(stype, key, slot, reason)
+  local at = ns .. 'stream:' .. key .. ':' .. slot
+  local n = redis.call('HMGET', at .. '~next', 'state', 'host', 'token')
+  if n[1] ~= 'running' then return false end
+  local born = redis.call('HGET', at, 'born')
+  redis.call('RENAME', at .. '~next', at)
+  redis.call('HSET', at, 'born', born or int(now), 'reason', '')
+  redis.call('HDEL', at, 'avoid', 'move')
+  redis.call('HDEL', ns .. 'stream:' .. key, 'slot:' .. slot .. '~next')
+  local member = stype .. '|' .. key .. '|' .. slot
+  redis.call('SREM', ns .. 'slots:' .. n[2], member .. '~next')
+  redis.call('SADD', ns .. 'slots:' .. n[2], member)
+  bump(n[2])
+  dependants(key, slot)
+  event('moved', key, slot, n[2], n[3], reason)
+  wake('moves')
+  wake('vars ' .. key)
+  return true
+end
+
 -- requeue puts a slot back in line. Its score was fixed when it was first
 -- wanted, so what was on air keeps its age. Its variables stay until another
--- token replaces them: a dependant is not stopped for a missing upstream.
+-- token replaces them: a dependant is not stopped for a missing upstream. The
+-- host it was to move to stays, too, until it is placed.
 local function requeue(stype, key, slot, reason)
+  if promote(stype, key, slot, reason) then return end
   local at = ns .. 'stream:' .. key .. ':' .. slot
   local rank = stamp(redis.call('HGET', at, 'score')) or now
   redis.call('HSET', at, 'state', 'pending', 'host', '', 'token', '', 'since', int(now), 'reason', reason)
-  redis.call('HDEL', at, 'assigned', 'attempt', 'speed', 'fps', 'stale', 'move')
+  redis.call('HDEL', at, 'assigned', 'attempt', 'speed', 'fps', 'stale', 'up')
   redis.call('ZADD', ns .. 'pending:' .. stype, int(rank), key .. '|' .. slot)
   wake('pending ' .. stype)
 end

@@ -1,0 +1,44 @@
+-- yield: has the runner of a slot stop its child and give the slot back, so that
+-- it is placed elsewhere. Unless forced, only if there is room elsewhere.
+-- KEYS: none. Touches reaper, stream:<key>:<slot>, host:<host>, hosts:lease,
+--   load:<type>:<class>, service:<type>:<host>, events.
+-- ARGV: ns, actor, key, slot, type, token, target (a host, '*' for any other),
+--   force (1 or 0), n, n classes that may take it.
+-- RETURN: {'ok', host} | {'stay'} (no room elsewhere) | {'stale'} | {'hold', reason}.
+-- TWICE: the field move is set already: 'ok'.
+local ns, actor, key, slot, stype, token, target = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local force, n = ARGV[8] == '1', tonumber(ARGV[9])
+local FIRST = 10
+-- include: now
+-- include: hold
+-- include: event
+-- include: rev
+-- include: room
+
+local why = held()
+if why then return { 'hold', why } end
+local at = ns .. 'stream:' .. key .. ':' .. slot
+local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid', 'move')
+if s[1] ~= 'running' or s[3] ~= token then return { 'stale' } end
+if s[5] then return { 'ok', s[2] } end
+
+local avoided, failed = { [s[2]] = true }, 1
+for other, till in string.gmatch(s[4] or '', '(%S+)=(%d+)') do
+  if tonumber(till) > now and other ~= s[2] then avoided[other], failed = true, failed + 1 end
+end
+local found = force
+for i = 0, n - 1 do
+  local class = ARGV[FIRST + i]
+  if found then break end
+  if target == '*' then
+    found = room(stype, class, avoided, failed)
+  else
+    local load = tonumber(redis.call('ZSCORE', ns .. 'load:' .. stype .. ':' .. class, target))
+    found = load and load <= 1000000 and not avoided[target]
+  end
+end
+if not found then return { 'stay' } end
+redis.call('HSET', at, 'move', target)
+bump(s[2])
+event('moving', key, slot, s[2], token, target == '*' and '' or 'to ' .. target)
+return { 'ok', s[2] }

@@ -1,0 +1,117 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"stream-api/stream"
+)
+
+// Move is the wish that one slot go to another host.
+type Move struct {
+	Reservation        // as it was when the move was asked for
+	Target      string // a host; "*": any other
+	Since       int64  // server ms
+	Deadline    int64  // server ms; 0: never given up
+	Drain       bool   // its host is drained; else an operator asked
+}
+
+// Of MoveError.
+type moveProblem int
+
+const (
+	moveBusy moveProblem = iota
+	moveIdle
+	moveThere
+	moveRefused
+)
+
+// MoveError says why a slot cannot be moved now.
+type MoveError struct {
+	what   moveProblem
+	reason string
+}
+
+func (e *MoveError) Error() string { return e.reason }
+
+// Busy tells that a move is under way already.
+func (e *MoveError) Busy() bool { return e.what == moveBusy }
+
+// Move asks the schedulers to move a running slot to the host target, or to any
+// other if target is empty; what is not done within limit is given up, 0 never.
+// It returns when the wish is written down. Errors: ErrNotFound, *MoveError.
+func (s *Store) Move(ctx context.Context, key, slot, target string, limit time.Duration) (Move, error) {
+	return s.move(ctx, key, slot, target, limit, false)
+}
+
+// MoveForDrain is Move to any other host because the slot's own is drained; a
+// host has one such move at a time.
+func (s *Store) MoveForDrain(ctx context.Context, key, slot string, limit time.Duration) (Move, error) {
+	return s.move(ctx, key, slot, "", limit, true)
+}
+
+func (s *Store) move(ctx context.Context, key, slot, target string, limit time.Duration, drain bool) (Move, error) {
+	if err := stream.CheckType(slot); err != nil {
+		return Move{}, err
+	}
+	r, err := s.call(ctx, "move", key, slot, target, limit.Milliseconds(), bit(drain))
+	if err != nil {
+		return Move{}, err
+	}
+	name := fmt.Sprintf("%s of %s", slot, stream.Quote(key))
+	switch r.status() {
+	case "ok":
+		m := Move{Reservation: Reservation{Key: key, Slot: slot, Type: slot, Token: r.str(1), Host: r.str(2)}, Target: target, Drain: drain}
+		if target == "" {
+			m.Target = "*"
+		}
+		return m, nil
+	case "busy":
+		return Move{}, &MoveError{moveBusy, name + " is being moved already, or waits for another move of its host"}
+	case "not":
+		return Move{}, &MoveError{moveIdle, fmt.Sprintf("%s is %s; only what runs can be moved", name, r.str(1))}
+	case "there":
+		return Move{}, &MoveError{moveThere, name + " runs there already"}
+	case "refused":
+		return Move{}, &MoveError{moveRefused, r.str(1)}
+	case "absent":
+		return Move{}, fmt.Errorf("%s: %w", name, ErrNotFound)
+	}
+	return Move{}, r.unexpected("move")
+}
+
+// Moves lists the moves that are under way, by stream and slot. Rows that a
+// hand broke are left out.
+func (s *Store) Moves(ctx context.Context) ([]Move, error) {
+	rows, err := s.client.HGetAll(ctx, s.key("moves")).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read moves: %w", err)
+	}
+	moves := make([]Move, 0, len(rows))
+	for member, row := range rows {
+		key, slot, ok := strings.Cut(member, "|")
+		fields := strings.Fields(row)
+		if !ok || len(fields) != 6 {
+			continue
+		}
+		moves = append(moves, Move{
+			Reservation: Reservation{Key: key, Slot: slot, Type: slot, Token: fields[0], Host: fields[1]},
+			Target:      fields[2], Since: atoi64(fields[3]), Deadline: atoi64(fields[4]), Drain: fields[5] == "1",
+		})
+	}
+	slices.SortFunc(moves, func(a, b Move) int { return strings.Compare(a.Key+"|"+a.Slot, b.Key+"|"+b.Slot) })
+	return moves, nil
+}
+
+// DrainingHosts lists the hosts that an operator has drained.
+func (s *Store) DrainingHosts(ctx context.Context) ([]string, error) {
+	hosts, err := s.client.SMembers(ctx, s.key("draining")).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read draining: %w", err)
+	}
+	slices.Sort(hosts)
+	return hosts, nil
+}

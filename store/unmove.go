@@ -1,0 +1,25 @@
+package store
+
+import (
+	"context"
+	"fmt"
+)
+
+// EndMove ends a wish to move: done if reason is empty, else given up because
+// of it, which the slot then shows. It returns what is to be stopped. Errors:
+// ErrStale (it ended already), *HoldError.
+func (s *Store) EndMove(ctx context.Context, m Move, reason string) ([]Reservation, error) {
+	r, err := s.call(ctx, "unmove", m.Key, m.Slot, m.Token, reason)
+	if err != nil {
+		return nil, err
+	}
+	switch r.status() {
+	case "ok":
+		return readReservations(r.rows(1)), nil
+	case "stale":
+		return nil, fmt.Errorf("end the move of %s/%s: %w", m.Key, m.Slot, ErrStale)
+	case "hold":
+		return nil, &HoldError{Reason: r.str(1)}
+	}
+	return nil, r.unexpected("unmove")
+}
