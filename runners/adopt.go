@@ -1,0 +1,128 @@
+package runners
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"stream-api/runners/supervisor"
+	"stream-api/store"
+)
+
+// adopt takes over what an earlier life left: every slot whose memo has no
+// end. Whether it is still this host's the store says later; until then what
+// lives is fed as its mode allows.
+func (r *Runner) adopt() error {
+	memos, err := r.dir.memos()
+	if err != nil {
+		return err
+	}
+	strays, err := r.dir.strays(memos)
+	if err != nil {
+		return err
+	}
+	// Nothing was heard of the store yet: this is an outage until it is.
+	r.lease.missed(supervisor.Now())
+	for _, m := range memos {
+		if m.Ended.IsZero() {
+			r.adoptOne(m)
+		}
+	}
+	for _, dir := range strays {
+		r.holders.Go(func() { r.clear(r.work, dir) })
+	}
+	return nil
+}
+
+func (r *Runner) adoptOne(m memo) {
+	h := r.newHolding(m.Reservation)
+	h.memo, h.settled, h.phase = m, true, PhaseRunning
+	h.ownVars = m.Copy.Vars // until the stream is looked at
+	h.settle("adopted", nil)
+	begin := step(h.rejoin)
+	switch {
+	case m.Static && !h.static:
+		// Its service is gone, or is a program now.
+		h.static = true
+		h.wishEnd(endGently, "this host does not offer it in this way any more", 0, false)
+		begin = h.release
+	case r.tombstones.has(h.token):
+		h.wishEnd(endNow, orText(m.Reason, "it was to be released in an earlier life"), 0, false)
+		begin = h.finish
+	case m.Static:
+		begin = h.serve
+	default:
+		h.static = false
+	}
+	if err := r.seats.keep(h.stype, h.token, m.Place); err != nil {
+		h.log.Warn().Err(err).Msg("the place of an adopted slot")
+	}
+	r.enter(h, begin)
+}
+
+// rejoin connects to the supervisor of an earlier life. If it is gone, so is
+// the child: one token is one life, so the slot is given back.
+func (h *holding) rejoin(ctx context.Context) step {
+	for {
+		next, over := h.reconnect(ctx)
+		if over {
+			return next
+		}
+		if sup := h.supervisor(); sup != nil {
+			if h.service == nil {
+				h.mu.Lock()
+				h.mode = Stop
+				if sup.Spec().KeepOnStoreLoss {
+					h.mode = Keep
+				}
+				h.mu.Unlock()
+				poke(h.fed)
+			}
+			h.log.Info().Str("state", string(PhaseRunning)).Str("reason", "adopted").Msg("slot")
+			return h.serve
+		}
+		if h.wished().end != endNot {
+			return h.finish
+		}
+	}
+}
+
+// clear ends and removes a slot's directory that no memo speaks of.
+func (r *Runner) clear(ctx context.Context, dir string) {
+	for ctx.Err() == nil {
+		limited, cancel := context.WithTimeout(ctx, r.o.Beat)
+		if sup, err := supervisor.Adopt(limited, dir); err == nil {
+			_, endErr := sup.End(limited)
+			err = errors.Join(endErr, sup.Close())
+			if err != nil {
+				r.log.Debug().Err(err).Str("dir", dir).Msg("end a supervisor that nobody knows")
+			}
+		}
+		cancel()
+		gone, err := mopUp(ctx, dir, r.log)
+		if gone {
+			err = supervisor.Remove(ctx, dir)
+		}
+		if err == nil && gone {
+			return
+		}
+		r.log.Warn().Err(err).Str("dir", dir).Msg("a slot's directory that nobody knows is not cleared yet")
+		timer := time.NewTimer(time.Second)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+}
+
+// giveBackUnknown gives back what the store counts as this host's and of
+// which nothing lives here: claimed and never started, or ended by an
+// earlier life that could not say so.
+func (r *Runner) giveBackUnknown(s store.SlotRecord) {
+	h := r.newHolding(s.Reservation)
+	h.settled = true
+	h.settle("stale: nothing runs under this token here any more", nil)
+	h.wishEnd(endGently, "nothing of it lives on its host", 0, false)
+	r.enter(h, h.release)
+}

@@ -1,0 +1,79 @@
+// Package runners is a host's part: one Runner a process keeps the host's
+// lease, claims what was placed on it, runs each claimed slot under a
+// supervisor of its own, publishes its variables, and gives it back. It
+// obeys the store alone and knows no scheduler.
+//
+// # One token, one life
+//
+// The package's one rule is that nothing lives twice. It rests on these
+// points; each is argued for children, not for records.
+//
+//   - A token is claimed before anything starts, and only the host and the
+//     life of it (the incarnation) that the store names may claim it.
+//   - Under a token at most one supervisor ever gets a Go. The holding of a
+//     token is in one map entry with one goroutine; a second order to start
+//     finds the first. Once a Go was given, the end of that supervisor is
+//     the end of the token: it is released, never started again, not even by
+//     the life that started it. (A supervisor that got no Go, or refused it,
+//     ran nothing; after it is gone another may be tried.)
+//   - Before a release is sent its token is written to the tombstones. From
+//     then on this host never starts it, so it does not matter whether the
+//     release was lost, is late, or arrives after the store was set back.
+//   - A release is sent only when nothing of the tree is left and post_stop
+//     has run: the supervisor said so, or it is dead and what it left was
+//     found and killed.
+//   - What the store says runs here and of which nothing lives here is given
+//     back and placed anew under another token. It is never restarted under
+//     the old one, as some release of it may still be on its way.
+//
+// # Trust
+//
+// The store counts the lease from when it takes a beat in; this host from
+// before it sent the beat, less a margin of 1 s + ttl/10, on a clock that
+// counts suspend. So it stops trusting the lease before the store does. A Go
+// is worth no more than this trust, in either mode, and counts only if the
+// slot was claimed in the present term of the lease (terms are counted by
+// registrations).
+//
+// A child's deadline is fed as its service's on_store_loss says:
+//
+//   - stop: the trust, and only in a term in which the store confirmed the
+//     slot. Without the store the child ends before anybody else could get
+//     its slot.
+//   - keep: the trust, and while the store does not answer, now + ttl −
+//     margin at each missed beat (not before half of the trust is used up).
+//     While the store is down nobody is placed anywhere, and after it a hold
+//     lets everybody speak first. The gap, told honestly: a host that is cut
+//     off from a store that others reach runs what they are given too, until
+//     it is connected again; then it asserts, and ends at once what it lost.
+//
+// A supervisor refuses a deadline that comes after its own has passed. So a
+// runner that was frozen finds its children dead and never revives one.
+//
+// # A new life
+//
+// It locks the state directory, finds each slot's memo, connects to the
+// supervisors that live and feeds those of mode keep at once, before the
+// store was heard of; it registers as the successor of the life before and
+// looks: what the store confirms goes on untouched; what it does not list is
+// asserted, and kept or ended as it answers; of what has no living
+// supervisor the tree is finished off and the slot given back.
+//
+// # Reconcile
+//
+// Commands from the queue are hints for speed. The truth is what the store
+// lists for this host; reconcile, a pure function, compares it with what is
+// here, token by token, whenever the revision in a beat's answer is another,
+// after an outage or a registration, on a hint, and every 30 s. What is here
+// is written down before the store is read, so that nobody is called missing
+// who came meanwhile.
+//
+// # Goroutines
+//
+// The heart renews the lease and nothing else. The watch looks. Each holding
+// has one that walks through its life and, while a supervisor is connected,
+// one that feeds it, so that no slow call keeps a deadline back. One reads
+// the queue's start commands (and those of package queue behind it). All of
+// them end with Run, which returns after the last. The supervisors are
+// processes and outlive it.
+package runners

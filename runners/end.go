@@ -1,0 +1,185 @@
+package runners
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"stream-api/runners/supervisor"
+	"stream-api/store"
+)
+
+// finish ends the child and goes on to the release.
+func (h *holding) finish(ctx context.Context) step {
+	w := h.wished()
+	h.enter(PhaseStopping, w.reason)
+	if !h.static && !h.treeGone && !h.endTree(ctx, endGently) {
+		return nil
+	}
+	return h.release
+}
+
+// endTree returns when nothing of the slot's tree is left and post_stop has
+// run; false when ctx is over before. how is the least; a harder wish that
+// comes meanwhile is obeyed.
+func (h *holding) endTree(ctx context.Context, how ending) bool {
+	asked := endNot
+	for {
+		sup := h.supervisor()
+		if sup == nil {
+			gone, err := h.regain(ctx)
+			if gone {
+				return true
+			}
+			h.complain(err)
+			if sup = h.supervisor(); sup == nil {
+				if !h.pause(ctx, 200*time.Millisecond) {
+					return false
+				}
+				continue
+			}
+			asked = endNot
+		}
+		if how = max(how, h.wished().end); how > asked {
+			h.askEnd(ctx, sup, how)
+			asked = how
+		}
+		select {
+		case <-sup.Done():
+			ended := sup.Result() != nil
+			h.letGo()
+			if ended {
+				return true
+			}
+		case <-h.wake:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// askEnd sends the request and does not wait for its fulfilment.
+func (h *holding) askEnd(ctx context.Context, sup *supervisor.Client, how ending) {
+	ctx, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+	defer cancel()
+	var err error
+	if how == endNow {
+		_, err = sup.End(ctx)
+	} else {
+		_, err = sup.Stop(ctx)
+	}
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		h.log.Debug().Err(err).Msg("asked the supervisor to end")
+	}
+}
+
+// regain connects to the supervisor again, or finds that it is gone and
+// finishes what it could not.
+func (h *holding) regain(ctx context.Context) (gone bool, err error) {
+	dir := h.r.dir.slot(h.token)
+	live, err := supervisor.Live(dir)
+	if err != nil {
+		return false, err
+	}
+	if live {
+		ctx, cancel := context.WithTimeout(ctx, h.r.o.Beat)
+		defer cancel()
+		sup, err := supervisor.Adopt(ctx, dir)
+		if err == nil {
+			h.hold(sup)
+			return false, nil
+		}
+		if live, liveErr := supervisor.Live(dir); liveErr != nil || live {
+			return false, errors.Join(err, liveErr)
+		}
+	}
+	return mopUp(ctx, dir, h.log)
+}
+
+// mopUp makes sure that nothing of a supervisor that is gone lives on.
+func mopUp(ctx context.Context, dir string, log zerolog.Logger) (gone bool, err error) {
+	err = supervisor.Finish(ctx, dir)
+	if errors.Is(err, supervisor.ErrLive) || ctx.Err() != nil {
+		return false, err
+	}
+	found, lookErr := supervisor.Look(dir)
+	if lookErr != nil {
+		return false, lookErr
+	}
+	if found.Live || len(found.Leftovers) > 0 {
+		return false, err
+	}
+	if err != nil {
+		// A hook that fails is told, and does not hold the slot back.
+		log.Warn().Err(err).Msg("what a killed supervisor left")
+	}
+	return true, nil
+}
+
+// release gives the slot back. By now nothing of it lives on this host, so
+// from the tombstone on the token is spent, whatever becomes of the message.
+func (h *holding) release(ctx context.Context) step {
+	h.letGo()
+	w := h.wished()
+	h.enter(PhaseReleasing, w.reason)
+	for {
+		err := h.r.tombstones.bury(h.token, time.Now())
+		if err == nil {
+			break
+		}
+		h.log.Error().Err(err).Msg("the slot cannot be released before its tombstone is written")
+		if !h.pause(ctx, time.Second) {
+			return nil
+		}
+	}
+	h.r.seats.free(h.stype, h.token)
+	h.mu.Lock()
+	known := !h.memo.Started.IsZero()
+	h.memo.Ended, h.memo.Reason = time.Now(), w.reason
+	h.mu.Unlock()
+	if w.drop || h.giveBack(ctx) {
+		if known {
+			h.keepMemo()
+		}
+	}
+	return nil
+}
+
+// giveBack sends the release until it is answered; false when ctx is over
+// before, and then the next life sends it.
+func (h *holding) giveBack(ctx context.Context) bool {
+	o := h.releaseOrder()
+	for {
+		var out store.Released
+		err := h.r.call(ctx, func(ctx context.Context) (err error) {
+			out, err = h.r.store.Release(ctx, h.reservation(), h.r.incarnation, o)
+			return err
+		})
+		switch {
+		case err == nil && out == store.Stays, store.IsHold(err) && o.OnlyIfRoom:
+			// Another took the room meanwhile. The child is gone and its
+			// token spent, so the slot stands in line again as any other.
+			o.OnlyIfRoom, o.Avoid, o.Classes = false, 0, nil
+			continue
+		case err == nil, errors.Is(err, store.ErrStale):
+			if o.Avoid > 0 {
+				h.r.counts.gaveUp.Add(1)
+			}
+			return true
+		}
+		if h.wished().drop {
+			return true
+		}
+		h.log.Debug().Err(err).Msg("not released yet")
+		if !h.pause(ctx, h.r.o.Beat/4) {
+			return false
+		}
+	}
+}
+
+func (h *holding) releaseOrder() store.Release {
+	w := h.wished()
+	return store.Release{Reason: w.reason, Avoid: w.avoid, OnlyIfRoom: len(h.giveUp) > 0, Classes: h.giveUp}
+}

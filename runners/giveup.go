@@ -1,0 +1,114 @@
+package runners
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"stream-api/store"
+)
+
+// failing decides what to do about a child that failed as often as its
+// policy bears: leave it to another host if that helps, else try it here,
+// slowly.
+func (h *holding) failing(ctx context.Context, failures int) {
+	if h.publisher.lenient(time.Now()) {
+		return // it went away before the supervisor was told
+	}
+	reason := fmt.Sprintf("%s; failed %d times here", h.lastText, failures)
+	if h.leaves(ctx, reason) {
+		h.wishEnd(endGently, reason, h.r.o.Cooldown, false)
+		return
+	}
+	h.stay(ctx, reason)
+}
+
+// leaves tells whether giving the slot up would help. It only asks: the
+// release itself asks again, in one step with giving it back.
+func (h *holding) leaves(ctx context.Context, reason string) bool {
+	v := h.reservation()
+	var classes []string
+	var helps bool
+	err := h.r.call(ctx, func(ctx context.Context) (err error) {
+		if classes, err = h.r.admitting(ctx, v.Type, v.Key); err != nil {
+			return err
+		}
+		helps, err = h.r.store.Elsewhere(ctx, v, classes)
+		return err
+	})
+	if err != nil {
+		h.log.Debug().Err(err).Msg("whether giving up would help is not known")
+		return false
+	}
+	if helps {
+		h.giveUp = classes
+		h.log.Warn().Str("state", string(h.phaseNow())).Str("reason", reason).Msg("given up here: another host has room")
+	}
+	return helps
+}
+
+// stay keeps the slot and slows it down.
+func (h *holding) stay(ctx context.Context, reason string) {
+	reason += fmt.Sprintf("; there is no better host for it, so it is tried again here every %v", h.r.o.SlowRetry)
+	if sup := h.supervisor(); sup != nil && !h.slow {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		if err := sup.SetPace(ctx, h.r.o.SlowRetry); err != nil {
+			h.log.Debug().Err(err).Msg("the pace is not set")
+			return
+		}
+		h.slow = true
+	}
+	h.enter(PhaseRunning, reason)
+	h.tell("failing", reason, map[string]string{"reason": reason})
+	h.flush(ctx)
+}
+
+// recovered takes the pace and the reason back once the child has run well
+// for as long as its policy remembers failures.
+func (h *holding) recovered(ctx context.Context) {
+	if h.static || h.service == nil || h.service.Exec == nil || h.lastReason() == "" {
+		return
+	}
+	if !h.publisher.well(time.Now(), orDefault(h.service.Exec.Restart.Within, time.Minute)) {
+		return
+	}
+	if sup := h.supervisor(); sup != nil && h.slow {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		if err := sup.SetPace(ctx, 0); err != nil {
+			h.log.Debug().Err(err).Msg("the pace is not set")
+			return
+		}
+		h.slow = false
+	}
+	h.enter(PhaseRunning, "")
+	h.tell("recovered", "", map[string]string{"reason": ""})
+}
+
+func (h *holding) phaseNow() Phase {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.phase
+}
+
+// admitting lists the classes of services that may take a stream's slot.
+func (r *Runner) admitting(ctx context.Context, stype, key string) ([]string, error) {
+	classes, err := r.store.Classes(ctx, stype)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for id, class := range classes {
+		rule, err := class.Compile()
+		if err != nil {
+			continue // edited into nonsense: its services take nothing
+		}
+		if _, ok := rule.Admits(key); ok {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids[:min(len(ids), store.MaxClasses)], nil
+}

@@ -1,0 +1,163 @@
+package runners
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"stream-api/runners/supervisor"
+	"stream-api/store"
+)
+
+// heart renews the lease each beat and never does anything else: no slow
+// slot, no crowded queue and no full disk stands before it. It returns when
+// ctx is over, with nil, or with why this runner may not go on.
+func (r *Runner) heart(ctx context.Context) error {
+	tick := time.NewTicker(r.o.Beat)
+	defer tick.Stop()
+	p := pulse{r: r}
+	for {
+		again, err := p.beat(ctx)
+		if err != nil {
+			return err
+		}
+		if again {
+			continue
+		}
+		select {
+		case <-tick.C:
+		case <-r.beatNow:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// pulse is what the heart remembers from beat to beat.
+type pulse struct {
+	r          *Runner
+	registered bool
+	ever       bool      // registered at least once
+	away       bool      // the store did not answer the last time
+	rev        int64     // of what this host should run
+	warned     time.Time // when the log last said that the store is away
+}
+
+// beat does what is due once. again: there is more to do at once. An error
+// is final.
+func (p *pulse) beat(ctx context.Context) (again bool, final error) {
+	r := p.r
+	sent := supervisor.Now()
+	limited, cancel := context.WithTimeout(ctx, r.o.Beat)
+	defer cancel()
+	var b store.Beat
+	var err error
+	if p.registered {
+		b, err = r.heartStore().Heartbeat(limited, r.holder())
+	} else {
+		b, err = r.register(limited)
+	}
+	switch {
+	case err == nil:
+		p.good(sent, b)
+		return false, nil
+	case ctx.Err() != nil:
+		return false, nil
+	}
+	return p.bad(err)
+}
+
+// good takes in a renewed lease.
+func (p *pulse) good(sent int64, b store.Beat) {
+	r := p.r
+	r.lease.renewed(sent, b.Now, !p.registered)
+	if p.away || !p.registered || b.Rev != p.rev {
+		r.lookSoon()
+	}
+	if p.away {
+		r.log.Info().Str("host", r.o.Host).Msg("the store is back")
+	}
+	if !p.registered {
+		if err := r.dir.setIncarnation(r.incarnation); err != nil {
+			// The next life will name an older predecessor and be told.
+			r.log.Error().Err(err).Msg("the incarnation is not written down")
+		}
+		r.log.Info().Str("host", r.o.Host).Str("state", string(b.State)).Bool("again", p.ever).Msg("registered")
+		r.onceRegistered.Do(func() { close(r.registered) })
+	}
+	p.registered, p.ever, p.away, p.rev = true, true, false, b.Rev
+}
+
+// bad decides what an error means.
+func (p *pulse) bad(err error) (again bool, final error) {
+	r := p.r
+	var changed *store.ChangedError
+	var taken *store.TakenError
+	switch {
+	case errors.Is(err, store.ErrUnknownHost) && r.left.Load():
+		return false, nil
+	case errors.Is(err, store.ErrUnknownHost):
+		// Reaped, or the store was emptied: what is held is told anew.
+		r.log.Warn().Str("host", r.o.Host).Msg("the store does not know this host any more; registering again")
+		p.registered = false
+		r.queue.Reset()
+		return true, nil
+	case errors.As(err, &changed):
+		r.replaces = changed.Incarnation
+		return true, nil
+	case errors.As(err, &taken) && taken.Left <= 0:
+		p.warn(err, "waiting to be accepted")
+		return false, nil
+	case errors.As(err, &taken):
+		return false, &RefusedError{Why: taken.Error(), Err: err}
+	case errors.Is(err, store.ErrStale):
+		return false, fmt.Errorf("%w: %w", ErrReplaced, err)
+	case errors.Is(err, store.ErrSchema):
+		return false, err
+	}
+	r.lease.missed(supervisor.Now())
+	p.away = true
+	p.warn(err, "waiting for the store; what runs here goes on as its service says (on_store_loss)")
+	return false, nil
+}
+
+// warn says so now and once a minute.
+func (p *pulse) warn(err error, what string) {
+	if time.Since(p.warned) < time.Minute {
+		return
+	}
+	p.warned = time.Now()
+	p.r.log.Warn().Err(err).Str("host", p.r.o.Host).Msg(what)
+}
+
+// register begins this life, or tells an emptied store of it.
+func (r *Runner) register(ctx context.Context) (store.Beat, error) {
+	s := r.heartStore()
+	if err := s.Check(ctx); err != nil {
+		return store.Beat{}, err
+	}
+	return s.Register(ctx, store.Registration{
+		Holder: r.holder(), Replaces: r.replaces, HostID: r.dir.hostID, TTL: r.o.TTL, Beat: r.o.Beat,
+		URL: r.o.URL, Version: r.o.Version, Offers: r.offers(),
+	})
+}
+
+func (r *Runner) offers() []store.Offer {
+	offers := make([]store.Offer, 0, len(r.o.Services)+len(r.o.Extra))
+	for i := range r.o.Services {
+		offers = append(offers, r.o.Services[i].offer())
+	}
+	return append(offers, r.o.Extra...)
+}
+
+func (r *Runner) holder() store.Holder {
+	return store.Holder{Host: r.o.Host, Incarnation: r.incarnation}
+}
+
+func (r *Runner) heartStore() *store.Store {
+	if r.o.Heart != nil {
+		return r.o.Heart
+	}
+	return r.store
+}

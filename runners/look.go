@@ -1,0 +1,143 @@
+package runners
+
+import (
+	"context"
+	"time"
+
+	"stream-api/store"
+)
+
+// Looks: the net under all hints, and the least pause between two.
+const (
+	lookEvery = 30 * time.Second
+	lookPause = 50 * time.Millisecond
+)
+
+// lookSoon asks for a look at what the store says this host should run.
+func (r *Runner) lookSoon() { poke(r.lookNow) }
+
+// watch looks whenever it is asked to, and every 30 s.
+func (r *Runner) watch(ctx context.Context) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-r.lookNow:
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		began := time.Now()
+		pause := lookPause
+		if err := r.look(ctx); err != nil {
+			r.log.Debug().Err(err).Msg("what this host should run is not read; it is tried again")
+			pause = r.o.Beat / 2
+			r.lookSoon()
+		}
+		// A host with a thousand slots must not keep the store busy.
+		pause = max(pause, 4*time.Since(began))
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
+}
+
+// look compares what the store says with what is here and does what follows.
+func (r *Runner) look(ctx context.Context) error {
+	_, term := r.lease.until()
+	if term == 0 {
+		return nil // registering asks for a look
+	}
+	// What is here is written down first: who is missing in what is read
+	// after it is truly missing there.
+	have := r.inventory()
+	var records []store.SlotRecord
+	err := r.call(ctx, func(ctx context.Context) (err error) {
+		records, err = r.store.SlotsOf(ctx, r.o.Host)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, a := range reconcile(records, have, r.tombstones.has, r.isLeaving()) {
+		r.do(a, term)
+	}
+	return r.showStreams(ctx)
+}
+
+// do carries one deed out, by leaving it to whom it concerns.
+func (r *Runner) do(a action, term int) {
+	switch a.Do {
+	case claim:
+		r.take(a.Record.Reservation)
+		return
+	case release:
+		r.giveBackUnknown(a.Record)
+		return
+	}
+	h := r.find(a.Token)
+	if h == nil {
+		return // it ended meanwhile
+	}
+	switch a.Do {
+	case stop:
+		h.confirm(a.Record.Slot, term)
+		h.wishEnd(endGently, orText(a.Record.Reason, "it is not wanted any more"), 0, false)
+	case move:
+		h.confirm(a.Record.Slot, term)
+		h.wishEnd(endGently, "moved away", r.o.Cooldown, false)
+	case confirm:
+		h.confirm(a.Record.Slot, term)
+	case assert:
+		h.wish(func(w *wishes) { w.assert = true })
+	}
+}
+
+func orText(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+// showStreams tells each holding how its stream stands.
+func (r *Runner) showStreams(ctx context.Context) error {
+	byKey := map[string][]*holding{}
+	for _, h := range r.all() {
+		if !h.held().Ending {
+			key := h.reservation().Key
+			byKey[key] = append(byKey[key], h)
+		}
+	}
+	keys := make([]string, 0, len(byKey))
+	for key := range byKey {
+		keys = append(keys, key)
+	}
+	var records []store.Record
+	err := r.call(ctx, func(ctx context.Context) (err error) {
+		records, err = r.store.Records(ctx, keys)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i := range records {
+		for _, h := range byKey[records[i].Key] {
+			h.wish(func(w *wishes) { w.look = &records[i] })
+		}
+	}
+	return nil
+}
+
+// inventory is what is here, as reconcile sees it.
+func (r *Runner) inventory() map[string]held {
+	have := map[string]held{}
+	for _, h := range r.all() {
+		have[h.token] = h.held()
+	}
+	return have
+}

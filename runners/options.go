@@ -1,0 +1,178 @@
+package runners
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"stream-api/runners/supervisor"
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+// StoreLoss says what becomes of children while the store cannot be reached.
+type StoreLoss string
+
+// The modes. See the package's comment for what each costs.
+const (
+	Keep StoreLoss = "keep" // they go on
+	Stop StoreLoss = "stop" // they end before anybody else could be given their slots
+)
+
+// Reaction says what a change of its inputs does to a running child.
+type Reaction string
+
+// The reactions.
+const (
+	Restart Reaction = "restart"
+	Ignore  Reaction = "ignore"
+)
+
+// Defaults of Options.
+const (
+	DefaultTTL       = 10 * time.Second
+	DefaultBeat      = 2 * time.Second
+	DefaultCooldown  = time.Minute
+	DefaultSlowRetry = 30 * time.Second
+)
+
+// Options are one host's runner. Zero values mean the defaults.
+type Options struct {
+	Host     string
+	Services []Service
+	// Extra is registered beside the services and never runs: the sources
+	// this host polls, so that people see them.
+	Extra []store.Offer
+	// StateDir holds what must outlive the process. Its path may have 83
+	// bytes, as sockets lie below it.
+	StateDir string
+	// Self is the program that hands the arguments after
+	// supervisor.Command to supervisor.Main; nearly always os.Executable.
+	Self string
+	// TTL of the lease and Beat of its renewal; TTL ≥ 1 s + TTL/10 + 3 Beat.
+	TTL, Beat   time.Duration
+	OnStoreLoss StoreLoss // of services that do not say; default Keep
+	// Lookup finds ${host:…}, ${env:…} and ${file:…}. What the last two
+	// give never leaves this host and is masked wherever it is shown.
+	Lookup stream.Lookup
+	// URL of this host's web page, for people who look for its logs.
+	URL     string
+	Version string
+	Log     zerolog.Logger
+	// Cooldown is how long a slot avoids this host after it failed here.
+	Cooldown time.Duration
+	// SlowRetry is the least pause between two starts of a child that keeps
+	// failing and has nowhere better to go.
+	SlowRetry time.Duration
+	// CheckInterval is the mean time between two looks at the queues.
+	CheckInterval time.Duration
+	// Heart, if set, is a second store of the same server that renews the
+	// lease, so that a crowd of other calls never stands before it.
+	Heart *store.Store
+	// Observe, if set, is called after each first start of a slot.
+	Observe func(Started)
+}
+
+// Started is a measurement for metrics.
+type Started struct {
+	Type string
+	// Since it was placed, by the store's clock as this host reckons it.
+	Since time.Duration
+}
+
+// Service is what this host offers for one type.
+type Service struct {
+	Type     string
+	Capacity *int // nil: no limit
+	URL      string
+	Class    stream.Class
+	// Places are the seats with their variables; ${place:index} counts them
+	// from 0 and is there without any.
+	Places         []map[string]string
+	Handover       stream.Handover
+	OnStoreLoss    StoreLoss // default: Options.OnStoreLoss
+	OnSourceChange Reaction  // the stream comes from another source; default Restart
+	OnNewSession   Reaction  // its publisher began anew; default Ignore
+	StreamVars     map[string]stream.Template
+	Exec           *Exec // nil: static, nothing runs
+}
+
+// Exec is a program run per slot.
+type Exec struct {
+	Path    string // absolute, or found in the child's PATH
+	Args    []stream.Template
+	Env     map[string]stream.Template
+	EnvFile []string // absolute paths; lines NAME=value
+	Stop    supervisor.Stop
+	Restart supervisor.Restart
+	Stall   time.Duration // 0: never
+	// PreStart and PostStop are commands, an argument each.
+	PreStart, PostStop [][]stream.Template
+	HookTimeout        time.Duration // default 10 s
+}
+
+func (o *Options) complete() error {
+	o.TTL, o.Beat = orDefault(o.TTL, DefaultTTL), orDefault(o.Beat, DefaultBeat)
+	o.Cooldown, o.SlowRetry = orDefault(o.Cooldown, DefaultCooldown), orDefault(o.SlowRetry, DefaultSlowRetry)
+	if o.OnStoreLoss == "" {
+		o.OnStoreLoss = Keep
+	}
+	if err := stream.CheckHost(o.Host); err != nil {
+		return err
+	}
+	if o.Lookup == nil {
+		return errors.New("no lookup of ${host:…}, ${env:…} and ${file:…}")
+	}
+	if !filepath.IsAbs(o.StateDir) || !filepath.IsAbs(o.Self) {
+		return fmt.Errorf("state directory %q and program %q must be absolute paths", o.StateDir, o.Self)
+	}
+	if o.TTL < margin(o.TTL)+3*o.Beat {
+		return fmt.Errorf("a lease of %v is too short for a beat of %v: at least 1 s + ttl/10 + 3 beats", o.TTL, o.Beat)
+	}
+	seen := map[string]bool{}
+	for i := range o.Services {
+		s := &o.Services[i]
+		if err := stream.CheckType(s.Type); err != nil {
+			return err
+		}
+		if seen[s.Type] {
+			return fmt.Errorf("service %s is given twice", s.Type)
+		}
+		seen[s.Type] = true
+		s.complete(o.OnStoreLoss)
+	}
+	return nil
+}
+
+func (s *Service) complete(mode StoreLoss) {
+	if s.OnStoreLoss == "" {
+		s.OnStoreLoss = mode
+	}
+	if s.OnSourceChange == "" {
+		s.OnSourceChange = Restart
+	}
+	if s.OnNewSession == "" {
+		s.OnNewSession = Ignore
+	}
+	if s.Capacity == nil && len(s.Places) > 0 {
+		n := len(s.Places)
+		s.Capacity = &n
+	}
+	if e := s.Exec; e != nil {
+		e.HookTimeout = orDefault(e.HookTimeout, 10*time.Second)
+	}
+}
+
+func (s *Service) offer() store.Offer {
+	return store.Offer{Type: s.Type, Capacity: s.Capacity, URL: s.URL, Class: s.Class, Handover: s.Handover}
+}
+
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d <= 0 {
+		return otherwise
+	}
+	return d
+}

@@ -1,0 +1,261 @@
+package runners
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+	"time"
+
+	"stream-api/queue"
+	"stream-api/runners/supervisor"
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+// refresh takes in how the stream stands now. A child is restarted only if
+// what it was started with would really be another because of the stream; a
+// change of the configuration alone is shown as stale. A value that is
+// missing now changes nothing: what was published stays until it is replaced.
+func (h *holding) refresh(ctx context.Context, rec store.Record) {
+	h.keepCopy(ctx, rec)
+	if h.service == nil {
+		return
+	}
+	v, at := valuesOf(rec), h.seat()
+	if own, err := h.service.published(at, v, h.r.o.Lookup); err == nil {
+		h.ownVars = own
+	}
+	if h.static || h.service.Exec == nil {
+		return
+	}
+	h.mu.Lock()
+	before := h.memo.Values
+	h.mu.Unlock()
+	wanted, do := h.service.weigh(at, h.plan, before, v, h.r.o.Lookup)
+	switch do {
+	case stays:
+		h.showStale(ctx, false)
+		h.keepValues(v)
+	case stale:
+		h.showStale(ctx, true)
+	case restarts:
+		h.restart(ctx, wanted, v)
+	}
+}
+
+// verdict of weigh.
+type verdict int
+
+const (
+	unknown  verdict = iota // it cannot be told now
+	stays                   // a start would be the same
+	stale                   // it would differ, and that is no reason to restart
+	restarts                // it would differ because of the stream
+)
+
+// weigh compares what runs with what would be started now. before are the
+// values it was started with.
+func (s *Service) weigh(at seat, runs plan, before, now values, here stream.Lookup) (plan, verdict) {
+	if s.OnNewSession == Restart && before.Session != "" && now.Session != "" && before.Session != now.Session {
+		if wanted, err := s.Exec.resolve(at, now, here); err == nil {
+			return wanted, restarts
+		}
+	}
+	considered := now
+	if s.OnSourceChange == Ignore {
+		considered = now.from(before)
+	}
+	wanted, err := s.Exec.resolve(at, considered, here)
+	if err != nil {
+		return plan{}, unknown
+	}
+	if wanted.same(runs) {
+		if full, err := s.Exec.resolve(at, now, here); err == nil && !full.same(runs) {
+			return plan{}, stale // the source's change is passed over
+		}
+		return plan{}, stays
+	}
+	then, err := s.Exec.resolve(at, before, here)
+	if err == nil && then.same(wanted) {
+		return plan{}, stale // the file or a secret changed, the stream did not
+	}
+	return wanted, restarts
+}
+
+// restart has the supervisor start the child anew, gracefully.
+func (h *holding) restart(ctx context.Context, wanted plan, v values) {
+	sup := h.supervisor()
+	if sup == nil {
+		return
+	}
+	e := h.service.Exec
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	err := sup.Restart(ctx, supervisor.Change{
+		Path: &wanted.Path, Args: &wanted.Args, Env: &wanted.Env, Mask: &wanted.Mask,
+		PreStart: &wanted.PreStart, PostStop: &wanted.PostStop, Stop: &e.Stop, Restart: &e.Restart, Stall: &e.Stall,
+	})
+	if err != nil {
+		h.log.Warn().Err(err).Msg("the child keeps its old environment for now")
+		return
+	}
+	h.plan = wanted
+	h.keepValues(v)
+	h.log.Info().Str("state", string(PhaseRunning)).Str("reason", "its variables changed, it is started anew").Msg("slot")
+	h.tell("updated", "its variables changed", map[string]string{"stale": ""})
+	h.flush(ctx)
+}
+
+func (h *holding) keepValues(v values) {
+	h.mu.Lock()
+	same := reflect.DeepEqual(h.memo.Values, v)
+	h.memo.Values = v
+	h.mu.Unlock()
+	if !same {
+		h.keepMemo()
+	}
+}
+
+func (h *holding) showStale(ctx context.Context, stale bool) {
+	if h.stale == stale {
+		return
+	}
+	h.stale = stale
+	mark := ""
+	if stale {
+		mark = "1"
+	}
+	h.tell("", "", map[string]string{"stale": mark})
+	h.flush(ctx)
+}
+
+// keepCopy keeps what a store that forgot the stream would have to be told.
+func (h *holding) keepCopy(ctx context.Context, rec store.Record) {
+	h.mu.Lock()
+	c := h.memo.Copy
+	h.mu.Unlock()
+	if c.Source == rec.Source && c.Priority == rec.Priority && slices.Equal(c.Chain, rec.Chain) && maps.Equal(c.Fields, rec.Fields()) {
+		return
+	}
+	_, fresh, err := h.r.readStream(ctx, rec.Key)
+	if err != nil {
+		return // the next look finds the same difference
+	}
+	h.mu.Lock()
+	fresh.Vars = h.memo.Copy.Vars
+	h.memo.Copy = fresh
+	h.mu.Unlock()
+	h.keepMemo()
+}
+
+// readStream reads a stream's record and what its holders keep of it.
+func (r *Runner) readStream(ctx context.Context, key string) (rec store.Record, c store.Copy, err error) {
+	err = r.call(ctx, func(ctx context.Context) error {
+		if rec, err = r.store.Record(ctx, key); err != nil {
+			return err
+		}
+		c = store.Copy{Source: rec.Source, Chain: rec.Chain, Priority: rec.Priority, Fields: rec.Fields()}
+		said, err := r.store.Said(ctx, key)
+		if err != nil {
+			return err
+		}
+		if by, ok := said.BySource[rec.Source]; ok {
+			c.Announcement = by.Announcement.Encode()
+		}
+		return nil
+	})
+	return rec, c, err
+}
+
+// offer publishes what the slot offers to the others of its stream, if it is
+// not published already. Nothing is not published: what an earlier token
+// offered stays until this one has something in its place.
+func (h *holding) offer(ctx context.Context) {
+	vars := maps.Clone(h.ownVars)
+	if vars == nil {
+		vars = map[string]string{}
+	}
+	maps.Copy(vars, h.childVars)
+	if h.offered == nil && len(vars) == 0 || h.offered != nil && maps.Equal(vars, h.offered) {
+		return
+	}
+	v := h.reservation()
+	var tell []store.Reservation
+	err := h.r.call(ctx, func(ctx context.Context) (err error) {
+		tell, err = h.r.store.Publish(ctx, v, h.r.incarnation, vars)
+		return err
+	})
+	if err != nil {
+		if errors.Is(err, store.ErrStale) {
+			h.r.lookSoon()
+		}
+		h.log.Debug().Err(err).Msg("not published yet")
+		return // tried again at the next tick
+	}
+	h.offered = vars
+	h.mu.Lock()
+	h.memo.Copy.Vars = vars
+	h.mu.Unlock()
+	h.keepMemo()
+	h.r.hint(ctx, tell)
+}
+
+// hint tells the hosts of dependants at once what their revision tells them
+// a beat later.
+func (r *Runner) hint(ctx context.Context, slots []store.Reservation) {
+	for _, v := range slots {
+		err := r.call(ctx, func(ctx context.Context) error {
+			return r.queue.SlotCommand(ctx, queue.Update, queue.Slot{
+				Key: v.Key, Slot: v.Slot, Type: v.Type, Host: v.Host, Token: v.Token, Attempt: time.Now().UnixMilli(),
+			})
+		})
+		if err != nil {
+			r.log.Debug().Err(err).Str("stream", v.Key).Str("slot", v.Slot).Msg("the host of a dependant is not told at once")
+		}
+	}
+}
+
+// assert tells a store that does not know it what runs here.
+func (h *holding) assert(ctx context.Context) {
+	h.mu.Lock()
+	c := h.memo.Copy
+	h.mu.Unlock()
+	v := h.reservation()
+	_, term := h.r.lease.until()
+	var answer store.Asserted
+	var other bool
+	err := h.r.call(ctx, func(ctx context.Context) (err error) {
+		if answer, err = h.r.store.Assert(ctx, v, h.r.incarnation, c); err != nil || answer.Keep {
+			return err
+		}
+		rec, err := h.r.store.Record(ctx, v.Key)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		s := rec.Slots[v.Slot]
+		other = s.Host != "" && s.Token != v.Token
+		return err
+	})
+	switch {
+	case err != nil:
+		h.log.Warn().Err(err).Msg("the store is not told yet what runs here")
+		h.r.lookSoon()
+	case !answer.Keep && other:
+		h.r.counts.lost.Add(1)
+		h.wishEnd(endNow, answer.Why, 0, true) // two run: no time for a grace
+	case !answer.Keep:
+		h.wishEnd(endGently, answer.Why, 0, true)
+	default:
+		h.confirm(v.Slot, term)
+		h.offered, h.saidUp = nil, false
+		if h.static || h.publisher.well(time.Now(), 0) {
+			h.saidUp = true
+			h.tell("", "", map[string]string{"up": "1"})
+		}
+		if answer.State == stream.Stopping {
+			h.wishEnd(endGently, "it is not wanted any more", 0, false)
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package runners
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"stream-api/runners/supervisor"
+	"stream-api/store"
+)
+
+// reportEvery bounds how often one slot's speed is written to the store, and
+// how soon what could not be written is tried again.
+const reportEvery = 5 * time.Second
+
+// tell adds to what the store is to be told of the slot; flush sends it. An
+// event that is followed by another before it was sent is lost: what counts
+// is the latest.
+func (h *holding) tell(event, why string, fields map[string]string) {
+	if h.unsaid.Fields == nil {
+		h.unsaid.Fields = map[string]string{}
+	}
+	maps.Copy(h.unsaid.Fields, fields)
+	if event != "" {
+		h.unsaid.Event, h.unsaid.Why = event, why
+	}
+}
+
+// flush sends what tell collected. Without the store it is kept for later.
+func (h *holding) flush(ctx context.Context) {
+	if len(h.unsaid.Fields) == 0 && h.unsaid.Event == "" {
+		return
+	}
+	err := h.r.call(ctx, func(ctx context.Context) error {
+		return h.r.store.Report(ctx, h.reservation(), h.r.incarnation, h.unsaid)
+	})
+	switch {
+	case err == nil:
+		h.unsaid = store.Observation{}
+	case errors.Is(err, store.ErrStale):
+		h.unsaid = store.Observation{}
+		h.r.lookSoon()
+	default:
+		h.log.Debug().Err(err).Msg("not reported yet")
+	}
+}
+
+// exited takes in one end of the child that the supervisor goes on from.
+func (h *holding) exited(ctx context.Context, e supervisor.Exit, failures int) {
+	h.mu.Lock()
+	h.pid = 0
+	h.mu.Unlock()
+	h.publisher.ended()
+	switch e.Reason {
+	case supervisor.ExitRestart, supervisor.ExitStopped, supervisor.ExitKilled, supervisor.ExitDeadline:
+		return // wanted, or followed by the supervisor's own end
+	}
+	text := exitText(e)
+	h.lastText = text
+	if e.Reason == supervisor.ExitStart || e.Reason == supervisor.ExitPreStart {
+		h.settle("", errors.New(text))
+	}
+	reason := text
+	switch {
+	case !e.Counted:
+		reason += "; its publisher is away, so this counts for nothing"
+	case failures > 1:
+		reason += fmt.Sprintf("; %d times lately", failures)
+	}
+	h.enter(PhaseRunning, reason)
+	h.tell("exited", reason, map[string]string{
+		"reason": reason, "exit": text, "stderr": strings.Join(e.Stderr, "\n"), "speed": "", "fps": "",
+	})
+	h.flush(ctx)
+}
+
+// exitText is an exit in the store's words: "exit 1", "signal SIGKILL", or
+// what kept the child from being started.
+func exitText(e supervisor.Exit) string {
+	switch {
+	case e.Reason == supervisor.ExitStalled:
+		return "stalled"
+	case e.Text != "":
+		return e.Text
+	case e.Signal != "":
+		return "signal " + e.Signal
+	}
+	return "exit " + strconv.Itoa(e.Code)
+}
+
+// progress keeps the latest speed for the next report.
+func (h *holding) progress(p supervisor.Progress) {
+	h.tell("", "", map[string]string{
+		"speed": strconv.FormatFloat(p.Speed, 'f', 2, 64),
+		"fps":   strconv.FormatFloat(p.FPS, 'f', 1, 64),
+	})
+}

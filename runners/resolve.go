@@ -1,0 +1,153 @@
+package runners
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+
+	"stream-api/runners/supervisor"
+	"stream-api/stream"
+)
+
+// plan is what a child is started with: every template filled in.
+type plan struct {
+	Path               string
+	Args, Env          []string
+	PreStart, PostStop []supervisor.Hook
+	Mask               []string // secrets among the above
+}
+
+// same tells whether a child started with p needs no restart for q. What is
+// masked is no difference of its own.
+func (p plan) same(q plan) bool {
+	hook := func(a, b supervisor.Hook) bool { return slices.Equal(a.Argv, b.Argv) && a.Timeout == b.Timeout }
+	return p.Path == q.Path && slices.Equal(p.Args, q.Args) && slices.Equal(p.Env, q.Env) &&
+		slices.EqualFunc(p.PreStart, q.PreStart, hook) && slices.EqualFunc(p.PostStop, q.PostStop, hook)
+}
+
+// planOf reads back what a living supervisor's child was started with.
+func planOf(s supervisor.Spec) plan {
+	return plan{Path: s.Path, Args: s.Args, Env: s.Env, PreStart: s.PreStart, PostStop: s.PostStop, Mask: s.Mask}
+}
+
+// inherited are the only variables of the daemon that a child sees.
+var inherited = []string{"PATH", "HOME", "LANG", "TZ"}
+
+// resolve fills in everything a child is started with. The error names the
+// value that is missing or the file that does not read, and no secret.
+func (e *Exec) resolve(at seat, v values, here stream.Lookup) (plan, error) {
+	p := plan{Path: e.Path}
+	lookup := p.noting(at.lookup(v, here))
+	var err error
+	if p.Args, err = resolveAll(e.Args, lookup, "argument"); err != nil {
+		return plan{}, err
+	}
+	env := map[string]string{}
+	for _, name := range inherited {
+		if value, ok := os.LookupEnv(name); ok {
+			env[name] = value
+		}
+	}
+	if err := p.readEnvFiles(e.EnvFile, env); err != nil {
+		return plan{}, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Env)) {
+		value, err := e.Env[name].Resolve(lookup)
+		if err != nil {
+			return plan{}, fmt.Errorf("env %s: %w", name, err)
+		}
+		env[name] = value
+	}
+	env["STREAM_API_STREAM"], env["STREAM_API_SLOT"] = at.key, stream.OwnSlot(at.slot)
+	env["STREAM_API_HOST"], env["STREAM_API_TOKEN"] = at.host, at.token
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		p.Env = append(p.Env, name+"="+env[name])
+	}
+	if p.PreStart, err = e.hooks(e.PreStart, lookup, "pre_start"); err != nil {
+		return plan{}, err
+	}
+	if p.PostStop, err = e.hooks(e.PostStop, lookup, "post_stop"); err != nil {
+		return plan{}, err
+	}
+	slices.Sort(p.Mask)
+	p.Mask = slices.Compact(p.Mask)
+	return p, nil
+}
+
+// noting collects the secrets that pass through a lookup.
+func (p *plan) noting(lookup stream.Lookup) stream.Lookup {
+	return func(ref stream.Ref) (string, bool, error) {
+		value, ok, err := lookup(ref)
+		if ok && ref.Secret() && value != "" {
+			p.Mask = append(p.Mask, value)
+		}
+		return value, ok, err
+	}
+}
+
+// readEnvFiles adds the files' variables, later ones over earlier ones. All
+// of their values count as secrets.
+func (p *plan) readEnvFiles(files []string, env map[string]string) error {
+	for _, file := range files {
+		vars, err := readEnvFile(file)
+		if err != nil {
+			return fmt.Errorf("env_file: %w", err)
+		}
+		for name, value := range vars {
+			env[name] = value
+			if value != "" {
+				p.Mask = append(p.Mask, value)
+			}
+		}
+	}
+	return nil
+}
+
+func (e *Exec) hooks(commands [][]stream.Template, lookup stream.Lookup, what string) ([]supervisor.Hook, error) {
+	var hooks []supervisor.Hook
+	for _, command := range commands {
+		argv, err := resolveAll(command, lookup, what+" argument")
+		if err != nil {
+			return nil, err
+		}
+		hooks = append(hooks, supervisor.Hook{Argv: argv, Timeout: e.HookTimeout})
+	}
+	return hooks, nil
+}
+
+func resolveAll(templates []stream.Template, lookup stream.Lookup, what string) ([]string, error) {
+	var out []string
+	for i, t := range templates {
+		value, err := t.Resolve(lookup)
+		if err != nil {
+			return nil, fmt.Errorf("%s %d: %w", what, i+1, err)
+		}
+		out = append(out, value)
+	}
+	return out, nil
+}
+
+// errSecretVar: what is published is stored in the store, where no secret
+// belongs.
+var errSecretVar = errors.New("a published variable may not be made of ${env:…} or ${file:…}")
+
+// published fills in the variables the service itself publishes.
+func (s *Service) published(at seat, v values, here stream.Lookup) (map[string]string, error) {
+	lookup := at.lookup(v, here)
+	out := make(map[string]string, len(s.StreamVars))
+	for _, name := range slices.Sorted(maps.Keys(s.StreamVars)) {
+		value, err := s.StreamVars[name].Resolve(func(ref stream.Ref) (string, bool, error) {
+			if ref.Secret() {
+				return "", false, errSecretVar
+			}
+			return lookup(ref)
+		})
+		if err != nil {
+			return nil, fmt.Errorf("stream_vars %s: %w", name, err)
+		}
+		out[name] = value
+	}
+	return out, nil
+}

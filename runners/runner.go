@@ -1,0 +1,280 @@
+package runners
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"stream-api/queue"
+	"stream-api/runners/supervisor"
+	"stream-api/store"
+)
+
+// Runner is one life of a host: its lease, and everything it holds.
+type Runner struct {
+	o        Options
+	log      zerolog.Logger
+	store    *store.Store
+	queue    *queue.Client
+	services map[string]*Service
+
+	lease       *lease
+	seats       *seats
+	incarnation string
+	counts      counts
+
+	lookNow, beatNow chan struct{} // hold one
+	calls            chan struct{} // bounds the calls to the store that are not beats
+	forks            chan struct{} // bounds the supervisors that start at once
+	registered       chan struct{} // closed at the first registration
+	onceRegistered   sync.Once
+	orders           chan order
+
+	// From Run on.
+	dir        *stateDir
+	tombstones *tombstones
+	replaces   string
+	left       atomic.Bool     // the store counts this host as gone, as it said itself
+	work       context.Context // of all holdings; its end lets go of them
+	holders    sync.WaitGroup
+	feeders    sync.WaitGroup
+
+	mu       sync.Mutex
+	holdings map[string]*holding // by token
+	leaving  bool
+}
+
+// order is what Leave and Detach say to Run.
+type order int
+
+const (
+	orderLeave order = iota
+	orderDetach
+)
+
+// maxCalls leaves connections of the client's pool to the heart.
+const maxCalls = 8
+
+// New makes a runner. It touches nothing; Run does.
+func New(s *store.Store, q *queue.Client, o Options) (*Runner, error) {
+	if err := o.complete(); err != nil {
+		return nil, fmt.Errorf("runner: %w", err)
+	}
+	r := &Runner{
+		o: o, log: o.Log, store: s, queue: q, services: map[string]*Service{},
+		lease: newLease(o.TTL), seats: newSeats(), holdings: map[string]*holding{},
+		incarnation: strconv.FormatInt(time.Now().UnixMilli(), 10) + "-" + rand.Text()[:12],
+		lookNow:     make(chan struct{}, 1), beatNow: make(chan struct{}, 1),
+		calls: make(chan struct{}, maxCalls), forks: make(chan struct{}, max(2, runtime.NumCPU())),
+		registered: make(chan struct{}), orders: make(chan order, 4),
+	}
+	for i := range o.Services {
+		r.services[o.Services[i].Type] = &r.o.Services[i]
+	}
+	return r, nil
+}
+
+// Leave has the runner take no more work, stop its children and release each
+// slot the moment its tree is gone; Run then returns nil. A second call ends
+// them at once. It does not wait.
+func (r *Runner) Leave() { r.give(orderLeave) }
+
+// Detach has Run return with the children left as they are, until their
+// deadline: for the next life, which adopts them. ctx's end does the same.
+func (r *Runner) Detach() { r.give(orderDetach) }
+
+func (r *Runner) give(o order) {
+	select {
+	case r.orders <- o:
+	default: // four were given and none was taken yet: one more says nothing new
+	}
+}
+
+// Run lives the life until Leave, Detach or ctx's end, with nil, or until
+// this runner may not go on: *RefusedError, ErrReplaced (its children are
+// ended then), or what is wrong with the state directory. It may be called
+// once.
+func (r *Runner) Run(ctx context.Context) (err error) {
+	if err := r.open(); err != nil {
+		return err
+	}
+	work, letGo := context.WithCancel(context.WithoutCancel(ctx))
+	r.work = work
+	defer func() {
+		letGo()
+		r.holders.Wait()
+		r.feeders.Wait()
+		err = errors.Join(err, r.tombstones.close(), r.dir.close())
+	}()
+	if err := r.adopt(); err != nil {
+		return fmt.Errorf("take over what an earlier life left: %w", err)
+	}
+	final := make(chan error, 1)
+	r.holders.Go(func() { final <- r.heart(work) })
+	r.holders.Go(func() { r.watch(work) })
+	stopQueue, err := r.serveQueue(work)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopQueue()) }()
+	for {
+		select {
+		case o := <-r.orders:
+			if o == orderLeave {
+				return r.leave(ctx, final, stopQueue)
+			}
+			return r.detach()
+		case <-ctx.Done():
+			return r.detach()
+		case err := <-final:
+			return errors.Join(err, r.endAll(ctx, err))
+		}
+	}
+}
+
+// open takes the state directory and reads what is remembered there.
+func (r *Runner) open() (err error) {
+	if r.dir, err = openStateDir(r.o.StateDir); err != nil {
+		return err
+	}
+	if r.replaces, err = r.dir.incarnation(); err == nil {
+		r.tombstones, err = openTombstones(filepath.Join(r.dir.path, fileTombstones), time.Now())
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("state directory: %w", err), r.dir.close())
+	}
+	if err := r.dir.prune(context.Background(), time.Now()); err != nil {
+		r.log.Warn().Err(err).Msg("old logs are not removed")
+	}
+	return nil
+}
+
+// serveQueue takes slot commands once this life is registered: before it no
+// claim would be heard.
+func (r *Runner) serveQueue(ctx context.Context) (stop func() error, err error) {
+	if len(r.o.Services) == 0 {
+		return func() error { return nil }, nil
+	}
+	types := make([]string, len(r.o.Services))
+	for i := range r.o.Services {
+		types[i] = r.o.Services[i].Type
+	}
+	server, err := queue.NewSlotServer(queue.Options{
+		Redis: r.store.Client(), Namespace: r.store.Namespace(), Log: r.log, CheckInterval: r.o.CheckInterval,
+		Concurrency: 32, StopTimeout: r.o.Beat,
+	}, r.o.Host, types, r.command)
+	if err != nil {
+		return nil, err
+	}
+	r.holders.Go(func() {
+		select {
+		case <-r.registered:
+			if err := server.Start(); err != nil {
+				r.log.Debug().Err(err).Msg("slot commands are not read") // stopped before
+			}
+		case <-ctx.Done():
+		}
+	})
+	return func() error {
+		limited, cancel := context.WithTimeout(context.Background(), 2*r.o.Beat)
+		defer cancel()
+		if err := server.Stop(limited); err != nil {
+			r.log.Warn().Err(err).Msg("slot commands are still carried out")
+		}
+		return nil
+	}, nil
+}
+
+// take finds or makes the holding of a reservation; nil if its token never
+// starts again, or nothing is taken up any more.
+func (r *Runner) take(v store.Reservation) *holding {
+	if h := r.find(v.Token); h != nil {
+		return h
+	}
+	h := r.newHolding(v)
+	if r.isLeaving() || r.tombstones.has(v.Token) || !r.enter(h, h.claim) {
+		return r.find(v.Token)
+	}
+	return h
+}
+
+// enter begins a holding's life, unless its token has one: only one of all
+// that would begin the same is let in, and after its end the tombstone or
+// the store refuses it.
+func (r *Runner) enter(h *holding, begin step) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.holdings[h.token] != nil || r.work.Err() != nil {
+		return false
+	}
+	r.holdings[h.token] = h
+	r.holders.Go(func() {
+		h.live(r.work, begin)
+		r.mu.Lock()
+		delete(r.holdings, h.token)
+		r.mu.Unlock()
+	})
+	return true
+}
+
+func (r *Runner) find(token string) *holding {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.holdings[token]
+}
+
+func (r *Runner) all() []*holding {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make([]*holding, 0, len(r.holdings))
+	for _, h := range r.holdings {
+		out = append(out, h)
+	}
+	return out
+}
+
+func (r *Runner) isLeaving() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.leaving
+}
+
+// call makes one call to the store, within one beat and not too many at once.
+func (r *Runner) call(ctx context.Context, f func(ctx context.Context) error) error {
+	select {
+	case r.calls <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-r.calls }()
+	limited, cancel := context.WithTimeout(ctx, r.o.Beat)
+	defer cancel()
+	return f(limited)
+}
+
+// claimCall is the one call that may wait for replicas.
+func (r *Runner) claimCall(ctx context.Context, v store.Reservation) error {
+	return r.call(ctx, func(ctx context.Context) error { return r.store.Claim(ctx, v, r.incarnation) })
+}
+
+// observe measures a first start.
+func (r *Runner) observe(h *holding) {
+	if r.o.Observe == nil {
+		return
+	}
+	now := r.lease.serverTime(supervisor.Now())
+	placed := tokenTime(h.token)
+	if now == 0 || placed == 0 || now < placed {
+		return
+	}
+	r.o.Observe(Started{Type: h.stype, Since: time.Duration(now-placed) * time.Millisecond})
+}

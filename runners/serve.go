@@ -1,0 +1,233 @@
+package runners
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"stream-api/runners/supervisor"
+)
+
+// serve looks after what runs until it is to end or has ended.
+func (h *holding) serve(ctx context.Context) step {
+	h.greet(ctx)
+	tick := time.NewTicker(reportEvery)
+	defer tick.Stop()
+	for {
+		if next, over := h.obey(ctx); over {
+			return next
+		}
+		var events <-chan supervisor.Event
+		sup := h.supervisor()
+		if sup != nil {
+			events = sup.Events()
+		} else if !h.static {
+			if next, over := h.reconnect(ctx); over {
+				return next
+			}
+			continue
+		}
+		select {
+		case e, ok := <-events:
+			if !ok {
+				h.lostTouch(sup)
+				continue
+			}
+			h.happened(ctx, e)
+		case <-h.wake:
+		case <-tick.C:
+			h.publisher.tick(ctx, h)
+			h.recovered(ctx)
+			h.offer(ctx)
+			h.flush(ctx)
+		case <-ctx.Done():
+			h.lastFeed()
+			return nil
+		}
+	}
+}
+
+// greet says what is known at the beginning: of a start, or of a child that
+// was taken over.
+func (h *holding) greet(ctx context.Context) {
+	h.enter(PhaseRunning, h.startReason())
+	if h.static {
+		h.started(ctx, 0)
+	} else if sup := h.supervisor(); sup != nil {
+		h.takeOver(ctx, sup)
+	}
+	h.offer(ctx)
+}
+
+func (h *holding) startReason() string {
+	if reason := h.lastReason(); !h.static || reason == "" {
+		return ""
+	}
+	h.tell("", "", map[string]string{"reason": ""})
+	return ""
+}
+
+// takeOver takes in the state of a supervisor that is connected to anew.
+func (h *holding) takeOver(ctx context.Context, sup *supervisor.Client) {
+	s := sup.State()
+	h.plan = planOf(sup.Spec())
+	if len(s.Vars) > 0 {
+		h.childVars = s.Vars
+	}
+	h.mu.Lock()
+	h.restarts = s.Restarts
+	h.pid = s.Child.PID
+	h.mu.Unlock()
+	h.slow = s.Pace > 0
+	h.publisher.resume(s.Away)
+	if s.Phase == supervisor.PhaseRunning {
+		h.started(ctx, s.Child.PID)
+	}
+}
+
+// obey fulfils wishes. over: next is the next step.
+func (h *holding) obey(ctx context.Context) (next step, over bool) {
+	w := h.taken()
+	if w.assert && w.end == endNot {
+		h.assert(ctx)
+		w = h.wished()
+	}
+	if w.end != endNot {
+		return h.finish, true
+	}
+	if w.look != nil {
+		h.publisher.look(ctx, h, w.look.Away)
+		h.refresh(ctx, *w.look)
+		h.offer(ctx)
+	}
+	return nil, false
+}
+
+// lostTouch takes leave of a connection that is over.
+func (h *holding) lostTouch(sup *supervisor.Client) {
+	end, err := sup.Result(), sup.Err()
+	h.letGo()
+	if end != nil {
+		h.treeGone = true
+		h.wishEnd(endGently, endReason(*end), 0, false)
+		return
+	}
+	if errors.Is(err, supervisor.ErrReplaced) {
+		h.log.Error().Err(err).Msg("somebody else connected to this child's supervisor; only one runner may use a state directory")
+	}
+}
+
+// reconnect looks for the supervisor after the connection was lost. If it is
+// gone, so is the child, and the slot is given back.
+func (h *holding) reconnect(ctx context.Context) (next step, over bool) {
+	gone, err := h.regain(ctx)
+	switch {
+	case gone:
+		reason := "its supervisor was killed"
+		if s, err := supervisor.ReadState(h.r.dir.slot(h.token)); err == nil && s.End != nil {
+			reason = endReason(*s.End)
+		}
+		h.wishEnd(endGently, reason, 0, false)
+		return h.release, true
+	case h.supervisor() != nil:
+		h.complains = false
+		h.takeOver(ctx, h.supervisor())
+		return nil, false
+	}
+	h.complain(err)
+	if !h.pause(ctx, 200*time.Millisecond) {
+		return nil, true
+	}
+	return nil, false
+}
+
+// complain says once that the supervisor is not reached.
+func (h *holding) complain(err error) {
+	if !h.complains && err != nil {
+		h.complains = true
+		h.log.Warn().Err(err).Msg("the supervisor is not reached; it is tried again")
+	}
+}
+
+// endReason says in words why a supervisor ended that nobody told to.
+func endReason(e supervisor.End) string {
+	switch e.Reason {
+	case supervisor.EndDeadline:
+		return "its deadline passed: the runner did not renew it in time"
+	case supervisor.EndNoGo:
+		return "it was not started before the runner was gone"
+	case supervisor.EndSignal:
+		return "its supervisor was told to end by a signal"
+	case supervisor.EndLost:
+		return "its supervisor was killed"
+	}
+	return "its supervisor ended: " + e.Reason
+}
+
+// happened takes in what the supervisor tells.
+func (h *holding) happened(ctx context.Context, e supervisor.Event) {
+	switch e.Kind {
+	case supervisor.EventStarted:
+		h.started(ctx, e.PID)
+		if e.Attempt > 1 {
+			h.r.counts.restarts.Add(1)
+			h.mu.Lock()
+			h.restarts = e.Attempt - 1
+			h.mu.Unlock()
+			h.tell("restarted", "", map[string]string{"restarts": fmt.Sprint(e.Attempt - 1)})
+			h.flush(ctx)
+		}
+	case supervisor.EventExited:
+		h.exited(ctx, *e.Exit, e.Failures)
+	case supervisor.EventFailing:
+		h.failing(ctx, e.Failures)
+	case supervisor.EventVars:
+		h.childVars = e.Vars
+		h.offer(ctx)
+	case supervisor.EventProgress:
+		h.progress(*e.Progress)
+	case supervisor.EventWarning:
+		h.log.Warn().Str("state", string(PhaseRunning)).Str("reason", e.Text).Msg("slot")
+	case supervisor.EventStalled:
+		h.log.Warn().Str("state", string(PhaseRunning)).Str("reason", "stalled: "+e.Text).Msg("slot")
+	}
+}
+
+// started takes in that the child, or what stands for it, is up.
+func (h *holding) started(ctx context.Context, pid int) {
+	h.mu.Lock()
+	h.pid = pid
+	fresh := h.result == "" && h.failure == nil
+	h.mu.Unlock()
+	h.publisher.began(time.Now())
+	if !h.saidUp {
+		h.saidUp = true
+		h.tell("", "", map[string]string{"up": "1"})
+		h.flush(ctx)
+	}
+	if !fresh {
+		return
+	}
+	text := "started"
+	if pid != 0 {
+		text = fmt.Sprintf("started: pid %d", pid)
+	}
+	h.settle(text, nil)
+	h.r.counts.starts.Add(1)
+	h.r.observe(h)
+}
+
+// lastFeed leaves the child as long a deadline as there is: the runner goes.
+func (h *holding) lastFeed() {
+	sup := h.supervisor()
+	if sup == nil {
+		return
+	}
+	h.mu.Lock()
+	mode, confirmed := h.mode, h.confirmed
+	h.mu.Unlock()
+	if deadline, _ := h.r.lease.feed(mode, confirmed); deadline > supervisor.Now() && deadline > sup.Fed() {
+		_ = sup.Feed(deadline) // a connection that is over has no use for it
+	}
+}

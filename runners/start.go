@@ -1,0 +1,245 @@
+package runners
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"stream-api/runners/supervisor"
+	"stream-api/store"
+)
+
+// errReclaim: the claim may not hold any more; it has to be asked for anew.
+var errReclaim = errors.New("the lease changed meanwhile")
+
+// spawnLimit bounds the start of a supervisor on a busy machine. It is below
+// the time after which a supervisor without a Go ends by itself.
+const spawnLimit = 8 * time.Second
+
+// claim asks the store for the slot until it has an answer.
+func (h *holding) claim(ctx context.Context) step {
+	for {
+		w := h.taken()
+		if w.end != endNot {
+			return h.release
+		}
+		_, term := h.r.lease.until()
+		err := h.r.claimCall(ctx, h.reservation())
+		wait := h.r.o.Beat / 4
+		switch {
+		case err == nil:
+			h.confirm(h.reservation().Slot, term)
+			return h.prepare
+		case errors.Is(err, store.ErrStale):
+			h.settle("stale: "+err.Error(), nil)
+			h.wishEnd(endGently, err.Error(), 0, true)
+			return h.release
+		case store.IsHold(err):
+			h.settle(err.Error()+"; the host goes on asking", nil)
+			wait = min(wait, 250*time.Millisecond)
+		}
+		h.log.Debug().Err(err).Msg("not claimed yet")
+		if !h.pause(ctx, wait) {
+			return nil
+		}
+	}
+}
+
+// prepare starts what was claimed. What cannot be started counts as a
+// failure as an exit does, under the same policy.
+func (h *holding) prepare(ctx context.Context) step {
+	var tries failedStarts
+	for {
+		switch w := h.taken(); {
+		case w.end != endNot:
+			return h.release
+		case w.assert:
+			return h.claim // nothing runs that could be asserted
+		}
+		h.enter(PhaseStarting, h.lastReason())
+		// Once begun it is not broken off: between Start and Go lies the
+		// moment in which nobody else knows of the supervisor.
+		err := h.begin(context.WithoutCancel(ctx))
+		switch {
+		case err == nil:
+			return h.serve
+		case errors.Is(err, errReclaim):
+			return h.claim
+		}
+		h.settle("", err)
+		delay, failing := tries.next(h.service, time.Now())
+		h.enter(PhaseStarting, "cannot start: "+err.Error())
+		h.tell("start-failed", err.Error(), map[string]string{"reason": "cannot start: " + err.Error(), "restarts": fmt.Sprint(tries.n)})
+		if failing || h.service == nil {
+			if h.service == nil || h.leaves(ctx, "cannot start: "+err.Error()) {
+				h.wishEnd(endGently, "cannot start: "+err.Error(), h.r.o.Cooldown, false)
+				return h.release
+			}
+			delay = h.r.o.SlowRetry
+		}
+		h.flush(ctx)
+		if !h.rest(ctx, delay) {
+			return nil
+		}
+	}
+}
+
+// rest waits before the next try. It is cut short by an end, or when the
+// stream is not what it was at the last one.
+func (h *holding) rest(ctx context.Context, d time.Duration) bool {
+	until := time.Now().Add(d)
+	for {
+		left := time.Until(until)
+		if left <= 0 {
+			return true
+		}
+		if !h.pause(ctx, left) {
+			return false
+		}
+		h.mu.Lock()
+		w, last := h.wishes, h.memo.Values
+		h.wishes.look = nil
+		h.mu.Unlock()
+		if w.end != endNot || w.look != nil && !reflect.DeepEqual(valuesOf(*w.look), last) {
+			return true
+		}
+	}
+}
+
+// failedStarts is the restart policy before there is a supervisor to keep it.
+type failedStarts struct {
+	n     int
+	times []time.Time
+}
+
+// next counts a failed start and gives the pause before the next, and
+// whether it is time to give up.
+func (f *failedStarts) next(s *Service, now time.Time) (time.Duration, bool) {
+	policy := supervisor.Restart{}
+	if s != nil && s.Exec != nil {
+		policy = s.Exec.Restart
+	}
+	delay, most := orDefault(policy.Delay, 500*time.Millisecond), orDefault(policy.MaxDelay, 5*time.Second)
+	for range f.n {
+		if delay *= 2; delay >= most {
+			break
+		}
+	}
+	f.n++
+	var recent []time.Time
+	for _, at := range f.times {
+		if now.Sub(at) < orDefault(policy.Within, time.Minute) {
+			recent = append(recent, at)
+		}
+	}
+	f.times = append(recent, now)
+	return min(delay, most), policy.GiveUpAfter > 0 && len(f.times) >= policy.GiveUpAfter
+}
+
+func (h *holding) lastReason() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.reason
+}
+
+// begin reads the stream, fills in the templates, writes the memo and starts
+// the child. On error nothing of it runs.
+func (h *holding) begin(ctx context.Context) error {
+	if h.service == nil {
+		return fmt.Errorf("this host offers no %s any more", h.stype)
+	}
+	rec, c, err := h.r.readStream(ctx, h.reservation().Key)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return errReclaim
+	case err != nil:
+		return err
+	}
+	if err := h.sit(); err != nil {
+		return err
+	}
+	v, at := valuesOf(rec), h.seat()
+	h.mu.Lock()
+	h.memo.Values = v
+	h.mu.Unlock()
+	if h.ownVars, err = h.service.published(at, v, h.r.o.Lookup); err != nil {
+		return err
+	}
+	h.publisher.seen(rec.Away)
+	if !h.static {
+		if h.plan, err = h.service.Exec.resolve(at, v, h.r.o.Lookup); err != nil {
+			return err
+		}
+	}
+	h.mu.Lock()
+	h.memo.Static, h.memo.Copy, h.memo.Started = h.static, c, time.Now()
+	h.mu.Unlock()
+	if err := h.writeMemo(); err != nil {
+		return err
+	}
+	if h.static {
+		return nil
+	}
+	return h.launch(ctx)
+}
+
+// sit takes the lowest free place.
+func (h *holding) sit() error {
+	place := h.r.seats.take(h.stype, h.token)
+	if n := len(h.service.Places); n > 0 && place >= n {
+		h.r.seats.free(h.stype, h.token)
+		return fmt.Errorf("all %d places of %s are taken", n, h.stype)
+	}
+	h.mu.Lock()
+	h.memo.Place = place
+	h.mu.Unlock()
+	return nil
+}
+
+// launch starts the supervisor and gives it its Go, which is worth no more
+// than the lease in which the slot was claimed.
+func (h *holding) launch(ctx context.Context) error {
+	h.r.forks <- struct{}{}
+	defer func() { <-h.r.forks }()
+	ctx, cancel := context.WithTimeout(ctx, spawnLimit)
+	defer cancel()
+	dir := h.r.dir.slot(h.token)
+	if err := supervisor.Remove(ctx, dir); err != nil { // of an earlier try that never had a Go
+		return err
+	}
+	sup, err := supervisor.Start(ctx, h.r.o.Self, h.spec(dir))
+	if err != nil {
+		return err
+	}
+	deadline, term := h.r.lease.until()
+	h.mu.Lock()
+	confirmed := h.confirmed
+	h.mu.Unlock()
+	if term != confirmed {
+		err = errReclaim
+	} else {
+		err = sup.Go(ctx, deadline)
+	}
+	if err == nil {
+		h.hold(sup)
+		return nil
+	}
+	// Whether the Go arrived or not, it ends before anything else is tried.
+	h.hold(sup)
+	h.endTree(context.WithoutCancel(ctx), endNow)
+	if errors.Is(err, supervisor.ErrLapsed) {
+		return errReclaim
+	}
+	return err
+}
+
+func (h *holding) spec(dir string) supervisor.Spec {
+	e, v := h.service.Exec, h.reservation()
+	return supervisor.Spec{
+		Dir: dir, Stream: v.Key, Slot: v.Slot, Type: v.Type, Host: v.Host, Token: v.Token,
+		Path: h.plan.Path, Args: h.plan.Args, Env: h.plan.Env, PreStart: h.plan.PreStart, PostStop: h.plan.PostStop,
+		Mask: h.plan.Mask, Stop: e.Stop, Restart: e.Restart, Stall: e.Stall, KeepOnStoreLoss: h.mode == Keep,
+	}
+}

@@ -1,0 +1,128 @@
+package runners
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Bounds of what is remembered. A token is of use to nobody once its release
+// has been taken in; it is kept for the day on which a store set back to
+// older data speaks of it again.
+const (
+	tombstoneAge  = 24 * time.Hour
+	maxTombstones = 50_000
+)
+
+// tombstones are the tokens that never start again on this host. They are
+// written before the release they belong to is sent, one line each.
+type tombstones struct {
+	path string
+
+	mu   sync.Mutex
+	file *os.File
+	dead map[string]int64 // token → unix seconds
+}
+
+// openTombstones reads what is remembered and rewrites it without what is
+// too old.
+func openTombstones(path string, now time.Time) (*tombstones, error) {
+	t := &tombstones{path: path, dead: map[string]int64{}}
+	text, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("tombstones: %w", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		at, token, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		when, err := strconv.ParseInt(at, 10, 64)
+		if !ok || err != nil || token == "" || !strings.HasSuffix(line, "\n") {
+			continue // half written when the machine died; nothing of that life runs now
+		}
+		t.dead[token] = when
+	}
+	if err := t.rewrite(now); err != nil {
+		return nil, fmt.Errorf("tombstones: %w", err)
+	}
+	return t, nil
+}
+
+// rewrite leaves out what is too old and opens the file for appending.
+func (t *tombstones) rewrite(now time.Time) error {
+	var out bytes.Buffer
+	oldest := now.Add(-tombstoneAge).Unix()
+	for token, at := range t.dead {
+		if at < oldest {
+			delete(t.dead, token)
+			continue
+		}
+		fmt.Fprintf(&out, "%d %s\n", at, token)
+	}
+	if err := replaceFile(t.path, out.Bytes()); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(t.path, os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if t.file != nil {
+		_ = t.file.Close() // replaced; everything in it was written out again
+	}
+	t.file = f
+	return nil
+}
+
+// bury persists that the token never starts again. Only after it returned
+// nil may a release be sent.
+func (t *tombstones) bury(token string, now time.Time) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, ok := t.dead[token]; ok {
+		return nil
+	}
+	if len(t.dead) >= maxTombstones {
+		t.forgetHalf(now)
+		if err := t.rewrite(now); err != nil {
+			return fmt.Errorf("tombstone: %w", err)
+		}
+	}
+	if _, err := fmt.Fprintf(t.file, "%d %s\n", now.Unix(), token); err != nil {
+		return fmt.Errorf("tombstone: %w", err)
+	}
+	t.dead[token] = now.Unix()
+	return nil
+}
+
+// forgetHalf forgets the older half of a day that ended more children than
+// are remembered. Tokens begin with the time they were issued at.
+func (t *tombstones) forgetHalf(now time.Time) {
+	var sum int64
+	for _, at := range t.dead {
+		sum += now.Unix() - at
+	}
+	mean := sum / int64(len(t.dead))
+	for token, at := range t.dead {
+		if now.Unix()-at >= mean {
+			delete(t.dead, token)
+		}
+	}
+}
+
+// has tells whether the token is buried.
+func (t *tombstones) has(token string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, ok := t.dead[token]
+	return ok
+}
+
+func (t *tombstones) close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.file.Close()
+}
