@@ -20,22 +20,22 @@ type fault struct {
 
 var faultList = []fault{
 	{"publish", 60, (*world).publishOrEnd},
-	{"crash", 14, (*world).crashRunner},
-	{"freeze", 12, (*world).freezeRunner},
+	{"crash", 10, (*world).crashRunner},
+	{"freeze", 8, (*world).freezeRunner},
 	{"suspend", 4, (*world).suspendMachine},
-	{"leave", 6, (*world).leaveHost},
+	{"leave", 4, (*world).leaveHost},
 	{"rival", 3, (*world).startRival},
-	{"giveup", 14, (*world).giveUp},
-	{"outage", 6, (*world).outage},
-	{"cut", 10, (*world).cutSome},
-	{"scheduler", 12, (*world).crashScheduler},
+	{"giveup", 20, (*world).giveUp},
+	{"outage", 2, (*world).outage},
+	{"cut", 12, (*world).cutSome},
+	{"scheduler", 8, (*world).crashScheduler},
 	{"operator", 14, (*world).operate},
 	{"scriptflush", 5, func(w *world) { w.do("SCRIPT FLUSH", func() error { return w.client.ScriptFlush(w.ctx).Err() }) }},
-	{"clock", 5, (*world).stepClock},
-	{"backup", 8, (*world).takeBackup},
-	{"restore", 4, (*world).restore},
-	{"restart", 3, (*world).restart},
-	{"flushall", 4, (*world).flushAll},
+	{"clock", 3, (*world).stepClock},
+	{"backup", 4, (*world).takeBackup},
+	{"restore", 2, (*world).restore},
+	{"restart", 1, (*world).restart},
+	{"flushall", 2, (*world).flushAll},
 }
 
 // chaos lets faults happen, some each ten seconds, until the world is calm.
@@ -196,15 +196,16 @@ func (w *world) crashScheduler() {
 		return
 	}
 	if w.rng.IntN(2) == 0 {
-		s.proc.frozen = w.now + w.rng.Int64N(20*second)
-		w.note("%s freezes until %.3f", s.name, float64(s.proc.frozen)/1e6)
+		until := w.now + w.rng.Int64N(20*second)
+		s.ticks.frozen, s.works.frozen = until, until
+		w.note("%s freezes until %.3f", s.name, float64(until)/1e6)
 		return
 	}
-	if s.proc.dead {
+	if s.ticks.dead {
 		return
 	}
 	w.note("%s dies", s.name)
-	s.proc.kill()
+	s.kill()
 	w.at(w.now+w.rng.Int64N(10*second), s.boot)
 }
 
@@ -314,7 +315,7 @@ func (w *world) newLife() error {
 func (w *world) flushAll() {
 	var wise *scheduler
 	for _, s := range w.schedulers {
-		if !s.proc.dead && !s.cut && s.proc.frozen <= w.now && s.memory.Epoch != "" {
+		if !s.ticks.dead && !s.cut && s.ticks.frozen <= w.now && s.memory.Epoch != "" {
 			wise = s
 		}
 	}
@@ -351,8 +352,9 @@ func (w *world) heal() {
 	w.machines[len(w.machines)-1].kill()
 	for _, s := range w.schedulers {
 		s.cut = false
-		w.thaw(s.proc)
-		if s.proc.dead {
+		w.thaw(s.ticks)
+		w.thaw(s.works)
+		if s.ticks.dead {
 			s.boot()
 		}
 	}

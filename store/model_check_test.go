@@ -50,13 +50,13 @@ func (w *world) picture() (picture, error) {
 }
 
 // after checks the records after a step.
-func (w *world) after(what string, err error) {
+func (w *world) after(what string) {
 	if w.err != nil {
 		return
 	}
-	p, e := w.picture()
-	if e != nil {
-		w.fail(e)
+	p, err := w.picture()
+	if err != nil {
+		w.fail(err)
 		return
 	}
 	w.checkRecords(p, what)

@@ -16,19 +16,26 @@ type scheduler struct {
 	cut    bool
 	memory store.ReapMemory
 	lastAt int64 // when memory.Expected was told; 0: never
-	proc   *actor
+	// It ticks apart from its other work, which waits for lost answers.
+	ticks, works *actor
 }
 
 func (s *scheduler) boot() {
 	s.memory, s.lastAt = store.ReapMemory{TTL: 10 * time.Second, Beat: 2 * time.Second}, 0
-	s.proc = s.w.spawn(s.name, func() bool { return s.w.down || s.cut }, s.run)
+	cut := func() bool { return s.w.down || s.cut }
+	s.ticks = s.w.spawn(s.name, cut, s.tick)
+	s.works = s.w.spawn(s.name, cut, s.work)
 }
 
-func (s *scheduler) run(a *actor) {
+func (s *scheduler) kill() {
+	s.ticks.kill()
+	s.works.kill()
+}
+
+func (s *scheduler) work(a *actor) {
 	w := a.w
 	for turn := 0; ; turn++ {
 		began := w.now
-		s.tick(a)
 		s.look(a)
 		s.place(a)
 		s.outbox(a)
@@ -42,7 +49,7 @@ func (s *scheduler) run(a *actor) {
 
 func (s *scheduler) tick(a *actor) {
 	w := a.w
-	for more := true; more; {
+	for {
 		m := s.memory
 		if s.lastAt != 0 {
 			m.Expected += (w.now - s.lastAt) / ms
@@ -51,18 +58,20 @@ func (s *scheduler) tick(a *actor) {
 		}
 		sent := w.now
 		r, err := ask(a, "reap", func(ctx context.Context) (store.ReapResult, error) { return w.store.Reap(ctx, m) })
-		if err != nil {
-			return
+		if err == nil {
+			// An answer that took long says little about the clock.
+			s.memory.Epoch, s.memory.Expected, s.lastAt = r.Epoch, r.Now, w.now
+			if w.now-sent > 300*ms {
+				s.lastAt = 0
+			}
+			if w.guard == s {
+				w.guard = nil
+			}
+			if r.More {
+				continue
+			}
 		}
-		// An answer that took long says little about the clock.
-		s.memory.Epoch, s.memory.Expected, s.lastAt = r.Epoch, r.Now, w.now
-		if w.now-sent > 300*ms {
-			s.lastAt = 0
-		}
-		if w.guard == s {
-			w.guard = nil
-		}
-		more = r.More
+		a.until(max(w.now+1*ms, sent+450*ms+w.rng.Int64N(100*ms)))
 	}
 }
 

@@ -3,6 +3,8 @@ package store_test
 import (
 	"flag"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,6 +35,10 @@ func TestModelHoldsWhateverHappens(t *testing.T) {
 			m := modelRun{seed: seed, ops: n}
 			if w := m.run(t); w.err != nil {
 				m.reduce(t, w)
+			} else {
+				for _, name := range slices.Sorted(maps.Keys(w.seen)) {
+					t.Logf("%6d %s", w.seen[name], name)
+				}
 			}
 		})
 	}
