@@ -93,6 +93,10 @@ func (c *conn) write() {
 					return
 				}
 			}
+			// Or its timer would wake an idle process ten seconds later.
+			if c.socket.SetWriteDeadline(time.Time{}) != nil {
+				return
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -38,7 +39,8 @@ type life struct {
 	// Of the walking goroutine alone.
 	past    failures
 	delay   time.Duration
-	started bool // a child was started at least once
+	started bool   // a child was started at least once
+	settle  func() // called when the first child runs
 }
 
 // wishes are what others want of the life.
@@ -267,7 +269,7 @@ func (e *Exit) fill(p *process) {
 	<-p.done // the tree is gone, so it was reaped
 	switch {
 	case p.status.Signaled():
-		e.Signal = unix.SignalName(p.status.Signal())
+		e.Signal = cmp.Or(unix.SignalName(p.status.Signal()), p.status.Signal().String())
 		if e.Reason == ExitCode {
 			e.Reason = ExitSignal
 		}
@@ -277,7 +279,6 @@ func (e *Exit) fill(p *process) {
 }
 
 func (l *life) announce(p *process, at time.Time) {
-	l.started = true
 	var attempt int
 	l.change(func(s *State) {
 		s.Phase, s.Child, s.Last, s.StartedAt = PhaseRunning, p.Process, p.Process, at
@@ -285,6 +286,10 @@ func (l *life) announce(p *process, at time.Time) {
 	})
 	l.journal.say("started: pid %d, attempt %d", p.PID, attempt)
 	l.emit(Event{Kind: EventStarted, PID: p.PID, Attempt: attempt})
+	if !l.started {
+		l.started = true
+		l.settle()
+	}
 }
 
 // watch returns why the child is to end, after asking it where that is the way. What then is left is the caller's.

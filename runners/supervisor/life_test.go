@@ -400,3 +400,35 @@ func TestADirectoryInUseIsRefused(t *testing.T) {
 		t.Errorf("Finish: %v", err)
 	}
 }
+
+// Faster than any walk over the tree, each one in a session of its own.
+func TestATreeThatKeepsForkingIsGoneAfterItsEnd(t *testing.T) {
+	t.Parallel()
+	r := launch(t, shell(`n=0; while [ $n -lt 400 ]; do setsid sleep 1000 & n=$((n+1)); [ $n = 50 ] && echo > $NOTES/up; done; wait`))
+	r.note("up")
+	end, err := r.End(t.Context())
+	if err != nil || end.Reason != EndKilled {
+		t.Fatalf("%+v, %v", end, err)
+	}
+	all, err := allProcesses()
+	r.must(err)
+	mark := []byte(EnvVars + "=" + varsPath(r.dir))
+	for _, p := range all {
+		if hasEnv(p.pid, mark) && !p.dead() {
+			t.Errorf("%+v is left", p)
+		}
+	}
+}
+
+func TestAnEndedSupervisorLeavesNoZombie(t *testing.T) {
+	t.Parallel()
+	r := launch(t)
+	r.await(EventStarted)
+	if _, err := r.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it is reaped", func() bool {
+		_, err := readStat(r.State().Supervisor.PID)
+		return err != nil
+	})
+}

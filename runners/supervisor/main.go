@@ -116,7 +116,7 @@ func (s *supervisor) build(spec Spec) error {
 	s.server = &server{guard: s.guard}
 	l := &life{
 		guard: s.guard, wake: make(chan struct{}, 1), born: time.Now(), spec: spec,
-		emit: s.server.emit, watched: s.server.watched,
+		emit: s.server.emit, watched: s.server.watched, settle: shrink,
 		state: State{Version: SpecVersion, Phase: PhaseWaiting, BootID: boot, Supervisor: me, Since: time.Now()},
 	}
 	s.life, s.server.life = l, l
@@ -163,7 +163,7 @@ func (s *supervisor) begin() {
 	go s.guard.watch(s.tree.endChild)
 	go s.signals()
 	go s.server.run()
-	debug.FreeOSMemory() // what the packages of a large program made at their start
+	shrink()
 }
 
 // run lives the life and closes everything behind it.

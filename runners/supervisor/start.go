@@ -31,8 +31,8 @@ func Start(ctx context.Context, selfPath string, spec Spec) (*Client, error) {
 		// It has no Go, and so no child.
 		return nil, errors.Join(fmt.Errorf("reach the supervisor of %s/%s: %w", spec.Stream, spec.Slot, err), discard(proc))
 	}
-	// From here on it is known by pid and start time, as an adopted one is.
-	return c, proc.Release()
+	_ = proc.Release() // only forgets: from here on it is known by pid and start time, as an adopted one is
+	return c, nil
 }
 
 func makeDir(spec Spec) error {
@@ -79,9 +79,9 @@ func spawnSupervisor(ctx context.Context, selfPath, dir string) (*os.Process, er
 	defer func() { _ = ready.Close() }() // read only
 	proc, err := os.StartProcess(selfPath, []string{selfPath, Command, dir}, &os.ProcAttr{
 		Dir: "/",
-		// Nothing of the runner's environment: the child's is in the spec. One processor is enough for what a
-		// supervisor does and keeps the runtime's caches small.
-		Env:   []string{"GOMAXPROCS=1", "GOTRACEBACK=single", envReady + "=3"},
+		// Nothing of the runner's environment: the child's is in the spec. Two processors, as one is held for as long as a
+		// fork waits for its exec, which a file system that hangs can make long, and the deadline does not wait.
+		Env:   []string{"GOMAXPROCS=2", "GOTRACEBACK=single", envReady + "=3"},
 		Files: []*os.File{null, stderr, stderr, tell},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
