@@ -8,7 +8,7 @@
 local ns, actor, key, slot, host, token, incarnation = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local happened, why, n = ARGV[8], ARGV[9], tonumber(ARGV[10])
 local FIRST = 11
-local OPEN = { restarts = true, reason = true, exit = true, stderr = true, speed = true, fps = true, stale = true, up = true }
+local OPEN = { restarts = true, reason = true, exit = true, stderr = true, speed = true, fps = true, stale = true, up = true, restart = true }
 -- include: event
 
 local at = ns .. 'stream:' .. key .. ':' .. slot

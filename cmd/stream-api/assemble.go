@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"stream-api/config"
+	"stream-api/queue"
+	"stream-api/runners"
+	"stream-api/scheduler"
+	"stream-api/sources"
+	"stream-api/store"
+	"stream-api/web"
+)
+
+// process is everything one `run` does; parts that its file does not ask for
+// are nil.
+type process struct {
+	cfg       *config.Config
+	log       zerolog.Logger
+	links     *links
+	scheduler *scheduler.Scheduler
+	events    *queue.Server
+	pollers   []*sources.Poller
+	runner    *runners.Runner
+	web       *web.Server
+}
+
+// assemble wires a process together; nothing runs yet. A demo, if any, is
+// offered on the page.
+func assemble(cfg *config.Config, l *links, log zerolog.Logger, d web.Demo) (*process, error) {
+	p := &process{cfg: cfg, log: log, links: l}
+	commands, err := queue.NewClient(l.client, cfg.Network.Namespace)
+	if err != nil {
+		return nil, configError(fmt.Errorf("network.namespace: %w", err))
+	}
+	if cfg.Scheduler.Enabled {
+		if err := p.addScheduler(commands); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.addPollers(commands); err != nil {
+		return nil, err
+	}
+	var metrics *web.Metrics
+	if cfg.Web.Listen != "" {
+		metrics = web.NewMetrics(version)
+		p.observe(metrics)
+	}
+	if len(cfg.Services) > 0 || len(cfg.Sources) > 0 {
+		if err := p.addRunner(commands); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.Web.Listen != "" {
+		if err := p.addWeb(commands, metrics, d); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// id tells this process from others of the same host name.
+func (p *process) id() string { return fmt.Sprintf("%s/%d", p.cfg.Network.Name, os.Getpid()) }
+
+func (p *process) addScheduler(commands *queue.Client) error {
+	p.scheduler = scheduler.New(p.links.store, commands, scheduler.Options{
+		ID: p.id(), Host: p.cfg.Network.Name, Cooldown: p.cfg.Scheduler.Cooldown, Beat: p.cfg.Lease.Beat, Log: p.log,
+	})
+	var err error
+	p.events, err = queue.NewEventServer(queue.Options{
+		Redis: p.links.client, Namespace: p.cfg.Network.Namespace, Log: p.log, CheckInterval: p.cfg.Queue.EventsInterval,
+	}, p.scheduler.Look)
+	return err
+}
+
+func (p *process) addPollers(hints *queue.Client) error {
+	guard := newLoopGuard(p.links.store)
+	for _, s := range p.cfg.Sources {
+		c, err := sourceConfig(p.cfg, s)
+		if err != nil {
+			return configError(err)
+		}
+		poller, err := sources.New(c, sources.Deps{
+			Store: p.links.store, Hints: hints, ID: p.id(), Log: p.log, OwnOutput: guard.own,
+		})
+		if err != nil {
+			return configError(err)
+		}
+		p.pollers = append(p.pollers, poller)
+	}
+	return nil
+}
+
+func (p *process) addWeb(q *queue.Client, metrics *web.Metrics, d web.Demo) error {
+	token, err := p.cfg.WebToken()
+	if err != nil {
+		return configError(fmt.Errorf("web.token: %w", err))
+	}
+	readOnly := p.cfg.Web.Asynqmon == "read_only"
+	wakers := make(map[string]func(), len(p.pollers))
+	for _, poller := range p.pollers {
+		wakers[poller.Name()] = poller.Wake
+	}
+	o := web.Options{
+		Store: p.links.store, Listen: p.cfg.Web.Listen, Token: token, AllowedHosts: p.cfg.Web.Hosts, Log: p.log, Version: version,
+		Monitor: queue.Monitor(p.links.client, queue.MonitorOptions{Root: web.MonitorRoot, ReadOnly: readOnly}), MonitorReadOnly: readOnly,
+		Wakers: wakers, Queues: q, Metrics: metrics, Demo: d, Mover: mover{p.links.store},
+	}
+	if p.runner != nil {
+		o.Host, o.Logs = p.cfg.Network.Name, p.slotLog
+	}
+	if p.web, err = web.New(o); err != nil {
+		return configError(err)
+	}
+	return nil
+}
+
+// observe has the process counted.
+func (p *process) observe(m *web.Metrics) {
+	p.links.store.Observe(m.Script)
+	m.Polls(func() []web.PollCounts {
+		out := make([]web.PollCounts, 0, len(p.pollers))
+		for _, poller := range p.pollers {
+			s := poller.Stats()
+			out = append(out, web.PollCounts{Source: s.Source, Good: s.Good, Failed: s.Failed, StoreFailed: s.StoreFailed})
+		}
+		return out
+	})
+}
+
+// run runs every part until ctx ends or one of them fails for good. The
+// runner's own end comes last: what it runs must not outlive its lease.
+func (p *process) run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return p.checkLayout(ctx) })
+	group.Go(func() error { return p.wakePollers(ctx) })
+	if p.scheduler != nil {
+		group.Go(func() error { return p.scheduler.Run(ctx) })
+		group.Go(func() error { return serveEvents(ctx, p.events) })
+	}
+	for _, poller := range p.pollers {
+		group.Go(func() error { return poller.Run(ctx) })
+	}
+	if p.web != nil {
+		group.Go(func() error { return p.web.Run(ctx) })
+	}
+	if p.runner != nil {
+		group.Go(func() error { return p.runHost(ctx) })
+	}
+	if err := group.Wait(); !errors.Is(err, errHostEnded) {
+		return err
+	}
+	return nil
+}
+
+// checkLayout ends the process if the store's layout is of another version,
+// and says when the store is not there at the start.
+func (p *process) checkLayout(ctx context.Context) error {
+	var told sync.Once
+	for {
+		err := p.links.store.Check(ctx)
+		if err == nil || errors.Is(err, store.ErrSchema) || ctx.Err() != nil {
+			return ignoreEnd(ctx, err)
+		}
+		told.Do(func() {
+			p.log.Warn().Err(err).Str("redis", p.links.shown()).Msg("the store cannot be reached; waiting for it")
+		})
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(p.cfg.Lease.Beat):
+		}
+	}
+}
+
+// wakePollers has hints of the store poll a source at once.
+func (p *process) wakePollers(ctx context.Context) error {
+	if len(p.pollers) == 0 {
+		return nil
+	}
+	for hint := range p.links.store.Hints(ctx) {
+		if hint.What != "poll" {
+			continue
+		}
+		for _, poller := range p.pollers {
+			if poller.Name() == hint.Of {
+				poller.Wake()
+			}
+		}
+	}
+	return nil
+}
+
+func serveEvents(ctx context.Context, s *queue.Server) error {
+	if err := s.Start(); err != nil {
+		return fmt.Errorf("serve events: %w", err)
+	}
+	<-ctx.Done()
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return s.Stop(stop)
+}
+
+// ignoreEnd is err unless ctx ended, which is no failure.
+func ignoreEnd(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"stream-api/store"
+)
+
+// moveLimit is how long a move that was asked for is tried.
+const moveLimit = time.Minute
+
+// mover carries out what the page asks for; it implements web.Mover.
+type mover struct{ store *store.Store }
+
+func (m mover) Move(ctx context.Context, key, slot, to string) error {
+	_, err := m.store.Move(ctx, key, slot, to, moveLimit)
+	return err
+}
+
+func (m mover) Restart(ctx context.Context, key, slot string, stale bool) error {
+	_, err := restartSlots(ctx, m.store, key, slot, stale)
+	return err
+}
+
+// restartSlots asks for the restart of one slot, or with an empty slot of all
+// that run; it returns how many were asked.
+func restartSlots(ctx context.Context, s *store.Store, key, slot string, stale bool) (int, error) {
+	slots := []string{slot}
+	if slot == "" {
+		r, err := s.Record(ctx, key)
+		if err != nil {
+			return 0, err
+		}
+		slots = slots[:0]
+		for name, v := range r.Slots {
+			if v.State == "running" {
+				slots = append(slots, name)
+			}
+		}
+	}
+	n := 0
+	for _, name := range slots {
+		asked, err := s.Restart(ctx, key, name, stale)
+		if err != nil {
+			return n, fmt.Errorf("restart: %w", err)
+		}
+		if asked {
+			n++
+		}
+	}
+	return n, nil
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+
+	"stream-api/queue"
+	"stream-api/runners"
+	"stream-api/runners/supervisor"
+	"stream-api/store"
+	"stream-api/stream"
+	"stream-api/web"
+)
+
+// errHostEnded ends the other parts of the process once the runner has left
+// or detached; it is no failure.
+var errHostEnded = errors.New("the host has ended")
+
+func (p *process) addRunner(commands *queue.Client) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	cfg := p.cfg
+	o := runners.Options{
+		Host: cfg.Network.Name, Services: runnerServices(cfg), StateDir: cfg.StateDir, Self: self,
+		TTL: cfg.Lease.TTL, Beat: cfg.Lease.Beat, OnStoreLoss: runners.StoreLoss(cfg.Lease.OnStoreLoss),
+		Lookup: cfg.Lookup, URL: p.webURL(), Version: version, Log: p.log,
+		Cooldown: cfg.Scheduler.Cooldown, CheckInterval: cfg.Queue.SlotsInterval, Heart: p.links.heart,
+	}
+	for _, s := range cfg.Sources {
+		// Registered too, so that people see who polls what; several
+		// sources of one host share the row.
+		if len(o.Extra) == 0 {
+			o.Extra = append(o.Extra, store.Offer{Type: stream.SourceType, URL: s.Stream["url"]})
+		}
+	}
+	p.runner, err = runners.New(p.links.store, commands, o)
+	if err != nil {
+		return configError(err)
+	}
+	return nil
+}
+
+// webURL is where other hosts find this one's page; empty if they cannot.
+func (p *process) webURL() string {
+	host, port, err := net.SplitHostPort(p.cfg.Web.Listen)
+	if err != nil {
+		return "" // off
+	}
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+		return ""
+	}
+	return "http://" + net.JoinHostPort(p.cfg.Network.Name, port)
+}
+
+// runHost lives the runner's life; its end is that of the process.
+func (p *process) runHost(ctx context.Context) error {
+	if err := p.runner.Run(ctx); err != nil {
+		return err
+	}
+	return ignoreEnd(ctx, errHostEnded)
+}
+
+// leave ends the process after its children; asked again, at once.
+func (p *process) leave(cancel func()) {
+	if p.runner == nil {
+		cancel()
+		return
+	}
+	p.runner.Leave()
+}
+
+// detach ends the process and leaves its children to the next one.
+func (p *process) detach(cancel func()) {
+	if p.runner == nil {
+		cancel()
+		return
+	}
+	p.runner.Detach()
+}
+
+// slotLog implements web.LogReader.
+func (p *process) slotLog(ctx context.Context, key, slot string, tail int, follow bool, line func(web.LogLine) error) error {
+	dir, err := p.runner.Log(key, slot)
+	if errors.Is(err, runners.ErrNoSlot) {
+		return fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+	}
+	if err != nil {
+		return err
+	}
+	return supervisor.ReadLog(ctx, dir, tail, follow, func(l supervisor.LogLine) error {
+		return line(web.LogLine{At: l.At, Mark: l.Mark, Text: l.Text})
+	})
+}
