@@ -152,7 +152,9 @@ func parseExec(out []byte, _ string) (listing, error) {
 		if err != nil {
 			return listing{}, fmt.Errorf("line %d: %w", number, err)
 		}
-		l.mounts = append(l.mounts, m)
+		if err := l.add(m); err != nil {
+			return listing{}, err
+		}
 	}
 	return l.complete()
 }

@@ -3,8 +3,10 @@ package sources
 import (
 	"fmt"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"stream-api/stream"
 )
@@ -199,6 +201,50 @@ func TestAnswerWithoutAnyReadableEntryIsUnknown(t *testing.T) {
 	t.Parallel()
 	if l, err := parseSrtrelay([]byte(`[{"stream":"s1"},{"stream":"s2"}]`), ""); err == nil {
 		t.Errorf("entries of another format read as an empty list: %v", l)
+	}
+}
+
+// The dearest answers of the largest size: they cost no more than a moment and
+// a bounded share of memory.
+func TestLargestAnswersAreBounded(t *testing.T) {
+	nested := strings.Repeat("[", maxDepth-4) + strings.Repeat("]", maxDepth-4) + ","
+	for name, c := range map[string]struct {
+		parse            parser
+		head, body, tail string
+	}{
+		"srtrelay, a million names": {parseSrtrelay, "[", `{"name":"a"},`, "1]"},
+		"srtrelay, empty entries":   {parseSrtrelay, `[{"name":"a"},`, `{},`, "1]"},
+		"srtrelay, one long name":   {parseSrtrelay, `[{"name":"`, `\u0041`, `"}]`},
+		"srtrelay, nested":          {parseSrtrelay, `[{"name":"a"},`, nested, "1]"},
+		"icecast, one long mount":   {parseIcecastJSON, `{"icestats":{"source":{`, `"server_name":"x\n",`, `"listenurl":"http://h/s1","server_type":"x"}}}`},
+		"icecast, mounts":           {parseIcecastJSON, `{"icestats":{"source":[`, `{"listenurl":"a://b/c","server_type":1},`, `1]}}`},
+		"icecast, bare":             {parseIcecastJSON, `{"icestats":{"source":[`, `-,`, `{"listenurl":"a://b/c","server_type":1}]}}`},
+		"2.5, mounts":               {parseIcecastPublic, `[{"ns":"x"},{"source":{`, `"/a":{},`, `"/b":{}}}]`},
+		"xml, mounts":               {parseIcecastXML, `<icestats>`, `<source mount="/a"><server_type/></source>`, `</icestats>`},
+		"xml, text in pieces":       {parseIcecastXML, `<icestats><source mount="/a"><server_type>`, `a<!---->`, `</server_type></source></icestats>`},
+		"xml, entities":             {parseIcecastXML, `<icestats><source mount="/a"><server_type>`, `&`, `</server_type></source></icestats>`},
+		"xml, attributes":           {parseIcecastXML, `<icestats><source `, `a="" `, `mount="/a"><server_type/></source></icestats>`},
+		"xml, quotes":               {parseIcecastXML, `<icestats>`, `<a b="`, `></icestats>`},
+		"nginx, streams":            {nginxParser, `<rtmp><server><application><name>a</name><live>`, `<stream><name>a</name><publishing/></stream>`, `</live></application></server></rtmp>`},
+		"mediamtx, paths":           {mediaMTXParser, `{"items":[`, `{"name":"a","ready":true},`, `1]}`},
+		"srs, ended streams":        {srsParser, `{"code":0,"streams":[`, `{},`, `{}]}`},
+		"exec, keys":                {parseExec, "", "a\n", "b"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := []byte(c.head + strings.Repeat(c.body, (defaultLimit-len(c.head)-len(c.tail))/len(c.body)) + c.tail)
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			start := time.Now()
+			l, err := c.parse(body, "http://in")
+			took := time.Since(start)
+			runtime.ReadMemStats(&after)
+			allocated := (after.TotalAlloc - before.TotalAlloc) >> 20
+			if took > 5*time.Second || allocated > 256 {
+				t.Errorf("%d mounts, %v: took %v and %d MiB", len(l.mounts), err, took, allocated)
+			}
+			t.Logf("%d mounts, error %v, %v, %d MiB", len(l.mounts), err, took, allocated)
+		})
 	}
 }
 

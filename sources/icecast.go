@@ -129,15 +129,16 @@ func (c *icecastMount) wanted(name string) bool {
 }
 
 // add ends a mount.
-func (c *icecastMount) add(l *listing, pull string) {
+func (c *icecastMount) add(l *listing, pull string) error {
 	c.m.Key = strings.TrimPrefix(c.path, "/")
 	switch {
 	case c.m.Key == "":
 		l.unread("a mount without a name")
 	case c.live:
 		c.m.Vars["url"] = join(pull, c.path)
-		l.mounts = append(l.mounts, c.m)
+		return l.add(c.m)
 	}
+	return nil
 }
 
 // mountPath is the path of a listenurl. Its host is made of the configured
@@ -172,10 +173,10 @@ func parseIcecastXML(body []byte, pull string) (listing, error) {
 			c.set(t.name, strings.TrimSpace(text))
 			return err
 		})
-		if err == nil {
-			c.add(&l, pull)
+		if err != nil {
+			return err
 		}
-		return err
+		return c.add(&l, pull)
 	})
 	if err != nil {
 		return listing{}, err

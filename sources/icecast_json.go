@@ -43,11 +43,10 @@ func readIcecastMount(s *jsonScanner, l *listing, pull string) error {
 		return s.skip()
 	}
 	c := newIcecastMount()
-	err := s.unopened(func(name []byte) error { return readIcecastField(s, &c, name) })
-	if err == nil {
-		c.add(l, pull)
+	if err := s.unopened(func(name []byte) error { return readIcecastField(s, &c, name) }); err != nil {
+		return err
 	}
-	return err
+	return c.add(l, pull)
 }
 
 func readIcecastField(s *jsonScanner, c *icecastMount, name []byte) error {
@@ -123,6 +122,5 @@ func readPublicMount(s *jsonScanner, l *listing, path, pull string) error {
 		c.m.Session, c.m.Bytes, c.live = "", -1, true
 	}
 	c.path = path
-	c.add(l, pull)
-	return nil
+	return c.add(l, pull)
 }

@@ -27,6 +27,21 @@ type listing struct {
 	warning    string // something to mend that did not stop the poll
 }
 
+// maxMounts bounds an answer in mounts: a hostile one of 16 MiB could name more
+// than a million, each of which costs far more here than there.
+const maxMounts = 50_000
+
+var errTooMany = fmt.Errorf("the answer names more than %d streams; is the url right", maxMounts)
+
+// add takes a mount.
+func (l *listing) add(m stream.Mount) error {
+	if len(l.mounts) >= maxMounts {
+		return errTooMany
+	}
+	l.mounts = append(l.mounts, m)
+	return nil
+}
+
 // unread counts an entry without a readable name.
 func (l *listing) unread(why string) {
 	l.unreadable++

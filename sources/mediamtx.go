@@ -59,8 +59,11 @@ func (l *listing) append(page listing, limit int64) error {
 	if l.example == "" {
 		l.example = page.example
 	}
-	if int64(l.bytes) > limit {
+	switch {
+	case int64(l.bytes) > limit:
 		return errTooLarge(limit)
+	case len(l.mounts) > maxMounts:
+		return errTooMany
 	}
 	return nil
 }
@@ -133,7 +136,7 @@ func readMediaMTXPath(s *jsonScanner, l *listing, pull string) error {
 	}
 	if online == "true" || online == "" && ready == "true" {
 		m.Vars["url"] = join(pull, m.Key)
-		l.mounts = append(l.mounts, m)
+		return l.add(m)
 	}
 	return nil
 }

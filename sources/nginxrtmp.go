@@ -104,6 +104,9 @@ func readRTMPApplication(s *xmlScanner, l *listing, pull string) error {
 				if publishing && err == nil {
 					mounts = append(mounts, m)
 				}
+				if len(mounts) > maxMounts {
+					return errTooMany
+				}
 				return err
 			})
 		}
@@ -116,7 +119,9 @@ func readRTMPApplication(s *xmlScanner, l *listing, pull string) error {
 		}
 		m.Key = join(strings.TrimSpace(app), m.Key)
 		m.Vars["url"] = join(pull, m.Key)
-		l.mounts = append(l.mounts, m)
+		if err == nil {
+			err = l.add(m)
+		}
 	}
 	return err
 }

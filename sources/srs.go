@@ -75,7 +75,9 @@ func parseSRS(body []byte, pull string) (listing, []string, error) {
 			found = true
 			return s.arrayOrNull(func() error {
 				id, err := readSRSStream(&s, &l, pull)
-				ids = append(ids, id)
+				if ids = append(ids, id); len(ids) > maxMounts {
+					return errTooMany
+				}
 				return err
 			})
 		}
@@ -166,8 +168,7 @@ func readSRSStream(s *jsonScanner, l *listing, pull string) (id string, err erro
 		m.Vars["url"] = join(pull, path) + "?vhost=" + vhost
 		fact(m.Vars, "vhost", vhost)
 	}
-	l.mounts = append(l.mounts, m)
-	return id, nil
+	return id, l.add(m)
 }
 
 // fields reads an object's scalars; what is no object has none.

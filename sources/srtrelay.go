@@ -57,8 +57,7 @@ func parseSrtrelay(body []byte, pull string) (listing, error) {
 		}
 		m.Session = cleanFact(m.Session)
 		m.Vars = map[string]string{"url": pull + mark + "streamid=play/" + m.Key}
-		l.mounts = append(l.mounts, m)
-		return nil
+		return l.add(m)
 	}
 	err := s.arrayOrNull(entry)
 	if err == nil {
