@@ -26,8 +26,10 @@ redis.call('HDEL', moves, member)
 local at, stops = ns .. 'stream:' .. key .. ':' .. slot, {}
 local s = redis.call('HMGET', at, 'state', 'host', 'token')
 if reason ~= '' then
-  event('move-failed', key, slot, s[2] or '', token, reason)
-  if s[1] == 'running' and s[3] == token then
+  -- A drain tries again and again; only what is new is told.
+  local told = redis.call('HGET', at, 'reason') == 'not moved: ' .. reason
+  if not told then event('move-failed', key, slot, s[2] or '', token, reason) end
+  if s[1] == 'running' and s[3] == token and not told then
     redis.call('HSET', at, 'reason', 'not moved: ' .. reason)
   end
 end

@@ -85,6 +85,8 @@ type host struct {
 
 	mu      sync.Mutex
 	claimed []store.Reservation
+	yielded int
+	silent  bool // does not say that its children are up
 	refuse  bool // takes nothing up
 }
 
@@ -171,6 +173,24 @@ func (h *host) handle(ctx context.Context, verb queue.Verb, v store.Reservation)
 				return fmt.Errorf("publish: %w", err)
 			}
 		}
+		if h.silent {
+			return nil
+		}
+		if err := h.r.store.Report(ctx, v, h.id.Incarnation, store.Observation{Fields: map[string]string{"up": "1"}}); err != nil {
+			return fmt.Errorf("report: %w", err)
+		}
+	case queue.Update:
+		records, err := h.r.store.Records(ctx, []string{v.Key})
+		if err != nil || len(records) == 0 {
+			return err
+		}
+		if now := records[0].Slots[v.Slot]; now.Token != v.Token || now.Move == "" {
+			return nil
+		}
+		h.yielded++
+		if _, err := h.r.store.Release(ctx, v, h.id.Incarnation, store.Release{Reason: "moved"}); err != nil {
+			return fmt.Errorf("release: %w", err)
+		}
 	case queue.Stop:
 		if _, err := h.r.store.Release(ctx, v, h.id.Incarnation, store.Release{Reason: "stopped"}); err != nil {
 			return nil // told twice
@@ -224,4 +244,11 @@ func (r *rig) awaitReason(key, slot, reason string) {
 		}
 		return false
 	})
+}
+
+// keepSilent has the host not say that its children are up.
+func (h *host) keepSilent() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.silent = true
 }

@@ -2,7 +2,205 @@ package scheduler
 
 import (
 	"context"
+	"errors"
+	"strconv"
 	"time"
+
+	"stream-api/queue"
+	"stream-api/store"
+	"stream-api/stream"
 )
 
-func (s *Scheduler) move(context.Context) (time.Duration, error) { return 0, nil }
+// move is the loop that carries out planned moves and drains. All it knows is
+// in Redis, so that another scheduler goes on where this one stops.
+func (s *Scheduler) move(ctx context.Context) (time.Duration, error) {
+	moves, err := s.store.Moves(ctx)
+	if err != nil {
+		return 0, err
+	}
+	draining, err := s.store.DrainingHosts(ctx)
+	if err != nil || len(moves) == 0 && len(draining) == 0 {
+		return 0, err
+	}
+	hosts, err := s.hostsByName(ctx)
+	if err != nil {
+		return 0, err
+	}
+	now, err := s.store.Now(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, m := range moves {
+		if err := s.carryOn(ctx, m, hosts, now); skippable(err) != nil {
+			return 0, err
+		}
+	}
+	for _, name := range draining {
+		if err := s.drain(ctx, hosts[name], moves, now); skippable(err) != nil {
+			return 0, err
+		}
+	}
+	// Successors become ready and drained hosts have a next slot without a hint.
+	return s.o.Net / 4, nil
+}
+
+// skippable passes over what another look settles: somebody was quicker, or
+// nothing is moved now.
+func skippable(err error) error {
+	if errors.Is(err, store.ErrStale) || store.IsHold(err) {
+		return nil
+	}
+	return err
+}
+
+func (s *Scheduler) hostsByName(ctx context.Context) (map[string]store.HostRecord, error) {
+	hosts, err := s.store.Hosts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	byName := make(map[string]store.HostRecord, len(hosts))
+	for _, h := range hosts {
+		byName[h.Host] = h
+	}
+	return byName, nil
+}
+
+// carryOn takes the next step of one move.
+func (s *Scheduler) carryOn(ctx context.Context, m store.Move, hosts map[string]store.HostRecord, now int64) error {
+	p := progress{move: m, now: now, grace: s.o.Ready, draining: hosts[m.Host].State == stream.Draining}
+	record, err := s.store.Record(ctx, m.Key)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if err == nil {
+		p.slot, p.next = record.Slots[m.Slot], record.Slots[m.Slot+stream.ShadowSuffix]
+	}
+	for _, v := range hosts[m.Host].Services {
+		if v.Type == m.Type {
+			p.handover = v.Handover
+		}
+	}
+	if p.next.State == stream.Running {
+		if p.required, err = s.required(ctx, record, m.Slot); err != nil {
+			return err
+		}
+	}
+	next, why := nextStep(p)
+	switch next {
+	case yield:
+		return s.yield(ctx, m)
+	case succeed:
+		return s.store.Shadow(ctx, m)
+	case swapNames:
+		return s.swap(ctx, p)
+	case finish:
+		return s.endMove(ctx, m, "")
+	case giveUp:
+		return s.endMove(ctx, m, why)
+	case wait:
+	}
+	return nil
+}
+
+// required are the variables of a slot that some service for another slot of
+// the chain waits for.
+func (s *Scheduler) required(ctx context.Context, r store.Record, slot string) ([]string, error) {
+	var names []string
+	for _, other := range r.Chain {
+		if other == slot {
+			continue
+		}
+		rules, err := s.rules.rules(ctx, other)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range needsOf(rules) {
+			if n.Slot == slot {
+				names = append(names, n.Var)
+			}
+		}
+	}
+	return names, nil
+}
+
+// yield has the holder stop the slot, if there is room elsewhere.
+func (s *Scheduler) yield(ctx context.Context, m store.Move) error {
+	rules, err := s.rules.rules(ctx, m.Type)
+	if err != nil {
+		return err
+	}
+	waiting := []store.Waiting{{Key: m.Key, Slot: m.Slot, Type: m.Type}}
+	slots, err := s.store.Circumstances(ctx, waiting, needsOf(rules))
+	if err != nil {
+		return err
+	}
+	var classes []string
+	for _, c := range candidates(m.Key, slots[0].Published, rules) {
+		classes = append(classes, c.Class)
+	}
+	asked, err := s.store.Yield(ctx, m, false, classes)
+	if err != nil {
+		return err
+	}
+	if asked {
+		s.tellLater(queue.Update, versionOf(m), []store.Reservation{m.Reservation})
+		return nil
+	}
+	if !m.Drain {
+		return nil // it waits for room until its deadline
+	}
+	// Another slot of the host may find room; this one's turn comes again.
+	why, err := s.explainMove(ctx, m, slots[0], rules)
+	if err != nil {
+		return err
+	}
+	return s.endMove(ctx, m, why)
+}
+
+// explainMove says why no host but its own takes the slot.
+func (s *Scheduler) explainMove(ctx context.Context, m store.Move, c store.Circumstances, rules []classRule) (string, error) {
+	hosts, err := s.view.get(ctx)
+	if err != nil {
+		return "", err
+	}
+	var others []store.HostRecord
+	for _, h := range hosts {
+		if h.Host != m.Host {
+			others = append(others, h)
+		}
+	}
+	why := explain(situation{slot: c, rules: rules, offers: offersOf(m.Type, others)})
+	if why == "" {
+		why = "no other host has room"
+	}
+	return why, nil
+}
+
+func (s *Scheduler) swap(ctx context.Context, p progress) error {
+	c, err := s.store.Swap(ctx, p.slot.Reservation, p.next.Token)
+	if err != nil {
+		return err
+	}
+	s.tellLater(queue.Stop, versionOf(p.move), c.Stops)
+	s.tellLater(queue.Update, "swap-"+p.next.Token, c.Updates)
+	return s.endMove(ctx, p.move, "")
+}
+
+func (s *Scheduler) endMove(ctx context.Context, m store.Move, why string) error {
+	stops, err := s.store.EndMove(ctx, m, why)
+	if err != nil {
+		return err
+	}
+	s.tellLater(queue.Stop, versionOf(m), stops)
+	line := s.log.Info().Str("stream", m.Key).Str("slot", m.Slot).Str("host", m.Host).Str("token", m.Token)
+	if why != "" {
+		line.Str("reason", why).Msg("not moved")
+		return nil
+	}
+	s.counts.moved.Add(1)
+	line.Msg("moved to another host")
+	s.moves.ring() // a drained host has the next slot to move
+	return nil
+}
+
+func versionOf(m store.Move) string { return "move-" + strconv.FormatInt(m.Since, 10) }

@@ -49,8 +49,8 @@ type Options struct {
 	// Hysteresis is how long a better source must be back before it is used
 	// again. 15 s.
 	Hysteresis time.Duration
-	// MoveLimit is after how long a move that an operator asked for is given
-	// up. 1 min.
+	// MoveLimit is after how long a drain gives the move of one slot up, to
+	// come back to it after the others. 1 min.
 	MoveLimit time.Duration
 	// Ready is how long a successor must run, if its host does not say that
 	// its child is up, before it takes over. 5 s.
@@ -113,7 +113,8 @@ type Scheduler struct {
 	seated                              atomic.Bool
 	counts                              struct{ wanted, placed, sent, unclaimed, reaped, moved atomic.Uint64 }
 	leases                              longestLease
-	netDone                             time.Time // of the place loop alone: the last pass over all types
+	netDone                             time.Time            // of the place loop alone: the last pass over all types
+	tried                               map[string]time.Time // of the moves loop alone: token → when a drain last tried to move it
 }
 
 // New makes a scheduler; Run starts it.

@@ -1,0 +1,124 @@
+package scheduler
+
+import (
+	"fmt"
+	"time"
+
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+// step is what comes next in a planned move.
+type step int
+
+const (
+	wait      step = iota
+	yield          // have the holder stop it, so that it is placed elsewhere
+	succeed        // put a successor in line beside it
+	swapNames      // the successor takes over
+	finish         // it runs elsewhere
+	giveUp         // with a reason
+)
+
+// drainPatience is how long a drain waits for a place for one slot before it
+// tries another slot; it comes back to it.
+const drainPatience = 5 * time.Second
+
+// progress is all that decides the next step of a move.
+type progress struct {
+	move store.Move
+	slot store.SlotRecord // zero: gone
+	next store.SlotRecord // its successor; zero: none
+	// handover of the service that holds the slot.
+	handover stream.Handover
+	// draining: the host it leaves is (still) to be emptied.
+	draining bool
+	// required are the variables that others of the chain wait for.
+	required []string
+	now      int64 // server ms
+	grace    time.Duration
+}
+
+// nextStep decides it; why is the reason of giveUp.
+func nextStep(p progress) (next step, why string) {
+	if p.slot.State == "" || p.slot.State == stream.Stopping {
+		return giveUp, "the stream ended"
+	}
+	if p.slot.Token != p.move.Token {
+		return p.elsewhere()
+	}
+	switch {
+	case p.slot.Move != "":
+		return wait, "" // its holder was asked to stop it
+	case p.move.Drain && !p.draining:
+		return giveUp, "the drain was called off"
+	}
+	switch p.next.State {
+	case stream.Stopping:
+		return wait, "" // what an earlier move left; its name is needed
+	case stream.Running:
+		if p.ready() {
+			return swapNames, ""
+		}
+		return p.untilDeadline(fmt.Sprintf("its successor on %s did not come up in time", p.next.Host))
+	case stream.Assigned:
+		return p.untilDeadline(fmt.Sprintf("host %s did not take up its successor in time", p.next.Host))
+	case stream.Pending:
+		if p.move.Drain && p.since() > drainPatience {
+			return giveUp, p.noRoom()
+		}
+		return p.untilDeadline(p.noRoom())
+	}
+	if p.overdue() {
+		return giveUp, p.noRoom()
+	}
+	if p.handover == stream.StartFirst {
+		return succeed, ""
+	}
+	return yield, ""
+}
+
+// elsewhere is the next step once the slot is no longer held as it was: the
+// holder gave it back or died, or the names are exchanged.
+func (p progress) elsewhere() (step, string) {
+	if p.slot.State == stream.Running {
+		return finish, ""
+	}
+	return p.untilDeadline("it was stopped, and no other host has taken it up yet")
+}
+
+func (p progress) untilDeadline(why string) (step, string) {
+	if p.overdue() {
+		return giveUp, why
+	}
+	return wait, ""
+}
+
+func (p progress) overdue() bool { return p.move.Deadline != 0 && p.now >= p.move.Deadline }
+
+func (p progress) since() time.Duration {
+	return time.Duration(p.now-p.move.Since) * time.Millisecond
+}
+
+func (p progress) noRoom() string {
+	if p.next.Reason != "" {
+		return p.next.Reason
+	}
+	if p.move.Target != "*" {
+		return "no room on " + p.move.Target
+	}
+	return "no other host has room"
+}
+
+// ready tells that the successor does what the slot did: its child is up, and
+// it publishes what others wait for.
+func (p progress) ready() bool {
+	for _, name := range p.required {
+		_, published := p.slot.Vars[name]
+		if _, here := p.next.Vars[name]; published && !here {
+			return false
+		}
+	}
+	ran := time.Duration(p.now-p.next.Since) * time.Millisecond
+	return p.next.Up || p.next.Exit == "" && ran >= p.grace
+}

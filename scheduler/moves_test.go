@@ -1,0 +1,224 @@
+package scheduler
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+func startFirst(o store.Offer) store.Offer {
+	o.Handover = stream.StartFirst
+	return o
+}
+
+// used is how many slots of a type a host holds, as the store counts it.
+func (r *rig) used(host, typ string) int {
+	r.t.Helper()
+	hosts, err := r.store.Hosts(r.t.Context())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, h := range hosts {
+		for _, v := range h.Services {
+			if h.Host == host && v.Type == typ {
+				return v.Used
+			}
+		}
+	}
+	return -1
+}
+
+func (r *rig) move(key, slot, target string, limit time.Duration) {
+	r.t.Helper()
+	if _, err := r.store.Move(r.t.Context(), key, slot, target, limit); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) awaitNoMoves() {
+	r.t.Helper()
+	r.await("a move is still under way", func() bool {
+		moves, err := r.store.Moves(r.t.Context())
+		return err == nil && len(moves) == 0
+	})
+}
+
+func (r *rig) awaitHost(key, slot, host string) store.SlotRecord {
+	r.t.Helper()
+	var v store.SlotRecord
+	r.await(fmt.Sprintf("%s/%s does not run on %s", key, slot, host), func() bool {
+		v = r.slot(key, slot)
+		return v.State == stream.Running && v.Host == host
+	})
+	return v
+}
+
+func TestStopFirstMoveStopsThereThenRunsOnTheTarget(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	a := r.host("a", offerOf("record", 5, stream.Class{}))
+	b := r.host("b", offerOf("record", 5, stream.Class{}))
+	c := r.host("c", offerOf("record", 5, stream.Class{}))
+	r.run(newFleet(a, b, c), Options{})
+	r.add("s1", stream.Announcement{Chain: []string{"record"}})
+	old := r.awaitHost("s1", "record", "a")
+	r.move("s1", "record", "c", time.Minute)
+	v := r.awaitHost("s1", "record", "c")
+	if v.Token == old.Token || a.yielded != 1 {
+		t.Errorf("token %s after %s, a yielded %d times; want another token and once", v.Token, old.Token, a.yielded)
+	}
+	r.awaitNoMoves()
+	if r.used("a", "record") != 0 || r.used("c", "record") != 1 {
+		t.Errorf("used %d on a, %d on c; want 0 and 1", r.used("a", "record"), r.used("c", "record"))
+	}
+}
+
+func TestStartFirstMoveRunsBothThenExchangesNames(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	offer := startFirst(offerOf("dist", 5, stream.Class{}))
+	a, b := r.host("a", offer), r.host("b", offer)
+	a.vars["dist"] = map[string]string{"url": "http://a"}
+	b.vars["dist"] = map[string]string{"url": "http://b"}
+	user := r.host("u", offerOf("transcode", 5, stream.Class{Needs: "dist:url"}))
+	r.run(newFleet(a, b, user), Options{})
+	r.add("s1", stream.Announcement{Chain: []string{"dist", "transcode"}})
+	old := r.awaitHost("s1", "dist", "a")
+	r.awaitState("s1", "transcode", stream.Running)
+	r.move("s1", "dist", "", time.Minute)
+	v := r.awaitHost("s1", "dist", "b")
+	if v.Vars["url"] != "http://b" || v.Token == old.Token {
+		t.Errorf("after the move: %+v; want the vars and token of b", v)
+	}
+	r.awaitNoMoves()
+	r.await("the old one is not forgotten", func() bool { return r.slot("s1", "dist~next").State == "" })
+	if a.yielded != 0 {
+		t.Error("a was asked to stop before b ran")
+	}
+	if r.used("a", "dist") != 0 || r.used("b", "dist") != 1 {
+		t.Errorf("used %d on a, %d on b; want 0 and 1", r.used("a", "dist"), r.used("b", "dist"))
+	}
+}
+
+func TestMoveWithoutRoomIsGivenUpAtItsDeadlineAndNothingStopped(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []stream.Handover{stream.StopFirst, stream.StartFirst} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			full := offerOf("record", 1, stream.Class{})
+			full.Handover = kind
+			a, b := r.host("a", full), r.host("b", full)
+			r.run(newFleet(a, b), Options{})
+			r.add("s1", stream.Announcement{Chain: []string{"record"}})
+			r.add("s2", stream.Announcement{Chain: []string{"record"}})
+			r.awaitState("s1", "record", stream.Running)
+			r.awaitState("s2", "record", stream.Running)
+			before := r.slot("s1", "record")
+			r.move("s1", "record", "", 1500*time.Millisecond)
+			r.awaitNoMoves()
+			after := r.slot("s1", "record")
+			if after.Token != before.Token || after.State != stream.Running || after.Reason == "" {
+				t.Errorf("after: %+v; want the same token, running, with a reason", after)
+			}
+			if next := r.slot("s1", "record~next"); next.State != "" {
+				t.Errorf("successor left behind: %+v", next)
+			}
+		})
+	}
+}
+
+func TestSuccessorTakesOverAtOnceWhenTheOldHolderIsGone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	offer := startFirst(offerOf("dist", 5, stream.Class{}))
+	a, b := r.host("a", offer), r.host("b", offer)
+	r.run(newFleet(a, b), Options{Ready: time.Hour})
+	r.add("s1", stream.Announcement{Chain: []string{"dist"}})
+	old := r.awaitHost("s1", "dist", "a")
+	b.keepSilent()
+	r.move("s1", "dist", "", time.Minute)
+	next := r.awaitHost("s1", "dist~next", "b")
+	if _, err := r.store.Release(t.Context(), old.Reservation, a.id.Incarnation, store.Release{Reason: "crashed", Avoid: time.Minute}); err != nil {
+		t.Fatal(err)
+	}
+	v := r.awaitHost("s1", "dist", "b")
+	if v.Token != next.Token {
+		t.Errorf("token %s; want that of the successor, %s", v.Token, next.Token)
+	}
+	r.awaitNoMoves()
+}
+
+func TestStreamThatEndsDuringAMoveLeavesNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	offer := startFirst(offerOf("dist", 5, stream.Class{}))
+	a, b := r.host("a", offer), r.host("b", offer)
+	b.keepSilent()
+	r.run(newFleet(a, b), Options{Ready: time.Hour})
+	r.add("s1", stream.Announcement{Chain: []string{"dist"}})
+	r.awaitHost("s1", "dist", "a")
+	r.move("s1", "dist", "", time.Minute)
+	r.awaitHost("s1", "dist~next", "b")
+	if _, err := r.store.Retract(t.Context(), store.ManualSource, "s1"); err != nil {
+		t.Fatal(err)
+	}
+	r.await("the stream is not forgotten", func() bool {
+		records, err := r.store.Records(t.Context(), []string{"s1"})
+		return err == nil && len(records) == 0
+	})
+	r.awaitNoMoves()
+	if r.used("a", "dist") != 0 || r.used("b", "dist") != 0 {
+		t.Errorf("used %d and %d; want 0 and 0", r.used("a", "dist"), r.used("b", "dist"))
+	}
+}
+
+func TestDrainEmptiesAHostOneSlotAtATimeOverTheDeathOfAScheduler(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	first := offerOf("record", 20, stream.Class{})
+	a := r.host("a", first, startFirst(offerOf("dist", 20, stream.Class{})))
+	f := newFleet(a)
+	_, stop := r.run(f, Options{ID: "one"})
+	for i := range 5 {
+		r.add(fmt.Sprintf("s%d", i), stream.Announcement{Chain: []string{"record", "dist"}})
+	}
+	for i := range 5 {
+		r.awaitState(fmt.Sprintf("s%d", i), "record", stream.Running)
+		r.awaitState(fmt.Sprintf("s%d", i), "dist", stream.Running)
+	}
+	b := r.host("b", first, startFirst(offerOf("dist", 20, stream.Class{})))
+	f.mu.Lock()
+	f.hosts["b"] = b
+	f.mu.Unlock()
+	if err := r.store.Drain(t.Context(), "a", 0); err != nil {
+		t.Fatal(err)
+	}
+	r.await("nothing was moved", func() bool { return r.used("b", "record")+r.used("b", "dist") >= 2 })
+	stop()
+	r.run(f, Options{ID: "two"})
+	r.await("the host is not empty", func() bool {
+		return r.used("a", "record") == 0 && r.used("a", "dist") == 0 && r.used("b", "record") == 5 && r.used("b", "dist") == 5
+	})
+	r.awaitNoMoves()
+}
+
+func TestDrainDeadlineStopsWhatFoundNoRoom(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	a := r.host("a", offerOf("record", 2, stream.Class{}))
+	r.run(newFleet(a), Options{})
+	r.add("s1", stream.Announcement{Chain: []string{"record"}})
+	r.awaitHost("s1", "record", "a")
+	if err := r.store.Drain(t.Context(), "a", 1500*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	r.awaitReason("s1", "record", "not moved: nobody offers record")
+	r.awaitState("s1", "record", stream.Pending)
+	if r.used("a", "record") != 0 {
+		t.Errorf("a holds %d; want none after the deadline", r.used("a", "record"))
+	}
+}
