@@ -16,6 +16,8 @@ func pageHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name, asset := strings.CutPrefix(r.URL.Path, "/assets/")
 		switch {
+		case r.Method != http.MethodGet && r.Method != http.MethodHead:
+			refuse(w, http.StatusMethodNotAllowed, "this is a page; ask with GET")
 		case r.URL.Path == "/":
 			servePage(w, r, "index.html")
 		case asset && name != "" && !strings.Contains(name, "/") && path.Ext(name) != ".html":

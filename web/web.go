@@ -173,6 +173,6 @@ func (s *Server) routes() http.Handler {
 		mux.Handle(MonitorRoot+"/", s.monitor())
 		mux.Handle("GET "+MonitorRoot, http.RedirectHandler(MonitorRoot+"/", http.StatusMovedPermanently))
 	}
-	mux.Handle("GET /", pageHandler())
+	mux.Handle("/", pageHandler())
 	return mux
 }

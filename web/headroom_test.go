@@ -1,0 +1,126 @@
+package web
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"stream-api/stream"
+)
+
+func hostWith(name string, services ...stream.ServiceStatus) stream.HostStatus {
+	for i := range services {
+		if services[i].State == "" {
+			services[i].State = stream.Up
+		}
+	}
+	return stream.HostStatus{Host: name, State: stream.Up, Services: services}
+}
+
+func service(kind string, capacity, used int, filter string) stream.ServiceStatus {
+	return stream.ServiceStatus{Type: kind, Capacity: &capacity, Used: used, Filter: filter}
+}
+
+func runs(key string, at ...string) stream.StreamStatus {
+	v := stream.StreamStatus{Key: key}
+	for i := 0; i < len(at); i += 2 {
+		v.Slots = append(v.Slots, stream.SlotStatus{Slot: at[i], Host: at[i+1], State: stream.Running})
+	}
+	return v
+}
+
+func TestHeadroomSaysWhetherEachHostCouldBeLost(t *testing.T) {
+	t.Parallel()
+	unlimited := stream.ServiceStatus{Type: "t"}
+	for name, c := range map[string]struct {
+		hosts   []stream.HostStatus
+		streams []stream.StreamStatus
+		want    string
+	}{
+		"nothing runs": {want: "nothing runs"},
+		"room elsewhere": {
+			hosts:   []stream.HostStatus{hostWith("a", service("t", 2, 1, "")), hostWith("b", service("t", 2, 1, ""))},
+			streams: []stream.StreamStatus{runs("s1", "t", "a"), runs("s2", "t", "b")}, want: "yes",
+		},
+		"no limit elsewhere": {
+			hosts:   []stream.HostStatus{hostWith("a", service("t", 2, 2, "")), hostWith("b", unlimited)},
+			streams: []stream.StreamStatus{runs("s1", "t", "a"), runs("s2", "t", "a")}, want: "yes",
+		},
+		"one host only": {
+			hosts:   []stream.HostStatus{hostWith("speedy", service("t", 9, 3, ""))},
+			streams: []stream.StreamStatus{runs("s1", "t", "speedy"), runs("s2", "t", "speedy"), runs("s3", "t", "speedy")},
+			want:    "no: 3 slots of speedy would have no place",
+		},
+		"others are full": {
+			hosts:   []stream.HostStatus{hostWith("a", service("t", 1, 1, "")), hostWith("b", service("t", 1, 1, ""))},
+			streams: []stream.StreamStatus{runs("s1", "t", "a"), runs("s2", "t", "b")},
+			want:    "no: 1 slot of a would have no place, nor some of 1 other host",
+		},
+		"the filter does not match": {
+			hosts:   []stream.HostStatus{hostWith("a", service("t", 1, 1, "")), hostWith("b", service("t", 5, 0, "^q"))},
+			streams: []stream.StreamStatus{runs("s1", "t", "a")}, want: "no: 1 slot of a would have no place",
+		},
+		"a cordoned host takes nothing": {
+			hosts: []stream.HostStatus{hostWith("a", service("t", 1, 1, "")), {Host: "b", State: stream.Cordoned,
+				Services: []stream.ServiceStatus{service("t", 5, 0, "")}}},
+			streams: []stream.StreamStatus{runs("s1", "t", "a")}, want: "no: 1 slot of a would have no place",
+		},
+		"a picky slot is made way for": {
+			// s1 fits only the open service, q1 both; taking the first that
+			// fits for q1 would leave s1 without.
+			hosts:   []stream.HostStatus{hostWith("a", service("t", 2, 2, "")), hostWith("b", service("t", 1, 0, "")), hostWith("c", service("t", 1, 0, "^q"))},
+			streams: []stream.StreamStatus{runs("q1", "t", "a"), runs("s1", "t", "a")}, want: "yes",
+		},
+		"an overfull service has no room": {
+			hosts:   []stream.HostStatus{hostWith("a", service("t", 1, 1, "")), hostWith("b", service("t", 1, 3, ""))},
+			streams: []stream.StreamStatus{runs("s1", "t", "a")}, want: "no: 1 slot of a would have no place",
+		},
+		"a successor counts under its type": {
+			hosts:   []stream.HostStatus{hostWith("a", service("t", 1, 1, "")), hostWith("b", service("t", 1, 0, ""))},
+			streams: []stream.StreamStatus{runs("s1", "t~next", "a")}, want: "yes",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := headroom(stream.Status{Hosts: c.hosts, Streams: c.streams}, matcher{}); got.Text != c.want {
+				t.Errorf("headroom says %q; want %q", got.Text, c.want)
+			}
+		})
+	}
+}
+
+// TestPlaceableIsTheBestDistribution compares with trying every one.
+func TestPlaceableIsTheBestDistribution(t *testing.T) {
+	t.Parallel()
+	filters := []string{"", "^a", "b$", "^c", "1"}
+	for seed := range uint64(400) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		room := map[string]int{}
+		for range r.IntN(4) {
+			room[filters[r.IntN(len(filters))]] = r.IntN(3)
+		}
+		var keys []string
+		for range r.IntN(6) {
+			keys = append(keys, fmt.Sprintf("%c%d%c", 'a'+rune(r.IntN(4)), r.IntN(2), 'a'+rune(r.IntN(3))))
+		}
+		m := matcher{}
+		if got, want := placeable(keys, room, m), tryAll(keys, room, m); got != want {
+			t.Fatalf("seed %d: %v on %v: %d find a place; %d could", seed, keys, room, got, want)
+		}
+	}
+}
+
+func tryAll(keys []string, room map[string]int, m matcher) int {
+	if len(keys) == 0 {
+		return 0
+	}
+	best := tryAll(keys[1:], room, m)
+	for filter, n := range room {
+		if n > 0 && m.match(filter, keys[0]) {
+			room[filter]--
+			best = max(best, 1+tryAll(keys[1:], room, m))
+			room[filter]++
+		}
+	}
+	return best
+}
