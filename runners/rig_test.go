@@ -235,9 +235,10 @@ func (w *world) commandOne(ctx context.Context, verb queue.Verb, v store.Reserva
 func (w *world) announce(key string, vars map[string]string, chain ...string) {
 	w.t.Helper()
 	a := stream.Announcement{Chain: chain, Vars: vars, Source: map[string]string{"url": "http://ingest"}}
-	if err := w.store.AddStream(context.Background(), key, a); err != nil {
-		w.t.Fatal(err)
-	}
+	// After an outage a client remembers for a moment that it could not dial.
+	realtest.Await(w.t, 5*time.Second, key+" is not announced", func() bool {
+		return w.store.AddStream(context.Background(), key, a) == nil
+	})
 }
 
 func (w *world) retract(key string) {
@@ -297,6 +298,25 @@ func (w *world) used(host string) int {
 	}
 	return 0
 }
+
+// awaitHost returns when the host's lease runs and it takes slots.
+func (w *world) awaitHost(name string) {
+	w.t.Helper()
+	realtest.Await(w.t, 20*time.Second, name+" is not up", func() bool {
+		hosts, err := w.store.Hosts(context.Background())
+		for _, h := range hosts {
+			if err == nil && h.Host == name {
+				return h.State == stream.Up
+			}
+		}
+		return false
+	})
+}
+
+// escape makes a shell script a template that gives just that script.
+func escape(script string) string { return strings.ReplaceAll(script, "$", "$$") }
+
+func countLines(text, part string) int { return strings.Count(text, part) }
 
 // host is a place for runners of one host name: a state directory and a
 // directory that its children write their story to.
@@ -383,7 +403,7 @@ func (h *host) shell(stype, script string, changes ...func(*runners.Service)) ru
 	seats := 10
 	s := runners.Service{Type: stype, Capacity: &seats, Exec: &runners.Exec{
 		Path: "/bin/sh",
-		Args: templates(h.w.t, "-c", strings.ReplaceAll(script, "$", "$$")),
+		Args: templates(h.w.t, "-c", escape(script)),
 		Env:  map[string]stream.Template{"NOTES": template(h.w.t, h.notes)},
 		Stop: supervisor.Stop{Grace: 5 * time.Second},
 		Restart: supervisor.Restart{
@@ -404,7 +424,7 @@ func (h *host) options(services ...runners.Service) runners.Options {
 	}
 	return runners.Options{
 		Host: h.name, Services: services, StateDir: h.state, Self: self, TTL: ttl, Beat: beat,
-		Lookup: hereLookup, Log: zerolog.New(h.log).With().Timestamp().Logger(), Cooldown: 3 * time.Second, SlowRetry: 500 * time.Millisecond,
+		Lookup: hereLookup, OnStoreLoss: runners.Keep, Log: zerolog.New(h.log).With().Timestamp().Logger(), Cooldown: 3 * time.Second, SlowRetry: 500 * time.Millisecond,
 		CheckInterval: 50 * time.Millisecond, Version: "test",
 	}
 }
@@ -447,20 +467,7 @@ func (h *host) run(o runners.Options) *life {
 func (h *host) begin(o runners.Options) *life {
 	h.w.t.Helper()
 	_, s, q := h.w.dial(h.w.t, h.name)
-	r, err := runners.New(s, q, o)
-	if err != nil {
-		h.w.t.Fatal(err)
-	}
-	l := &life{Runner: r, t: h.w.t, done: make(chan struct{})}
-	go func() {
-		defer close(l.done)
-		l.err = r.Run(context.Background())
-	}()
-	h.w.t.Cleanup(func() {
-		l.Detach()
-		l.wait()
-	})
-	return l
+	return h.start(s, q, o)
 }
 
 func (l *life) wait() error {
@@ -581,4 +588,79 @@ func (b *logBuffer) String() string {
 	return b.text.String()
 }
 
-func playRunner() int { return 2 }
+// everything is all that Redis holds, as text.
+func (w *world) everything() string {
+	w.t.Helper()
+	ctx := context.Background()
+	keys, err := w.client.Keys(ctx, "*").Result()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var out strings.Builder
+	for _, key := range keys {
+		text, err := w.client.Dump(ctx, key).Result()
+		if err != nil && !errors.Is(err, redis.Nil) {
+			w.t.Fatal(err)
+		}
+		out.WriteString(key + " " + text + "\n")
+	}
+	return out.String()
+}
+
+func (w *world) awaitRecord(key, what string, ok func(store.Record) bool) {
+	w.t.Helper()
+	realtest.Await(w.t, 20*time.Second, key+" "+what, func() bool {
+		rec, err := w.store.Record(context.Background(), key)
+		return err == nil && ok(rec)
+	})
+}
+
+// killChild kills a child as a crash would.
+func (h *host) killChild(m mark) {
+	h.w.t.Helper()
+	if err := syscall.Kill(m.pid, syscall.SIGKILL); err != nil {
+		h.w.t.Fatal(err)
+	}
+}
+
+// poller announces as a source does.
+type poller struct {
+	w    *world
+	name string
+	last int64
+}
+
+func newPoller(w *world, name string) *poller { return &poller{w: w, name: name} }
+
+// poll is one good poll that lists keys, each with the chain [work].
+func (p *poller) poll(keys ...string) {
+	p.w.t.Helper()
+	ctx := context.Background()
+	set, err := p.w.store.Announced(ctx, p.name)
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
+	poll := store.Poll{
+		Source: p.name, Poller: "test", Version: set.Version, Upsert: map[string]string{}, LastGood: p.last,
+		GoneAfter: time.Hour, Info: store.SourceInfo{Type: "test", URL: "http://ingest"},
+	}
+	listed := map[string]bool{}
+	for _, key := range keys {
+		listed[key] = true
+		poll.Upsert[key] = stream.Announcement{Chain: []string{"work"}, Source: map[string]string{"url": "http://ingest"}}.Encode()
+		if set.Missing[key] != 0 {
+			poll.Back = append(poll.Back, key)
+			delete(poll.Upsert, key)
+		}
+	}
+	for key := range set.Entries {
+		if !listed[key] {
+			poll.Absent = append(poll.Absent, key)
+		}
+	}
+	result, err := p.w.store.Announce(ctx, poll)
+	if err != nil || result.Stale {
+		p.w.t.Fatalf("poll: %+v, %v", result, err)
+	}
+	p.last = result.Now
+}

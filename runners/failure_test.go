@@ -1,0 +1,210 @@
+package runners_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"stream-api/internal/realtest"
+	"stream-api/runners"
+	"stream-api/runners/supervisor"
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+func TestACrashedChildIsRestartedAndItsLastWordsAreShown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h := w.host("speedy")
+	l := h.run(h.options(h.shell("work", `[ -e "$NOTES/log" ] || { echo "$SECRET is wrong" >&2; touch "$NOTES/log"; exit 7; }; `+story, func(s *runners.Service) {
+		file := filepath.Join(h.notes, "secret")
+		if err := os.WriteFile(file, []byte("hunter2hunter2\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.Exec.Env["SECRET"] = template(t, "${file:"+file+"}")
+	})))
+	w.announce("s1", nil, "work")
+	s := w.awaitSlot("s1", "work", "its failure is not shown", func(s store.SlotRecord) bool { return s.Exit != "" && s.Restarts == 1 })
+	if s.Exit != "exit 7" || len(s.Stderr) != 1 || s.Stderr[0] != "*** is wrong" {
+		t.Errorf("shown as %q, %q", s.Exit, s.Stderr)
+	}
+	h.awaitCount("start", 1)
+	if text := w.everything(); strings.Contains(text, "hunter2") {
+		t.Errorf("a secret is in Redis:\n%s", text)
+	}
+	dir, err := l.Log("s1", "work")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	err = supervisor.ReadLog(context.Background(), dir, -1, false, func(line supervisor.LogLine) error {
+		lines = append(lines, line.Text)
+		return nil
+	})
+	if text := strings.Join(lines, "\n"); err != nil || !strings.Contains(text, "*** is wrong") || strings.Contains(text, "hunter2") {
+		t.Errorf("log: %v\n%s", err, text)
+	}
+	if got := l.Stats(); got.Starts != 1 || got.Restarts != 1 || got.LeaseAge < 0 || got.LeaseAge > ttl {
+		t.Errorf("stats: %+v", got)
+	}
+}
+
+func TestAFailingSlotMovesOnceAndThenStaysWithAReason(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.host("a"), w.host("b")
+	a.run(a.options(a.shell("work", `echo "start $(date +%s%N) $STREAM_API_STREAM $STREAM_API_TOKEN $$" >> "$NOTES/log"; exit 1`)))
+	w.announce("s1", nil, "work")
+	s := w.awaitSlot("s1", "work", "no reason for staying is shown", func(s store.SlotRecord) bool {
+		return strings.Contains(s.Reason, "no better host")
+	})
+	if s.Host != "a" || !strings.Contains(s.Reason, "exit 1; failed 4 times here") {
+		t.Errorf("stays as %+v", s)
+	}
+	token := s.Token
+	n := a.count("start")
+	a.awaitCount("start", n+2) // slowly, and under the same token
+	if s := w.slot("s1", "work"); s.Token != token {
+		t.Errorf("retried under %s; want %s", s.Token, token)
+	}
+	b.run(b.options(b.shell("work", story)))
+	s = w.awaitRunning("s1", "work", "b")
+	if s.Avoid["a"] == 0 {
+		t.Errorf("a is not avoided: %+v", s)
+	}
+	b.awaitCount("start", 1)
+	realtest.Await(t, 10*time.Second, "a keeps its seat", func() bool { return w.used("a") == 0 })
+}
+
+func TestASlotThatFailsOnTwoHostsDoesNotWander(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	fails := `echo "start $(date +%s%N) $STREAM_API_STREAM $STREAM_API_TOKEN $$" >> "$NOTES/log"; exit 1`
+	var hosts []*host
+	for _, name := range []string{"a", "b", "c"} {
+		h := w.host(name)
+		o := h.options(h.shell("work", fails))
+		o.Cooldown = time.Minute
+		h.run(o)
+		hosts = append(hosts, h)
+	}
+	w.announce("s1", nil, "work")
+	s := w.awaitSlot("s1", "work", "does not come to rest", func(s store.SlotRecord) bool {
+		return strings.Contains(s.Reason, "no better host") && s.Avoid["a"] != 0
+	})
+	if s.Host != "b" || hosts[2].count("start") != 0 {
+		t.Errorf("it rests on %s, and c started it %d times; want b and 0", s.Host, hosts[2].count("start"))
+	}
+}
+
+func TestWhatCannotStartSaysWhy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h := w.host("speedy")
+	missing := filepath.Join(h.notes, "missing.sh")
+	h.run(h.options(
+		h.shell("absent", "", func(s *runners.Service) { s.Exec.Path = missing }),
+		h.shell("valueless", story, func(s *runners.Service) { s.Exec.Env["X"] = template(t, "${stream:nothing}") }),
+		h.shell("secretless", story, func(s *runners.Service) { s.Exec.EnvFile = []string{missing} }),
+		runners.Service{Type: "leaky", StreamVars: map[string]stream.Template{"x": template(t, "${env:PATH}")}},
+	))
+	w.announce("s1", nil, "absent", "valueless", "secretless", "leaky")
+	for slot, why := range map[string]string{
+		"absent": "missing.sh", "valueless": "env X: ${stream:nothing}: no such value", "secretless": "env_file: open " + missing, "leaky": "may not be made of",
+	} {
+		w.awaitSlot("s1", slot, "does not say "+why, func(s store.SlotRecord) bool { return strings.Contains(s.Reason, why) })
+	}
+	realtest.Await(t, 10*time.Second, "not every failed start is kept in its queue", func() bool {
+		depths, err := w.queue.Depths(context.Background())
+		n := int64(0)
+		for _, d := range depths {
+			n += d.Archived
+		}
+		return err == nil && n == 4
+	})
+	// What was missing is there now: it is tried again by itself.
+	if err := os.WriteFile(missing, []byte("#!/bin/sh\n"+story+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	h.awaitCount("start", 1)
+}
+
+func TestEachChildHasAPlaceAndKeepsIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h := w.host("speedy")
+	script := `echo "$STREAM_API_STREAM $DEVICE $INDEX" >> "$NOTES/places"; ` + story
+	places := func(s *runners.Service) {
+		s.Capacity = nil
+		s.Places = []map[string]string{{"device": "/dev/a"}, {"device": "/dev/b"}}
+		s.Exec.Env["DEVICE"], s.Exec.Env["INDEX"] = template(t, "${place:device}"), template(t, "${place:index}")
+	}
+	l := h.run(h.options(h.shell("work", script, places)))
+	for i, key := range []string{"s1", "s2", "s3"} {
+		w.announce(key, nil, "work")
+		h.awaitCount("start", min(i+1, 2))
+	}
+	w.retract("s1")
+	h.awaitCount("stop", 1)
+	h.awaitCount("start", 3)
+	l.detach()
+	l = h.run(h.options(h.shell("work", script, places)))
+	got := map[string]int{}
+	for _, s := range l.Slots() {
+		got[s.Stream] = s.Place
+	}
+	if len(got) != 2 || got["s2"] != 1 || got["s3"] != 0 {
+		t.Errorf("places after adoption: %v", got)
+	}
+	if text := h.note("places"); text != "s1 /dev/a 0\ns2 /dev/b 1\ns3 /dev/a 0" {
+		t.Errorf("places:\n%s", text)
+	}
+}
+
+func TestAnAbsentPublisherIsNoFault(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.host("a"), w.host("b")
+	// The child runs as long as the publisher is there.
+	script := `[ -e "$NOTES/on" ] || { echo x >> "$NOTES/fails"; exit 1; }; ` + story
+	a.run(a.options(a.shell("work", script, func(s *runners.Service) {
+		s.Exec.Restart.Delay, s.Exec.Restart.MaxDelay = 20*time.Millisecond, 20*time.Second
+	})))
+	if err := os.WriteFile(filepath.Join(a.notes, "on"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := newPoller(w, "ingest")
+	p.poll("s1")
+	a.awaitCount("start", 1)
+	b.run(b.options(b.shell("work", story)))
+
+	p.poll() // not listed any more
+	w.awaitRecord("s1", "is not seen as away", func(r store.Record) bool { return r.Away })
+	if err := os.Remove(filepath.Join(a.notes, "on")); err != nil {
+		t.Fatal(err)
+	}
+	first := a.marks()[0]
+	a.killChild(first)
+	realtest.Await(t, 20*time.Second, "it is not tried again", func() bool {
+		text, err := os.ReadFile(filepath.Join(a.notes, "fails"))
+		return err == nil && len(text) >= 2*7 // far more often than give_up_after
+	})
+	if s := w.slot("s1", "work"); s.Host != "a" || !strings.Contains(s.Reason, "counts for nothing") {
+		t.Errorf("while its publisher is away: %+v", s)
+	}
+	if err := os.WriteFile(filepath.Join(a.notes, "on"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	back := time.Now()
+	p.poll("s1")
+	a.awaitCount("start", 2)
+	if took := time.Since(back); took > 2*time.Second {
+		t.Errorf("the child is back %v after its publisher", took)
+	}
+	if b.count("start") != 0 {
+		t.Error("it moved")
+	}
+}
