@@ -102,7 +102,11 @@ func TestHostileMountsAreRefusedAndHarmNoOther(t *testing.T) {
 	t.Parallel()
 	redis := realtest.Redis(t)
 	long := strings.Repeat("x", 300)
-	ingest := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	ingest := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/status-json.xsl" {
+			http.NotFound(w, r)
+			return
+		}
 		_, _ = fmt.Fprintf(w, `{"icestats":{"source":[{"listenurl":"http://h/$(id)"},{"listenurl":"http://h/%s"},{"listenurl":"http://h/s1"}]}}`, long) // the poller is told by the poll's failure
 	}))
 	t.Cleanup(ingest.Close)
