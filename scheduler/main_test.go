@@ -27,12 +27,13 @@ type rig struct {
 	t     *testing.T
 	redis *realtest.RedisServer
 	store *store.Store
+	ttl   time.Duration // of the leases of its hosts
 }
 
 func newRig(t *testing.T, args ...string) *rig {
 	t.Helper()
 	server := realtest.Redis(t, args...)
-	return &rig{t: t, redis: server, store: newStore(t, server, "test")}
+	return &rig{t: t, redis: server, store: newStore(t, server, "test"), ttl: time.Hour}
 }
 
 // newStore speaks with short leases, so that holds are short.
@@ -100,7 +101,7 @@ func (r *rig) host(name string, offers ...store.Offer) *host {
 func (h *host) register(offers ...store.Offer) {
 	h.r.t.Helper()
 	if _, err := h.r.store.Register(h.r.t.Context(), store.Registration{
-		Holder: h.id, HostID: "id-" + h.id.Host, TTL: time.Hour, Beat: time.Second, Version: "test", Offers: offers,
+		Holder: h.id, HostID: "id-" + h.id.Host, TTL: h.r.ttl, Beat: 200 * time.Millisecond, Version: "test", Offers: offers,
 	}); err != nil {
 		h.r.t.Fatal(err)
 	}

@@ -1,0 +1,119 @@
+package scheduler
+
+import (
+	"fmt"
+	"testing"
+
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+func ruleOf(t *testing.T, c stream.Class) classRule {
+	t.Helper()
+	rule, err := c.Compile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return classRule{id: c.ID(), rule: rule}
+}
+
+func service(host string, c stream.Class, used, seats int, state stream.HostState) offer {
+	return offer{hostState: state, ServiceRecord: store.ServiceRecord{
+		Type: "transcode", Host: host, Seats: seats, Used: used, Class: c.ID(), Filter: c.Filter, State: state,
+	}}
+}
+
+func TestReasons(t *testing.T) {
+	t.Parallel()
+	plain, filtered, needy := stream.Class{}, stream.Class{Filter: "^x"}, stream.Class{Needs: "dist:url"}
+	up := func(host string, used, seats int) offer { return service(host, plain, used, seats, stream.Up) }
+	paused := service("p", plain, 0, 2, stream.Cordoned)
+	paused.Paused, paused.hostState = true, stream.Up
+	broken := up("n", 0, 0)
+	broken.Problem = `capacity "many" is no whole number from 0 to 1000000`
+	var crowd []offer
+	for i := range 9 {
+		crowd = append(crowd, up(fmt.Sprintf("h%d", i), 2, 2))
+	}
+	tests := []struct {
+		name   string
+		slot   store.Circumstances
+		offers []offer
+		want   string
+	}{
+		{"nobody", store.Circumstances{}, nil, "nobody offers transcode"},
+		{"room", store.Circumstances{}, []offer{up("a", 1, 2)}, ""},
+		{"full", store.Circumstances{}, []offer{up("a", 10, 10), up("b", 10, 10), up("c", 4, 4)},
+			"all 3 transcode services that match are full: 10/10, 10/10, 4/4"},
+		{"full, capped", store.Circumstances{}, crowd,
+			"all 9 transcode services that match are full: 2/2, 2/2, 2/2, 2/2, 2/2, 2/2, … and 3 more"},
+		{"full and down", store.Circumstances{}, []offer{up("a", 1, 1), service("b", plain, 0, 1, stream.Down)},
+			"all that match and are up are full: 1/1; not up: b down"},
+		{"filter", store.Circumstances{}, []offer{service("a", filtered, 0, 1, stream.Up), service("b", filtered, 0, 1, stream.Up)},
+			"no filter of the 2 transcode services matches this stream"},
+		{"the only filter", store.Circumstances{}, []offer{service("a", filtered, 0, 1, stream.Up)},
+			"the filter of the only transcode service does not match this stream"},
+		{"none up", store.Circumstances{}, []offer{service("a", plain, 0, 1, stream.Cordoned), service("b", plain, 0, 1, stream.Down), paused},
+			"no transcode service that matches is up: a cordoned, b down, p paused"},
+		{"cooling down", store.Circumstances{SlotRecord: store.SlotRecord{Avoid: map[string]int64{"speedy": 9}, Reason: "5 failures: exit 1"}},
+			[]offer{up("speedy", 0, 1)}, "cooling down on speedy after 5 failures: exit 1"},
+		{"still cooling down", store.Circumstances{SlotRecord: store.SlotRecord{Avoid: map[string]int64{"speedy": 9}, Reason: "cooling down on speedy after 5 failures: exit 1; not up: b down"}},
+			[]offer{up("speedy", 0, 1)}, "cooling down on speedy after 5 failures: exit 1"},
+		{"cooling down, unclaimed", store.Circumstances{SlotRecord: store.SlotRecord{Avoid: map[string]int64{"a": 9}, Reason: "host a did not take it up within 20s"}},
+			[]offer{up("a", 0, 1)}, "cooling down on a: host a did not take it up within 20s"},
+		{"cooling down, the rest full", store.Circumstances{SlotRecord: store.SlotRecord{Avoid: map[string]int64{"a": 9}, Exit: "exit 1"}},
+			[]offer{up("a", 0, 1), up("b", 1, 1)}, "cooling down on a: exit 1; all that match and are up are full: 1/1"},
+		{"nonsense", store.Circumstances{}, []offer{broken}, `service:transcode:n takes nothing: capacity "many" is no whole number from 0 to 1000000`},
+		{"pinned elsewhere", store.Circumstances{Pin: "z"}, []offer{up("a", 0, 1)}, "pinned to z: it offers no transcode that matches this stream"},
+		{"pinned and full", store.Circumstances{Pin: "a"}, []offer{up("a", 1, 1), up("b", 0, 1)}, "pinned to a: the only transcode service that matches is full: 1/1"},
+		{"waits", store.Circumstances{Chain: []string{"dist", "transcode"}}, []offer{service("a", needy, 0, 1, stream.Up)}, "waits for dist:url"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tt.slot.Key, tt.slot.Type, tt.slot.Slot = "s1", "transcode", "transcode"
+			rules := []classRule{ruleOf(t, plain), ruleOf(t, filtered), ruleOf(t, needy)}
+			got := explain(situation{slot: tt.slot, rules: rules, offers: tt.offers, chain: chainView{slots: tt.slot.Chain}})
+			if got != tt.want {
+				t.Errorf("got  %q\nwant %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestNeedsThatWaitInVainAreNamed(t *testing.T) {
+	t.Parallel()
+	rules := func(needs ...string) []classRule {
+		var out []classRule
+		for _, n := range needs {
+			out = append(out, ruleOf(t, stream.Class{Needs: n}))
+		}
+		return out
+	}
+	tests := []struct {
+		name  string
+		chain chainView
+		want  string
+	}{
+		{"not in the chain", chainView{slots: []string{"b"}, rules: map[string][]classRule{"b": rules("a:url")}},
+			"needs a:url, but a is not in the chain of this stream"},
+		{"itself", chainView{slots: []string{"b"}, rules: map[string][]classRule{"b": rules("b:url")}}, "cycle of needs: b → b"},
+		{"a cycle of three", chainView{slots: []string{"a", "b", "c"},
+			rules: map[string][]classRule{"a": rules("c:url"), "b": rules("a:url"), "c": rules("b:url")}}, "cycle of needs: b → a → c → b"},
+		{"waits for a cycle it is not in", chainView{slots: []string{"a", "b", "c"},
+			rules: map[string][]classRule{"a": rules("c:url"), "b": rules("a:url"), "c": rules("a:url")}}, "waits for a:url"},
+		{"another class gets it out of the cycle", chainView{slots: []string{"a", "b"},
+			rules: map[string][]classRule{"a": rules("b:url", ""), "b": rules("a:url")}}, "waits for a:url"},
+		{"an old value breaks the cycle", chainView{slots: []string{"a", "b"}, published: map[stream.Need]bool{{Slot: "b", Var: "url"}: true},
+			rules: map[string][]classRule{"a": rules("b:url"), "b": rules("a:url")}}, "waits for a:url"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			needs := tt.chain.rules["b"][0].rule.Needs()
+			if got := tt.chain.explainNeeds("b", needs); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
