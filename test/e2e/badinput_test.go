@@ -107,7 +107,7 @@ func TestHostileMountsAreRefusedAndHarmNoOther(t *testing.T) {
 			http.NotFound(w, r)
 			return
 		}
-		_, _ = fmt.Fprintf(w, `{"icestats":{"source":[{"listenurl":"http://h/$(id)"},{"listenurl":"http://h/%s"},{"listenurl":"http://h/s1"}]}}`, long) // the poller is told by the poll's failure
+		_, _ = fmt.Fprintf(w, `{"icestats":{"source":[{"listenurl":"http://h/$(id)","server_type":"a"},{"listenurl":"http://h/%s","server_type":"a"},{"listenurl":"http://h/s1","server_type":"a"}]}}`, long) // the poller is told by the poll's failure
 	}))
 	t.Cleanup(ingest.Close)
 	realrun.Start(t, "a", redis.URL(), quickLease+fmt.Sprintf("sources:\n  - name: in\n    plugin: poll\n    vars: {url: %q, type: icecast}\n    chain: [work]\n", ingest.URL)+worker(5, ""))

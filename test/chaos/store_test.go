@@ -1,0 +1,131 @@
+package chaos
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"stream-api/internal/realrun"
+	"stream-api/internal/realtest"
+)
+
+func logged(h *realrun.Host, text string) bool { return strings.Contains(h.Log(), text) }
+
+func TestStoreOutageStopsNothing(t *testing.T) {
+	t.Parallel()
+	n := begin(t, plan{workers: 3, capacity: 20, streams: 30, redis: []string{"--appendonly", "yes", "--appendfsync", "always"}})
+	before, from := n.watch.Alive(), time.Now()
+	n.redis.Stop()
+	n.hold(or(12*time.Second, time.Minute))
+	n.redis.Start()
+	n.hold(ttl + 4*beat)
+	n.sameChildren(before)
+	n.list(32)
+	n.awaitLive(32, 40*time.Second) // all healthy: new ones are placed
+	n.noGaps(from)
+	n.noDoubles()
+	n.record("Redis stopped, keep, 30 slots", from)
+}
+
+func TestNewLifeDuringAnOutageFeedsItsChildren(t *testing.T) {
+	t.Parallel()
+	n := begin(t, plan{workers: 1, capacity: 20, streams: 10, redis: []string{"--appendonly", "yes", "--appendfsync", "always"}})
+	before, from := n.watch.Alive(), time.Now()
+	n.redis.Stop()
+	n.workers[0].Kill()
+	n.workers[0].Again()
+	n.hold(ttl + 3*beat)
+	n.redis.Start()
+	n.hold(ttl + 4*beat)
+	n.sameChildren(before)
+	n.noGaps(from)
+	n.noDoubles()
+	n.record("new incarnation during an outage, keep", from)
+}
+
+func TestEmptiedStoreIsToldAgain(t *testing.T) {
+	t.Parallel()
+	n := begin(t, plan{workers: 3, capacity: 20, streams: 12})
+	before, from := n.watch.Alive(), time.Now()
+	if err := n.redis.Client().FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	n.rebuilt(t, "FLUSHALL", 12)
+	n.sameChildren(before)
+
+	n.redis.Kill()
+	n.redis.Start() // without persistence: empty
+	n.rebuilt(t, "Redis restarted empty", 12)
+	n.sameChildren(before)
+	n.list(15)
+	n.awaitLive(15, 40*time.Second)
+	n.noGaps(from)
+	n.noDoubles()
+	n.record("FLUSHALL; Redis restarted empty", from)
+}
+
+// rebuilt waits until the store knows everything again.
+func (n *network) rebuilt(t *testing.T, what string, streams int) {
+	t.Helper()
+	from := time.Now()
+	realtest.Await(t, 60*time.Second, "the store knows again what runs after "+what, func() bool {
+		status := realrun.Status(t, n.redis.URL())
+		total := 0
+		for _, h := range status.Hosts {
+			total += runningOn(status, h.Host)
+		}
+		return total == streams && status.Hold == nil
+	})
+	t.Logf("%s: state rebuilt and hold over after %v (2 × ttl = %v)", what, time.Since(from).Round(10*time.Millisecond), 2*ttl)
+}
+
+func TestHostCutOffFromTheStoreNeverRunsTwiceUnderStop(t *testing.T) {
+	t.Parallel()
+	n := begin(t, plan{workers: 2, capacity: 10, streams: 8, mode: "stop"})
+	lost, from := n.on("w0"), time.Now()
+	n.ways[0].Cut()
+	n.awaitElsewhere("w0", lost, ttl+15*time.Second)
+	n.hold(2 * ttl)
+	n.ways[0].Heal()
+	n.hold(ttl)
+	n.noDoubles()
+	n.list(16)
+	n.awaitLive(16, 40*time.Second)
+	realtest.Await(t, 30*time.Second, "the host that was cut off serves again", func() bool { return len(n.on("w0")) > 0 })
+	n.noDoubles()
+	n.record("cut off from Redis, stop", from)
+}
+
+func TestHostCutOffFromTheStoreRunsTwiceOnlyWhileCutOffUnderKeep(t *testing.T) {
+	t.Parallel()
+	n := begin(t, plan{workers: 2, capacity: 10, streams: 8, mode: "keep"})
+	lost, from := n.on("w0"), time.Now()
+	n.ways[0].Cut()
+	n.awaitElsewhere("w0", lost, ttl+15*time.Second)
+	n.hold(ttl)
+	healed := time.Now()
+	n.ways[0].Heal()
+	realtest.Await(t, 30*time.Second, "nothing runs twice any more", func() bool { return len(n.watch.Alive()) == 8 })
+	took := time.Since(healed)
+	t.Logf("healed → single again: %v (2 beats = %v)", took.Round(10*time.Millisecond), 2*beat)
+	n.record("cut off from Redis, keep (the declared gap)", from)
+}
+
+func TestHalfOfTheHostsCutOffAtOnce(t *testing.T) {
+	t.Parallel()
+	n := begin(t, plan{workers: 6, capacity: 10, streams: 12, mode: "stop"})
+	from := time.Now()
+	for i := range 3 {
+		n.ways[i].Cut()
+	}
+	n.hold(ttl)
+	realtest.Await(t, ttl+30*time.Second, "the other half has it all", func() bool {
+		return len(n.on("w3"))+len(n.on("w4"))+len(n.on("w5")) == 12
+	})
+	for i := range 3 {
+		n.ways[i].Heal()
+	}
+	n.hold(ttl)
+	n.noDoubles()
+	n.record("half of six hosts cut off at once, stop", from)
+}
