@@ -260,3 +260,11 @@ func serve(t testing.TB, o Options, address string) (base string, s *Server, sto
 	t.Cleanup(stop)
 	return "http://" + l.Addr().String(), s, stop
 }
+
+// note writes down why a pending slot waits.
+func (c *crew) note(key, slot, reason string) {
+	c.t.Helper()
+	if _, err := c.store.Note(c.ctx, store.Noted{Key: key, Slot: slot, Reason: reason}); err != nil {
+		c.t.Fatal(err)
+	}
+}
