@@ -55,7 +55,7 @@ func (r *Runner) adoptOne(m memo) {
 		h.static = false
 	}
 	if err := r.seats.keep(h.stype, h.token, m.Place); err != nil {
-		h.log.Warn().Err(err).Msg("the place of an adopted slot")
+		h.logger().Warn().Err(err).Msg("the place of an adopted slot")
 	}
 	r.enter(h, begin)
 }
@@ -78,7 +78,7 @@ func (h *holding) rejoin(ctx context.Context) step {
 				h.mu.Unlock()
 				poke(h.fed)
 			}
-			h.log.Info().Str("state", string(PhaseRunning)).Str("reason", "adopted").Msg("slot")
+			h.logger().Info().Str("state", string(PhaseRunning)).Str("reason", "adopted").Msg("slot")
 			return h.serve
 		}
 		if h.wished().end != endNot {

@@ -71,7 +71,7 @@ func (h *holding) askEnd(ctx context.Context, sup *supervisor.Client, how ending
 		_, err = sup.Stop(ctx)
 	}
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		h.log.Debug().Err(err).Msg("asked the supervisor to end")
+		h.logger().Debug().Err(err).Msg("asked the supervisor to end")
 	}
 }
 
@@ -95,7 +95,7 @@ func (h *holding) regain(ctx context.Context) (gone bool, err error) {
 			return false, errors.Join(err, liveErr)
 		}
 	}
-	return mopUp(ctx, dir, h.log)
+	return mopUp(ctx, dir, *h.logger())
 }
 
 // mopUp makes sure that nothing of a supervisor that is gone lives on.
@@ -129,7 +129,7 @@ func (h *holding) release(ctx context.Context) step {
 		if err == nil {
 			break
 		}
-		h.log.Error().Err(err).Msg("the slot cannot be released before its tombstone is written")
+		h.logger().Error().Err(err).Msg("the slot cannot be released before its tombstone is written")
 		if !h.pause(ctx, time.Second) {
 			return nil
 		}
@@ -172,7 +172,7 @@ func (h *holding) giveBack(ctx context.Context) bool {
 		if h.wished().drop {
 			return true
 		}
-		h.log.Debug().Err(err).Msg("not released yet")
+		h.logger().Debug().Err(err).Msg("not released yet")
 		if !h.pause(ctx, h.r.o.Beat/4) {
 			return false
 		}

@@ -38,12 +38,12 @@ func (h *holding) leaves(ctx context.Context, reason string) bool {
 		return err
 	})
 	if err != nil {
-		h.log.Debug().Err(err).Msg("whether giving up would help is not known")
+		h.logger().Debug().Err(err).Msg("whether giving up would help is not known")
 		return false
 	}
 	if helps {
 		h.giveUp = classes
-		h.log.Warn().Str("state", string(h.phaseNow())).Str("reason", reason).Msg("given up here: another host has room")
+		h.logger().Warn().Str("state", string(h.phaseNow())).Str("reason", reason).Msg("given up here: another host has room")
 	}
 	return helps
 }
@@ -55,7 +55,7 @@ func (h *holding) stay(ctx context.Context, reason string) {
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		if err := sup.SetPace(ctx, h.r.o.SlowRetry); err != nil {
-			h.log.Debug().Err(err).Msg("the pace is not set")
+			h.logger().Debug().Err(err).Msg("the pace is not set")
 			return
 		}
 		h.slow = true
@@ -78,7 +78,7 @@ func (h *holding) recovered(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		if err := sup.SetPace(ctx, 0); err != nil {
-			h.log.Debug().Err(err).Msg("the pace is not set")
+			h.logger().Debug().Err(err).Msg("the pace is not set")
 			return
 		}
 		h.slow = false

@@ -36,16 +36,15 @@ type holding struct {
 	stype   string
 	service *Service // nil: not offered by this host (any more)
 	static  bool
-	log     zerolog.Logger
-
-	wake  chan struct{} // holds one
-	fed   chan struct{} // holds one: the feeder should look again
-	gone  chan struct{} // closed when the life is over
-	first chan struct{} // closed when the outcome of the start is known
+	wake    chan struct{} // holds one
+	fed     chan struct{} // holds one: the feeder should look again
+	gone    chan struct{} // closed when the life is over
+	first   chan struct{} // closed when the outcome of the start is known
 
 	writing   sync.Mutex // of the memo
 	mu        sync.Mutex
 	res       store.Reservation // its Slot changes with a handover
+	log       zerolog.Logger    // bears its names
 	phase     Phase
 	since     time.Time // of the phase
 	settled   bool      // the store answered the claim, or knew of it before this life
@@ -69,7 +68,8 @@ type holding struct {
 	publisher publisher
 	slow      bool   // kept here though it fails
 	stale     bool   // would be started otherwise now
-	saidUp    bool   // the store was told that it was started
+	saidUp    bool   // the store was told that it is up
+	steady    <-chan time.Time
 	treeGone  bool   // the supervisor said so
 	complains bool   // that the supervisor is not reached
 	lastText  string // of the latest exit
@@ -101,7 +101,7 @@ func (r *Runner) newHolding(v store.Reservation) *holding {
 	service := r.services[v.Type]
 	h := &holding{
 		r: r, token: v.Token, stype: v.Type, service: service, static: service != nil && service.Exec == nil,
-		log:  r.o.Log.With().Str("stream", v.Key).Str("slot", v.Slot).Str("host", v.Host).Str("token", v.Token).Logger(),
+		log:  named(r.o.Log, v),
 		wake: make(chan struct{}, 1), fed: make(chan struct{}, 1), gone: make(chan struct{}), first: make(chan struct{}),
 		res: v, phase: PhaseClaiming, since: time.Now(), mode: r.o.OnStoreLoss, memo: memo{Reservation: v},
 	}
@@ -109,6 +109,18 @@ func (r *Runner) newHolding(v store.Reservation) *holding {
 		h.mode = service.OnStoreLoss
 	}
 	return h
+}
+
+// named gives a log the fields that every line about a slot has.
+func named(log zerolog.Logger, v store.Reservation) zerolog.Logger {
+	return log.With().Str("stream", v.Key).Str("slot", v.Slot).Str("host", v.Host).Str("token", v.Token).Logger()
+}
+
+func (h *holding) logger() *zerolog.Logger {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	log := h.log
+	return &log
 }
 
 // live walks through the life. Whatever way it ends, nothing of it is left
@@ -183,7 +195,7 @@ func (h *holding) enter(p Phase, reason string) {
 	}
 	h.mu.Unlock()
 	if !same {
-		h.log.Info().Str("state", string(p)).Str("reason", reason).Msg("slot")
+		h.logger().Info().Str("state", string(p)).Str("reason", reason).Msg("slot")
 	}
 }
 
@@ -221,11 +233,12 @@ func (h *holding) confirm(slot string, term int) {
 	h.settled = true
 	if renamed {
 		h.res.Slot, h.memo.Reservation.Slot = slot, slot
+		h.log = named(h.r.o.Log, h.res)
 	}
 	h.mu.Unlock()
 	poke(h.fed)
 	if renamed {
-		h.log.Info().Str("state", string(PhaseRunning)).Str("reason", "it is now "+slot).Msg("slot")
+		h.logger().Info().Str("state", string(PhaseRunning)).Str("reason", "it is now "+slot).Msg("slot")
 		h.keepMemo()
 	}
 }
@@ -233,7 +246,7 @@ func (h *holding) confirm(slot string, term int) {
 // keepMemo writes the memo where only a later life would miss it.
 func (h *holding) keepMemo() {
 	if err := h.writeMemo(); err != nil {
-		h.log.Error().Err(err).Msg("what the next life must know is not written")
+		h.logger().Error().Err(err).Msg("what the next life must know is not written")
 	}
 }
 
@@ -278,7 +291,7 @@ func (h *holding) letGo() {
 	h.mu.Unlock()
 	if sup != nil {
 		if err := sup.Close(); err != nil {
-			h.log.Debug().Err(fmt.Errorf("close the supervisor's socket: %w", err)).Msg("slot")
+			h.logger().Debug().Err(fmt.Errorf("close the supervisor's socket: %w", err)).Msg("slot")
 		}
 	}
 }

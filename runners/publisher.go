@@ -56,7 +56,7 @@ func (p *publisher) look(ctx context.Context, h *holding, away bool) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	if err := sup.Kick(ctx); err != nil {
-		h.log.Debug().Err(err).Msg("a waiting child is not started at once")
+		h.logger().Debug().Err(err).Msg("a waiting child is not started at once")
 	}
 }
 
@@ -69,7 +69,7 @@ func (p *publisher) tick(ctx context.Context, h *holding) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	if err := sup.SetAway(ctx, want); err != nil {
-		h.log.Debug().Err(err).Msg("the supervisor is not told how the publisher stands")
+		h.logger().Debug().Err(err).Msg("the supervisor is not told how the publisher stands")
 		return
 	}
 	p.told = want

@@ -98,12 +98,12 @@ func (h *holding) restart(ctx context.Context, wanted plan, v values) {
 		PreStart: &wanted.PreStart, PostStop: &wanted.PostStop, Stop: &e.Stop, Restart: &e.Restart, Stall: &e.Stall,
 	})
 	if err != nil {
-		h.log.Warn().Err(err).Msg("the child keeps its old environment for now")
+		h.logger().Warn().Err(err).Msg("the child keeps its old environment for now")
 		return
 	}
 	h.plan = wanted
 	h.keepValues(v)
-	h.log.Info().Str("state", string(PhaseRunning)).Str("reason", "its variables changed, it is started anew").Msg("slot")
+	h.logger().Info().Str("state", string(PhaseRunning)).Str("reason", "its variables changed, it is started anew").Msg("slot")
 	h.tell("updated", "its variables changed", map[string]string{"stale": ""})
 	h.flush(ctx)
 }
@@ -191,7 +191,7 @@ func (h *holding) offer(ctx context.Context) {
 		if errors.Is(err, store.ErrStale) {
 			h.r.lookSoon()
 		}
-		h.log.Debug().Err(err).Msg("not published yet")
+		h.logger().Debug().Err(err).Msg("not published yet")
 		return // tried again at the next tick
 	}
 	h.offered = vars
@@ -240,7 +240,7 @@ func (h *holding) assert(ctx context.Context) {
 	})
 	switch {
 	case err != nil:
-		h.log.Warn().Err(err).Msg("the store is not told yet what runs here")
+		h.logger().Warn().Err(err).Msg("the store is not told yet what runs here")
 		h.r.lookSoon()
 	case !answer.Keep && other:
 		h.r.counts.lost.Add(1)
@@ -250,9 +250,8 @@ func (h *holding) assert(ctx context.Context) {
 	default:
 		h.confirm(v.Slot, term)
 		h.offered, h.saidUp = nil, false
-		if h.static || h.publisher.well(time.Now(), 0) {
-			h.saidUp = true
-			h.tell("", "", map[string]string{"up": "1"})
+		if h.static || h.publisher.well(time.Now(), steadyAfter) {
+			h.sayUp(ctx)
 		}
 		if answer.State == stream.Stopping {
 			h.wishEnd(endGently, "it is not wanted any more", 0, false)

@@ -45,7 +45,7 @@ func (h *holding) flush(ctx context.Context) {
 		h.unsaid = store.Observation{}
 		h.r.lookSoon()
 	default:
-		h.log.Debug().Err(err).Msg("not reported yet")
+		h.logger().Debug().Err(err).Msg("not reported yet")
 	}
 }
 
@@ -55,6 +55,7 @@ func (h *holding) exited(ctx context.Context, e supervisor.Exit, failures int) {
 	h.pid = 0
 	h.mu.Unlock()
 	h.publisher.ended()
+	h.steady = nil
 	switch e.Reason {
 	case supervisor.ExitRestart, supervisor.ExitStopped, supervisor.ExitKilled, supervisor.ExitDeadline:
 		return // wanted, or followed by the supervisor's own end

@@ -36,6 +36,8 @@ func (h *holding) serve(ctx context.Context) step {
 			}
 			h.happened(ctx, e)
 		case <-h.wake:
+		case <-h.steady:
+			h.sayUp(ctx)
 		case <-tick.C:
 			h.publisher.tick(ctx, h)
 			h.recovered(ctx)
@@ -114,7 +116,7 @@ func (h *holding) lostTouch(sup *supervisor.Client) {
 		return
 	}
 	if errors.Is(err, supervisor.ErrReplaced) {
-		h.log.Error().Err(err).Msg("somebody else connected to this child's supervisor; only one runner may use a state directory")
+		h.logger().Error().Err(err).Msg("somebody else connected to this child's supervisor; only one runner may use a state directory")
 	}
 }
 
@@ -146,7 +148,7 @@ func (h *holding) reconnect(ctx context.Context) (next step, over bool) {
 func (h *holding) complain(err error) {
 	if !h.complains && err != nil {
 		h.complains = true
-		h.log.Warn().Err(err).Msg("the supervisor is not reached; it is tried again")
+		h.logger().Warn().Err(err).Msg("the supervisor is not reached; it is tried again")
 	}
 }
 
@@ -185,12 +187,14 @@ func (h *holding) happened(ctx context.Context, e supervisor.Event) {
 	case supervisor.EventVars:
 		h.childVars = e.Vars
 		h.offer(ctx)
+		h.sayUp(ctx)
 	case supervisor.EventProgress:
 		h.progress(*e.Progress)
+		h.sayUp(ctx)
 	case supervisor.EventWarning:
-		h.log.Warn().Str("state", string(PhaseRunning)).Str("reason", e.Text).Msg("slot")
+		h.logger().Warn().Str("state", string(PhaseRunning)).Str("reason", e.Text).Msg("slot")
 	case supervisor.EventStalled:
-		h.log.Warn().Str("state", string(PhaseRunning)).Str("reason", "stalled: "+e.Text).Msg("slot")
+		h.logger().Warn().Str("state", string(PhaseRunning)).Str("reason", "stalled: "+e.Text).Msg("slot")
 	}
 }
 
@@ -201,10 +205,10 @@ func (h *holding) started(ctx context.Context, pid int) {
 	fresh := h.result == "" && h.failure == nil
 	h.mu.Unlock()
 	h.publisher.began(time.Now())
-	if !h.saidUp {
-		h.saidUp = true
-		h.tell("", "", map[string]string{"up": "1"})
-		h.flush(ctx)
+	if h.static {
+		h.sayUp(ctx)
+	} else if !h.saidUp {
+		h.steady = time.After(steadyAfter)
 	}
 	if !fresh {
 		return
@@ -216,6 +220,22 @@ func (h *holding) started(ctx context.Context, pid int) {
 	h.settle(text, nil)
 	h.r.counts.starts.Add(1)
 	h.r.observe(h)
+}
+
+// steadyAfter is how long a child must run before the store is told that it
+// is up, if it gave no sign of life before: a handover waits for this word,
+// and one that ends at once must not take the place of one that is on air.
+const steadyAfter = time.Second
+
+// sayUp says that the slot is on air, once.
+func (h *holding) sayUp(ctx context.Context) {
+	h.steady = nil
+	if h.saidUp {
+		return
+	}
+	h.saidUp = true
+	h.tell("", "", map[string]string{"up": "1"})
+	h.flush(ctx)
 }
 
 // lastFeed leaves the child as long a deadline as there is: the runner goes.

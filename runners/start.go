@@ -40,7 +40,7 @@ func (h *holding) claim(ctx context.Context) step {
 			h.settle(err.Error()+"; the host goes on asking", nil)
 			wait = min(wait, 250*time.Millisecond)
 		}
-		h.log.Debug().Err(err).Msg("not claimed yet")
+		h.logger().Debug().Err(err).Msg("not claimed yet")
 		if !h.pause(ctx, wait) {
 			return nil
 		}

@@ -1,0 +1,318 @@
+package runners
+
+import (
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"stream-api/runners/supervisor"
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+func TestReconcileGivesEachTokenOneDeed(t *testing.T) {
+	t.Parallel()
+	record := func(token string, state stream.State, changes ...func(*store.SlotRecord)) store.SlotRecord {
+		r := store.SlotRecord{Reservation: store.Reservation{Key: "s1", Slot: "work", Type: "work", Host: "h", Token: token}, State: state}
+		for _, change := range changes {
+			change(&r)
+		}
+		return r
+	}
+	settled, coming, ending := held{Settled: true}, held{}, held{Settled: true, Ending: true}
+	for name, c := range map[string]struct {
+		records []store.SlotRecord
+		have    map[string]held
+		buried  string
+		leaving bool
+		want    []action
+	}{
+		"placed here":                       {records: []store.SlotRecord{record("1", stream.Assigned)}, want: []action{{Do: claim, Token: "1"}}},
+		"placed here, but spent":            {records: []store.SlotRecord{record("1", stream.Assigned)}, buried: "1", want: []action{{Do: release, Token: "1"}}},
+		"placed here, but leaving":          {records: []store.SlotRecord{record("1", stream.Assigned)}, leaving: true, want: []action{{Do: release, Token: "1"}}},
+		"claimed and never started":         {records: []store.SlotRecord{record("1", stream.Running)}, want: []action{{Do: release, Token: "1"}}},
+		"ended, its release lost":           {records: []store.SlotRecord{record("1", stream.Running)}, buried: "1", want: []action{{Do: release, Token: "1"}}},
+		"stopping, and nothing of it lives": {records: []store.SlotRecord{record("1", stream.Stopping)}, want: []action{{Do: release, Token: "1"}}},
+		"runs":                              {records: []store.SlotRecord{record("1", stream.Running)}, have: map[string]held{"1": settled}, want: []action{{Do: confirm, Token: "1"}}},
+		"is being claimed":                  {records: []store.SlotRecord{record("1", stream.Assigned)}, have: map[string]held{"1": coming}},
+		"not wanted any more":               {records: []store.SlotRecord{record("1", stream.Stopping)}, have: map[string]held{"1": settled}, want: []action{{Do: stop, Token: "1"}}},
+		"wanted elsewhere": {records: []store.SlotRecord{record("1", stream.Running, func(r *store.SlotRecord) { r.Move = "*" })},
+			have: map[string]held{"1": settled}, want: []action{{Do: move, Token: "1"}}},
+		"a successor placed where it should": {records: []store.SlotRecord{record("1", stream.Running, func(r *store.SlotRecord) { r.Move, r.Slot = "h", "work~next" })},
+			have: map[string]held{"1": settled}, want: []action{{Do: confirm, Token: "1"}}},
+		"set back to before the claim":  {records: []store.SlotRecord{record("1", stream.Assigned)}, have: map[string]held{"1": settled}, want: []action{{Do: assert, Token: "1"}}},
+		"forgotten by the store":        {have: map[string]held{"1": settled}, want: []action{{Do: assert, Token: "1"}}},
+		"not claimed when it was asked": {have: map[string]held{"1": coming}},
+		"on its way to its release":     {records: []store.SlotRecord{record("1", stream.Running)}, have: map[string]held{"1": ending}},
+		"gone, and not released yet":    {have: map[string]held{"1": ending}},
+		"under another token now": {records: []store.SlotRecord{record("2", stream.Assigned)}, have: map[string]held{"1": settled},
+			want: []action{{Do: claim, Token: "2"}, {Do: assert, Token: "1"}}},
+		"pending by a hand's edit": {records: []store.SlotRecord{record("1", stream.Pending)}},
+		"without a token":          {records: []store.SlotRecord{record("", stream.Running)}},
+		"listed twice": {records: []store.SlotRecord{record("1", stream.Running), record("1", stream.Running)}, have: map[string]held{"1": settled},
+			want: []action{{Do: confirm, Token: "1"}}},
+	} {
+		got := reconcile(c.records, c.have, func(token string) bool { return token == c.buried }, c.leaving)
+		same := slices.EqualFunc(got, c.want, func(a, b action) bool { return a.Do == b.Do && a.Token == b.Token })
+		if !same {
+			t.Errorf("%s: %+v; want %+v", name, got, c.want)
+		}
+	}
+}
+
+func TestTheLeaseIsTrustedNoLongerThanItMay(t *testing.T) {
+	t.Parallel()
+	const s = int64(time.Second)
+	l := newLease(10 * time.Second) // margin 2 s: a window of 8 s
+	if d, _ := l.feed(Keep, 0); d != 0 {
+		t.Errorf("before anything was heard a child would live until %d", d)
+	}
+	l.missed(100 * s)
+	if d, _ := l.feed(Keep, 0); d != 108*s {
+		t.Errorf("keep without the store: until %d s; want 108", d/s)
+	}
+	if d, _ := l.feed(Stop, 1); d != 0 {
+		t.Errorf("stop without the store: until %d s; want no word", d/s)
+	}
+	if term := l.renewed(101*s, 5000, true); term != 1 {
+		t.Errorf("term %d; want 1", term)
+	}
+	if d, term := l.until(); d != 109*s || term != 1 {
+		t.Errorf("trusted until %d s in term %d; want 109, 1", d/s, term)
+	}
+	if d, _ := l.feed(Stop, 0); d != 0 {
+		t.Errorf("stop, not confirmed: until %d s; want no word", d/s)
+	}
+	if d, _ := l.feed(Stop, 1); d != 109*s {
+		t.Errorf("stop, confirmed: until %d s; want 109", d/s)
+	}
+	l.missed(103 * s)
+	if d, _ := l.feed(Keep, 1); d != 109*s {
+		t.Errorf("one lost beat promised more than the lease: until %d s", d/s)
+	}
+	l.missed(105*s + 1)
+	if d, _ := l.feed(Keep, 1); d != 113*s+1 {
+		t.Errorf("keep in an outage: until %d; want 113 s", d)
+	}
+	if d, _ := l.until(); d != 109*s {
+		t.Errorf("in an outage a first start is trusted until %d s; want 109", d/s)
+	}
+	if d, _ := l.feed(Stop, 1); d != 109*s {
+		t.Errorf("stop in an outage: until %d s; want 109", d/s)
+	}
+	_, changed := l.feed(Keep, 1)
+	l.renewed(120*s, 9000, true)
+	select {
+	case <-changed:
+	default:
+		t.Error("nobody is told of a new lease")
+	}
+	if d, _ := l.feed(Stop, 1); d != 0 {
+		t.Errorf("stop, confirmed in an older term: until %d s; want no word", d/s)
+	}
+	if now := l.serverTime(121 * s); now != 10000 {
+		t.Errorf("the store's clock is reckoned as %d; want 10000", now)
+	}
+}
+
+func TestPlacesAreTheLowestFreeAndKept(t *testing.T) {
+	t.Parallel()
+	s := newSeats()
+	if a, b, again := s.take("x", "a"), s.take("x", "b"), s.take("x", "a"); a != 0 || b != 1 || again != 0 {
+		t.Errorf("places %d, %d, %d; want 0, 1, 0", a, b, again)
+	}
+	s.free("x", "a")
+	s.free("x", "a")
+	if c, other := s.take("x", "c"), s.take("y", "d"); c != 0 || other != 0 {
+		t.Errorf("places %d, %d; want the freed one and another type's first", c, other)
+	}
+	if err := s.keep("x", "e", 1); err == nil {
+		t.Error("two sit on one place")
+	}
+	if err := s.keep("x", "e", 5); err != nil {
+		t.Error(err)
+	}
+	if f := s.take("x", "f"); f != 2 {
+		t.Errorf("place %d; want 2", f)
+	}
+}
+
+func TestTombstonesOutliveTheRunner(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "tombstones")
+	now := time.Unix(1_800_000_000, 0)
+	open := func() *tombstones {
+		t.Helper()
+		s, err := openTombstones(path, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.close() })
+		return s
+	}
+	s := open()
+	for _, token := range []string{"1-a", "2-b", "1-a"} {
+		if err := s.bury(token, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.has("3-c") || !s.has("1-a") {
+		t.Error("what is buried is mixed up")
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString("nonsense\n1800000000 9-half"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s = open(); !s.has("1-a") || !s.has("2-b") || s.has("9-half") {
+		t.Errorf("read back as %v", s.dead)
+	}
+	now = now.Add(tombstoneAge + time.Hour)
+	if s = open(); s.has("1-a") || len(s.dead) != 0 {
+		t.Errorf("after a day %v", s.dead)
+	}
+}
+
+func TestFailedStartsFollowThePolicy(t *testing.T) {
+	t.Parallel()
+	s := &Service{Exec: &Exec{Restart: supervisor.Restart{Delay: time.Second, MaxDelay: 3 * time.Second, GiveUpAfter: 3, Within: time.Minute}}}
+	var f failedStarts
+	at := time.Unix(0, 0)
+	for i, want := range []struct {
+		delay   time.Duration
+		failing bool
+	}{{time.Second, false}, {2 * time.Second, false}, {3 * time.Second, true}} {
+		if delay, failing := f.next(s, at); delay != want.delay || failing != want.failing {
+			t.Errorf("failure %d: %v, %v; want %v, %v", i+1, delay, failing, want.delay, want.failing)
+		}
+	}
+	if _, failing := f.next(s, at.Add(2*time.Minute)); failing {
+		t.Error("failures of long ago count")
+	}
+}
+
+func TestWeighTellsAChangeOfTheStreamFromOneOfTheFile(t *testing.T) {
+	t.Parallel()
+	parse := func(text string) stream.Template {
+		p, err := stream.ParseTemplate(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	here := func(stream.Ref) (string, bool, error) { return "", false, nil }
+	service := func(env string, changes ...func(*Service)) *Service {
+		s := &Service{Exec: &Exec{Path: "/x", Env: map[string]stream.Template{"E": parse(env)}}, OnSourceChange: Restart, OnNewSession: Ignore}
+		for _, change := range changes {
+			change(s)
+		}
+		return s
+	}
+	before := values{Vars: map[string]string{"v": "1"}, Origin: map[string]string{"url": "a"}, Source: "a", Session: "1", Slots: map[string]map[string]string{"dist": {"url": "d"}}}
+	changed := func(change func(*values)) values {
+		v := before
+		v.Vars, v.Origin, v.Slots = maps.Clone(v.Vars), maps.Clone(v.Origin), maps.Clone(v.Slots)
+		change(&v)
+		return v
+	}
+	ran, err := service("${stream:v} ${source:url} ${dist:url}").Exec.resolve(seat{}, before, here)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := "${stream:v} ${source:url} ${dist:url}"
+	other := func(v *values) { v.Vars["v"] = "2" }
+	moved := func(v *values) { v.Origin["url"], v.Source = "b", "b" }
+	again := func(v *values) { v.Session = "2" }
+	gone := func(v *values) { delete(v.Slots, "dist") }
+	ignore := func(s *Service) { s.OnSourceChange = Ignore }
+	renew := func(s *Service) { s.OnNewSession = Restart }
+	for name, c := range map[string]struct {
+		service *Service
+		now     values
+		want    verdict
+	}{
+		"nothing changed":                     {service(same), before, stays},
+		"a value it uses":                     {service(same), changed(other), restarts},
+		"a value it does not use":             {service(same), changed(func(v *values) { v.Vars["w"] = "9" }), stays},
+		"the file":                            {service(same + " x"), before, stale},
+		"the file and a value it uses":        {service(same + " x"), changed(other), restarts},
+		"another source":                      {service(same), changed(moved), restarts},
+		"another source, passed over":         {service(same, ignore), changed(moved), stale},
+		"a value beside a source passed over": {service(same, ignore), changed(func(v *values) { moved(v); other(v) }), restarts},
+		"a new session":                       {service(same), changed(again), stays},
+		"a new session that counts":           {service(same, renew), changed(again), restarts},
+		"an upstream that is gone":            {service(same), changed(gone), unknown},
+	} {
+		if _, got := c.service.weigh(seat{}, ran, before, c.now, here); got != c.want {
+			t.Errorf("%s: %d; want %d", name, got, c.want)
+		}
+	}
+}
+
+func TestEnvFilesAreReadAndSecret(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "env")
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("# comment\n\nA=1\nexport B=\"two words\"\n C = 'x' \nD=\nE=a=b\n")
+	vars, err := readEnvFile(file)
+	want := map[string]string{"A": "1", "B": "two words", "C": "x", "D": "", "E": "a=b"}
+	if err != nil || !maps.Equal(vars, want) {
+		t.Errorf("%v, %v; want %v", vars, err, want)
+	}
+	e := &Exec{Path: "/x", EnvFile: []string{file}}
+	p, err := e.resolve(seat{key: "s1", slot: "work"}, values{}, func(stream.Ref) (string, bool, error) { return "", false, nil })
+	if err != nil || !slices.Contains(p.Mask, "two words") || !slices.Contains(p.Env, "B=two words") {
+		t.Errorf("%+v, %v", p, err)
+	}
+	for _, bad := range []string{"just words\n", "1A=x\n", "=x\n", strings.Repeat("x", maxEnvFile+1)} {
+		write(bad)
+		if _, err := readEnvFile(file); err == nil || strings.Contains(err.Error(), "words") {
+			t.Errorf("%.20q: %v; want an error that does not quote it", bad, err)
+		}
+	}
+	if _, err := readEnvFile(dir); err == nil {
+		t.Error("a directory is read")
+	}
+}
+
+func TestOptionsThatCannotHoldAreRefused(t *testing.T) {
+	t.Parallel()
+	good := func() Options {
+		return Options{Host: "a", StateDir: "/s", Self: "/bin/x", Lookup: func(stream.Ref) (string, bool, error) { return "", false, nil }}
+	}
+	for name, change := range map[string]func(*Options){
+		"a lease too short for its beat": func(o *Options) { o.TTL, o.Beat = 5*time.Second, 2*time.Second },
+		"no host":                        func(o *Options) { o.Host = "" },
+		"a relative state directory":     func(o *Options) { o.StateDir = "s" },
+		"a type twice":                   func(o *Options) { o.Services = []Service{{Type: "x"}, {Type: "x"}} },
+		"no lookup":                      func(o *Options) { o.Lookup = nil },
+	} {
+		o := good()
+		change(&o)
+		if _, err := New(nil, nil, o); err == nil {
+			t.Errorf("%s is accepted", name)
+		}
+	}
+	o := good()
+	if _, err := New(nil, nil, o); err != nil {
+		t.Error(err)
+	}
+	if _, err := openStateDir("/tmp/" + strings.Repeat("x", 100)); err == nil || errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a state directory too long for sockets: %v", err)
+	}
+}
