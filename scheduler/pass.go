@@ -20,9 +20,10 @@ const (
 // place is the loop of placing passes: over the types that were touched, and
 // once each Net over all types, which also writes down why slots wait.
 func (s *Scheduler) place(ctx context.Context) (time.Duration, error) {
-	types, needy := s.touched.take()
+	types, keys := s.touched.take()
+	s.idle.wakeUp(keys)
 	thorough := s.netDue()
-	if thorough || needy {
+	if thorough || len(keys) > 0 {
 		all, err := s.store.SlotTypes(ctx)
 		if err != nil {
 			return 0, err
@@ -45,7 +46,6 @@ func (s *Scheduler) place(ctx context.Context) (time.Duration, error) {
 		}
 		if p.placed > 0 {
 			s.counts.placed.Add(uint64(p.placed))
-			s.sends.ring()
 		}
 	}
 	if thorough {
@@ -90,6 +90,7 @@ type pass struct {
 	hold     string // nothing is given now, and why
 	placed   int
 	left     []store.Circumstances // pending still
+	idle     map[idleSlot]bool     // known to wait for variables
 }
 
 func (p *pass) run(ctx context.Context) error {
@@ -97,14 +98,14 @@ func (p *pass) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.rules = rules
+	p.rules, p.idle = rules, p.s.idle.under(p.stype, rules, p.thorough)
 	needs := needsOf(rules)
 	for offset := 0; ; {
 		waiting, err := p.s.store.Pending(ctx, p.stype, offset, passPage)
 		if err != nil {
 			return err
 		}
-		slots, err := p.s.store.Circumstances(ctx, waiting, needs)
+		slots, err := p.s.store.Circumstances(ctx, p.awake(waiting), needs)
 		if err != nil {
 			return err
 		}
@@ -140,6 +141,20 @@ func (p *pass) nothingOpen() bool {
 	return true
 }
 
+// awake leaves out the slots that are known to wait for variables.
+func (p *pass) awake(waiting []store.Waiting) []store.Waiting {
+	if len(p.idle) == 0 {
+		return waiting
+	}
+	out := make([]store.Waiting, 0, len(waiting))
+	for _, w := range waiting {
+		if !p.idle[idleSlot{w.Key, w.Slot}] {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
 // page asks for places for some slots in order.
 func (p *pass) page(ctx context.Context, slots []store.Circumstances) error {
 	for len(slots) > 0 {
@@ -155,7 +170,11 @@ func (p *pass) page(ctx context.Context, slots []store.Circumstances) error {
 				p.left = append(p.left, c)
 				continue
 			}
-			a := plan(c, candidates(c.Key, c.Published, p.rules), p.full)
+			open := candidates(c.Key, c.Published, p.rules)
+			if len(open) == 0 {
+				p.idle[idleSlot{c.Key, c.Slot}] = true
+			}
+			a := plan(c, open, p.full)
 			if len(a.requests) == 0 {
 				p.left = append(p.left, c)
 				continue
@@ -169,7 +188,11 @@ func (p *pass) page(ctx context.Context, slots []store.Circumstances) error {
 		if err != nil {
 			return err
 		}
+		before := p.placed
 		p.learn(attempts, answers)
+		if p.placed > before {
+			p.s.sends.ring()
+		}
 	}
 	return nil
 }

@@ -140,10 +140,18 @@ func TestSeatOfADeadSchedulerIsTakenWithinSeconds(t *testing.T) {
 		t.Errorf("taken over after %v", took)
 	}
 	second, _ := r.run(newFleet(), Options{ID: "second", Seats: 1})
-	if err := second.Look(t.Context(), queue.Appeared, []string{"s1"}); err != nil {
-		t.Fatal(err)
-	}
-	r.await("the busy one did not look at what one that stands by was told", func() bool { return s.Stats().Wanted > 0 })
+	hints := r.store.Hints(t.Context())
+	r.await("what one that stands by was told does not reach the busy one", func() bool {
+		if err := second.Look(t.Context(), queue.Appeared, []string{"s1"}); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case h := <-hints:
+			return h.What == "dirty"
+		default:
+			return false
+		}
+	})
 	if second.Stats().Seated {
 		t.Error("two are busy on one seat")
 	}

@@ -110,10 +110,11 @@ type Scheduler struct {
 	wants, places, sends, moves, laters *bell
 	touched                             touchedTypes
 	tellings                            chan telling
-	seated                              atomic.Bool
+	seated, first                       atomic.Bool
 	counts                              struct{ wanted, placed, sent, unclaimed, reaped, moved atomic.Uint64 }
 	leases                              longestLease
 	netDone                             time.Time            // of the place loop alone: the last pass over all types
+	idle                                idleSlots            // of the place loop alone
 	tried                               map[string]time.Time // of the moves loop alone: token → when a drain last tried to move it
 }
 
@@ -123,7 +124,7 @@ func New(s *store.Store, cmd Commander, o Options) *Scheduler {
 	log := o.Log.With().Str("scheduler", o.ID).Logger()
 	return &Scheduler{
 		store: s, cmd: cmd, o: o, log: log,
-		rules: newRuleBook(s), view: &hostView{store: s}, talk: &outages{log: log},
+		rules: newRuleBook(s), idle: idleSlots{}, view: &hostView{store: s}, talk: &outages{log: log},
 		wants: newBell(), places: newBell(), sends: newBell(), moves: newBell(), laters: newBell(),
 		tellings: make(chan telling, 4096),
 	}
@@ -137,15 +138,15 @@ func (s *Scheduler) Stats() Stats {
 	}
 }
 
-// Look has streams looked at at once; it is a queue.EventHandler. The marks on
-// the streams carry the truth, so that a hint that is lost costs time alone.
-func (s *Scheduler) Look(ctx context.Context, _ queue.Kind, keys []string) error {
-	if s.seated.Load() {
+// Look has marked streams looked at at once; it is a queue.EventHandler. The
+// marks carry the truth: which keys the event names does not matter, and one
+// that is lost costs time alone.
+func (s *Scheduler) Look(ctx context.Context, _ queue.Kind, _ []string) error {
+	if s.first.Load() {
 		s.wants.ring()
 		return nil
 	}
-	// The busy ones are elsewhere; marking tells them.
-	return s.store.MarkDirty(ctx, keys...)
+	return s.store.HintDirty(ctx) // the one that heeds hints is elsewhere
 }
 
 // Run works until ctx ends and then returns nil, its seat given back and its
@@ -159,6 +160,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 		s.seated.Store(true)
 		s.work(ctx)
 		s.seated.Store(false)
+		s.first.Store(false)
 		if ctx.Err() == nil {
 			s.log.Info().Str("state", "standby").Msg("the scheduler lost its seat to others and stands by")
 		}
@@ -191,9 +193,14 @@ func (s *Scheduler) work(ctx context.Context) {
 	all.Wait()
 }
 
-// listen turns the store's hints into rings. It ends with ctx.
+// listen turns the store's hints into rings. It ends with ctx. Of the busy
+// schedulers the first by id heeds hints, so that they do not all do the same
+// at once; the others look by themselves each Net, and find what it left.
 func (s *Scheduler) listen(ctx context.Context) {
 	for h := range s.store.Hints(ctx) {
+		if !s.first.Load() {
+			continue
+		}
 		switch h.What {
 		case "dirty":
 			s.wants.ring()
@@ -201,7 +208,7 @@ func (s *Scheduler) listen(ctx context.Context) {
 			s.touched.add(h.Of)
 			s.places.ring()
 		case "vars":
-			s.touched.addNeedy()
+			s.touched.addVars(h.Of)
 			s.places.ring()
 			s.moves.ring()
 		case "report", "moves":

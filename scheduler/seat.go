@@ -22,6 +22,7 @@ func (s *Scheduler) waitForSeat(ctx context.Context) bool {
 		}
 		s.talk.heard("seat", err)
 		if seated {
+			s.rank(ctx)
 			return true
 		}
 		timer.Reset(s.o.SeatTTL / 3)
@@ -48,6 +49,16 @@ func (s *Scheduler) keepSeat(ctx context.Context) {
 		if err == nil && !seated {
 			return
 		}
+		s.rank(ctx)
+	}
+}
+
+// rank finds out whether this is the scheduler that heeds hints. While the store
+// does not answer that stays as it was.
+func (s *Scheduler) rank(ctx context.Context) {
+	ids, err := s.store.Seated(ctx)
+	if err == nil {
+		s.first.Store(len(ids) > 0 && ids[0] == s.o.ID)
 	}
 }
 

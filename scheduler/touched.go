@@ -3,6 +3,7 @@ package scheduler
 import (
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -10,7 +11,7 @@ import (
 type touchedTypes struct {
 	mu    sync.Mutex
 	types map[string]bool
-	needy bool // those with services that wait for variables, too
+	keys  map[string]bool // streams of which a slot published variables
 }
 
 func (t *touchedTypes) add(types ...string) {
@@ -24,16 +25,61 @@ func (t *touchedTypes) add(types ...string) {
 	}
 }
 
-func (t *touchedTypes) addNeedy() {
+func (t *touchedTypes) addVars(key string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.needy = true
+	if t.keys == nil {
+		t.keys = map[string]bool{}
+	}
+	t.keys[key] = true
 }
 
-func (t *touchedTypes) take() (types []string, needy bool) {
+func (t *touchedTypes) take() (types []string, keys map[string]bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	types, needy = slices.Sorted(maps.Keys(t.types)), t.needy
-	t.types, t.needy = nil, false
-	return types, needy
+	types, keys = slices.Sorted(maps.Keys(t.types)), t.keys
+	t.types, t.keys = nil, nil
+	return types, keys
+}
+
+// idleSlots are pending slots that were found waiting for variables, by type.
+// Until a slot of their stream publishes something, passes between two thorough
+// ones do not read them again: in a burst nearly all that is pending waits.
+type idleSlots map[string]*idleType
+
+// idleType holds those of one type, found under certain classes.
+type idleType struct {
+	classes string
+	slots   map[idleSlot]bool
+}
+
+type idleSlot struct{ key, slot string }
+
+// wakeUp forgets the slots of streams that published something.
+func (i idleSlots) wakeUp(keys map[string]bool) {
+	if len(keys) == 0 {
+		return
+	}
+	for _, t := range i {
+		for at := range t.slots {
+			if keys[at.key] {
+				delete(t.slots, at)
+			}
+		}
+	}
+}
+
+// under gives the idle slots of a type, none if its classes are others now or
+// all are to be read anew.
+func (i idleSlots) under(t string, rules []classRule, anew bool) map[idleSlot]bool {
+	ids := make([]string, len(rules))
+	for k, r := range rules {
+		ids[k] = r.id
+	}
+	classes := strings.Join(ids, " ")
+	if known := i[t]; known != nil && known.classes == classes && !anew {
+		return known.slots
+	}
+	i[t] = &idleType{classes: classes, slots: map[idleSlot]bool{}}
+	return i[t].slots
 }

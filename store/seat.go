@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -27,6 +28,16 @@ func (s *Store) Unseat(ctx context.Context, id string) error {
 		return fmt.Errorf("give the seat back: %w", err)
 	}
 	return nil
+}
+
+// Seated lists who has a place, by id.
+func (s *Store) Seated(ctx context.Context) ([]string, error) {
+	ids, err := s.client.ZRange(ctx, s.key("seats"), 0, -1).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read seats: %w", err)
+	}
+	slices.Sort(ids)
+	return ids, nil
 }
 
 // Turn tells whether the caller is the first in ttl to ask for the named turn:

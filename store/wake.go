@@ -14,6 +14,14 @@ type Hint struct {
 	Of   string
 }
 
+// HintDirty hints to the schedulers that there are marked streams.
+func (s *Store) HintDirty(ctx context.Context) error {
+	if err := s.client.Publish(ctx, s.key("wake"), "dirty").Err(); err != nil {
+		return fmt.Errorf("hint: %w", err)
+	}
+	return nil
+}
+
 // Hints delivers hints until ctx ends, then closes the channel. It
 // reconnects by itself. The one goroutine it starts ends with ctx.
 func (s *Store) Hints(ctx context.Context) <-chan Hint {
