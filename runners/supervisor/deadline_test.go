@@ -23,7 +23,7 @@ func TestWithoutAGoNothingStarts(t *testing.T) {
 
 func TestARunnerLostBeforeItsGoEndsTheSupervisor(t *testing.T) {
 	t.Parallel()
-	r := prepare(t, shell("touch $NOTES/ran"))
+	r := prepare(t, shell("touch $NOTES/ran"), func(s *Spec) { s.GoWithin = time.Minute })
 	if err := r.Close(); err != nil {
 		t.Error(err)
 	}
@@ -214,6 +214,16 @@ func TestADeadlineDuringPostStopStartsNothingAgain(t *testing.T) {
 	}
 	if !r.noted("finished") || r.note("runs") != "x" {
 		t.Errorf("post_stop ran %q, to its end: %v", r.note("runs"), r.noted("finished"))
+	}
+}
+
+func TestADeadlineDuringABackoffStartsNothingAgain(t *testing.T) {
+	t.Parallel()
+	r := prepare(t, shell("exit 1"), longDelay)
+	deadline := Now() + ms(600)
+	r.must(r.Go(t.Context(), deadline))
+	if done := r.await(EventDone); done.End.Reason != EndDeadline || r.saw(EventStarted) != 1 || Now() < deadline {
+		t.Errorf("%+v, %d starts", done.End, r.saw(EventStarted))
 	}
 }
 

@@ -146,6 +146,27 @@ func TestTheLaterRunnerHasTheChild(t *testing.T) {
 	}
 }
 
+// Also what a replaced runner sent before it learnt of that is not done.
+func TestNothingOfAReplacedRunnerIsDone(t *testing.T) {
+	t.Parallel()
+	g, err := newGuard()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{guard: g, runner: &conn{}, life: &life{guard: g, wake: make(chan struct{}, 1)}}
+	for _, r := range []request{{Op: opGo, Deadline: Now() + ms(1000)}, {Op: opStop}, {Op: opFeed, Deadline: Now() + ms(1000)}} {
+		if got := s.answer(&conn{}, r); !errors.Is(got.err(), ErrReplaced) {
+			t.Errorf("%s: %+v", r.Op, got)
+		}
+	}
+	if g.deadline() != 0 || s.life.wished() != (wishes{}) {
+		t.Errorf("deadline %d, wishes %+v", g.deadline(), s.life.wished())
+	}
+	if err := g.alarm.file.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAnAdopterGetsTheFullStateFirst(t *testing.T) {
 	t.Parallel()
 	r := launch(t, shell(`echo url=http://x/1 > "$STREAM_API_VARS"; exec sleep 1000`))
@@ -183,7 +204,7 @@ func TestASlowRunnerHoldsNobodyUp(t *testing.T) {
 	c := newConn(socket)
 	text := strings.Repeat("x", 1000)
 	began := time.Now()
-	for range 20000 {
+	for range 3000 {
 		c.send(message{Event: &Event{Kind: EventWarning, Text: text}})
 		c.send(message{Event: &Event{Kind: EventProgress, Text: text}})
 	}
@@ -239,6 +260,29 @@ func socketPair() (*net.UnixConn, *net.UnixConn, error) {
 		ends[i] = c.(*net.UnixConn)
 	}
 	return ends[0], ends[1], nil
+}
+
+// What a runner sent before it went is still to be read; that it went is known before.
+func TestAConnectionThatWasLeftIsKnownBeforeItIsRead(t *testing.T) {
+	t.Parallel()
+	ours, theirs, err := socketPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ours.Close() }()
+	c := &conn{socket: ours}
+	if !c.open() {
+		t.Error("taken for left")
+	}
+	if _, err := theirs.Write([]byte(`{"op":"go"}` + "\n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := theirs.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if c.open() {
+		t.Error("taken for open")
+	}
 }
 
 func TestErrorsCrossTheSocket(t *testing.T) {

@@ -54,6 +54,29 @@ func TestWhatAChildWritesIsPublished(t *testing.T) {
 	}
 }
 
+func TestAnEmptiedFileWithdrawsNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var told []map[string]string
+	v, err := newVarsFile(dir, func(vars map[string]string) { told = append(told, vars) }, t.Errorf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = v.events.Close() }()
+	for _, text := range []string{"a=1\n", "", "a=", "a=1\n", "b=2\n"} {
+		if err := v.reset(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(v.path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		v.read()
+	}
+	if len(told) != 2 || told[0]["a"] != "1" || len(told[1]) != 1 || told[1]["b"] != "2" {
+		t.Errorf("%v", told)
+	}
+}
+
 // A file that is a pipe or a way to elsewhere is not read.
 func TestOnlyARegularFileIsPublished(t *testing.T) {
 	t.Parallel()

@@ -59,6 +59,13 @@ func TestATermThatIsFedThePastLapses(t *testing.T) {
 	}
 }
 
+func TestNothingIsForkedAfterTheDeadline(t *testing.T) {
+	f := newForker(func() bool { return true })
+	if _, err := f.fork(command{path: "/bin/false"}, nil); !errors.Is(err, errClosed) || f.forking {
+		t.Errorf("%v, %v", err, f.forking)
+	}
+}
+
 var policy = Restart{Delay: time.Second, MaxDelay: 10 * time.Second, GiveUpAfter: 3, Within: time.Minute}
 
 func TestDelaysDoubleUpToTheLongestAndAreSpread(t *testing.T) {
