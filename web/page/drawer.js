@@ -15,6 +15,7 @@ function show(what) {
   open = what;
   render();
   if (!dialog.open) dialog.showModal();
+  document.getElementById("drawer-title").focus(); // not on a button, which a held Enter would press
   if (what.slot && model.can.has("logs")) startLog();
 }
 
@@ -50,6 +51,7 @@ function render() {
   if (!shell || shell.id !== id) {
     const title = el("h2", "", open.slot ? open.key + " · " + open.slot : open.key);
     title.id = "drawer-title";
+    title.tabIndex = -1;
     shell = { id, body: el("div", "body"), tools: el("div", "buttons"), log: el("pre", "log"), logNote: el("p", "hint") };
     shell.log.tabIndex = 0;
     shell.log.setAttribute("aria-label", "Log");
