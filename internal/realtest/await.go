@@ -3,6 +3,7 @@ package realtest
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -30,15 +31,30 @@ func Await(t testing.TB, within time.Duration, what string, ok func() bool) {
 	}
 }
 
-// FreePort is a TCP port of 127.0.0.1 that was free a moment ago.
+// FreePort is a TCP port of 127.0.0.1 that is free and that no other test of
+// this machine is given until this one ends. It lies below the range from which
+// the kernel takes ports for outgoing connections, any of which could have it
+// before the server does.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("find a free port: %v", err)
+	for range 1000 {
+		port := 20_000 + rand.IntN(12_000)
+		// An abstract socket is a lock that ends with its holder.
+		lock, err := net.Listen("unix", fmt.Sprintf("@stream-api-realtest-port-%d", port))
+		if err != nil {
+			continue
+		}
+		probe, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			_ = lock.Close() // the port is somebody else's, and so may the lock be
+			continue
+		}
+		_ = probe.Close() // nobody ever connected
+		t.Cleanup(func() { _ = lock.Close() })
+		return port
 	}
-	defer func() { _ = l.Close() }() // nobody ever connected
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no free TCP port between 20000 and 32000")
+	return 0
 }
 
 // find is the path of a program this test cannot do without.

@@ -2,6 +2,7 @@ package realtest
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/user"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // IcecastServer is a real icecast2 of one test.
@@ -73,14 +75,51 @@ func Icecast(t testing.TB) *IcecastServer {
 }
 
 // Start starts the server again after Kill, at the same port.
+//
+// Debian's 2.4.4 dies by SIGSEGV at about one of fifty of its first requests
+// for statistics (measured: 12 of 366 starts, with and without a wait before);
+// at later ones it was not seen to. So it is asked at once, and started again
+// if it dies.
 func (s *IcecastServer) Start() {
 	s.t.Helper()
-	var err error
-	s.run, err = start(exec.Command(find(s.t, "icecast2", "icecast2"), "-c", s.conf))
-	if err != nil {
-		s.t.Fatalf("start icecast2: %v", err)
+	const tries = 5
+	for range tries {
+		run, err := start(exec.Command(find(s.t, "icecast2", "icecast2"), "-c", s.conf))
+		if err != nil {
+			s.t.Fatalf("start icecast2: %v", err)
+		}
+		if s.survives(run) {
+			s.run = run
+			return
+		}
 	}
-	awaitPage(s.t, s.run, s.URL+"/status-json.xsl", "icecast2", s.Log)
+	s.t.Fatalf("icecast2 died at each of %d starts:\n%s", tries, s.Log())
+}
+
+// survives waits for the first answers of both pages of statistics; false
+// means that the process died of them.
+func (s *IcecastServer) survives(run *process) bool {
+	s.t.Helper()
+	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	answered, alive := 0, true
+	Await(s.t, startLimit, "icecast2 does not answer at "+s.URL, func() bool {
+		select {
+		case <-run.done:
+			alive = false
+			return true
+		default:
+		}
+		for _, page := range []string{"status-json.xsl", "admin/stats"} {
+			resp, err := client.Get(fmt.Sprintf("http://%s:%s@127.0.0.1:%d/%s", s.AdminUser, s.AdminPassword, s.Port, page))
+			if err != nil {
+				return false
+			}
+			_ = resp.Body.Close() // any answer will do
+		}
+		answered++
+		return answered == 5
+	})
+	return alive
 }
 
 // Kill ends the server by SIGKILL.
