@@ -50,7 +50,6 @@ func runHost(ctx context.Context, files []string) error {
 	if err != nil {
 		return err
 	}
-	log = log.With().Str("host", cfg.Network.Name).Logger()
 	quietRedisLogger(log)
 	for _, w := range cfg.Warnings {
 		log.Warn().Str("at", w.Position.String()).Msg(w.Message)
@@ -75,7 +74,7 @@ func live(ctx context.Context, cfg *config.Config, log zerolog.Logger, signals <
 	if err != nil {
 		return "", err
 	}
-	log.Info().Str("redis", l.shown()).Str("version", version).Int("sources", len(cfg.Sources)).Int("services", len(cfg.Services)).
+	log.Info().Str("host", cfg.Network.Name).Str("redis", l.shown()).Str("version", version).Int("sources", len(cfg.Sources)).Int("services", len(cfg.Services)).
 		Bool("scheduler", cfg.Scheduler.Enabled).Msg("the host starts")
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
