@@ -39,20 +39,24 @@ func (r *Runner) adoptOne(m memo) {
 	h.memo, h.settled, h.phase = m, true, PhaseRunning
 	h.ownVars = m.Copy.Vars // until the stream is looked at
 	h.settle("adopted", nil)
+	if h.static != m.Static {
+		h.service = nil // what it is now called was made otherwise
+	}
+	h.static = m.Static
 	begin := step(h.rejoin)
 	switch {
-	case m.Static && !h.static:
-		// Its service is gone, or is a program now.
-		h.static = true
-		h.wishEnd(endGently, "this host does not offer it in this way any more", 0, false)
-		begin = h.release
 	case r.tombstones.has(h.token):
 		h.wishEnd(endNow, orText(m.Reason, "it was to be released in an earlier life"), 0, false)
 		begin = h.finish
+	case m.Reservation.Host != r.o.Host:
+		// Nobody renews the lease of that name: there is no time for a grace.
+		h.wishEnd(endNow, "the host's name was "+m.Reservation.Host, 0, true)
+		begin = h.finish
+	case m.Static && h.service == nil:
+		h.wishEnd(endGently, "this host does not offer it in this way any more", 0, false)
+		begin = h.release
 	case m.Static:
 		begin = h.serve
-	default:
-		h.static = false
 	}
 	if err := r.seats.keep(h.stype, h.token, m.Place); err != nil {
 		h.logger().Warn().Err(err).Msg("the place of an adopted slot")
@@ -123,6 +127,8 @@ func (r *Runner) giveBackUnknown(s store.SlotRecord) {
 	h := r.newHolding(s.Reservation)
 	h.settled = true
 	h.settle("stale: nothing runs under this token here any more", nil)
-	h.wishEnd(endGently, "nothing of it lives on its host", 0, false)
-	r.enter(h, h.release)
+	h.wishEnd(endNow, "nothing of it lives on its host", 0, false)
+	// Its memo may be what was lost: its directory has the last word.
+	h.static = false
+	r.enter(h, h.finish)
 }

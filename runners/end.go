@@ -124,27 +124,36 @@ func (h *holding) release(ctx context.Context) step {
 	h.letGo()
 	w := h.wished()
 	h.enter(PhaseReleasing, w.reason)
-	for {
-		err := h.r.tombstones.bury(h.token, time.Now())
-		if err == nil {
-			break
-		}
-		h.logger().Error().Err(err).Msg("the slot cannot be released before its tombstone is written")
-		if !h.pause(ctx, time.Second) {
-			return nil
-		}
+	if !h.bury(ctx) {
+		return nil
 	}
 	h.r.seats.free(h.stype, h.token)
 	h.mu.Lock()
 	known := !h.memo.Started.IsZero()
 	h.memo.Ended, h.memo.Reason = time.Now(), w.reason
 	h.mu.Unlock()
-	if w.drop || h.giveBack(ctx) {
-		if known {
-			h.keepMemo()
-		}
+	if (w.drop || h.giveBack(ctx)) && known {
+		h.keepMemo()
+		h.r.ended.Add(1)
 	}
 	return nil
+}
+
+// bury writes the tombstone, however long the disk refuses; false when ctx
+// is over before.
+func (h *holding) bury(ctx context.Context) bool {
+	for told := false; ; told = true {
+		err := h.r.tombstones.bury(h.token, time.Now())
+		if err == nil {
+			return true
+		}
+		if !told {
+			h.logger().Error().Err(err).Msg("the slot cannot be released before its tombstone is written; it is tried again")
+		}
+		if !h.pause(ctx, time.Second) {
+			return false
+		}
+	}
 }
 
 // giveBack sends the release until it is answered; false when ctx is over

@@ -17,16 +17,19 @@ func (h *holding) failing(ctx context.Context, failures int) {
 		return // it went away before the supervisor was told
 	}
 	reason := fmt.Sprintf("%s; failed %d times here", h.lastText, failures)
-	if h.leaves(ctx, reason) {
+	switch helps, err := h.leaves(ctx, reason); {
+	case err != nil:
+		h.logger().Debug().Err(err).Msg("whether giving up would help is not known; the next failure asks again")
+	case helps:
 		h.wishEnd(endGently, reason, h.r.o.Cooldown, false)
-		return
+	default:
+		h.stay(ctx, reason)
 	}
-	h.stay(ctx, reason)
 }
 
 // leaves tells whether giving the slot up would help. It only asks: the
 // release itself asks again, in one step with giving it back.
-func (h *holding) leaves(ctx context.Context, reason string) bool {
+func (h *holding) leaves(ctx context.Context, reason string) (bool, error) {
 	v := h.reservation()
 	var classes []string
 	var helps bool
@@ -37,15 +40,11 @@ func (h *holding) leaves(ctx context.Context, reason string) bool {
 		helps, err = h.r.store.Elsewhere(ctx, v, classes)
 		return err
 	})
-	if err != nil {
-		h.logger().Debug().Err(err).Msg("whether giving up would help is not known")
-		return false
-	}
-	if helps {
+	if err == nil && helps {
 		h.giveUp = classes
 		h.logger().Warn().Str("state", string(h.phaseNow())).Str("reason", reason).Msg("given up here: another host has room")
 	}
-	return helps
+	return helps, err
 }
 
 // stay keeps the slot and slows it down.

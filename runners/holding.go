@@ -60,20 +60,22 @@ type holding struct {
 	failure   error
 
 	// Of the walking goroutine alone.
-	plan      plan
-	childVars map[string]string
-	ownVars   map[string]string
-	offered   map[string]string // published last; nil: not known
-	unsaid    store.Observation
-	publisher publisher
-	slow      bool   // kept here though it fails
-	stale     bool   // would be started otherwise now
-	saidUp    bool   // the store was told that it is up
-	steady    <-chan time.Time
-	treeGone  bool   // the supervisor said so
-	complains bool   // that the supervisor is not reached
-	lastText  string // of the latest exit
-	giveUp    []string
+	plan       plan
+	childVars  map[string]string
+	ownVars    map[string]string
+	offered    map[string]string // published last; nil: not known
+	unsaid     store.Observation
+	publisher  publisher
+	lastValues values // that were looked at last
+	weighed    bool   // and what they mean is settled
+	slow       bool   // kept here though it fails
+	stale      bool   // would be started otherwise now
+	saidUp     bool   // the store was told that it is up
+	steady     <-chan time.Time
+	treeGone   bool   // the supervisor said so
+	complains  bool   // that the supervisor is not reached
+	lastText   string // of the latest exit
+	giveUp     []string
 }
 
 // wishes are what others want of a holding.

@@ -34,6 +34,7 @@ func (r *Runner) watch(ctx context.Context) {
 			pause = r.o.Beat / 2
 			r.lookSoon()
 		}
+		r.tidy(ctx)
 		// A host with a thousand slots must not keep the store busy.
 		pause = max(pause, 4*time.Since(began))
 		timer := time.NewTimer(pause)
@@ -43,6 +44,20 @@ func (r *Runner) watch(ctx context.Context) {
 			timer.Stop()
 			return
 		}
+	}
+}
+
+// tidyAfter is how many slots may end before old logs are looked through.
+const tidyAfter = 50
+
+// tidy removes old logs when many slots have ended since the last time.
+func (r *Runner) tidy(ctx context.Context) {
+	if r.ended.Load() < tidyAfter {
+		return
+	}
+	r.ended.Store(0)
+	if err := r.dir.prune(ctx, time.Now()); err != nil {
+		r.log.Warn().Err(err).Msg("old logs are not removed")
 	}
 }
 

@@ -170,7 +170,7 @@ func observe(t *testing.T, hosts ...*host) *observer {
 			}
 			for _, h := range hosts {
 				for _, m := range h.marks() {
-					if m.what == "start" && syscall.Kill(m.pid, 0) == nil {
+					if m.what == "start" && lives(m.pid) {
 						o.last[m.pid] = time.Now()
 					}
 				}

@@ -27,9 +27,10 @@ func (h *holding) refresh(ctx context.Context, rec store.Record) {
 	if own, err := h.service.published(at, v, h.r.o.Lookup); err == nil {
 		h.ownVars = own
 	}
-	if h.static || h.service.Exec == nil {
+	if h.static || h.weighed && reflect.DeepEqual(h.lastValues, v) {
 		return
 	}
+	h.lastValues, h.weighed = v, false
 	h.mu.Lock()
 	before := h.memo.Values
 	h.mu.Unlock()
@@ -38,10 +39,12 @@ func (h *holding) refresh(ctx context.Context, rec store.Record) {
 	case stays:
 		h.showStale(ctx, false)
 		h.keepValues(v)
+		h.weighed = true
 	case stale:
 		h.showStale(ctx, true)
+		h.weighed = true
 	case restarts:
-		h.restart(ctx, wanted, v)
+		h.weighed = h.restart(ctx, wanted, v)
 	}
 }
 
@@ -84,11 +87,12 @@ func (s *Service) weigh(at seat, runs plan, before, now values, here stream.Look
 	return wanted, restarts
 }
 
-// restart has the supervisor start the child anew, gracefully.
-func (h *holding) restart(ctx context.Context, wanted plan, v values) {
+// restart has the supervisor start the child anew, gracefully; false if that
+// has to be tried again.
+func (h *holding) restart(ctx context.Context, wanted plan, v values) bool {
 	sup := h.supervisor()
 	if sup == nil {
-		return
+		return false
 	}
 	e := h.service.Exec
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
@@ -99,13 +103,14 @@ func (h *holding) restart(ctx context.Context, wanted plan, v values) {
 	})
 	if err != nil {
 		h.logger().Warn().Err(err).Msg("the child keeps its old environment for now")
-		return
+		return false
 	}
-	h.plan = wanted
+	h.plan, h.stale = wanted, false
 	h.keepValues(v)
 	h.logger().Info().Str("state", string(PhaseRunning)).Str("reason", "its variables changed, it is started anew").Msg("slot")
 	h.tell("updated", "its variables changed", map[string]string{"stale": ""})
 	h.flush(ctx)
+	return true
 }
 
 func (h *holding) keepValues(v values) {
@@ -241,7 +246,7 @@ func (h *holding) assert(ctx context.Context) {
 	switch {
 	case err != nil:
 		h.logger().Warn().Err(err).Msg("the store is not told yet what runs here")
-		h.r.lookSoon()
+		time.AfterFunc(h.r.o.Beat/2, h.r.lookSoon)
 	case !answer.Keep && other:
 		h.r.counts.lost.Add(1)
 		h.wishEnd(endNow, answer.Why, 0, true) // two run: no time for a grace
@@ -252,6 +257,8 @@ func (h *holding) assert(ctx context.Context) {
 		h.offered, h.saidUp = nil, false
 		if h.static || h.publisher.well(time.Now(), steadyAfter) {
 			h.sayUp(ctx)
+		} else {
+			h.steady = time.After(steadyAfter)
 		}
 		if answer.State == stream.Stopping {
 			h.wishEnd(endGently, "it is not wanted any more", 0, false)

@@ -43,6 +43,7 @@ type Runner struct {
 	dir        *stateDir
 	tombstones *tombstones
 	replaces   string
+	ended      atomic.Int64    // slots since old logs were last removed
 	left       atomic.Bool     // the store counts this host as gone, as it said itself
 	work       context.Context // of all holdings; its end lets go of them
 	holders    sync.WaitGroup

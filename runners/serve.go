@@ -53,21 +53,13 @@ func (h *holding) serve(ctx context.Context) step {
 // greet says what is known at the beginning: of a start, or of a child that
 // was taken over.
 func (h *holding) greet(ctx context.Context) {
-	h.enter(PhaseRunning, h.startReason())
+	h.enter(PhaseRunning, h.lastReason())
 	if h.static {
 		h.started(ctx, 0)
 	} else if sup := h.supervisor(); sup != nil {
 		h.takeOver(ctx, sup)
 	}
 	h.offer(ctx)
-}
-
-func (h *holding) startReason() string {
-	if reason := h.lastReason(); !h.static || reason == "" {
-		return ""
-	}
-	h.tell("", "", map[string]string{"reason": ""})
-	return ""
 }
 
 // takeOver takes in the state of a supervisor that is connected to anew.

@@ -64,6 +64,10 @@ func (h *holding) prepare(ctx context.Context) step {
 		err := h.begin(context.WithoutCancel(ctx))
 		switch {
 		case err == nil:
+			if tries.n > 0 {
+				h.enter(PhaseStarting, "")
+				h.tell("", "", map[string]string{"reason": ""})
+			}
 			return h.serve
 		case errors.Is(err, errReclaim):
 			return h.claim
@@ -73,7 +77,11 @@ func (h *holding) prepare(ctx context.Context) step {
 		h.enter(PhaseStarting, "cannot start: "+err.Error())
 		h.tell("start-failed", err.Error(), map[string]string{"reason": "cannot start: " + err.Error(), "restarts": fmt.Sprint(tries.n)})
 		if failing || h.service == nil {
-			if h.service == nil || h.leaves(ctx, "cannot start: "+err.Error()) {
+			helps := h.service == nil
+			if !helps {
+				helps, _ = h.leaves(ctx, "cannot start: "+err.Error()) // not known is no reason to leave
+			}
+			if helps {
 				h.wishEnd(endGently, "cannot start: "+err.Error(), h.r.o.Cooldown, false)
 				return h.release
 			}

@@ -1,0 +1,98 @@
+package runners_test
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"stream-api/internal/realtest"
+	"stream-api/runners/supervisor"
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+func TestAKilledSupervisorsSlotIsPlacedAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h := w.host("speedy")
+	h.run(h.options(h.shell("work", story)))
+	w.announce("s1", nil, "work")
+	h.awaitCount("start", 1)
+	old := w.awaitRunning("s1", "work", "speedy").Token
+	o := observe(t, h)
+	found, err := supervisor.List(filepath.Join(h.state, "s"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%d supervisors, %v", len(found), err)
+	}
+	if err := syscall.Kill(found[0].State.Supervisor.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	s := w.awaitSlot("s1", "work", "is not placed anew", func(s store.SlotRecord) bool { return s.State == stream.Running && s.Token != old })
+	h.awaitCount("start", 2)
+	if m := h.marks(); m[1].token != s.Token {
+		t.Errorf("the second runs under %s; want %s", m[1].token, s.Token)
+	}
+	realtest.Await(t, 10*time.Second, "not one lives", func() bool { return h.alive() == 1 })
+	o.check(t, h)
+}
+
+func TestALostMemoEndsItsChildBeforeTheSlotIsGivenBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h := w.host("speedy")
+	l := h.run(h.options(h.shell("work", story)))
+	w.announce("s1", nil, "work")
+	h.awaitCount("start", 1)
+	o := observe(t, h)
+	l.detach()
+	memos, err := filepath.Glob(filepath.Join(h.state, "s", "*.json"))
+	if err != nil || len(memos) != 1 {
+		t.Fatalf("memos: %v, %v", memos, err)
+	}
+	if err := os.WriteFile(memos[0], []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.run(h.options(h.shell("work", story)))
+	h.awaitCount("start", 2)
+	realtest.Await(t, 10*time.Second, "not one lives", func() bool { return h.alive() == 1 })
+	o.check(t, h)
+}
+
+func TestUnderAnotherNameNothingIsAdopted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h := w.host("speedy")
+	l := h.run(h.options(h.shell("work", story)))
+	w.announce("s1", nil, "work")
+	h.awaitCount("start", 1)
+	o := observe(t, h)
+	l.detach()
+	options := h.options(h.shell("work", story))
+	options.Host = "other"
+	h.run(options)
+	realtest.Await(t, 10*time.Second, "the old child lives on", func() bool { return h.alive() == 0 || h.count("start") == 2 })
+	w.awaitRunning("s1", "work", "other")
+	h.awaitCount("start", 2)
+	o.check(t, h)
+}
+
+func TestAStaticSlotIsAdoptedOrGivenBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h := w.host("speedy")
+	dist := staticService(t, "dist", "http://one")
+	l := h.run(h.options(dist))
+	w.announce("s1", nil, "dist")
+	token := w.awaitSlot("s1", "dist", "does not publish", func(s store.SlotRecord) bool { return s.Vars["url"] == "http://one" }).Token
+	l.detach()
+	l = h.run(h.options(staticService(t, "dist", "http://two")))
+	s := w.awaitSlot("s1", "dist", "does not publish what the new file says", func(s store.SlotRecord) bool { return s.Vars["url"] == "http://two" })
+	if s.Token != token || !s.Up {
+		t.Errorf("it was not adopted: %+v", s)
+	}
+	l.detach()
+	h.run(h.options(h.shell("work", story))) // offers no dist any more
+	realtest.Await(t, 10*time.Second, "what is not offered any more is kept", func() bool { return w.slot("s1", "dist").State == stream.Pending })
+}
