@@ -8,6 +8,8 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/rs/zerolog"
+
 	"stream-api/runners/supervisor"
 )
 
@@ -28,6 +30,9 @@ func main() {
 func execute(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// What the client library prints of its own stands in our errors too;
+	// run gives it a log instead.
+	quietRedisLogger(zerolog.Nop())
 	root := rootCommand()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
