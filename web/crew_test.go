@@ -62,10 +62,14 @@ func (c *crew) tick() {
 	every := time.NewTicker(crewBeat)
 	defer every.Stop()
 	var m store.ReapMemory
+	var last store.ReapResult
+	var heard time.Time
 	for {
-		r, err := c.store.Reap(c.ctx, m)
-		if err == nil {
-			m = store.ReapMemory{Expected: r.Now + crewBeat.Milliseconds(), Epoch: r.Epoch}
+		if !heard.IsZero() {
+			m = store.ReapMemory{Expected: last.Now + time.Since(heard).Milliseconds(), Epoch: last.Epoch}
+		}
+		if r, err := c.store.Reap(c.ctx, m); err == nil {
+			last, heard = r, time.Now()
 		}
 		c.mu.Lock()
 		for name, h := range c.alive {

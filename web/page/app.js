@@ -14,6 +14,7 @@ let changed = new Set(), news = [], parts = false, whole = false, due = false;
 
 function draw() {
   due = false;
+  drawn = performance.now();
   if (whole) arrange();
   update(changed);
   refresh(changed);
@@ -23,11 +24,14 @@ function draw() {
   changed = new Set(); news = []; parts = false; whole = false;
 }
 
-// A hidden page draws when it is looked at again.
+// The first change after a quiet moment is drawn at once, a flood of them four
+// times a second. A hidden page draws when it is looked at again.
+const drawGap = 250;
+let drawn = 0;
 function schedule() {
   if (due) return;
   due = true;
-  requestAnimationFrame(draw);
+  setTimeout(() => requestAnimationFrame(draw), Math.max(0, drawn + drawGap - performance.now()));
 }
 
 // The connection.
