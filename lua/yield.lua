@@ -1,7 +1,7 @@
 -- yield: has the runner of a slot stop its child and give the slot back, so that
 -- it is placed elsewhere. Unless forced, only if there is room elsewhere.
 -- KEYS: none. Touches reaper, stream:<key>:<slot>, host:<host>, hosts:lease,
---   load:<type>:<class>, service:<type>:<host>, events.
+--   load:<type>:<class>, events.
 -- ARGV: ns, actor, key, slot, type, token, target (a host, '*' for any other),
 --   force (1 or 0), n, n classes that may take it.
 -- RETURN: {'ok', host} | {'stay'} (no room elsewhere) | {'stale'} | {'hold', reason}.

@@ -20,7 +20,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for what must come.
-const patience = 20 * time.Second
+const patience = 30 * time.Second
 
 // rig is a store on a real Redis of its own, with hosts that a test makes.
 type rig struct {
@@ -28,12 +28,13 @@ type rig struct {
 	redis *realtest.RedisServer
 	store *store.Store
 	ttl   time.Duration // of the leases of its hosts
+	log   io.Writer     // of the schedulers; nil: the test's
 }
 
 func newRig(t *testing.T, args ...string) *rig {
 	t.Helper()
 	server := realtest.Redis(t, args...)
-	return &rig{t: t, redis: server, store: newStore(t, server, "test"), ttl: time.Hour}
+	return &rig{t: t, redis: server, store: newStore(t, server, "test"), ttl: 5 * time.Second}
 }
 
 // newStore speaks with short leases, so that holds are short.
@@ -55,7 +56,11 @@ func (r *rig) run(cmd Commander, o Options) (s *Scheduler, stop func()) {
 	if o.Beat == 0 {
 		o.Beat = 200 * time.Millisecond
 	}
-	o.Log = zerolog.New(testWriter(r.t)).Level(zerolog.InfoLevel)
+	out := r.log
+	if out == nil {
+		out = zerolog.NewTestWriter(r.t)
+	}
+	o.Log = zerolog.New(out).Level(zerolog.InfoLevel)
 	s = New(newStore(r.t, r.redis, o.ID), cmd, o)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -69,8 +74,6 @@ func (r *rig) run(cmd Commander, o Options) (s *Scheduler, stop func()) {
 	r.t.Cleanup(stop)
 	return s, stop
 }
-
-func testWriter(t *testing.T) io.Writer { return zerolog.NewTestWriter(t) }
 
 // offerOf is a service of a type with a capacity.
 func offerOf(typ string, capacity int, c stream.Class) store.Offer {
@@ -87,14 +90,16 @@ type host struct {
 	mu      sync.Mutex
 	claimed []store.Reservation
 	yielded int
-	silent  bool // does not say that its children are up
-	refuse  bool // takes nothing up
+	silent  bool   // does not say that its children are up
+	die     func() // ends its heartbeats
+	refuse  bool   // takes nothing up
 }
 
 func (r *rig) host(name string, offers ...store.Offer) *host {
 	r.t.Helper()
 	h := &host{r: r, id: store.Holder{Host: name, Incarnation: name + "-1"}, vars: map[string]map[string]string{}}
 	h.register(offers...)
+	h.keepBeating(offers...)
 	return h
 }
 

@@ -31,9 +31,9 @@ func (s *Scheduler) dispatch(ctx context.Context) (time.Duration, error) {
 			}
 			batch = append(batch, telling{verb: queue.Start, slot: slotOf(d.Reservation, d.Attempt, "")})
 		}
-		if err := s.send(ctx, batch); err != nil {
-			return 0, err
-		}
+		// One start that cannot be sent must not delay the others; it is due
+		// again after Resend.
+		s.talk.heard("send", s.send(ctx, batch))
 		if len(due) < outboxBatch {
 			if next >= 0 {
 				return min(max(next, time.Millisecond), s.o.Net), nil

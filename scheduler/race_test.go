@@ -171,10 +171,7 @@ func TestHandedBackSeatIsTakenAtOnce(t *testing.T) {
 func TestRestartedEmptyStoreIsHeldThenServed(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.ttl = 2 * time.Second
-	offer := offerOf("record", 5, stream.Class{})
-	a := r.host("a", offer)
-	a.keepBeating(offer)
+	a := r.host("a", offerOf("record", 5, stream.Class{}))
 	f := newFleet(a)
 	r.run(f, Options{})
 	r.add("s1", stream.Announcement{Chain: []string{"record"}})
@@ -213,5 +210,6 @@ func (h *host) keepBeating(offers ...store.Offer) {
 			}
 		}
 	})
-	h.r.t.Cleanup(func() { cancel(); done.Wait() })
+	h.die = func() { cancel(); done.Wait() }
+	h.r.t.Cleanup(h.die)
 }

@@ -68,6 +68,7 @@ func TestHostThatIsDownForLongIsForgotten(t *testing.T) {
 	r := newRig(t)
 	a := r.host("a", offerOf("record", 5, stream.Class{Filter: "^q"}))
 	r.run(newFleet(), Options{Upkeep: 100 * time.Millisecond, ForgetAfter: time.Millisecond})
+	a.die()
 	if _, err := r.store.Leave(t.Context(), a.id); err != nil {
 		t.Fatal(err)
 	}
