@@ -51,7 +51,7 @@ func (c *command) list(ctx context.Context) (listing, error) {
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return endTree(cmd.Process.Pid, mark) }
-	cmd.WaitDelay = 500 * time.Millisecond
+	cmd.WaitDelay = 2 * time.Second
 
 	// The kernel ties Pdeathsig to the thread that forks.
 	runtime.LockOSThread()
