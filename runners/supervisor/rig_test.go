@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -27,6 +28,12 @@ func TestMain(m *testing.M) {
 	}
 	if role := os.Getenv("TEST_MAIN"); role != "" {
 		os.Exit(playRole(role))
+	}
+	// These tests wait much and work little: for deadlines, and under the race detector for the second that each process
+	// takes to exit.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -24,12 +24,13 @@ func Start(ctx context.Context, selfPath string, spec Spec) (*Client, error) {
 	}
 	proc, err := spawnSupervisor(ctx, selfPath, spec.Dir)
 	if err != nil {
-		return nil, fmt.Errorf("start the supervisor of %s/%s: %w", spec.Stream, spec.Slot, err)
+		return nil, errors.Join(fmt.Errorf("start the supervisor of %s/%s: %w", spec.Stream, spec.Slot, err), Finish(context.WithoutCancel(ctx), spec.Dir))
 	}
 	c, err := dial(ctx, spec.Dir)
 	if err != nil {
-		// It has no Go, and so no child.
-		return nil, errors.Join(fmt.Errorf("reach the supervisor of %s/%s: %w", spec.Stream, spec.Slot, err), discard(proc))
+		// It has no Go, and so no child; but it may have made a cgroup.
+		return nil, errors.Join(fmt.Errorf("reach the supervisor of %s/%s: %w", spec.Stream, spec.Slot, err),
+			discard(proc), Finish(context.WithoutCancel(ctx), spec.Dir))
 	}
 	_ = proc.Release() // only forgets: from here on it is known by pid and start time, as an adopted one is
 	return c, nil
