@@ -1,5 +1,6 @@
 -- report: what a host sees of a slot it runs, for people to read: restarts,
--- reason, exit, stderr, speed, fps, stale, up (its child was started). An empty value removes the field.
+-- reason, exit, stderr, speed, fps, stale, up (its child was
+-- started), restart (to take the wish away). An empty value removes the field.
 -- KEYS: none. Touches host:<host>, stream:<key>:<slot>, events.
 -- ARGV: ns, actor, key, slot, host, token, incarnation, happened (an event to
 --   record, or ''), why, n, n pairs of field and value.

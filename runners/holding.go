@@ -71,6 +71,8 @@ type holding struct {
 	slow       bool   // kept here though it fails
 	stale      bool   // would be started otherwise now
 	saidUp     bool   // the store was told that it is up
+	renewing   bool   // it is being started anew, so that it is not up
+	answered   int64  // the operator's wish for a restart that was fulfilled last
 	steady     <-chan time.Time
 	treeGone   bool   // the supervisor said so
 	complains  bool   // that the supervisor is not reached

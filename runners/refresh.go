@@ -44,7 +44,7 @@ func (h *holding) refresh(ctx context.Context, rec store.Record) {
 		h.showStale(ctx, true)
 		h.weighed = true
 	case restarts:
-		h.weighed = h.restart(ctx, wanted, v)
+		h.weighed = h.restart(ctx, wanted, v, "its variables changed")
 	}
 }
 
@@ -89,26 +89,30 @@ func (s *Service) weigh(at seat, runs plan, before, now values, here stream.Look
 
 // restart has the supervisor start the child anew, gracefully; false if that
 // has to be tried again.
-func (h *holding) restart(ctx context.Context, wanted plan, v values) bool {
+func (h *holding) restart(ctx context.Context, wanted plan, v values, why string) bool {
 	sup := h.supervisor()
 	if sup == nil {
 		return false
 	}
-	e := h.service.Exec
+	change := supervisor.Change{
+		Path: &wanted.Path, Args: &wanted.Args, Env: &wanted.Env, Mask: &wanted.Mask,
+		PreStart: &wanted.PreStart, PostStop: &wanted.PostStop,
+	}
+	if h.service != nil && h.service.Exec != nil {
+		e := h.service.Exec
+		change.Stop, change.Restart, change.Stall = &e.Stop, &e.Restart, &e.Stall
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	err := sup.Restart(ctx, supervisor.Change{
-		Path: &wanted.Path, Args: &wanted.Args, Env: &wanted.Env, Mask: &wanted.Mask,
-		PreStart: &wanted.PreStart, PostStop: &wanted.PostStop, Stop: &e.Stop, Restart: &e.Restart, Stall: &e.Stall,
-	})
+	err := sup.Restart(ctx, change)
 	if err != nil {
-		h.logger().Warn().Err(err).Msg("the child keeps its old environment for now")
+		h.logger().Warn().Err(err).Msg("the child is not started anew yet")
 		return false
 	}
 	h.plan, h.stale = wanted, false
 	h.keepValues(v)
-	h.logger().Info().Str("state", string(PhaseRunning)).Str("reason", "its variables changed, it is started anew").Msg("slot")
-	h.tell("updated", "its variables changed", map[string]string{"stale": ""})
+	h.logger().Info().Str("state", string(PhaseRunning)).Str("reason", why+"; it is started anew").Msg("slot")
+	h.tell("updated", why, map[string]string{"stale": ""})
 	h.flush(ctx)
 	return true
 }

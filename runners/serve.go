@@ -92,6 +92,7 @@ func (h *holding) obey(ctx context.Context) (next step, over bool) {
 	}
 	if w.look != nil {
 		h.publisher.look(ctx, h, w.look.Away)
+		h.restartAsked(ctx, *w.look)
 		h.refresh(ctx, *w.look)
 		h.offer(ctx)
 	}
@@ -196,6 +197,7 @@ func (h *holding) started(ctx context.Context, pid int) {
 	h.pid = pid
 	fresh := h.result == "" && h.failure == nil
 	h.mu.Unlock()
+	h.renewing = false
 	h.publisher.began(time.Now())
 	if h.static {
 		h.sayUp(ctx)
@@ -222,7 +224,7 @@ const steadyAfter = time.Second
 // sayUp says that the slot is on air, once.
 func (h *holding) sayUp(ctx context.Context) {
 	h.steady = nil
-	if h.saidUp {
+	if h.saidUp || h.renewing {
 		return
 	}
 	h.saidUp = true

@@ -176,6 +176,9 @@ func (h *holding) begin(ctx context.Context) error {
 		return err
 	}
 	h.publisher.seen(rec.Away)
+	if asked := h.asked(rec); asked != 0 {
+		h.answer(asked) // it is being started
+	}
 	if !h.static {
 		if h.plan, err = h.service.Exec.resolve(at, v, h.r.o.Lookup); err != nil {
 			return err

@@ -40,6 +40,9 @@ func (e *MoveError) Error() string { return e.reason }
 // Busy tells that a move is under way already.
 func (e *MoveError) Busy() bool { return e.what == moveBusy }
 
+// Refused tells that the host asked for does not take it.
+func (e *MoveError) Refused() bool { return e.what == moveRefused }
+
 // Move asks the schedulers to move a running slot to the host target, or to any
 // other if target is empty; what is not done within limit is given up, 0 never.
 // It returns when the wish is written down. Errors: ErrNotFound, *MoveError.

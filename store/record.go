@@ -46,6 +46,9 @@ type SlotRecord struct {
 	FPS    string
 	Stale  bool
 	Up     bool // its holder said that the child was started
+	// Restart is since when an operator wants the child started anew, server
+	// ms; 0: nobody does. The holder takes it away when it has done so.
+	Restart int64
 }
 
 // Record reads a stream. Error: ErrNotFound.
@@ -183,7 +186,8 @@ func readSlot(key, slot string, row map[string]string) SlotRecord {
 		State:       stream.State(row["state"]),
 		Reason:      row["reason"], Restarts: atoi(row["restarts"]), Move: row["move"],
 		Exit: row["exit"], Speed: row["speed"], FPS: row["fps"], Stale: row["stale"] != "", Up: row["up"] != "",
-		Vars: map[string]string{}, Avoid: map[string]int64{},
+		Restart: atoi64(row["restart"]),
+		Vars:    map[string]string{}, Avoid: map[string]int64{},
 	}
 	r.Since, _ = strconv.ParseInt(row["since"], 10, 64) // 0 if edited into nonsense: shown as never
 	if row["stderr"] != "" {

@@ -11,7 +11,8 @@ type Observation struct {
 	Event string
 	Why   string
 	// Fields to set: restarts, reason, exit, stderr, speed, fps, stale,
-	// up (non-empty once the child was started: a successor then takes over).
+	// up (non-empty once the child was started: a successor then takes over),
+	// restart (only to take an operator's wish away).
 	// An empty value removes one.
 	Fields map[string]string
 }
