@@ -21,6 +21,7 @@ type Metrics struct {
 	picture  *pictureCollector
 	polls    *pollCollector
 
+	build        *prometheus.GaugeVec
 	scripts      *prometheus.HistogramVec
 	scriptErrors *prometheus.CounterVec
 	events       *prometheus.CounterVec
@@ -66,11 +67,16 @@ func NewMetrics(version string) *Metrics {
 			Name: "stream_api_web_refused_total", Help: "Requests refused, by why: host, origin, token, login, login-rate.",
 		}, []string{"why"}),
 	}
-	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stream_api_build_info", Help: "1; the version is a label."}, []string{"version"})
-	build.WithLabelValues(printable(version)).Set(1)
-	m.registry.MustRegister(m.scripts, m.scriptErrors, m.events, m.appear, m.failover, m.restarts, m.holds, m.refusals, build,
-		m.picture, m.polls, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.build = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stream_api_build_info", Help: "1; the version is a label."}, []string{"version"})
+	m.build.WithLabelValues(printable(version)).Set(1)
+	m.registry.MustRegister(m.collectors()...)
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// collectors are those of this project.
+func (m *Metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{m.build, m.scripts, m.scriptErrors, m.events, m.appear, m.failover, m.restarts, m.holds, m.refusals, m.picture, m.polls}
 }
 
 // Registry is where others register metrics of their own.

@@ -136,7 +136,10 @@ function tickCard(card, at) {
   let text = "no lease";
   if (card.end) text = card.end > at ? "lease ends in " + Math.ceil((card.end - at) / 1000) + " s" : "lease ended " + age(at - card.end) + " ago";
   put(card.lease, text);
-  mark(card.lease, "data-late", card.end && card.end - at < 2000 ? "" : null);
+  // Late is what has less than a third left of what it had at its best: how
+  // long leases are is each host's own affair.
+  card.best = Math.max(card.best || 0, card.end - at);
+  mark(card.lease, "data-late", card.end && card.end - at < card.best / 3 ? "" : null);
 }
 
 export function tickHosts() {
