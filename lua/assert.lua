@@ -3,7 +3,8 @@
 -- start nobody claimed; over an absent slot only during a hold, when the store
 -- may have forgotten it; over another holder only with the higher token number.
 -- KEYS: none. Touches reaper, host:<host>, stream:<key>, stream:<key>:<slot>, streams,
---   announced:<source>, missing:<source>, source:<source>, sources, token, dirty, pending:<type>,
+--   announced:<source>, missing:<source>, source:<source>, sources, token, dirty,
+--   pending:<type>, hosts:lease,
 --   outbox, slots:<host>, service:<type>:<host>, load:<type>:<class>, events.
 -- ARGV: ns, actor, host, incarnation, key, slot, type, token, source, announcement
 --   (JSON, '' for none), chain (JSON), priority, n, n pairs of field and value of

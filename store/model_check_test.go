@@ -75,11 +75,13 @@ func (w *world) checkChildren() {
 			if !s.alive || w.excused(m, s) {
 				continue
 			}
+			child := fmt.Sprintf("on %s (token %s, deadline %.3f, trusted %.3f, heard %.3f s ago)",
+				m.id, s.Token, float64(s.deadline)/1e6, float64(s.trusted)/1e6, float64(w.uptime-m.lastHeard)/1e6)
 			if other, ok := seen[at]; ok {
-				w.broken("I5: %s has two live children, on %s and on %s", at, other, m.id)
+				w.broken("I5: %s has two live children, %s and %s", at, other, child)
 				return
 			}
-			seen[at] = m.id
+			seen[at] = child
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"stream-api/store"
@@ -29,7 +30,7 @@ type machine struct {
 	runner *runner
 	cut    bool
 	paused bool // the whole machine
-	// lastHeard is how long the store had been up when it last answered.
+	// lastHeard is how long the store had been up when it last renewed the lease.
 	lastHeard int64
 }
 
@@ -112,9 +113,6 @@ func (r *runner) holder() store.Holder {
 // again asks for a reconcile.
 func (r *runner) again(after int64) { r.todoAt = min(r.todoAt, r.m.w.now+after) }
 
-// heard notes that the store answered.
-func (r *runner) heard() { r.m.lastHeard = r.m.w.uptime }
-
 func (r *runner) live(a *actor) {
 	for {
 		if r.registered {
@@ -131,7 +129,6 @@ func (r *runner) beat(a *actor) {
 	b, err := ask(a, "heartbeat", func(ctx context.Context) (store.Beat, error) { return a.w.store.Heartbeat(ctx, r.holder()) })
 	switch {
 	case err == nil:
-		r.heard()
 		r.trusts(sent)
 		if b.Rev != r.rev {
 			r.rev = b.Rev
@@ -139,7 +136,6 @@ func (r *runner) beat(a *actor) {
 		}
 		r.feed()
 	case errors.Is(err, store.ErrUnknownHost), errors.Is(err, store.ErrStale):
-		r.heard()
 		r.registered, r.trust = false, 0
 		r.enroll(a)
 	default:
@@ -148,6 +144,7 @@ func (r *runner) beat(a *actor) {
 }
 
 func (r *runner) trusts(sent int64) {
+	r.m.lastHeard = r.m.w.uptime
 	r.trust = max(r.trust, sent+r.m.ttl-r.m.margin()+r.m.w.flaws.overtrust)
 }
 
@@ -186,7 +183,6 @@ func (r *runner) enroll(a *actor) {
 	var taken *store.TakenError
 	switch {
 	case err == nil:
-		r.heard()
 		r.m.before, r.registered, r.rev = r.inc, true, b.Rev
 		r.gen = a.w.nextGen()
 		r.trusts(sent)
@@ -197,10 +193,9 @@ func (r *runner) enroll(a *actor) {
 			}
 		}
 	case errors.As(err, &changed):
-		r.heard()
 		r.m.before = changed.Incarnation
-	case errors.As(err, &taken):
-		r.heard() // its children end at their deadlines
+		r.enroll(a)
+	case errors.As(err, &taken): // its children end at their deadlines
 	default:
 		r.blind()
 	}
@@ -220,14 +215,12 @@ func (r *runner) assert(a *actor, s *supervisor) {
 	})
 	switch {
 	case err == nil && got.Keep:
-		r.heard()
 		if s.alive && r.gen == gen && !r.m.tombs[s.Token] {
 			s.gen, s.gap = gen, false
 			r.feed()
 		}
 		r.again(0)
 	case err == nil:
-		r.heard()
 		r.m.tombs[s.Token] = true
 		if s.alive && !a.w.flaws.disobey {
 			s.ending = a.w.now + 1*ms
@@ -291,7 +284,8 @@ func (r *runner) reconcile(a *actor) {
 		r.again(second)
 		return
 	}
-	r.heard()
+	// Redis lists sets in an order of its own; a seed has to do the same again.
+	slices.SortFunc(slots, func(a, b store.SlotRecord) int { return strings.Compare(a.Key+a.Slot, b.Key+b.Slot) })
 	listed := map[string]bool{}
 	for _, v := range slots {
 		listed[v.Token] = true
@@ -337,12 +331,10 @@ func (r *runner) start(a *actor, v store.Reservation) {
 		return struct{}{}, w.store.Claim(ctx, v, r.inc)
 	})
 	switch {
-	case err == nil:
-		r.heard()
 	case errors.Is(err, store.ErrStale):
 		r.again(second)
 		return
-	default:
+	case err != nil:
 		r.again(500 * ms)
 		return
 	}
@@ -385,7 +377,6 @@ func (r *runner) end(a *actor, v store.Reservation, o store.Release) {
 	})
 	switch {
 	case err == nil:
-		r.heard()
 		if got == store.Stays {
 			r.again(0)
 		}

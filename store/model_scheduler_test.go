@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -97,6 +98,7 @@ func (s *scheduler) look(a *actor) {
 		if err != nil {
 			continue
 		}
+		slices.SortFunc(cmds.Stops, func(a, b store.Reservation) int { return strings.Compare(a.Slot, b.Slot) })
 		for _, v := range cmds.Stops {
 			w.send(task{v, "stop"})
 		}

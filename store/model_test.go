@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"stream-api/internal/realtest"
 )
@@ -97,25 +98,28 @@ func (w *world) rest() {
 	}
 }
 
-// reduce turns off every fault that the failure does not need, and tells.
+// reduce turns off the faults that the failure does not need, for as long as a
+// minute, and tells.
 func (m modelRun) reduce(t *testing.T, w *world) {
 	t.Helper()
 	m.off = map[string]bool{}
-	for _, f := range faultList {
-		m.off[f.name] = true
+	m.ops = w.ops + 1
+	for limit, i := time.Now().Add(time.Minute), 0; i < len(faultList) && time.Now().Before(limit); i++ {
+		name := faultList[i].name
+		m.off[name] = true
 		if v := m.run(t); v.err != nil {
-			m.ops, w = min(m.ops, v.ops+1), v
+			m.ops, w = v.ops+1, v
 		} else {
-			delete(m.off, f.name)
+			delete(m.off, name)
 		}
 	}
-	needed := []string{}
+	var needed []string
 	for _, f := range faultList {
 		if !m.off[f.name] {
 			needed = append(needed, f.name)
 		}
 	}
 	last := w.trace[max(0, len(w.trace)-80):]
-	t.Errorf("seed %d, step %d: %v\nfaults needed: %v; the last steps (step, seconds, what):\n%s",
+	t.Errorf("seed %d, step %d: %v\nwith these faults: %v; the last steps (step, seconds, what):\n%s",
 		m.seed, w.ops, w.err, needed, strings.Join(last, "\n"))
 }
