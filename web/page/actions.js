@@ -50,7 +50,7 @@ export function confirm({ title, text, fields = [], verb, danger, go }) {
     yes.disabled = true;
     try {
       await go();
-      dialog.close();
+      if (form.isConnected) dialog.close(); // else the next question is open already
     } catch (error) {
       problem.textContent = error.message;
       problem.hidden = false;
@@ -58,6 +58,6 @@ export function confirm({ title, text, fields = [], verb, danger, go }) {
     }
   });
   dialog.replaceChildren(form);
-  dialog.showModal();
+  if (!dialog.open) dialog.showModal();
   (form.querySelector("input,select,textarea") || yes).focus();
 }
