@@ -21,7 +21,7 @@ func (c *Config) setDefaults() {
 
 func (s *Source) setDefaults() {
 	s.Name = "source"
-	s.Vars = SourceVars{Interval: time.Second, Timeout: 3 * time.Second, GoneAfter: 60 * time.Second, Type: "icecast"}
+	s.Vars = SourceVars{Interval: time.Second, Timeout: 3 * time.Second, GoneAfter: 60 * time.Second, StallAfter: 15 * time.Second, Type: "icecast"}
 }
 
 func (s *Service) setDefaults() {

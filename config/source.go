@@ -61,6 +61,13 @@ type SourceVars struct {
 	User     stream.Template `yaml:"user" only:"poll" scopes:"host env file"`
 	Password stream.Template `yaml:"password" only:"poll" scopes:"host env file"`
 
+	// Pull is the base of ${stream:url}; empty: the source's ${source:url}.
+	Pull stream.Template `yaml:"pull" only:"poll" scopes:"host"`
+	// Strip is a prefix taken off the listed names, such as live/.
+	Strip string `yaml:"strip" only:"poll" validate:"max=64"`
+	// StallAfter without new bytes a stream is shown as stalled.
+	StallAfter time.Duration `yaml:"stall_after" only:"poll" validate:"gte=1s,lte=1h"`
+
 	// Command is run for each look: a path or name, then its arguments.
 	Command Command `yaml:"command" only:"exec" scopes:"host env file" validate:"max=256"`
 

@@ -5,16 +5,22 @@ import "fmt"
 // suggest is `; did you mean "x"?` for the candidate nearest to word, or
 // empty if none is near.
 func suggest(word string, candidates []string) string {
+	if best := Nearest(word, candidates); best != "" {
+		return fmt.Sprintf("; did you mean %q?", best)
+	}
+	return ""
+}
+
+// Nearest is the candidate that word was meant to be, as far as that can be
+// guessed; empty if none is near.
+func Nearest(word string, candidates []string) string {
 	best, bestDistance := "", len(word)/3+2
 	for _, c := range candidates {
 		if d := distance(word, c); d > 0 && d < bestDistance && d < len(c) {
 			best, bestDistance = c, d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %q?", best)
+	return best
 }
 
 // distance counts the insertions, deletions, substitutions and swaps of
