@@ -35,6 +35,10 @@ func failed(w http.ResponseWriter, err error) {
 	case errors.Is(err, store.ErrStale), store.IsHold(err):
 		code = http.StatusConflict
 	}
+	var move *store.MoveError
+	if errors.As(err, &move) {
+		code = http.StatusConflict
+	}
 	var refusal *refusal
 	if errors.As(err, &refusal) {
 		code = refusal.code
