@@ -9,7 +9,7 @@
 --   announced but absent from this poll, k, k keys missing until now.
 -- RETURN: {'ok', now, version, keys gone, ms until the next may be gone (-1: none)} |
 --   {'version', now, version} (somebody else announced: read and come again) |
---   {'taken', identity, poller} (another ingest is polled under this name).
+--   {'taken', identity, poller} (another poller polls another ingest, or by other rules, under this name).
 -- TWICE: announcements are set, not added; an absence counts twice at most, in
 --   a time far below gone_after.
 local ns, actor, source, identity, poller, version = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
@@ -21,7 +21,7 @@ local FIRST = 12
 
 local record, announced, missing = ns .. 'source:' .. source, ns .. 'announced:' .. source, ns .. 'missing:' .. source
 local r = redis.call('HMGET', record, 'identity', 'poller', 'last_good', 'version', 'state', 'info', 'interval')
-if r[1] and r[1] ~= identity and math.abs(now - (stamp(r[3]) or 0)) < 15000 then
+if r[1] and r[1] ~= identity and r[2] ~= poller and math.abs(now - (stamp(r[3]) or 0)) < 15000 then
   return { 'taken', r[1], r[2] or '' }
 end
 

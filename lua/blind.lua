@@ -13,7 +13,7 @@ local record = ns .. 'source:' .. source
 local r = redis.call('HMGET', record, 'identity', 'poller', 'last_good', 'state')
 local age = math.abs(now - (stamp(r[3]) or 0))
 local fresh = age < patience
-if r[1] and r[1] ~= identity and age < 15000 then return { 'taken', r[1], r[2] or '' } end
+if r[1] and r[1] ~= identity and r[2] ~= poller and age < 15000 then return { 'taken', r[1], r[2] or '' } end
 redis.call('SADD', ns .. 'sources', source)
 if fresh then return { 'ok', 'good' } end -- another poller sees it
 if r[4] ~= 'unknown' then

@@ -199,7 +199,7 @@ func (p *Poller) look(ctx context.Context) (v view, info store.SourceInfo, ok bo
 
 // info is what is known of the source without asking it.
 func (p *Poller) info() store.SourceInfo {
-	return store.SourceInfo{URL: p.cfg.URL, Type: p.cfg.kind(), Expect: p.cfg.Expect}
+	return store.SourceInfo{URL: p.cfg.URL, Type: p.cfg.kind(), Digest: p.cfg.digest(), Expect: p.cfg.Expect}
 }
 
 // judge is the verdicts on the mounts, one each. Most mounts are listed as

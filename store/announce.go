@@ -18,11 +18,17 @@ const announceChunk = 500
 type SourceTakenError struct{ Source, Identity, Poller string }
 
 func (e *SourceTakenError) Error() string {
-	return fmt.Sprintf("source %s is already polled as %q by %s; give one of the two another name", e.Source, e.Identity, e.Poller)
+	return fmt.Sprintf("source %s is already polled as %q by %s; give one of the two another name, or both the same url, chain and rules", e.Source, e.Identity, e.Poller)
 }
 
 // Identity is what tells two sources of one name apart.
-func (i SourceInfo) Identity() string { return i.Type + " " + i.URL }
+func (i SourceInfo) Identity() string {
+	id := i.Type + " " + i.URL
+	if i.Digest != "" {
+		id += " with settings " + i.Digest
+	}
+	return id
+}
 
 // Announce tells the store of one good poll. Error: *SourceTakenError.
 func (s *Store) Announce(ctx context.Context, p Poll) (PollResult, error) {

@@ -48,6 +48,9 @@ type SourceInfo struct {
 	// the URL. Two different pairs under one name are a conflict.
 	URL  string
 	Type string // icecast, srtrelay, …; static; exec
+	// Digest tells chains, rules and the like apart; hosts that poll one
+	// source must agree in it.
+	Digest string
 	// Expect lists streams to be shown as missing when nobody publishes them.
 	Expect []string
 	// Refused counts mounts of the last good poll that were refused, Example

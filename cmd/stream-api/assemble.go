@@ -89,7 +89,7 @@ func (p *process) addPollers(hints *queue.Client) error {
 			return configError(err)
 		}
 		poller, err := sources.New(c, sources.Deps{
-			Store: p.links.store, Hints: hints, ID: p.id(), Log: p.log, OwnOutput: guard.own,
+			Store: p.links.store, Hints: hints, ID: p.cfg.Network.Name, Log: p.log, OwnOutput: guard.own,
 		})
 		if err != nil {
 			return configError(err)

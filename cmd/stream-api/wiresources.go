@@ -36,6 +36,8 @@ func sourceConfig(cfg *config.Config, s config.Source) (sources.Config, error) {
 		out.URL = resolve("url", s.Vars.URL)
 		out.User = resolve("user", s.Vars.User)
 		out.Password = resolve("password", s.Vars.Password)
+		out.Pull = resolve("pull", s.Vars.Pull)
+		out.Strip, out.StallAfter = s.Vars.Strip, s.Vars.StallAfter
 	case config.PluginExec:
 		for _, arg := range s.Vars.Command {
 			out.Command = append(out.Command, resolve("command", arg))
