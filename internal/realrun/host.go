@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -256,4 +257,42 @@ func (b *logBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.String()
+}
+
+// Event is one line of `events -o json`.
+type Event struct {
+	ID     string `json:"id"`
+	Event  string `json:"event"`
+	Stream string `json:"stream"`
+	Slot   string `json:"slot"`
+	Host   string `json:"host"`
+	Reason string `json:"reason"`
+}
+
+// At is when it happened, in milliseconds of the store's clock.
+func (e Event) At() int64 {
+	ms, _, _ := strings.Cut(e.ID, "-")
+	at, err := strconv.ParseInt(ms, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return at
+}
+
+// Events reads the last n events.
+func Events(t testing.TB, redis string, n int) []Event {
+	t.Helper()
+	out, errOut, code := Command(t, redis, "events", "-n", strconv.Itoa(n), "-o", "json")
+	if code != 0 {
+		t.Fatalf("events: exit %d: %s", code, errOut)
+	}
+	var events []Event
+	for line := range strings.Lines(out) {
+		var e Event
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatalf("event is no JSON: %v: %s", err, line)
+		}
+		events = append(events, e)
+	}
+	return events
 }
