@@ -79,12 +79,16 @@ func nextStep(p progress) (next step, why string) {
 }
 
 // elsewhere is the next step once the slot is no longer held as it was: the
-// holder gave it back or died, or the names are exchanged.
+// holder gave it back or died, or the names are exchanged. It is done only
+// when the child is up: a drain would stop the next one on the strength of it.
 func (p progress) elsewhere() (step, string) {
-	if p.slot.State == stream.Running {
-		return finish, ""
+	switch {
+	case p.slot.State != stream.Running:
+		return p.untilDeadline("it was stopped, and no other host has taken it up yet")
+	case !p.up(p.slot):
+		return p.untilDeadline("it was stopped, and does not come up on " + p.slot.Host)
 	}
-	return p.untilDeadline("it was stopped, and no other host has taken it up yet")
+	return finish, ""
 }
 
 func (p progress) untilDeadline(why string) (step, string) {
@@ -119,6 +123,12 @@ func (p progress) ready() bool {
 			return false
 		}
 	}
-	ran := time.Duration(p.now-p.next.Since) * time.Millisecond
-	return p.next.Up || p.next.Exit == "" && ran >= p.grace
+	return p.up(p.next)
+}
+
+// up tells whether a child runs: its holder says so, or took it up a while ago
+// and saw no end of it.
+func (p progress) up(v store.SlotRecord) bool {
+	ran := time.Duration(p.now-v.Since) * time.Millisecond
+	return v.Up || v.Exit == "" && ran >= p.grace
 }

@@ -2,17 +2,14 @@ package realrun
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -207,62 +204,22 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// ChildMain makes the test binary a child if its environment says so; call it
-// first in TestMain. The child connects to its observer and stays until it is
-// ended; TEST_CHILD_MODE may be exit (fail at once) or deaf (ignore TERM).
-func ChildMain() {
-	socket := os.Getenv(childSocket)
-	if socket == "" {
-		return
-	}
-	if os.Getenv("TEST_CHILD_MODE") == "deaf" {
-		signal.Ignore(syscall.SIGTERM)
-	}
-	if flag := os.Getenv("TEST_CHILD_FAIL_WHILE"); flag != "" {
-		if _, err := os.Stat(flag); err == nil {
-			fmt.Fprintln(os.Stderr, "child: told to fail while", flag, "exists")
-			os.Exit(1)
-		}
-	}
-	c, err := net.Dial("unix", socket)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "child:", err)
-		os.Exit(3)
-	}
-	fields := []string{"STREAM_API_STREAM", "STREAM_API_SLOT", "STREAM_API_HOST", "STREAM_API_TOKEN"}
-	values := make([]string, 0, 6)
-	for _, f := range fields {
-		values = append(values, os.Getenv(f))
-	}
-	values = append(values, fmt.Sprint(os.Getpid()), os.Getenv("TEST_CHILD_NOTE"))
-	if _, err := fmt.Fprintln(c, strings.Join(values, "\t")); err != nil {
-		fmt.Fprintln(os.Stderr, "child:", err)
-		os.Exit(3)
-	}
-	if vars := os.Getenv("TEST_CHILD_VARS"); vars != "" {
-		if err := os.WriteFile(os.Getenv("STREAM_API_VARS"), []byte(vars+"\n"), 0o600); err != nil {
-			fmt.Fprintln(os.Stderr, "child:", err)
-			os.Exit(3)
-		}
-	}
-	fmt.Println("child of", values[0], "lives")
-	if _, err := io.Copy(io.Discard, c); err != nil && !errors.Is(err, net.ErrClosed) {
-		fmt.Fprintln(os.Stderr, "child:", err)
-	}
-	// The observer went away: the test is over.
-	os.Exit(0)
-}
-
 // ChildService is the YAML of an exec service whose child is this test binary,
 // watched by o. The lines of extra are put below env, those of more beside
 // plugin, both indented as they should be.
 func (o *Observer) ChildService(name, extra, more string) string {
+	return o.ChildPlugin(name, extra, "stop: {grace: 2s}", more)
+}
+
+// ChildPlugin is ChildService with further lines of the plugin, such as its
+// hooks.
+func (o *Observer) ChildPlugin(name, extra, plugin, more string) string {
 	self, err := os.Executable()
 	if err != nil {
 		panic(err) // a running test binary has a path on Linux
 	}
-	return fmt.Sprintf("  %s:\n    plugin:\n      name: exec\n      path: %s\n      stop: {grace: 2s}\n      env:\n        %s: %s\n%s%s",
-		name, self, childSocket, o.Socket, indent(extra, 8), indent(more, 4))
+	return fmt.Sprintf("  %s:\n    plugin:\n      name: exec\n      path: %s\n%s      env:\n        %s: %s\n%s%s",
+		name, self, indent(plugin, 6), childSocket, o.Socket, indent(extra, 8), indent(more, 4))
 }
 
 func indent(text string, n int) string {

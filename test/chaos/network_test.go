@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,9 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"stream-api/internal/realrun"
 	"stream-api/internal/realtest"
-	"stream-api/stream"
+	"stream-api/store"
 )
 
 const (
@@ -21,12 +24,14 @@ const (
 // network is a store, a host that polls and decides, and workers.
 type network struct {
 	t       testing.TB
-	redis   *realtest.RedisServer
+	redis   *realtest.RedisServer // nil behind Sentinels
+	client  redis.UniversalClient
 	watch   *realrun.Observer
 	live    string // file with the streams that are live
 	control *realrun.Host
+	poller  *realrun.Host // nil: control polls
 	workers []*realrun.Host
-	ways    []*realrun.Proxy // of the workers to the store
+	ways    []*realrun.Proxy // of the workers to the store; none behind Sentinels
 }
 
 // plan says what a network is like.
@@ -37,37 +42,73 @@ type plan struct {
 	mode     string // on_store_loss
 	handover string
 	redis    []string // arguments of redis-server
+	// sentinels, if any, stand for the store.
+	sentinels *realtest.SentinelGroup
 	// childEnv are further lines of the child's environment.
 	childEnv string
+	// plugin are lines of the service's plugin; empty: a stop grace of 2 s.
+	plugin string
 	// more are further lines of the service.
 	more string
 	// source replaces the listing file by another source.
 	source string
+	// goneAfter of the listing file; 0: 2 s.
+	goneAfter time.Duration
+	// apart has a host of its own poll.
+	apart bool
 }
 
 // begin starts a network and waits until all its streams run.
 func begin(t testing.TB, p plan) *network {
 	t.Helper()
-	n := &network{t: t, redis: realtest.Redis(t, p.redis...), watch: realrun.Observe(t), live: filepath.Join(t.TempDir(), "live")}
+	n := &network{t: t, watch: realrun.Observe(t), live: filepath.Join(t.TempDir(), "live")}
+	url := n.openStore(p)
 	n.list(p.streams)
 	source := p.source
 	if source == "" {
-		source = fmt.Sprintf("sources:\n  - name: list\n    plugin: exec\n    vars: {command: [cat, %q], interval: 500ms, gone_after: 2s}\n    chain: [work]\n", n.live)
+		source = fmt.Sprintf("sources:\n  - name: list\n    plugin: exec\n    vars: {command: [cat, %q], interval: 500ms, gone_after: %v}\n    chain: [work]\n",
+			n.live, cmp.Or(p.goneAfter, 2*time.Second))
 	}
-	n.control = realrun.Start(t, "control", n.redis.URL(), lease("keep")+source)
+	if p.apart {
+		n.poller = realrun.Start(t, "poller", url, lease("keep")+"scheduler: {enabled: false}\n"+source)
+		source = ""
+	}
+	n.control = realrun.Start(t, "control", url, lease("keep")+source)
 	for i := range p.workers {
-		n.ways = append(n.ways, realrun.NewProxy(t, n.redis.Addr))
-		n.workers = append(n.workers, realrun.Start(t, fmt.Sprintf("w%d", i), n.ways[i].URL(), n.workerFile(p)))
+		if n.redis != nil {
+			n.ways = append(n.ways, realrun.NewProxy(t, n.redis.Addr))
+			url = n.ways[i].URL()
+		}
+		n.workers = append(n.workers, realrun.Start(t, fmt.Sprintf("w%d", i), url, n.workerFile(p)))
 	}
-	n.awaitLive(p.streams, 60*time.Second)
+	n.awaitLive(p.streams, 90*time.Second)
 	return n
 }
 
-func lease(mode string) string {
-	if mode == "" {
-		mode = "keep"
+// openStore starts or takes the store and gives its address.
+func (n *network) openStore(p plan) (url string) {
+	n.t.Helper()
+	if p.sentinels != nil {
+		n.client = p.sentinels.Client()
+		return p.sentinels.URL()
 	}
-	return fmt.Sprintf("lease: {ttl: %v, beat: %v, on_store_loss: %s}\n", ttl, beat, mode)
+	n.redis = realtest.Redis(n.t, p.redis...)
+	n.client = n.redis.Client()
+	return n.redis.URL()
+}
+
+// store speaks to the network's store as an operator would.
+func (n *network) store() *store.Store {
+	n.t.Helper()
+	s, err := store.New(n.client, store.Options{Actor: "test", TTL: ttl, Beat: beat})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return s
+}
+
+func lease(mode string) string {
+	return fmt.Sprintf("lease: {ttl: %v, beat: %v, on_store_loss: %s}\n", ttl, beat, cmp.Or(mode, "keep"))
 }
 
 // workerFile is the configuration of a worker. Workers decide nothing, so
@@ -80,7 +121,8 @@ func (n *network) workerFile(p plan) string {
 	if p.more != "" {
 		more += "\n" + p.more
 	}
-	return lease(p.mode) + "scheduler: {enabled: false}\nservices:\n" + n.watch.ChildService("work", p.childEnv, more)
+	return lease(p.mode) + "scheduler: {enabled: false}\nservices:\n" +
+		n.watch.ChildPlugin("work", p.childEnv, cmp.Or(p.plugin, "stop: {grace: 2s}"), more)
 }
 
 // list makes the first so many streams live.
@@ -195,18 +237,6 @@ func lengths(spans []realrun.Span) []time.Duration {
 func (n *network) record(what string, from time.Time) {
 	gaps := n.watch.Gaps(from, time.Now())
 	note(what, lengths(gaps), lengths(n.watch.Doubles()))
-}
-
-func runningOn(status stream.Status, host string) int {
-	c := 0
-	for _, s := range status.Streams {
-		for _, slot := range s.Slots {
-			if slot.Host == host && slot.State == stream.Running {
-				c++
-			}
-		}
-	}
-	return c
 }
 
 // or picks the quick or the long figure.

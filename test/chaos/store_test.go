@@ -68,14 +68,7 @@ func TestEmptiedStoreIsToldAgain(t *testing.T) {
 func (n *network) rebuilt(t *testing.T, what string, streams int) {
 	t.Helper()
 	from := time.Now()
-	realtest.Await(t, 60*time.Second, "the store knows again what runs after "+what, func() bool {
-		status := realrun.Status(t, n.redis.URL())
-		total := 0
-		for _, h := range status.Hosts {
-			total += runningOn(status, h.Host)
-		}
-		return total == streams && status.Hold == nil
-	})
+	n.awaitRest(streams, 60*time.Second, "the store knows again what runs after "+what)
 	t.Logf("%s: state rebuilt and hold over after %v (2 × ttl = %v)", what, time.Since(from).Round(10*time.Millisecond), 2*ttl)
 }
 
