@@ -74,7 +74,7 @@
 //
 // Of the supervisor's process, each until the process ends: the life (on Main's goroutine); forker.run, bound to its
 // thread, which forks and reaps; guard.watch, which waits for the deadline and kills; journal.run and saver.run, which write
-// and are closed by Main; varsFile.run and watch; serveProgress and one reader a connection; server.run and, for each
+// and are closed by Main; varsFile.run; serveProgress and one reader a connection; server.run and, for each
 // connection, a reader and a writer, which end with it; the signal handler; two pumps for each running process, which
 // end with its tree. Of a Client: read, which ends with the connection, and deliver, which ends with it or by Close; after a
 // connection was lost one more for up to five seconds, to reap the supervisor if it was a child of this process.

@@ -159,7 +159,7 @@ func (s *supervisor) begin() {
 	go s.forker.run()
 	go s.journal.run()
 	go s.saver.run()
-	go s.vars.run()
+	go s.vars.run(nil) // for the rest of the process's life
 	go s.guard.watch(s.tree.endChild)
 	go s.signals()
 	go s.server.run()

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 func TestWhatAChildWritesIsPublished(t *testing.T) {
@@ -62,7 +60,7 @@ func TestAnEmptiedFileWithdrawsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = v.events.Close() }()
+	defer v.close()
 	for _, text := range []string{"a=1\n", "", "a=", "a=1\n", "b=2\n"} {
 		if err := v.reset(); err != nil {
 			t.Fatal(err)
@@ -95,17 +93,29 @@ func TestOnlyARegularFileIsPublished(t *testing.T) {
 	}
 }
 
-func TestEventsOfOtherFilesAreNotVariables(t *testing.T) {
+// A kernel without a watch is asked each second.
+func TestWithoutAWatchTheFileIsPolled(t *testing.T) {
 	t.Parallel()
-	event := func(name string) []byte {
-		b := make([]byte, unix.SizeofInotifyEvent+16)
-		b[12] = 16 // Len
-		copy(b[unix.SizeofInotifyEvent:], name)
-		return b
+	told := make(chan map[string]string, 1)
+	v, err := newVarsFile(t.TempDir(), func(vars map[string]string) { told <- vars }, t.Errorf)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if ofVars(event("vars.new")) || !ofVars(append(event("x"), event("vars")...)) {
-		t.Error("names are mixed up")
+	v.close()
+	v.poll = 20 * time.Millisecond
+	quit, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		v.run(quit)
+	}()
+	if err := os.WriteFile(v.path, []byte("a=1\n"), 0o600); err != nil {
+		t.Fatal(err)
 	}
+	if vars := <-told; vars["a"] != "1" {
+		t.Errorf("%v", vars)
+	}
+	close(quit)
+	<-ended
 }
 
 func TestProgressIsHeardFromEachWriter(t *testing.T) {

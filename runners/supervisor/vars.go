@@ -7,12 +7,12 @@ import (
 	"io"
 	"maps"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,6 +27,10 @@ const (
 	varsSettle  = 50 * time.Millisecond  // without a further write
 	varsPatient = 500 * time.Millisecond // with further writes
 )
+
+// dnotifyWrites is DN_MODIFY, DN_CREATE, DN_RENAME (within the directory) and DN_MULTISHOT of linux/fcntl.h: whenever a
+// file is written, made, or moved into place.
+var dnotifyWrites uint32 = 0x2 | 0x4 | 0x10 | 0x80000000
 
 var varName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 
@@ -71,31 +75,42 @@ func parseVars(text []byte) (vars map[string]string, bad []string) {
 
 // varsFile watches what the child writes to EnvVars. A file without one valid line changes nothing: between the emptying
 // and the writing of a file there is always such a moment, and what is published stays until something replaces it.
+//
+// The watch is dnotify's, the old fcntl on a directory that sends SIGIO, and not inotify's: of inotify instances a user
+// has 128 by default, which 128 children would use up, for themselves and for everything else that runs as that user.
 type varsFile struct {
 	path    string
 	changed func(map[string]string)
 	warn    func(format string, a ...any)
 
-	events *os.File // inotify
+	dir    *os.File // watched as long as it is open
+	writes chan os.Signal
+	poll   time.Duration // instead of a watch, where the kernel has none; else 0
 	last   map[string]string
 	bad    string
 }
 
 func newVarsFile(dir string, changed func(map[string]string), warn func(string, ...any)) (*varsFile, error) {
-	v := &varsFile{path: varsPath(dir), changed: changed, warn: warn}
-	if err := os.MkdirAll(filepath.Dir(v.path), 0o700); err != nil {
+	v := &varsFile{path: varsPath(dir), changed: changed, warn: warn, writes: make(chan os.Signal, 1)}
+	err := os.MkdirAll(filepath.Dir(v.path), 0o700)
+	if err != nil {
 		return nil, err
 	}
-	fd, err := unix.InotifyInit1(unix.IN_NONBLOCK | unix.IN_CLOEXEC)
-	if err != nil {
-		return nil, fmt.Errorf("watch %s: %w", v.path, err)
+	if v.dir, err = os.Open(filepath.Dir(v.path)); err != nil {
+		return nil, err
 	}
-	v.events = os.NewFile(uintptr(fd), "inotify")
+	signal.Notify(v.writes, unix.SIGIO)
 	// The directory and not the file: a file moved into place is the safest way to write one.
-	if _, err := unix.InotifyAddWatch(fd, filepath.Dir(v.path), unix.IN_CLOSE_WRITE|unix.IN_MODIFY|unix.IN_MOVED_TO); err != nil {
-		return nil, errors.Join(fmt.Errorf("watch %s: %w", v.path, err), v.events.Close())
+	if _, err := unix.FcntlInt(v.dir.Fd(), unix.F_NOTIFY, int(dnotifyWrites)); err != nil {
+		v.poll = time.Second // a kernel without CONFIG_DNOTIFY, or fs.dir-notify-enable is 0
 	}
 	return v, nil
+}
+
+// close ends the watch.
+func (v *varsFile) close() {
+	signal.Stop(v.writes)
+	_ = v.dir.Close() // read only
 }
 
 // reset gives the next child an empty file, a new one: somebody may still hold the old one open.
@@ -110,57 +125,41 @@ func (v *varsFile) reset() error {
 	return f.Close()
 }
 
-// run reads the file whenever it was written and has come to rest.
-func (v *varsFile) run() {
-	writes := make(chan struct{}, 1)
-	go v.watch(writes)
-	for range writes {
-		settle, patient := time.NewTimer(varsSettle), time.NewTimer(varsPatient)
-		for more := true; more; {
-			select {
-			case <-writes:
-				settle.Reset(varsSettle)
-			case <-settle.C:
-				more = false
-			case <-patient.C:
-				more = false
-			}
+// run reads the file whenever it was written and has come to rest, until quit is closed.
+func (v *varsFile) run(quit <-chan struct{}) {
+	var tick <-chan time.Time
+	if v.poll > 0 {
+		t := time.NewTicker(v.poll)
+		defer t.Stop()
+		tick = t.C
+	}
+	for {
+		select {
+		case <-v.writes:
+			v.settle()
+		case <-tick:
+		case <-quit:
+			return
 		}
-		settle.Stop()
-		patient.Stop()
 		v.read()
 	}
 }
 
-func (v *varsFile) watch(writes chan<- struct{}) {
-	buf := make([]byte, 4096)
+// settle waits until nothing was written for a moment, or for long enough.
+func (v *varsFile) settle() {
+	rest, patient := time.NewTimer(varsSettle), time.NewTimer(varsPatient)
+	defer rest.Stop()
+	defer patient.Stop()
 	for {
-		n, err := v.events.Read(buf)
-		if err != nil {
-			v.warn("variables are no longer read: %v", err)
+		select {
+		case <-v.writes:
+			rest.Reset(varsSettle)
+		case <-rest.C:
+			return
+		case <-patient.C:
 			return
 		}
-		if ofVars(buf[:n]) {
-			select {
-			case writes <- struct{}{}:
-			default:
-			}
-		}
 	}
-}
-
-// ofVars reports whether one of the inotify events in buf is about the variables' file.
-func ofVars(buf []byte) bool {
-	for len(buf) >= unix.SizeofInotifyEvent {
-		e := (*unix.InotifyEvent)(unsafe.Pointer(&buf[0]))
-		end := unix.SizeofInotifyEvent + int(e.Len)
-		name := string(bytes.TrimRight(buf[unix.SizeofInotifyEvent:end], "\x00"))
-		if name == fileVars || e.Mask&unix.IN_Q_OVERFLOW != 0 {
-			return true
-		}
-		buf = buf[end:]
-	}
-	return false
 }
 
 func (v *varsFile) read() {
