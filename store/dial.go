@@ -47,7 +47,6 @@ func Dial(t Target, timeout time.Duration) redis.UniversalClient {
 			Protocol:    2, // the scripts' replies are tested with it
 			DialTimeout: timeout, ReadTimeout: timeout, WriteTimeout: timeout, ContextTimeoutEnabled: true,
 			MaxRetries: 1, MinRetryBackoff: retryPause, MaxRetryBackoff: timeout / 4,
-			MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 		})
 	}
 	return redis.NewClient(&redis.Options{
