@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -9,12 +10,35 @@ import (
 	"stream-api/config"
 )
 
-func checkConfigCommand() *cobra.Command {
+// checkJSON is `check-config -o json`.
+type checkJSON struct {
+	OK       bool          `json:"ok"`
+	Problems []problemJSON `json:"problems"`
+	More     int           `json:"more"` // further problems, not listed
+	Warnings []problemJSON `json:"warnings"`
+}
+
+type problemJSON struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Path    string `json:"path"`
+	Message string `json:"message"`
+}
+
+func checkConfigCommand(g *global) *cobra.Command {
 	var same bool
 	c := &cobra.Command{
 		Use: "check-config FILE…", Short: "Say what a configuration means, or what is wrong with it", GroupID: "host", Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			asJSON, err := g.json()
+			if err != nil {
+				return err
+			}
 			cfg, err := config.Load(args...)
+			if asJSON {
+				return checkedJSON(cfg, err)
+			}
 			if err != nil {
 				return configError(err)
 			}
@@ -30,11 +54,38 @@ func checkConfigCommand() *cobra.Command {
 			return cfg.Describe(os.Stdout)
 		},
 	}
+	g.outputFlag(c)
 	c.Flags().BoolVar(&same, "identity", false, "print only what must not change while children run on")
 	if err := c.Flags().MarkHidden("identity"); err != nil {
 		panic(err) // it was defined in the line before
 	}
 	return c
+}
+
+// checkedJSON prints what Load said; files that are not read have no JSON.
+func checkedJSON(cfg *config.Config, err error) error {
+	var wrong *config.Error
+	if err != nil && !errors.As(err, &wrong) {
+		return configError(err)
+	}
+	out := checkJSON{OK: err == nil, Problems: []problemJSON{}, Warnings: []problemJSON{}}
+	if wrong != nil {
+		out.Problems, out.More = problemsJSON(wrong.Problems), wrong.More
+	} else {
+		out.Warnings = problemsJSON(cfg.Warnings)
+	}
+	if printErr := printJSON(os.Stdout, out); printErr != nil || err == nil {
+		return printErr
+	}
+	return configError(silentError{err})
+}
+
+func problemsJSON(problems []config.Problem) []problemJSON {
+	out := make([]problemJSON, 0, len(problems))
+	for _, p := range problems {
+		out = append(out, problemJSON{File: p.File, Line: p.Line, Column: p.Column, Path: p.Path, Message: p.Message})
+	}
+	return out
 }
 
 // configError gives every failure to load a configuration its exit code.

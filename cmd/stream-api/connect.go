@@ -9,6 +9,8 @@ import (
 	"os/user"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"stream-api/config"
 	"stream-api/store"
 	"stream-api/stream"
@@ -30,7 +32,7 @@ func (g *global) address() (redis, namespace, from string, err error) {
 		namespace = os.Getenv("STREAM_API_NAMESPACE")
 	}
 	if g.redis != "" {
-		return g.redis, namespace, "--redis", nil
+		return g.redis, namespace, orElse(g.origin, "--redis"), nil
 	}
 	if v := os.Getenv("STREAM_API_REDIS"); v != "" {
 		return v, namespace, "STREAM_API_REDIS", nil
@@ -79,6 +81,16 @@ func (g *global) open(ctx context.Context) (*store.Store, func(), error) {
 		return nil, nil, fmt.Errorf("%w\nthe store is %s (from %s); is it running? give another with --redis", err, stream.MaskURLs(address), from)
 	}
 	return s, stop, nil
+}
+
+// with opens the store for what one command does.
+func (g *global) with(cmd *cobra.Command, do func(context.Context, *store.Store) error) error {
+	s, done, err := g.open(cmd.Context())
+	if err != nil {
+		return err
+	}
+	defer done()
+	return do(cmd.Context(), s)
 }
 
 // actor names who acts in the event feed.

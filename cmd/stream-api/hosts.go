@@ -31,6 +31,6 @@ func hostsCommand(g *global) *cobra.Command {
 		},
 	}
 	g.outputFlag(ls)
-	c.AddCommand(ls)
+	c.AddCommand(ls, hostsCordon(g), hostsUncordon(g), hostsDrain(g))
 	return c
 }

@@ -9,6 +9,7 @@ type global struct {
 	redis     string
 	namespace string
 	output    string
+	origin    string // of redis, if it is not the flag
 }
 
 func rootCommand() *cobra.Command {
@@ -47,10 +48,10 @@ Exit codes: 0 ok, 1 failed, 2 usage or configuration, 3 not found,
 
 func commands(g *global) []*cobra.Command {
 	return []*cobra.Command{
-		runCommand(), demoCommand(), checkConfigCommand(),
-		statusCommand(g), eventsCommand(g), doctorCommand(g),
+		runCommand(), demoCommand(), checkConfigCommand(g), tryCommand(g),
+		statusCommand(g), eventsCommand(g), logsCommand(g), doctorCommand(g),
 		streamsCommand(g), hostsCommand(g), servicesCommand(g), hookCommand(g),
-		versionCommand(),
+		versionCommand(g),
 	}
 }
 

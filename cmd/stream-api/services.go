@@ -2,6 +2,8 @@ package main
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -23,7 +25,7 @@ type serviceRow struct {
 func servicesCommand(g *global) *cobra.Command {
 	c := &cobra.Command{Use: "services", Short: "List services and set their capacity", GroupID: "act", Args: cobra.NoArgs}
 	ls := &cobra.Command{
-		Use: "ls [TYPE]", Short: "List services by type", Args: cobra.MaximumNArgs(1),
+		Use: "ls [TYPE]", Short: "List services by type", Args: cobra.MaximumNArgs(1), ValidArgsFunction: g.completes(ofTypes),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			asJSON, err := g.json()
 			if err != nil {
@@ -56,7 +58,7 @@ func servicesCommand(g *global) *cobra.Command {
 
 func servicesSet(g *global) *cobra.Command {
 	return &cobra.Command{
-		Use: "set TYPE HOST capacity=N", Short: "Set a service's capacity (capacity= for no limit); it stays until the host's file says another number", Args: cobra.ExactArgs(3),
+		Use: "set TYPE HOST capacity=N", Short: "Set a service's capacity (capacity= for no limit); it stays until the host's file says another number", Args: cobra.ExactArgs(3), ValidArgsFunction: g.completes(ofTypes, ofHosts),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			text, ok := strings.CutPrefix(args[2], "capacity=")
 			if !ok {
@@ -76,12 +78,29 @@ func servicesSet(g *global) *cobra.Command {
 			}
 			defer done()
 			if err := s.SetCapacity(cmd.Context(), args[0], args[1], capacity); err != nil {
-				return err
+				return knownService(cmd.Context(), s, args[0], args[1], err)
 			}
 			fmt.Fprintf(os.Stderr, "%s on %s: capacity=%s\n", args[0], args[1], text)
 			return nil
 		},
 	}
+}
+
+// knownService turns the store's word that a service is not there into one
+// that helps.
+func knownService(ctx context.Context, s *store.Store, stype, host string, err error) error {
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	h, hostErr := readHost(ctx, s, host)
+	if hostErr != nil {
+		return hostErr
+	}
+	types := make([]string, 0, len(h.Services))
+	for _, v := range h.Services {
+		types = append(types, v.Type)
+	}
+	return unknown("service of "+host, stype, types)
 }
 
 func serviceRows(cmd *cobra.Command, s *store.Store, args []string) ([]serviceRow, error) {

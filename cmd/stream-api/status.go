@@ -75,26 +75,28 @@ func watchStatus(ctx context.Context, s *store.Store, asJSON bool) error {
 				fmt.Println(page.String())
 			}
 		}
-		if !pause(ctx, hints) {
+		if !pauseFor(ctx, hints, 200*time.Millisecond, time.Second) {
 			return nil
 		}
 	}
 }
 
-func pause(ctx context.Context, hints <-chan store.Hint) bool {
-	least := time.NewTimer(200 * time.Millisecond)
-	defer least.Stop()
-	most := time.NewTimer(time.Second)
-	defer most.Stop()
+// pauseFor waits for a hint, but no less than least and no more than most;
+// false when ctx is over.
+func pauseFor(ctx context.Context, hints <-chan store.Hint, least, most time.Duration) bool {
+	early := time.NewTimer(least)
+	defer early.Stop()
+	late := time.NewTimer(most)
+	defer late.Stop()
 	select {
 	case <-ctx.Done():
 		return false
-	case <-least.C:
+	case <-early.C:
 	}
 	select {
 	case <-ctx.Done():
 		return false
-	case <-most.C:
+	case <-late.C:
 	case _, ok := <-hints:
 		for ok && len(hints) > 0 {
 			<-hints

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -14,7 +16,8 @@ import (
 
 func streamsCommand(g *global) *cobra.Command {
 	c := &cobra.Command{Use: "streams", Short: "List, show, add, remove and steer streams", GroupID: "act", Args: cobra.NoArgs}
-	c.AddCommand(streamsList(g), streamsShow(g), streamsAdd(g), streamsRemove(g), streamsSet(g), streamsHold(g, true), streamsHold(g, false))
+	c.AddCommand(streamsList(g), streamsShow(g), streamsAdd(g), streamsRemove(g), streamsSet(g), streamsHold(g, true), streamsHold(g, false),
+		streamsMove(g), streamsRestart(g))
 	return c
 }
 
@@ -59,7 +62,7 @@ func streamsList(g *global) *cobra.Command {
 
 func streamsShow(g *global) *cobra.Command {
 	c := &cobra.Command{
-		Use: "show STREAM", Short: "Show all that is known of one stream", Args: cobra.ExactArgs(1),
+		Use: "show STREAM", Short: "Show all that is known of one stream", Args: cobra.ExactArgs(1), ValidArgsFunction: g.completes(ofStreams),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			asJSON, err := g.json()
 			if err != nil {
@@ -72,7 +75,7 @@ func streamsShow(g *global) *cobra.Command {
 			defer done()
 			v, err := s.StreamStatus(cmd.Context(), args[0])
 			if err != nil {
-				return err
+				return knownStream(cmd.Context(), s, args[0], err)
 			}
 			if asJSON {
 				return printJSON(os.Stdout, v)
@@ -113,7 +116,7 @@ func printVars(indent string, vars map[string]string) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		fmt.Printf("%svar     %s=%s\n", indent, harmless(name), harmless(vars[name]))
+		fmt.Printf("%svar     %s=%s\n", indent, harmless(name), harmless(stream.MaskURLs(vars[name])))
 	}
 }
 
@@ -168,7 +171,7 @@ func parseVars(args []string) (map[string]string, error) {
 
 func streamsRemove(g *global) *cobra.Command {
 	return &cobra.Command{
-		Use: "rm STREAM", Short: "Take back a stream that was added by hand", Args: cobra.ExactArgs(1),
+		Use: "rm STREAM", Short: "Take back a stream that was added by hand", Args: cobra.ExactArgs(1), ValidArgsFunction: g.completes(ofStreams),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, done, err := g.open(cmd.Context())
 			if err != nil {
@@ -181,7 +184,7 @@ func streamsRemove(g *global) *cobra.Command {
 			}
 			v, err := s.StreamStatus(cmd.Context(), args[0])
 			if err != nil {
-				return err
+				return knownStream(cmd.Context(), s, args[0], err)
 			}
 			return fmt.Errorf("stream %s comes from source %s and goes when its publisher does; to keep it from running: streams hold %s", v.Key, v.Source, v.Key)
 		},
@@ -190,7 +193,7 @@ func streamsRemove(g *global) *cobra.Command {
 
 func streamsSet(g *global) *cobra.Command {
 	return &cobra.Command{
-		Use: "set STREAM NAME=VALUE…", Short: "Set variables of a stream, over what its source says; an empty value takes yours back", Args: cobra.MinimumNArgs(2),
+		Use: "set STREAM NAME=VALUE…", Short: "Set variables of a stream, over what its source says; an empty value takes yours back", Args: cobra.MinimumNArgs(2), ValidArgsFunction: g.completes(ofStreams),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			vars, err := parseVars(args[1:])
 			if err != nil {
@@ -210,7 +213,7 @@ func streamsSet(g *global) *cobra.Command {
 
 func streamsHold(g *global, hold bool) *cobra.Command {
 	c := &cobra.Command{
-		Use: "hold STREAM", Short: "Stop a stream's slots and keep them from running until `streams unhold`", Args: cobra.ExactArgs(1),
+		Use: "hold STREAM", Short: "Stop a stream's slots and keep them from running until `streams unhold`", Args: cobra.ExactArgs(1), ValidArgsFunction: g.completes(ofStreams),
 	}
 	value := "1"
 	if !hold {
@@ -222,14 +225,19 @@ func streamsHold(g *global, hold bool) *cobra.Command {
 	return c
 }
 
+// override writes an operator's words down. They may come before the stream.
 func (g *global) override(cmd *cobra.Command, key string, fields map[string]string) error {
 	if err := stream.CheckKey(key); err != nil {
 		return usageError("%v", err)
 	}
-	s, done, err := g.open(cmd.Context())
-	if err != nil {
-		return err
-	}
-	defer done()
-	return s.Override(cmd.Context(), key, fields)
+	return g.with(cmd, func(ctx context.Context, s *store.Store) error {
+		_, err := s.Record(ctx, key)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "%v; your word waits for it\n", knownStream(ctx, s, key, err))
+		}
+		return s.Override(ctx, key, fields)
+	})
 }

@@ -92,6 +92,11 @@ func harmless(s string) string {
 	if s == "" {
 		return "-"
 	}
+	return clean(s)
+}
+
+// clean is harmless for what may be empty.
+func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == utf8.RuneError || unicode.Is(unicode.Bidi_Control, r) {
 			return '?'

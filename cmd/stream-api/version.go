@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 
 	"github.com/spf13/cobra"
@@ -9,12 +10,28 @@ import (
 	"stream-api/store"
 )
 
-func versionCommand() *cobra.Command {
-	return &cobra.Command{
+// versionJSON is `version -o json`.
+type versionJSON struct {
+	Version string `json:"version"`
+	Go      string `json:"go"`
+	Schema  int    `json:"schema"`
+}
+
+func versionCommand(g *global) *cobra.Command {
+	c := &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Printf("stream-api %s (%s, store layout %d)\n", version, runtime.Version(), store.Schema)
+			asJSON, err := g.json()
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(os.Stdout, versionJSON{Version: version, Go: runtime.Version(), Schema: store.Schema})
+			}
+			_, err = fmt.Printf("stream-api %s (%s, store layout %d)\n", version, runtime.Version(), store.Schema)
 			return err
 		},
 	}
+	g.outputFlag(c)
+	return c
 }

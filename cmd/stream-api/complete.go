@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"stream-api/store"
+)
+
+// completeLimit bounds what a press of the tab key may take.
+const completeLimit = time.Second
+
+// names lists what an argument may be, given those before it.
+type names func(ctx context.Context, s *store.Store, before []string) ([]string, error)
+
+// completes offers the names that the store knows for a command's arguments,
+// in their order. Without the store it offers nothing.
+func (g *global) completes(args ...names) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, before []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(before) >= len(args) {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), completeLimit)
+		defer cancel()
+		s, done, err := g.open(ctx)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		defer done()
+		found, err := args[len(before)](ctx, s, before)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return found, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+func ofStreams(ctx context.Context, s *store.Store, _ []string) ([]string, error) {
+	return s.StreamKeys(ctx)
+}
+
+func ofSlots(ctx context.Context, s *store.Store, before []string) ([]string, error) {
+	r, err := s.Record(ctx, before[0])
+	return r.Chain, err
+}
+
+func ofTypes(ctx context.Context, s *store.Store, _ []string) ([]string, error) {
+	return s.Types(ctx)
+}
+
+func ofHosts(ctx context.Context, s *store.Store, _ []string) ([]string, error) {
+	hosts, err := s.Hosts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]string, 0, len(hosts))
+	for _, h := range hosts {
+		found = append(found, h.Host)
+	}
+	return found, nil
+}
+
+func ofSources(ctx context.Context, s *store.Store, _ []string) ([]string, error) {
+	sources, err := s.Sources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]string, 0, len(sources))
+	for _, v := range sources {
+		found = append(found, v.Name)
+	}
+	return found, nil
+}

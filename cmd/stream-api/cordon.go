@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+func hostsCordon(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use: "cordon HOST", Short: "Give a host nothing new; it keeps what it has", Args: cobra.ExactArgs(1), ValidArgsFunction: g.completes(ofHosts),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return g.setHost(cmd, args[0], stream.Cordoned, "takes nothing new; later: stream-api hosts uncordon "+args[0])
+		},
+	}
+}
+
+func hostsUncordon(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use: "uncordon HOST", Short: "Let a cordoned or drained host take slots again", Args: cobra.ExactArgs(1), ValidArgsFunction: g.completes(ofHosts),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return g.setHost(cmd, args[0], stream.Up, "takes slots again")
+		},
+	}
+}
+
+func (g *global) setHost(cmd *cobra.Command, host string, state stream.HostState, said string) error {
+	return g.with(cmd, func(ctx context.Context, s *store.Store) error {
+		if _, err := readHost(ctx, s, host); err != nil {
+			return err
+		}
+		if err := s.Cordon(ctx, host, state); err != nil {
+			return err
+		}
+		fmt.Fprintf(os.Stderr, "%s %s\n", host, said)
+		return nil
+	})
+}
+
+func hostsDrain(g *global) *cobra.Command {
+	var deadline time.Duration
+	var wait bool
+	c := &cobra.Command{
+		Use: "drain HOST", Short: "Hand over what a host holds, slot by slot, and give it nothing new", Args: cobra.ExactArgs(1), ValidArgsFunction: g.completes(ofHosts),
+		Long: `Hand over what a host holds, slot by slot, and give it nothing new.
+
+A slot leaves only when another host has room for it. With --deadline, what is
+left then is stopped there, room elsewhere or not. The host stays drained, over
+its restarts too, until: stream-api hosts uncordon HOST.
+
+--wait stays until the host holds nothing: exit 0, or 4 if slots had to be
+stopped because the deadline passed.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if deadline < 0 {
+				return usageError("--deadline %v is before now", deadline)
+			}
+			return g.with(cmd, func(ctx context.Context, s *store.Store) error {
+				if _, err := readHost(ctx, s, args[0]); err != nil {
+					return err
+				}
+				if err := s.Drain(ctx, args[0], deadline); err != nil {
+					return err
+				}
+				fmt.Fprintf(os.Stderr, "%s is drained; later: stream-api hosts uncordon %s\n", args[0], args[0])
+				if !wait {
+					return nil
+				}
+				return awaitDrain(ctx, s, args[0])
+			})
+		},
+	}
+	c.Flags().DurationVar(&deadline, "deadline", 0, "stop what could not be handed over by then, such as 10m (default: wait for room as long as it takes)")
+	c.Flags().BoolVar(&wait, "wait", false, "stay until the host holds nothing")
+	return c
+}
+
+// awaitDrain returns when the host holds nothing; its error has exit code 4 if
+// slots were stopped because the drain's deadline passed.
+func awaitDrain(ctx context.Context, s *store.Store, host string) error {
+	left, stopped := -1, 0
+	err := await(ctx, s, func(ctx context.Context) (bool, error) {
+		now, err := s.Now(ctx)
+		if err != nil {
+			return false, err
+		}
+		h, err := readHost(ctx, s, host)
+		if err != nil {
+			return false, err
+		}
+		held, err := s.SlotsOf(ctx, host)
+		switch {
+		case err != nil:
+			return false, err
+		case len(held) == 0:
+			return true, nil
+		case h.Want != stream.Draining:
+			return false, fmt.Errorf("the drain of %s was called off; it still holds %d slots", host, len(held))
+		}
+		if h.DrainUntil != 0 && now >= h.DrainUntil && stopped == 0 {
+			stopped = len(held)
+			fmt.Fprintf(os.Stderr, "the deadline passed; %d slots are stopped on %s\n", stopped, host)
+		}
+		if len(held) != left {
+			left = len(held)
+			fmt.Fprintf(os.Stderr, "%s holds %d: %s\n", host, left, slotNames(held))
+		}
+		return false, nil
+	})
+	if err == nil && stopped > 0 {
+		err = noRoom(fmt.Errorf("the deadline passed before all of %s was handed over: %d slots were stopped there", host, stopped))
+	}
+	return err
+}
+
+// slotNames lists a few slots with what keeps each from leaving.
+func slotNames(held []store.SlotRecord) string {
+	text := ""
+	for i, v := range held {
+		if i == maxListed {
+			return text + fmt.Sprintf(" and %d more", len(held)-i)
+		}
+		if i > 0 {
+			text += ", "
+		}
+		text += v.Key + " " + v.Slot
+		if v.Reason != "" {
+			text += " (" + harmless(v.Reason) + ")"
+		}
+	}
+	return text
+}

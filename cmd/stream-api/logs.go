@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"stream-api/config"
+	"stream-api/runners"
+	"stream-api/runners/supervisor"
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+// reader is one `logs`: what it was asked for, and where it may look.
+type reader struct {
+	key, slot string
+	tail      int
+	follow    bool
+	stateDir  string // of --state-dir: nowhere else is looked
+	tokenFile string
+	print     func(supervisor.LogLine) error
+	here      *config.Config // of this machine; nil: it is no host
+}
+
+func logsCommand(g *global) *cobra.Command {
+	var r reader
+	c := &cobra.Command{
+		Use: "logs STREAM SLOT", Short: "What a slot's child printed, from whatever host has it", GroupID: "look", Args: cobra.ExactArgs(2), ValidArgsFunction: g.completes(ofStreams, ofSlots),
+		Long: `What a slot's child printed, from whatever host has it: from this machine's
+state directory, or through the API of the host that runs it.
+
+A host shows its logs to others if its web.listen is not loopback; that needs
+its token, from --token-file or $STREAM_API_WEB_TOKEN. With -f the log is
+followed from host to host as the slot moves.
+
+Marks: out and err are the child's, hook is a hook's, sup the supervisor's own
+remarks.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r.key, r.slot = args[0], args[1]
+			asJSON, err := g.json()
+			if err != nil {
+				return err
+			}
+			r.print = printLogLine
+			if asJSON {
+				r.print = printLogJSON
+			}
+			if err := r.check(); err != nil {
+				return err
+			}
+			if r.stateDir != "" {
+				return r.readDir(cmd.Context(), r.stateDir)
+			}
+			return g.with(cmd, r.read)
+		},
+	}
+	g.outputFlag(c)
+	c.Flags().BoolVarP(&r.follow, "follow", "f", false, "stay, and print what is added")
+	c.Flags().IntVarP(&r.tail, "lines", "n", 200, "how many of the last lines, 0 to 10000")
+	c.Flags().StringVar(&r.stateDir, "state-dir", "", "read this host's state_dir and ask nobody (default: the one of /etc/stream-api/config.yaml, if it is there)")
+	c.Flags().StringVar(&r.tokenFile, "token-file", "", "the web token of the other host (default: $STREAM_API_WEB_TOKEN)")
+	return c
+}
+
+func (r *reader) check() error {
+	if err := stream.CheckKey(r.key); err != nil {
+		return usageError("%v", err)
+	}
+	if err := stream.CheckType(strings.TrimSuffix(r.slot, stream.ShadowSuffix)); err != nil {
+		return usageError("slot %v", err)
+	}
+	if r.tail < 0 || r.tail > 10_000 {
+		return usageError("-n %d: write a number from 0 to 10000", r.tail)
+	}
+	return nil
+}
+
+// read prints the log of whoever holds the slot; followed, also of those who
+// hold it after.
+func (r *reader) read(ctx context.Context, s *store.Store) error {
+	if cfg, err := config.Load(systemConfig); err == nil {
+		r.here = cfg // one that does not load is no reason to look nowhere else
+	}
+	for {
+		slot, err := readSlot(ctx, s, r.key, r.slot)
+		if errors.Is(err, store.ErrNotFound) && r.here != nil {
+			if dir, dirErr := findLog(r.here.StateDir, r.key, r.slot); dirErr == nil {
+				return r.readLog(ctx, dir) // it ended, and ran here last
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if err := r.readFrom(ctx, s, slot); err != nil || !r.follow || ctx.Err() != nil {
+			return err
+		}
+		fmt.Fprintf(os.Stderr, "--- %s of %s ended on %s; waiting for where it runs next\n", r.slot, r.key, slot.Host)
+		if again, err := r.awaitNext(ctx, s, slot.Token); err != nil || !again {
+			return err
+		}
+		r.tail = 10_000 // all that the next holder's child said so far
+	}
+}
+
+// awaitNext tells whether the slot came to run under another token; it does
+// not if its stream ends, or the waiting does.
+func (r *reader) awaitNext(ctx context.Context, s *store.Store, token string) (bool, error) {
+	err := await(ctx, s, func(ctx context.Context) (bool, error) {
+		slot, err := readSlot(ctx, s, r.key, r.slot)
+		return slot.State == stream.Running && slot.Token != token, err
+	})
+	if errors.Is(err, errInterrupted) || errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// readFrom prints the log from wherever it can be read.
+func (r *reader) readFrom(ctx context.Context, s *store.Store, slot store.SlotRecord) error {
+	local, err := r.local(slot)
+	if err != nil || local != "" {
+		if err != nil {
+			return err
+		}
+		return r.readLog(ctx, local)
+	}
+	if slot.Host == "" {
+		return fmt.Errorf("%s of %s is %s: %s; it runs nowhere, and its last host is not known", r.slot, r.key, slot.State, orElse(slot.Reason, "no reason yet"))
+	}
+	host, err := readHost(ctx, s, slot.Host)
+	if err != nil {
+		return err
+	}
+	at := host.URL
+	if at == "" && r.here != nil && r.here.Network.Name == host.Host && r.here.Web.Listen != "" {
+		at = "http://" + r.here.Web.Listen
+	}
+	if at == "" {
+		return fmt.Errorf("%s of %s runs on %s, which shows its logs to no other machine (web.listen); there, run: stream-api logs %s %s", r.slot, r.key, host.Host, r.key, r.slot)
+	}
+	return r.readRemote(ctx, at, host.Host)
+}
+
+// local is the directory of the log on this machine; empty if another machine
+// has the latest.
+func (r *reader) local(slot store.SlotRecord) (string, error) {
+	if r.here == nil {
+		return "", nil
+	}
+	dir, err := findLog(r.here.StateDir, r.key, r.slot)
+	switch {
+	case errors.Is(err, runners.ErrNoSlot), errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission) && slot.Host != r.here.Network.Name:
+		return "", nil
+	case errors.Is(err, fs.ErrPermission) && r.here.Web.Listen == "":
+		return "", fmt.Errorf("%w; run this as the user that runs the host", err)
+	case errors.Is(err, fs.ErrPermission):
+		return "", nil // its own page may be asked
+	case err != nil:
+		return "", err
+	}
+	if slot.Host != "" && slot.Host != r.here.Network.Name {
+		return "", nil // here lies what an earlier holder said
+	}
+	return dir, nil
+}
+
+// findLog is runners.LogDir, which takes a directory that it may not read, or
+// that is not there, for an empty one.
+func findLog(stateDir, key, slot string) (string, error) {
+	if _, err := os.ReadDir(stateDir); err != nil {
+		return "", err
+	}
+	return runners.LogDir(stateDir, key, slot)
+}
+
+// readDir prints a log of a given state directory.
+func (r *reader) readDir(ctx context.Context, stateDir string) error {
+	dir, err := findLog(stateDir, r.key, r.slot)
+	if errors.Is(err, runners.ErrNoSlot) {
+		return fmt.Errorf("%s of %s: %w in %s: it never ran a program there, or too long ago", r.slot, r.key, store.ErrNotFound, stateDir)
+	}
+	if err != nil {
+		return err
+	}
+	return r.readLog(ctx, dir)
+}
+
+// readLog prints the log in dir. A follower's interruption is its end.
+func (r *reader) readLog(ctx context.Context, dir string) error {
+	err := supervisor.ReadLog(ctx, dir, r.tail, r.follow, r.print)
+	if ctx.Err() != nil || errors.Is(err, fs.ErrNotExist) {
+		return nil // it has said nothing yet
+	}
+	return err
+}
+
+func printLogLine(l supervisor.LogLine) error {
+	at := "            "
+	if !l.At.IsZero() {
+		at = l.At.Local().Format("15:04:05.000")
+	}
+	_, err := fmt.Printf("%s %-4s %s\n", at, harmless(l.Mark), clean(l.Text))
+	return err
+}
+
+func printLogJSON(l supervisor.LogLine) error { return json.NewEncoder(os.Stdout).Encode(l) }

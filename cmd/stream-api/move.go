@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+// moving is what `streams move` was asked for.
+type moving struct {
+	key, slot, to    string
+	pin, unpin, wait bool
+	limit            time.Duration
+}
+
+func streamsMove(g *global) *cobra.Command {
+	var o moving
+	c := &cobra.Command{
+		Use: "move STREAM SLOT [HOST]", Short: "Move one slot to another host", Args: cobra.RangeArgs(2, 3), ValidArgsFunction: g.completes(ofStreams, ofSlots, ofHosts),
+		Long: `Move one slot to HOST, or to any other host that has room.
+
+It is stopped where it runs only when the other host has room; a service with
+handover: start_first starts there before it stops here. --pin keeps the slot on
+HOST from now on, even if that means waiting for it; --unpin alone only takes
+that word back.
+
+--wait stays until it runs there: exit 0, or 4 if there is no room or the
+deadline passed.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.key, o.slot = args[0], args[1]
+			if len(args) == 3 {
+				o.to = args[2]
+			}
+			if err := o.check(); err != nil {
+				return err
+			}
+			return g.with(cmd, o.carryOut)
+		},
+	}
+	c.Flags().BoolVar(&o.pin, "pin", false, "keep the slot on HOST from now on")
+	c.Flags().BoolVar(&o.unpin, "unpin", false, "let the slot run anywhere again")
+	c.Flags().BoolVar(&o.wait, "wait", false, "stay until the slot runs on the other host")
+	c.Flags().DurationVar(&o.limit, "deadline", moveLimit, "give the move up after this time")
+	return c
+}
+
+func (o moving) check() error {
+	if err := stream.CheckKey(o.key); err != nil {
+		return usageError("%v", err)
+	}
+	if err := stream.CheckType(o.slot); err != nil {
+		return usageError("slot %v", err)
+	}
+	switch {
+	case o.pin && o.unpin:
+		return usageError("--pin and --unpin contradict each other")
+	case o.pin && o.to == "":
+		return usageError("--pin needs the host: stream-api streams move %s %s HOST --pin", o.key, o.slot)
+	case o.limit <= 0:
+		return usageError("--deadline %v is no time to move anything in", o.limit)
+	}
+	return nil
+}
+
+func (o moving) carryOut(ctx context.Context, s *store.Store) error {
+	if o.unpin {
+		if err := s.Override(ctx, o.key, map[string]string{"pin:" + o.slot: ""}); err != nil {
+			return err
+		}
+		fmt.Fprintf(os.Stderr, "%s of %s may run anywhere\n", o.slot, o.key)
+		if o.to == "" {
+			return nil
+		}
+	}
+	slot, err := readSlot(ctx, s, o.key, o.slot)
+	if err != nil {
+		return err
+	}
+	if o.to != "" {
+		if _, err := readHost(ctx, s, o.to); err != nil {
+			return err
+		}
+	}
+	if o.pin {
+		if err := s.Override(ctx, o.key, map[string]string{"pin:" + o.slot: o.to}); err != nil {
+			return err
+		}
+		fmt.Fprintf(os.Stderr, "%s of %s is pinned to %s; to take that back: stream-api streams move %s %s --unpin\n", o.slot, o.key, o.to, o.key, o.slot)
+	}
+	if slot.State == stream.Running && slot.Host == o.to {
+		fmt.Fprintf(os.Stderr, "%s of %s runs on %s already\n", o.slot, o.key, o.to)
+		return nil
+	}
+	if slot.State == stream.Pending && o.pin {
+		return o.awaitPlace(ctx, s) // what does not run need not be moved
+	}
+	m, err := s.Move(ctx, o.key, o.slot, o.to, o.limit)
+	var refused *store.MoveError
+	if errors.As(err, &refused) && refused.Refused() {
+		return noRoom(err)
+	}
+	if err != nil {
+		return err
+	}
+	if !o.wait {
+		fmt.Fprintf(os.Stderr, "%s of %s leaves %s; see: stream-api events -f\n", o.slot, o.key, m.Host)
+		return nil
+	}
+	return o.await(ctx, s, m)
+}
+
+// await returns when the move is over; its error has exit code 4 if it was
+// given up.
+func (o moving) await(ctx context.Context, s *store.Store, m store.Move) error {
+	until := time.Now().Add(o.limit + 5*time.Second) // the schedulers give up first, with a reason
+	return await(ctx, s, func(ctx context.Context) (bool, error) {
+		// Wishes first: the slot is then read after its wish ended.
+		wished, err := wishes(ctx, s, m)
+		if err != nil {
+			return false, err
+		}
+		slot, err := readSlot(ctx, s, o.key, o.slot)
+		switch {
+		case err != nil:
+			return false, fmt.Errorf("it ended while it was moved: %w", err)
+		case slot.State == stream.Running && slot.Token != m.Token:
+			return true, o.arrived(slot)
+		case !wished && slot.Token == m.Token:
+			return false, noRoom(fmt.Errorf("%s of %s stays on %s: %s", o.slot, o.key, slot.Host, orElse(slot.Reason, "the move was given up")))
+		case time.Now().After(until):
+			return false, noRoom(fmt.Errorf("%s of %s is not moved after %v: it is %s; %s", o.slot, o.key, o.limit, slot.State, orElse(slot.Reason, "is a scheduler at work?")))
+		}
+		return false, nil
+	})
+}
+
+// awaitPlace waits for a pending slot that was pinned, if that was asked for.
+func (o moving) awaitPlace(ctx context.Context, s *store.Store) error {
+	if !o.wait {
+		return nil
+	}
+	until := time.Now().Add(o.limit)
+	return await(ctx, s, func(ctx context.Context) (bool, error) {
+		slot, err := readSlot(ctx, s, o.key, o.slot)
+		switch {
+		case err != nil:
+			return false, err
+		case slot.State == stream.Running:
+			return true, o.arrived(slot)
+		case time.Now().After(until):
+			return false, noRoom(fmt.Errorf("%s of %s does not run after %v: %s", o.slot, o.key, o.limit, orElse(slot.Reason, string(slot.State))))
+		}
+		return false, nil
+	})
+}
+
+// arrived says where the slot runs now.
+func (o moving) arrived(slot store.SlotRecord) error {
+	if o.to != "" && slot.Host != o.to {
+		return noRoom(fmt.Errorf("%s of %s runs on %s instead: %s had no room any more", o.slot, o.key, slot.Host, o.to))
+	}
+	fmt.Fprintf(os.Stderr, "%s of %s runs on %s\n", o.slot, o.key, slot.Host)
+	return nil
+}
+
+// wishes tells whether the schedulers still work on the move.
+func wishes(ctx context.Context, s *store.Store, m store.Move) (bool, error) {
+	moves, err := s.Moves(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, v := range moves {
+		if v.Key == m.Key && v.Slot == m.Slot && v.Token == m.Token {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func orElse(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"stream-api/config"
+	"stream-api/runners"
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+// trial is what `try` was asked for.
+type trial struct {
+	stype, key string
+	files      []string
+	given      []string // scope:name=value
+	place      int
+	show       bool
+}
+
+func tryCommand(g *global) *cobra.Command {
+	var o trial
+	c := &cobra.Command{
+		Use: "try TYPE KEY -c FILE…", Short: "Run a service's program here, once, as this host would for a stream", GroupID: "host", Args: cobra.ExactArgs(2),
+		Long: `Run the program of this host's service TYPE in the foreground, once, with the
+environment, hooks and fresh directory it would get for stream KEY. Nothing is
+reserved: what runs on air goes on, so mind sinks that take one writer.
+
+If the stream is live its values come from the store. Others, and those that
+are to differ, come from --var: stream:lang=de, source:url=http://ingest:8000,
+dist:url=icecast://live:8000.
+
+The exit code is that of the program (128 + the signal that ended it); 2 if a
+value is missing, and which. INT and TERM stop it as the host would.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.stype, o.key = args[0], args[1]
+			return g.try(cmd.Context(), o)
+		},
+	}
+	c.Flags().StringArrayVarP(&o.files, "config", "c", nil, "the host's file; may repeat (default: /etc/stream-api/config.yaml)")
+	c.Flags().StringArrayVar(&o.given, "var", nil, "a value, as SCOPE:NAME=VALUE with the scope stream, source or a slot; may repeat")
+	c.Flags().IntVar(&o.place, "place", 0, "which of the service's places to run at")
+	c.Flags().BoolVar(&o.show, "print", false, "print what would be run, secrets masked, and run nothing")
+	return c
+}
+
+func (g *global) try(ctx context.Context, o trial) error {
+	if err := stream.CheckKey(o.key); err != nil {
+		return usageError("%v", err)
+	}
+	if len(o.files) == 0 {
+		o.files = []string{systemConfig}
+	}
+	cfg, err := config.Load(o.files...)
+	if err != nil {
+		return configError(err)
+	}
+	service, err := serviceOf(cfg, o.stype)
+	if err != nil {
+		return err
+	}
+	rec, err := g.recordFor(ctx, cfg, o)
+	if err != nil {
+		return err
+	}
+	t, err := service.Try(cfg.Network.Name, "0-try", o.place, rec, cfg.Lookup)
+	var missing *runners.MissingError
+	if errors.As(err, &missing) {
+		return usageError("%s", howToGive(missing))
+	}
+	if err != nil {
+		return err
+	}
+	if o.show {
+		return printTrial(t)
+	}
+	if service.Exec == nil {
+		fmt.Fprintf(os.Stderr, "%s runs nothing; it publishes:\n", o.stype)
+		printVars("", t.Publishes)
+		return nil
+	}
+	return runTrial(ctx, t, service.Exec)
+}
+
+// serviceOf is a service of the file, as the runner takes it.
+func serviceOf(cfg *config.Config, stype string) (*runners.Service, error) {
+	for _, v := range runnerServices(cfg) {
+		if v.Type == stype {
+			return &v, nil
+		}
+	}
+	return nil, unknown("service", stype, cfg.Services.Types())
+}
+
+// recordFor is what is known of the stream: by the store if it is live there,
+// and by --var over that.
+func (g *global) recordFor(ctx context.Context, cfg *config.Config, o trial) (store.Record, error) {
+	rec, err := g.liveRecord(ctx, cfg, o.key)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "stream-api: %v\n", err)
+		rec = store.Record{Key: o.key, Vars: map[string]string{}, Origin: map[string]string{}, Slots: map[string]store.SlotRecord{}}
+		for _, s := range cfg.Sources {
+			rec.Source, rec.Origin = s.Name, s.Stream // as it would be if this host's own source listed it
+			break
+		}
+	}
+	for _, text := range o.given {
+		ref, value, ok := strings.Cut(text, "=")
+		scope, name, scoped := strings.Cut(ref, ":")
+		if !ok || !scoped || stream.CheckVar(name) != nil {
+			return rec, usageError("--var %s: write SCOPE:NAME=VALUE, such as stream:lang=de or dist:url=icecast://live:8000", stream.Quote(text))
+		}
+		switch scope {
+		case "stream":
+			rec.Vars[name] = value
+		case "source":
+			rec.Origin[name] = value
+		case "host", "place", "slot", "env", "file":
+			return rec, usageError("--var %s: ${%s:…} comes from this host's file or machine", stream.Quote(text), scope)
+		default:
+			slot := rec.Slots[scope]
+			if slot.Vars == nil {
+				slot.Vars = map[string]string{}
+			}
+			slot.Vars[name] = value
+			rec.Slots[scope] = slot
+		}
+	}
+	return rec, nil
+}
+
+// liveRecord reads the stream from the store that the file names, unless
+// another was given; its error says why it is not known.
+func (g *global) liveRecord(ctx context.Context, cfg *config.Config, key string) (store.Record, error) {
+	own := *g
+	if own.redis == "" && os.Getenv("STREAM_API_REDIS") == "" {
+		address, err := cfg.Resolve(cfg.Network.Redis)
+		if err != nil {
+			return store.Record{}, fmt.Errorf("network.redis: %w; values come from --var alone", err)
+		}
+		own.redis, own.namespace, own.origin = address, cfg.Network.Namespace, strings.Join(cfg.Files, ", ")
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*commandTimeout)
+	defer cancel()
+	s, done, err := own.open(ctx)
+	if err != nil {
+		return store.Record{}, fmt.Errorf("%w; values come from --var alone", err)
+	}
+	defer done()
+	rec, err := s.Record(ctx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return rec, fmt.Errorf("%s is not live; values come from --var and the file alone", key)
+	}
+	return rec, err
+}
+
+// howToGive says for each missing value where it is looked for.
+func howToGive(e *runners.MissingError) string {
+	text := e.Error()
+	for _, ref := range e.Refs {
+		switch ref.Scope {
+		case "env":
+			text += fmt.Sprintf("\n  %s: set %s in the environment", ref, ref.Name)
+		case "file":
+			text += fmt.Sprintf("\n  %s: there is no such file", ref)
+		case "host":
+			text += fmt.Sprintf("\n  %s: network.vars of the file does not have it", ref)
+		case "place":
+			text += fmt.Sprintf("\n  %s: the place does not have it", ref)
+		default:
+			text += fmt.Sprintf("\n  %s: give --var %s:%s=…", ref, ref.Scope, ref.Name)
+		}
+	}
+	return text
+}
+
+// printTrial prints what would be run.
+func printTrial(t runners.Trial) error {
+	mask := func(text string) string {
+		for _, secret := range t.Secrets {
+			text = strings.ReplaceAll(text, secret, "***")
+		}
+		return clean(stream.MaskURLs(text))
+	}
+	var out strings.Builder
+	for _, v := range t.Env {
+		fmt.Fprintf(&out, "env        %s\n", mask(v))
+	}
+	for _, h := range t.PreStart {
+		fmt.Fprintf(&out, "pre_start  %s (within %v)\n", mask(strings.Join(h.Argv, " ")), h.Timeout.Round(time.Millisecond))
+	}
+	if t.Path != "" {
+		fmt.Fprintf(&out, "run        %s\n", mask(t.Path))
+	}
+	for _, arg := range t.Args {
+		fmt.Fprintf(&out, "  arg      %s\n", mask(arg))
+	}
+	for _, h := range t.PostStop {
+		fmt.Fprintf(&out, "post_stop  %s (within %v)\n", mask(strings.Join(h.Argv, " ")), h.Timeout.Round(time.Millisecond))
+	}
+	if _, err := fmt.Print(out.String()); err != nil {
+		return err
+	}
+	printVars("publishes ", t.Publishes)
+	return nil
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"stream-api/runners"
+	"stream-api/runners/supervisor"
+)
+
+// stage is the directory of one trial, with what a supervisor would put there.
+type stage struct {
+	dir      string
+	progress net.Listener
+}
+
+// runTrial runs pre_start, the program and post_stop to their ends.
+func runTrial(ctx context.Context, t runners.Trial, e *runners.Exec) (err error) {
+	// The kernel ties the child's life to the thread that forked it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	s, err := setStage()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.strike()) }()
+	env := append(t.Env, supervisor.EnvVars+"="+s.vars(), supervisor.EnvProgress+"=unix:"+s.socket())
+	end, reason := error(nil), "exited"
+	for _, h := range t.PreStart {
+		if end = s.hook(ctx, h, env); end != nil {
+			end, reason = fmt.Errorf("pre_start: %w", end), "pre_start"
+			break
+		}
+	}
+	if end == nil {
+		end = s.program(ctx, t, e, env)
+	}
+	for _, h := range t.PostStop {
+		// It runs after every end, an interrupted one included.
+		if err := s.hook(context.WithoutCancel(ctx), h, append(env, supervisor.EnvExit+"="+reason)); err != nil {
+			fmt.Fprintf(os.Stderr, "stream-api: post_stop: %v\n", err)
+		}
+	}
+	return errors.Join(s.told(), end)
+}
+
+func setStage() (*stage, error) {
+	dir, err := os.MkdirTemp("", "stream-api-try-")
+	if err != nil {
+		return nil, err
+	}
+	s := &stage{dir: dir}
+	if err = os.Mkdir(s.work(), 0o700); err == nil {
+		err = os.WriteFile(s.vars(), nil, 0o600)
+	}
+	if err == nil {
+		s.progress, err = net.Listen("unix", s.socket())
+	}
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	go s.swallow()
+	return s, nil
+}
+
+func (s *stage) work() string   { return filepath.Join(s.dir, "work") }
+func (s *stage) vars() string   { return filepath.Join(s.dir, "vars") }
+func (s *stage) socket() string { return filepath.Join(s.dir, "progress") }
+
+// swallow takes ffmpeg's progress, without which it would not start; its own
+// output shows the same. It ends with the stage.
+func (s *stage) swallow() {
+	for {
+		c, err := s.progress.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			_, _ = io.Copy(io.Discard, c)
+			_ = c.Close() // only read from
+		}()
+	}
+}
+
+func (s *stage) strike() error { return errors.Join(s.progress.Close(), os.RemoveAll(s.dir)) }
+
+// told prints what the program published.
+func (s *stage) told() error {
+	text, err := os.ReadFile(s.vars())
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(text)) {
+		fmt.Fprintf(os.Stderr, "published  %s\n", clean(strings.TrimSuffix(line, "\n")))
+	}
+	return nil
+}
+
+// command is a child as a supervisor starts it: its own group, no input, and
+// the whole of its environment given.
+func (s *stage) command(argv, env []string) (*exec.Cmd, error) {
+	path, err := supervisor.LookPath(argv[0], env)
+	if err != nil {
+		return nil, err
+	}
+	return &exec.Cmd{
+		Path: path, Args: argv, Env: env, Dir: s.work(), Stdout: os.Stdout, Stderr: os.Stderr,
+		SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
+	}, nil
+}
+
+func (s *stage) hook(ctx context.Context, h supervisor.Hook, env []string) error {
+	c, err := s.command(h.Argv, env)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, h.Timeout, fmt.Errorf("not done within %v", h.Timeout))
+	defer cancel()
+	if err := finish(ctx, c, unix.SIGKILL, 0); err != nil {
+		return fmt.Errorf("%s: %w", h.Argv[0], errors.Join(err, context.Cause(ctx)))
+	}
+	return nil
+}
+
+// program runs the program itself; its exit code becomes ours.
+func (s *stage) program(ctx context.Context, t runners.Trial, e *runners.Exec, env []string) error {
+	c, err := s.command(append([]string{t.Path}, t.Args...), env)
+	if err != nil {
+		return err
+	}
+	err = finish(ctx, c, unix.SignalNum("SIG"+orElse(e.Stop.Signal, "TERM")), e.Stop.Grace)
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return err
+	}
+	code := exit.ExitCode()
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		code = 128 + int(status.Signal())
+	}
+	fmt.Fprintf(os.Stderr, "stream-api: %s: %v\n", t.Path, exit)
+	return exitError{code: code, err: silentError{exit}}
+}
+
+// finish runs c to its end; when ctx is over it is stopped by sig, and by KILL
+// after the grace, with its whole group.
+func finish(ctx context.Context, c *exec.Cmd, sig syscall.Signal, grace time.Duration) error {
+	if err := c.Start(); err != nil {
+		return err
+	}
+	// Its end leaves nothing of its group behind.
+	defer func() { _ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }()
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	_ = syscall.Kill(-c.Process.Pid, sig) // it may have ended by itself just now
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(grace):
+	}
+	_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
+	return <-ended
+}
