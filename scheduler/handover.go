@@ -79,13 +79,13 @@ func nextStep(p progress) (next step, why string) {
 }
 
 // elsewhere is the next step once the slot is no longer held as it was: the
-// holder gave it back or died, or the names are exchanged. It is done only
-// when the child is up: a drain would stop the next one on the strength of it.
+// holder gave it back or died, or the names are exchanged. One of a drain is
+// done only when the child is up: the next is stopped on the strength of it.
 func (p progress) elsewhere() (step, string) {
 	switch {
 	case p.slot.State != stream.Running:
 		return p.untilDeadline("it was stopped, and no other host has taken it up yet")
-	case !p.up(p.slot):
+	case p.move.Drain && !p.up(p.slot):
 		return p.untilDeadline("it was stopped, and does not come up on " + p.slot.Host)
 	}
 	return finish, ""
