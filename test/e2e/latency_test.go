@@ -23,8 +23,9 @@ var figures = flag.Bool("figures", false, "measure with the full number of strea
 // toyIcecast answers as an Icecast with the mounts a test gives it.
 type toyIcecast struct {
 	*httptest.Server
-	mu     sync.Mutex
-	mounts []map[string]string
+	mu      sync.Mutex
+	mounts  []map[string]string
+	failing bool
 }
 
 func newToyIcecast(t *testing.T) *toyIcecast {
@@ -36,6 +37,11 @@ func newToyIcecast(t *testing.T) *toyIcecast {
 			return
 		}
 		c.mu.Lock()
+		if c.failing {
+			c.mu.Unlock()
+			http.Error(w, "told to fail", http.StatusInternalServerError)
+			return
+		}
 		text, err := json.Marshal(map[string]any{"icestats": map[string]any{"source": c.mounts}})
 		c.mu.Unlock()
 		if err != nil {
@@ -53,6 +59,13 @@ func (c *toyIcecast) add(keys ...string) {
 	for _, key := range keys {
 		c.mounts = append(c.mounts, map[string]string{"listenurl": "http://h/" + key, "server_type": "video/webm"})
 	}
+}
+
+// fail has every answer be an error from now on, or no longer.
+func (c *toyIcecast) fail(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failing = on
 }
 
 func spread(d []time.Duration) string {
