@@ -21,8 +21,6 @@ func (r *Runner) adopt() error {
 	if err != nil {
 		return err
 	}
-	// Nothing was heard of the store yet: this is an outage until it is.
-	r.lease.missed(supervisor.Now())
 	for _, m := range memos {
 		if m.Ended.IsZero() {
 			r.adoptOne(m)

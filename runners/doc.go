@@ -53,9 +53,9 @@
 // # A new life
 //
 // It locks the state directory, finds each slot's memo, connects to the
-// supervisors that live and feeds those of mode keep at once, before the
-// store was heard of; it registers as the successor of the life before and
-// looks: what the store confirms goes on untouched; what it does not list is
+// supervisors that live, and registers as the successor of the life before.
+// If the store does not answer within half a second it feeds those of mode
+// keep at once. Registered, it looks: what the store confirms goes on untouched; what it does not list is
 // asserted, and kept or ended as it answers; of what has no living
 // supervisor the tree is finished off and the slot given back.
 //

@@ -161,6 +161,17 @@ func (h *holding) bury(ctx context.Context) bool {
 func (h *holding) giveBack(ctx context.Context) bool {
 	o := h.releaseOrder()
 	for {
+		// To a life that is not registered the store answers that it is
+		// stale, whoever has the slot.
+		if _, term := h.r.lease.until(); term == 0 {
+			if h.wished().drop {
+				return true
+			}
+			if !h.pause(ctx, h.r.o.Beat/4) {
+				return false
+			}
+			continue
+		}
 		var out store.Released
 		err := h.r.call(ctx, func(ctx context.Context) (err error) {
 			out, err = h.r.store.Release(ctx, h.reservation(), h.r.incarnation, o)
@@ -173,7 +184,10 @@ func (h *holding) giveBack(ctx context.Context) bool {
 			o.OnlyIfRoom, o.Avoid, o.Classes = false, 0, nil
 			continue
 		case err == nil, errors.Is(err, store.ErrStale):
-			if o.Avoid > 0 {
+			// If the store was set back meanwhile it may yet list the slot
+			// as ours: the next look finds that and releases it again.
+			h.refused = err != nil
+			if len(h.giveUp) > 0 && err == nil {
 				h.r.counts.gaveUp.Add(1)
 			}
 			return true

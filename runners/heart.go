@@ -2,8 +2,12 @@ package runners
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"math"
+	"strconv"
+	"strings"
 	"time"
 
 	"stream-api/runners/supervisor"
@@ -34,9 +38,13 @@ func (r *Runner) heart(ctx context.Context) error {
 	}
 }
 
+// firstBeat bounds the wait for the first answer of the store.
+const firstBeat = 500 * time.Millisecond
+
 // pulse is what the heart remembers from beat to beat.
 type pulse struct {
 	r          *Runner
+	tried      bool
 	registered bool
 	ever       bool      // registered at least once
 	away       bool      // the store did not answer the last time
@@ -49,7 +57,13 @@ type pulse struct {
 func (p *pulse) beat(ctx context.Context) (again bool, final error) {
 	r := p.r
 	sent := supervisor.Now()
-	limited, cancel := context.WithTimeout(ctx, r.o.Beat)
+	limit := r.o.Beat
+	if !p.tried {
+		// Adopted children may have little time left: whether there is a
+		// store has to be known soon.
+		p.tried, limit = true, min(limit, firstBeat)
+	}
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var b store.Beat
 	var err error
@@ -94,6 +108,7 @@ func (p *pulse) bad(err error) (again bool, final error) {
 	r := p.r
 	var changed *store.ChangedError
 	var taken *store.TakenError
+	var replaced *store.ReplacedError
 	switch {
 	case errors.Is(err, store.ErrUnknownHost) && r.left.Load():
 		return false, nil
@@ -111,6 +126,13 @@ func (p *pulse) bad(err error) (again bool, final error) {
 		return false, nil
 	case errors.As(err, &taken):
 		return false, &RefusedError{Why: taken.Error(), Err: err}
+	case errors.As(err, &replaced) && earlier(replaced.Incarnation, r.incarnation):
+		// It was set back to before this life. Of two lives of one state
+		// directory the earlier one never takes the host back, so that not
+		// even the twins of a copied directory take it from each other.
+		r.log.Warn().Err(err).Str("host", r.o.Host).Msg("the store was set back to older data; registering again")
+		p.registered, r.replaces = false, replaced.Incarnation
+		return true, nil
 	case errors.Is(err, store.ErrStale):
 		return false, fmt.Errorf("%w: %w", ErrReplaced, err)
 	case errors.Is(err, store.ErrSchema):
@@ -120,6 +142,24 @@ func (p *pulse) bad(err error) (again bool, final error) {
 	p.away = true
 	p.warn(err, "waiting for the store; what runs here goes on as its service says (on_store_loss)")
 	return false, nil
+}
+
+// newIncarnation names a life; it begins with the time in ms.
+func newIncarnation(now time.Time) string {
+	return strconv.FormatInt(now.UnixMilli(), 10) + "-" + rand.Text()[:12]
+}
+
+// earlier tells whether the life named a began before b.
+func earlier(a, b string) bool {
+	since := func(incarnation string) int64 {
+		ms, _, _ := strings.Cut(incarnation, "-")
+		n, err := strconv.ParseInt(ms, 10, 64)
+		if err != nil {
+			return math.MaxInt64 // edited by hand: whoever that is, it is not known to be earlier
+		}
+		return n
+	}
+	return since(a) < since(b)
 }
 
 // warn says so now and once a minute.

@@ -1,6 +1,7 @@
 package runners_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"stream-api/internal/realtest"
+	"stream-api/runners"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 	"stream-api/stream"
@@ -95,4 +97,41 @@ func TestAStaticSlotIsAdoptedOrGivenBack(t *testing.T) {
 	l.detach()
 	h.run(h.options(h.shell("work", story))) // offers no dist any more
 	realtest.Await(t, 10*time.Second, "what is not offered any more is kept", func() bool { return w.slot("s1", "dist").State == stream.Pending })
+}
+
+func TestAStoreSetBackToAnEarlierLifeIsToldOfThisOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h := w.host("speedy")
+	h.run(h.options(h.shell("work", story)))
+	w.announce("s1", nil, "work")
+	h.awaitCount("start", 1)
+	token := w.awaitRunning("s1", "work", "speedy").Token
+	before := w.incarnation("speedy")
+	if err := w.client.HSet(t.Context(), "host:speedy", "incarnation", "1700000000000-EARLIER").Err(); err != nil {
+		t.Fatal(err)
+	}
+	realtest.Await(t, 10*time.Second, "it does not register again", func() bool { return w.incarnation("speedy") == before })
+	still(t, ttl, "the child did not go on", func() bool { return h.alive() == 1 && h.count("start") == 1 })
+	if s := w.slot("s1", "work"); s.Token != token || s.State != stream.Running {
+		t.Errorf("the slot is %+v", s)
+	}
+}
+
+func TestALaterLifeElsewhereEndsThisOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h := w.host("speedy")
+	l := h.run(h.options(h.shell("work", story)))
+	w.announce("s1", nil, "work")
+	h.awaitCount("start", 1)
+	if err := w.client.HSet(t.Context(), "host:speedy", "incarnation", "9900000000000-LATER").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.wait(); !errors.Is(err, runners.ErrReplaced) {
+		t.Errorf("it ended with %v", err)
+	}
+	if h.alive() != 0 {
+		t.Error("its child lives on")
+	}
 }

@@ -54,12 +54,17 @@ func playRunner() int {
 		return 1
 	}
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGUSR1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGHUP)
+	again := make(chan struct{}, 4)
 	go func() {
 		for sig := range signals {
-			if sig == syscall.SIGTERM {
+			switch sig {
+			case syscall.SIGTERM:
 				r.Leave()
-			} else {
+			case syscall.SIGHUP:
+				again <- struct{}{}
+				fallthrough
+			default:
 				r.Detach()
 			}
 		}
@@ -68,7 +73,13 @@ func playRunner() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	return 0
+	select {
+	case <-again:
+		fmt.Fprintln(os.Stderr, syscall.Exec(self, os.Args, os.Environ()))
+		return 1
+	default:
+		return 0
+	}
 }
 
 // runProcess is a runner in a process of its own.
@@ -223,6 +234,31 @@ func TestARunnersDeathLeavesItsChildrenToTheNextLife(t *testing.T) {
 	}
 }
 
+func TestARunnerThatExecsItselfAnewStopsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h := w.host("speedy")
+	p := h.spawn(runners.Stop)
+	for _, key := range []string{"s1", "s2", "s3"} {
+		w.announce(key, nil, "work")
+	}
+	h.awaitCount("start", 3)
+	for round := range 2 {
+		p.signal(syscall.SIGHUP)
+		realtest.Await(t, 10*time.Second, "nothing is adopted", func() bool {
+			return countLines(h.log.String(), `"reason":"adopted"`) == 3*(round+1)
+		})
+	}
+	still(t, ttl+beat, "a child was ended or started", func() bool {
+		return h.count("start") == 3 && h.count("stop") == 0 && h.alive() == 3
+	})
+	p.signal(syscall.SIGTERM)
+	p.await()
+	if h.count("stop") != 3 || h.alive() != 0 {
+		t.Errorf("after leaving %d of 3 were stopped and %d live", h.count("stop"), h.alive())
+	}
+}
+
 func TestWhatADeadRunnerHeldEndsBeforeAnotherHostHasIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -270,7 +306,7 @@ func TestAShortFreezeMovesNothing(t *testing.T) {
 	w.announce("s1", nil, "work")
 	a.awaitCount("start", 1)
 	p.signal(syscall.SIGSTOP)
-	still(t, 3*beat, "the child ended", func() bool { return a.alive() == 1 })
+	still(t, 2*beat, "the child ended", func() bool { return a.alive() == 1 })
 	p.signal(syscall.SIGCONT)
 	still(t, ttl, "the child ended", func() bool { return a.alive() == 1 && a.count("start") == 1 })
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -31,6 +32,11 @@ func TestMain(m *testing.M) {
 	}
 	if os.Getenv("TEST_MAIN") == "runner" {
 		os.Exit(playRunner())
+	}
+	// These tests wait much and work little.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -2,12 +2,10 @@ package runners
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,7 +71,7 @@ func New(s *store.Store, q *queue.Client, o Options) (*Runner, error) {
 	r := &Runner{
 		o: o, log: o.Log, store: s, queue: q, services: map[string]*Service{},
 		lease: newLease(o.TTL), seats: newSeats(), holdings: map[string]*holding{},
-		incarnation: strconv.FormatInt(time.Now().UnixMilli(), 10) + "-" + rand.Text()[:12],
+		incarnation: newIncarnation(time.Now()),
 		lookNow:     make(chan struct{}, 1), beatNow: make(chan struct{}, 1),
 		calls: make(chan struct{}, maxCalls), forks: make(chan struct{}, max(2, runtime.NumCPU())),
 		registered: make(chan struct{}), orders: make(chan order, 4),
@@ -223,6 +221,9 @@ func (r *Runner) enter(h *holding, begin step) bool {
 		r.mu.Lock()
 		delete(r.holdings, h.token)
 		r.mu.Unlock()
+		if h.refused {
+			r.lookSoon()
+		}
 	})
 	return true
 }

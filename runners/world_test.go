@@ -365,3 +365,14 @@ func staticService(t *testing.T, stype, url string) runners.Service {
 	t.Helper()
 	return runners.Service{Type: stype, StreamVars: map[string]stream.Template{"url": template(t, url)}}
 }
+
+// incarnation is the life of a host that the store knows.
+func (w *world) incarnation(name string) string {
+	hosts, err := w.store.Hosts(context.Background())
+	for _, h := range hosts {
+		if err == nil && h.Host == name {
+			return h.Incarnation
+		}
+	}
+	return ""
+}
