@@ -22,6 +22,15 @@ type Target struct {
 	TLS      bool
 }
 
+// secure is how the store's certificate is checked: against the system's
+// authorities, or those that SSL_CERT_FILE or SSL_CERT_DIR name. Nil: no TLS.
+func (t Target) secure() *tls.Config {
+	if !t.TLS {
+		return nil
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12}
+}
+
 // DialTimeout keeps every wait for the store within one beat, so that a lost
 // reply costs one beat and not the lease.
 func DialTimeout(beat time.Duration) time.Duration {
@@ -34,10 +43,7 @@ const retryPause = 10 * time.Millisecond
 // Dial makes a client whose waits and reconnects stay within timeout. It does
 // not connect yet. The caller closes it.
 func Dial(t Target, timeout time.Duration) redis.UniversalClient {
-	var secure *tls.Config
-	if t.TLS {
-		secure = &tls.Config{MinVersion: tls.VersionTLS12}
-	}
+	secure := t.secure()
 	if t.Master != "" {
 		return redis.NewFailoverClient(&redis.FailoverOptions{
 			MasterName: t.Master, SentinelAddrs: t.Addrs, DB: t.DB, TLSConfig: secure,

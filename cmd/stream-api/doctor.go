@@ -1,29 +1,44 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 
+	"stream-api/config"
 	"stream-api/store"
 )
 
 func doctorCommand(g *global) *cobra.Command {
+	var files []string
 	c := &cobra.Command{
-		Use: "doctor", Short: "Look for what will hurt on air, and say what to do", GroupID: "look", Args: cobra.NoArgs,
+		Use: "doctor [-c FILE…]", Short: "Look for what will hurt on air, and say what to do", GroupID: "look", Args: cobra.NoArgs,
+		Long: `Look for what will hurt on air, and say what to do: the store's version,
+persistence, eviction and replicas, the timing of its Sentinels, the way to it,
+clocks, hosts, services and sources.
+
+With -c also at what only the host itself can see: whether its sources answer,
+and what lies in its state directory.
+
+Exit 1 if there is a failure; warnings are for you to weigh.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			asJSON, err := g.json()
 			if err != nil {
 				return err
 			}
-			s, done, err := g.open(cmd.Context())
-			if err != nil {
-				return err
+			var cfg *config.Config
+			if len(files) > 0 {
+				if cfg, err = config.Load(files...); err != nil {
+					return configError(err)
+				}
+				if err := g.takeStoreOf(cfg); err != nil {
+					return err
+				}
 			}
-			defer done()
-			findings, err := s.Diagnose(cmd.Context())
+			findings, err := g.examine(cmd.Context(), cfg)
 			if err != nil {
 				return err
 			}
@@ -44,7 +59,50 @@ func doctorCommand(g *global) *cobra.Command {
 		},
 	}
 	g.outputFlag(c)
+	c.Flags().StringArrayVarP(&files, "config", "c", nil, "the host's file; may repeat")
 	return c
+}
+
+// examine looks at everything. A store that cannot be reached is a finding, so
+// that what is wrong on this host is told too.
+func (g *global) examine(ctx context.Context, cfg *config.Config) ([]store.Finding, error) {
+	findings, err := g.examineStore(ctx)
+	if err != nil {
+		var usage exitError
+		if errors.As(err, &usage) || cfg == nil {
+			return nil, err
+		}
+		findings = append(findings, store.Finding{Level: store.Failure, What: clean(err.Error()), Do: "start it, or mend network.redis; children go on meanwhile, nothing new starts"})
+	}
+	if cfg == nil {
+		return findings, nil
+	}
+	findings = append(findings, examineSources(ctx, cfg)...)
+	return append(findings, examineStateDir(cfg)...), nil
+}
+
+func (g *global) examineStore(ctx context.Context) ([]store.Finding, error) {
+	address, _, _, err := g.address()
+	if err != nil {
+		return nil, err
+	}
+	r, err := config.ParseRedis(address)
+	if err != nil {
+		return nil, usageError("%v", err)
+	}
+	// First: they tell why the primary is not found.
+	findings := store.DiagnoseSentinels(ctx, targetOf(r), commandTimeout)
+	s, done, err := g.open(ctx)
+	if err != nil {
+		return findings, err
+	}
+	defer done()
+	found, err := s.Diagnose(ctx)
+	if err != nil {
+		return findings, err
+	}
+	words, err := examineWords(ctx, s)
+	return append(append(findings, found...), words...), err
 }
 
 func printFindings(findings []store.Finding) error {

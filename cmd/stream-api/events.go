@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stream-api/store"
+	"stream-api/web"
 )
 
 func eventsCommand(g *global) *cobra.Command {
@@ -39,7 +40,7 @@ func eventsCommand(g *global) *cobra.Command {
 			}
 			after := "0"
 			for _, e := range last {
-				if err := print(e); err != nil {
+				if err := print(web.MaskEvent(e)); err != nil {
 					return err
 				}
 				after = e.ID
@@ -71,7 +72,7 @@ func followEvents(ctx context.Context, s *store.Store, after string, print func(
 			continue
 		}
 		for _, e := range events {
-			if err := print(e); err != nil {
+			if err := print(web.MaskEvent(e)); err != nil {
 				return err
 			}
 			after = e.ID

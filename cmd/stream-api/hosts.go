@@ -20,7 +20,7 @@ func hostsCommand(g *global) *cobra.Command {
 				return err
 			}
 			defer done()
-			status, err := s.Status(cmd.Context())
+			status, err := readStatus(cmd.Context(), s)
 			if err != nil {
 				return err
 			}

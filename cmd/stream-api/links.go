@@ -78,10 +78,14 @@ func dial(address string, timeout time.Duration) (redis.UniversalClient, error) 
 			return nil, err
 		}
 	}
-	return store.Dial(store.Target{
+	return store.Dial(targetOf(r), timeout), nil
+}
+
+func targetOf(r config.Redis) store.Target {
+	return store.Target{
 		Network: r.Network, Master: r.Master, Addrs: r.Addrs,
 		Username: r.Username, Password: r.Password, DB: r.DB, TLS: r.TLS,
-	}, timeout), nil
+	}
 }
 
 // shown is the address without its password.

@@ -10,6 +10,7 @@ import (
 	"stream-api/config"
 	"stream-api/store"
 	"stream-api/stream"
+	"stream-api/web"
 )
 
 // maxListed is how many names an error lists.
@@ -61,6 +62,13 @@ func readSlot(ctx context.Context, s *store.Store, key, slot string) (store.Slot
 		return store.SlotRecord{}, unknown("slot", slot, names)
 	}
 	return v, nil
+}
+
+// readStatus is the whole picture as it may be shown.
+func readStatus(ctx context.Context, s *store.Store) (stream.Status, error) {
+	status, err := s.Status(ctx)
+	web.MaskStatus(&status)
+	return status, err
 }
 
 // readHost reads one host.

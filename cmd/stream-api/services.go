@@ -104,7 +104,7 @@ func knownService(ctx context.Context, s *store.Store, stype, host string, err e
 }
 
 func serviceRows(cmd *cobra.Command, s *store.Store, args []string) ([]serviceRow, error) {
-	status, err := s.Status(cmd.Context())
+	status, err := readStatus(cmd.Context(), s)
 	if err != nil {
 		return nil, err
 	}

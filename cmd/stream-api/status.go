@@ -32,7 +32,7 @@ func statusCommand(g *global) *cobra.Command {
 			if watch {
 				return watchStatus(cmd.Context(), s, asJSON)
 			}
-			status, err := s.Status(cmd.Context())
+			status, err := readStatus(cmd.Context(), s)
 			if err != nil {
 				return err
 			}
@@ -53,7 +53,7 @@ func watchStatus(ctx context.Context, s *store.Store, asJSON bool) error {
 	hints := s.Hints(ctx)
 	colours := onTerminal(os.Stdout)
 	for {
-		status, err := s.Status(ctx)
+		status, err := readStatus(ctx, s)
 		switch {
 		case ctx.Err() != nil:
 			return nil

@@ -12,6 +12,7 @@ import (
 
 	"stream-api/store"
 	"stream-api/stream"
+	"stream-api/web"
 )
 
 func streamsCommand(g *global) *cobra.Command {
@@ -34,7 +35,7 @@ func streamsList(g *global) *cobra.Command {
 				return err
 			}
 			defer done()
-			status, err := s.Status(cmd.Context())
+			status, err := readStatus(cmd.Context(), s)
 			if err != nil {
 				return err
 			}
@@ -77,6 +78,7 @@ func streamsShow(g *global) *cobra.Command {
 			if err != nil {
 				return knownStream(cmd.Context(), s, args[0], err)
 			}
+			web.MaskStream(&v)
 			if asJSON {
 				return printJSON(os.Stdout, v)
 			}
@@ -116,7 +118,7 @@ func printVars(indent string, vars map[string]string) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		fmt.Printf("%svar     %s=%s\n", indent, harmless(name), harmless(stream.MaskURLs(vars[name])))
+		fmt.Printf("%svar     %s=%s\n", indent, harmless(name), harmless(vars[name]))
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"stream-api/runners"
 	"stream-api/store"
 	"stream-api/stream"
+	"stream-api/web"
 )
 
 // trial is what `try` was asked for.
@@ -140,12 +141,8 @@ func (g *global) recordFor(ctx context.Context, cfg *config.Config, o trial) (st
 // another was given; its error says why it is not known.
 func (g *global) liveRecord(ctx context.Context, cfg *config.Config, key string) (store.Record, error) {
 	own := *g
-	if own.redis == "" && os.Getenv("STREAM_API_REDIS") == "" {
-		address, err := cfg.Resolve(cfg.Network.Redis)
-		if err != nil {
-			return store.Record{}, fmt.Errorf("network.redis: %w; values come from --var alone", err)
-		}
-		own.redis, own.namespace, own.origin = address, cfg.Network.Namespace, strings.Join(cfg.Files, ", ")
+	if err := own.takeStoreOf(cfg); err != nil {
+		return store.Record{}, fmt.Errorf("%w; values come from --var alone", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*commandTimeout)
 	defer cancel()
@@ -159,6 +156,23 @@ func (g *global) liveRecord(ctx context.Context, cfg *config.Config, key string)
 		return rec, fmt.Errorf("%s is not live; values come from --var and the file alone", key)
 	}
 	return rec, err
+}
+
+// takeStoreOf makes the store of a file the one to speak to, unless another
+// was given.
+func (g *global) takeStoreOf(cfg *config.Config) error {
+	if g.redis != "" || os.Getenv("STREAM_API_REDIS") != "" {
+		return nil
+	}
+	address, err := cfg.Resolve(cfg.Network.Redis)
+	if err != nil {
+		return configError(fmt.Errorf("network.redis: %w", err))
+	}
+	g.redis, g.origin = address, strings.Join(cfg.Files, ", ")
+	if g.namespace == "" {
+		g.namespace = cfg.Network.Namespace
+	}
+	return nil
 }
 
 // howToGive says for each missing value where it is looked for.
@@ -208,6 +222,8 @@ func printTrial(t runners.Trial) error {
 	if _, err := fmt.Print(out.String()); err != nil {
 		return err
 	}
-	printVars("publishes ", t.Publishes)
+	shown := stream.StreamStatus{Vars: t.Publishes}
+	web.MaskStream(&shown)
+	printVars("publishes ", shown.Vars)
 	return nil
 }

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"stream-api/config"
+	"stream-api/runners/supervisor"
+	"stream-api/sources"
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+// examineWords finds operators' words that are easily forgotten: they outlive
+// restarts and the evening they were meant for.
+func examineWords(ctx context.Context, s *store.Store) ([]store.Finding, error) {
+	hosts, err := s.Hosts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []store.Finding
+	known := map[string]bool{}
+	for _, h := range hosts {
+		known[h.Host] = true
+		if h.Want == stream.Cordoned || h.Want == stream.Draining {
+			out = append(out, store.Finding{Level: store.Warning, What: fmt.Sprintf("host %s takes nothing new: an operator set it %s", h.Host, h.Want), Do: "stream-api hosts uncordon " + h.Host})
+		}
+		for _, v := range h.Services {
+			if v.Paused {
+				out = append(out, store.Finding{Level: store.Warning, What: fmt.Sprintf("%s on %s takes nothing new: its queue is paused in asynqmon", v.Type, h.Host), Do: "resume the queue " + v.Type + ":" + h.Host})
+			}
+		}
+	}
+	keys, err := s.StreamKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.SaidOf(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	for _, said := range all {
+		if said.Overrides.Held {
+			out = append(out, store.Finding{Level: store.Warning, What: "stream " + said.Key + " is held by an operator", Do: "stream-api streams unhold " + said.Key})
+		}
+		for slot, host := range said.Overrides.Pins {
+			if !known[host] {
+				out = append(out, store.Finding{
+					Level: store.Failure, What: fmt.Sprintf("%s of %s is pinned to %s, and there is no such host", slot, said.Key, stream.Quote(host)),
+					Do: fmt.Sprintf("stream-api streams move %s %s --unpin", said.Key, slot),
+				})
+			}
+		}
+	}
+	return out, nil
+}
+
+// examineSources asks each source of the file once.
+func examineSources(ctx context.Context, cfg *config.Config) []store.Finding {
+	var out []store.Finding
+	for _, s := range cfg.Sources {
+		found, err := probe(ctx, cfg, s)
+		switch {
+		case err != nil:
+			out = append(out, store.Finding{
+				Level: store.Failure, What: fmt.Sprintf("source %s does not tell what is live: %s", s.Name, clean(stream.MaskURLs(err.Error()))),
+				Do: "mend the ingest, its address, type or password; its streams stay as they are meanwhile",
+			})
+		case found.Warning != "":
+			out = append(out, store.Finding{Level: store.Warning, What: fmt.Sprintf("source %s: %s", s.Name, found.Warning), Do: "see docs/sources.md"})
+		case found.Refused > 0:
+			out = append(out, store.Finding{
+				Level: store.Warning, What: fmt.Sprintf("source %s lists %d streams and %d that are refused, such as: %s", s.Name, len(found.Keys), found.Refused, clean(found.Example)),
+				Do: "have them published under other names, or leave them out with match",
+			})
+		default:
+			out = append(out, store.Finding{Level: store.Fine, What: fmt.Sprintf("source %s lists %d streams, in %v", s.Name, len(found.Keys), found.Took.Round(time.Millisecond))})
+		}
+	}
+	return out
+}
+
+func probe(ctx context.Context, cfg *config.Config, s config.Source) (sources.Probed, error) {
+	c, err := sourceConfig(cfg, s)
+	if err != nil {
+		return sources.Probed{}, err
+	}
+	return sources.Probe(ctx, c)
+}
+
+// examineStateDir looks for what an earlier life left in the state directory.
+func examineStateDir(cfg *config.Config) []store.Finding {
+	if len(cfg.Services) == 0 && len(cfg.Sources) == 0 {
+		return nil
+	}
+	alive, err := runnerLives(cfg.StateDir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return []store.Finding{{Level: store.Fine, What: "the state directory " + cfg.StateDir + " is not there yet"}}
+	case err != nil:
+		return []store.Finding{{Level: store.Warning, What: "the state directory is not looked at: " + err.Error(), Do: "run the doctor as the user that runs the host"}}
+	}
+	found, err := supervisor.List(filepath.Join(cfg.StateDir, "s"))
+	if err != nil {
+		return []store.Finding{{Level: store.Failure, What: "the state directory does not read: " + err.Error(), Do: "mend its disk or its permissions"}}
+	}
+	var live, left []string
+	for _, f := range found {
+		name := f.Spec.Stream + " " + f.Spec.Slot
+		switch {
+		case f.Live:
+			live = append(live, name)
+		case len(f.Leftovers) > 0:
+			left = append(left, fmt.Sprintf("%s (pid %d)", name, f.Leftovers[0].PID))
+		}
+	}
+	var out []store.Finding
+	if len(left) > 0 {
+		out = append(out, store.Finding{
+			Level: store.Failure, What: "supervisors were killed and left processes running: " + strings.Join(left, ", "),
+			Do: "start the host, which ends them; or end them by hand",
+		})
+	}
+	if !alive && len(live) > 0 {
+		out = append(out, store.Finding{
+			Level: store.Warning, What: "children run and no runner looks after them: " + strings.Join(live, ", "),
+			Do: "start the host before their deadline, and it takes them over; else they end by themselves",
+		})
+	}
+	if len(out) == 0 {
+		out = append(out, store.Finding{Level: store.Fine, What: fmt.Sprintf("the state directory %s holds %d living children and no leftovers", cfg.StateDir, len(live))})
+	}
+	return out
+}
+
+// runnerLives tells whether a runner has the state directory's lock.
+func runnerLives(dir string) (bool, error) {
+	lock, err := os.Open(filepath.Join(dir, "lock"))
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = lock.Close() }() // gives back what was locked
+	err = unix.Flock(int(lock.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return true, nil
+	}
+	return false, err
+}
