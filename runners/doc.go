@@ -59,6 +59,10 @@
 // asserted, and kept or ended as it answers; of what has no living
 // supervisor the tree is finished off and the slot given back.
 //
+// A store that was set back knows an earlier life of this host, and is told of
+// this one. Of two lives of one state directory (a copied disk, say) the later
+// keeps the host; the earlier ends its children and returns ErrReplaced.
+//
 // # Reconcile
 //
 // Commands from the queue are hints for speed. The truth is what the store
