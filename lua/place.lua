@@ -23,7 +23,7 @@ local FIRST = 9
 local why = held()
 if why then return { 'hold', why } end
 local at = ns .. 'stream:' .. key .. ':' .. slot
-local s = redis.call('HMGET', at, 'state', 'avoid')
+local s = redis.call('HMGET', at, 'state', 'avoid', 'move', 'up')
 if s[1] ~= 'pending' then return { 'gone' } end
 
 local avoided, skip = {}, 0
@@ -32,18 +32,20 @@ for host, till in string.gmatch(s[2] or '', '(%S+)=(%d+)') do
 end
 
 -- usable re-verifies the picked service: its hash may have been edited, its
--- lease may have lapsed since it was indexed. The second result is 1 if the
--- host had no business in this load set and left it.
+-- lease may have lapsed since it was indexed. It gives the service as read, or
+-- nil; the second result is 1 if the host had no business in this load set and
+-- left it.
 local function usable(class, host)
-  if avoided[host] or (only ~= '' and host ~= only) then return false, 0 end
+  if avoided[host] or (only ~= '' and host ~= only) then return nil, 0 end
   local v = redis.pcall('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'capacity', 'used', 'state', 'class')
   local used = whole(v[2])
   local value = used and v[3] == 'up' and v[4] == class and score(v[1], used)
   if not value or (v[1] and value > 1000000) then
     if v[4] == class then index(stype, host) else redis.call('ZREM', ns .. 'load:' .. stype .. ':' .. class, host) end
-    return false, 1
+    return nil, 1
   end
-  return (tonumber(redis.call('ZSCORE', ns .. 'hosts:lease', host)) or 0) > now, 0
+  if (tonumber(redis.call('ZSCORE', ns .. 'hosts:lease', host)) or 0) <= now then return nil, 0 end
+  return v, 0
 end
 
 -- first finds the least loaded usable host of a class: nearly always the
@@ -52,39 +54,40 @@ local function first(class)
   local load, offset, width = ns .. 'load:' .. stype .. ':' .. class, 0, skip + 1
   if only ~= '' then
     local value = tonumber(redis.call('ZSCORE', load, only))
-    if value and value <= 1000000 and usable(class, only) then return only, value end
+    local service = value and value <= 1000000 and usable(class, only)
+    if service then return only, value, service end
     return nil
   end
   while true do
     local rows = redis.call('ZRANGE', load, '-inf', '1000000', 'BYSCORE', 'LIMIT', offset, width, 'WITHSCORES')
     if #rows == 0 then return nil end
     for i = 1, #rows, 2 do
-      local fit, left = usable(class, rows[i])
-      if fit then return rows[i], tonumber(rows[i + 1]) end
+      local service, left = usable(class, rows[i])
+      if service then return rows[i], tonumber(rows[i + 1]), service end
       offset = offset + 1 - left
     end
     width = 64
   end
 end
 
-local tier, best, load, of
+local tier, best, load, seen
 for i = 0, n - 1 do
   local t, class = ARGV[FIRST + 2 * i], ARGV[FIRST + 2 * i + 1]
   if best and t ~= tier then break end
   tier = t
-  local host, value = first(class)
+  local host, value, service = first(class)
   if host and (not best or value < load or (value == load and host < best)) then
-    best, load, of = host, value, class
+    best, load, seen = host, value, service
   end
 end
 if not best then return { 'full' } end
 
 local token, member = issue(), key .. '|' .. slot
 redis.call('HSET', at, 'state', 'assigned', 'host', best, 'token', token, 'since', int(now),
-  'assigned', int(now), 'attempt', '0', 'reason', '')
-redis.call('HDEL', at, 'move', 'up')
+  'assigned', int(now), 'reason', '')
+if s[3] or s[4] then redis.call('HDEL', at, 'move', 'up') end
 redis.call('ZREM', ns .. 'pending:' .. stype, member)
 redis.call('ZADD', ns .. 'outbox', int(now), member)
-take(stype, key, slot, best)
+take(stype, key, slot, best, seen)
 event('placed', key, slot, best, token, '')
 return { 'placed', best, token, int(now) }

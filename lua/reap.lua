@@ -4,12 +4,13 @@
 --   service:<type>:<host>, load:<type>:<class>, stream:<key>, stream:<key>:<slot>,
 --   pending:<type>, outbox, dirty, streams, events.
 -- ARGV: ns, actor, nonce, expected (ms or ''), epoch ('' for none), ttl, beat
---   (longest known, ms), budget (slots a call).
--- RETURN: {'hold', now, epoch, until, reason} | {'ok', now, epoch, lapsed hosts,
+--   (longest known, ms), budget (slots a call), unsure (1: a call that was slow on
+--   its way would look like a jump of the clock; answer 'doubt' then).
+-- RETURN: {'doubt', now} (nothing was done) | {'hold', now, epoch, until, reason} | {'ok', now, epoch, lapsed hosts,
 --   slots taken back, 1 if more is to do}.
 -- TWICE: a slot taken back is in no slots:<host> any more.
 local ns, actor, nonce, expected, epoch = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local ttl, beat, budget = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local ttl, beat, budget, unsure = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9] == '1'
 -- include: now
 -- include: event
 -- include: dirty
@@ -18,7 +19,8 @@ local ttl, beat, budget = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]
 -- include: slot
 -- include: restart
 
-epoch = look(expected, epoch, ttl, beat)
+epoch = look(expected, epoch, ttl, beat, unsure)
+if not epoch then return { 'doubt', int(now) } end
 local reaper, lease = ns .. 'reaper', ns .. 'hosts:lease'
 local r = redis.call('HMGET', reaper, 'until', 'reason', 'mass_since', 'mass_until')
 if now < (stamp(r[1]) or 0) then return { 'hold', int(now), epoch, r[1], r[2] or '' } end

@@ -29,25 +29,18 @@ func (l *longestLease) get() (ttl, beat time.Duration) {
 
 // reaper makes the work of the reap loop, with its memory of the store.
 func (s *Scheduler) reaper() func(context.Context) (time.Duration, error) {
-	var memory store.ReapMemory
-	var at time.Time // when the last reply came
-	var last int64   // what the store's clock said then, ms
-	held := ""
+	var clock storeClock
+	epoch, held := "", ""
 	return func(ctx context.Context) (time.Duration, error) {
 		for {
-			if last != 0 {
-				memory.Expected = last + time.Since(at).Milliseconds()
+			r, err := s.tick(ctx, &clock, epoch)
+			if err != nil || r.Doubt {
+				return 0, err // in doubt nothing was done; the next tick is soon
 			}
-			memory.TTL, memory.Beat = s.leases.get()
-			r, err := s.store.Reap(ctx, memory)
-			if err != nil {
-				return 0, err
-			}
-			if memory.Epoch != "" && memory.Epoch != r.Epoch {
+			if epoch != "" && epoch != r.Epoch {
 				s.cmd.Reset() // the store is another one than before
 			}
-			at, last, memory.Epoch = time.Now(), r.Now, r.Epoch
-			held = s.sayHold(held, r)
+			epoch, held = r.Epoch, s.sayHold(held, r)
 			if r.Taken > 0 {
 				s.counts.reaped.Add(uint64(r.Taken))
 				s.log.Warn().Int("hosts", r.Lapsed).Int("slots", r.Taken).Msg("slots taken back from hosts whose lease lapsed")
@@ -59,6 +52,36 @@ func (s *Scheduler) reaper() func(context.Context) (time.Duration, error) {
 			}
 		}
 	}
+}
+
+// doubts is how often a tick is tried at once while the clock may have jumped
+// or the calls may have been slow.
+const doubts = 5
+
+// tick reaps once. A clock that is not as expected counts as having jumped
+// only if no delay on the way can explain it.
+func (s *Scheduler) tick(ctx context.Context, clock *storeClock, epoch string) (r store.ReapResult, err error) {
+	m := store.ReapMemory{Epoch: epoch, Unsure: true}
+	m.TTL, m.Beat = s.leases.get()
+	for range doubts {
+		sent := time.Now()
+		m.Expected = clock.expect(sent)
+		if r, err = s.store.Reap(ctx, m); err != nil {
+			return r, err
+		}
+		reading := storeClock{now: r.Now, sent: sent, received: time.Now()}
+		switch {
+		case !r.Doubt && !m.Unsure:
+			*clock = reading // from here on this is its time
+			return r, nil
+		case !r.Doubt:
+			clock.learn(reading)
+			return r, nil
+		case clock.contradicts(reading):
+			m.Unsure = false
+		}
+	}
+	return r, nil
 }
 
 // sayHold logs the begin and the end of a hold once each; it returns the

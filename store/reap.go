@@ -11,13 +11,18 @@ type ReapMemory struct {
 	// Expected is the server's time in milliseconds as the scheduler
 	// reckons it now: the last reply plus its own elapsed time. 0: unknown.
 	Expected int64
-	Epoch    string // life of the data, from the last reply
+	// Unsure has a clock that is not as Expected answered with Doubt instead
+	// of a hold: a call that was slow on its way looks just like it.
+	Unsure bool
+	Epoch  string // life of the data, from the last reply
 	// TTL and Beat are the longest lease it knows of.
 	TTL, Beat time.Duration
 }
 
 // ReapResult is one tick's outcome.
 type ReapResult struct {
+	// Doubt: nothing was done, because the clock is not as expected.
+	Doubt bool
 	Now   int64 // server milliseconds
 	Epoch string
 	// Held: nothing is taken or given until HeldUntil (server ms).
@@ -41,12 +46,14 @@ func (s *Store) Reap(ctx context.Context, m ReapMemory) (ReapResult, error) {
 		expected = m.Expected
 	}
 	ttl, beat := max(m.TTL, s.ttl), max(m.Beat, s.beat)
-	r, err := s.call(ctx, "reap", nonce(), expected, m.Epoch, ttl.Milliseconds(), beat.Milliseconds(), ReapBudget)
+	r, err := s.call(ctx, "reap", nonce(), expected, m.Epoch, ttl.Milliseconds(), beat.Milliseconds(), ReapBudget, bit(m.Unsure))
 	if err != nil {
 		return ReapResult{}, err
 	}
 	out := ReapResult{Now: r.num(1), Epoch: r.str(2)}
 	switch r.status() {
+	case "doubt":
+		out.Doubt = true
 	case "hold":
 		out.Held, out.HeldUntil, out.Reason = true, r.num(3), r.str(4)
 	case "ok":

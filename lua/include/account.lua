@@ -13,11 +13,15 @@ local function count(stype, host, delta)
   index(stype, host)
 end
 
-local function take(stype, key, slot, host)
+-- seen is the service as this same script has read and found it up, in the
+-- order capacity, used, state, class; it saves reading it again.
+local function take(stype, key, slot, host, seen)
   bump(host)
-  if redis.call('SADD', ns .. 'slots:' .. host, stype .. '|' .. key .. '|' .. slot) == 1 then
-    count(stype, host, 1)
-  end
+  if redis.call('SADD', ns .. 'slots:' .. host, stype .. '|' .. key .. '|' .. slot) == 0 then return end
+  if not seen then return count(stype, host, 1) end
+  local used = whole(seen[2]) + 1
+  redis.call('HSET', ns .. 'service:' .. stype .. ':' .. host, 'used', int(used))
+  enter(stype, seen[4], host, seen[1], used)
 end
 
 local function give_back(stype, key, slot, host)

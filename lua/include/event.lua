@@ -2,7 +2,12 @@
 -- hints to whoever listens. Both are for people and for speed: nothing that
 -- must hold depends on them.
 local function event(what, key, slot, host, token, reason)
-  redis.call('XADD', ns .. 'events', 'MAXLEN', '~', '10000', '*', 'event', what, 'stream', key,
-    'slot', slot, 'host', host, 'token', token, 'reason', reason, 'actor', actor)
+  if reason == '' then
+    redis.call('XADD', ns .. 'events', 'MAXLEN', '~', '10000', '*', 'event', what, 'stream', key,
+      'slot', slot, 'host', host, 'token', token, 'actor', actor)
+  else
+    redis.call('XADD', ns .. 'events', 'MAXLEN', '~', '10000', '*', 'event', what, 'stream', key,
+      'slot', slot, 'host', host, 'token', token, 'reason', reason, 'actor', actor)
+  end
 end
 local function wake(what) redis.call('PUBLISH', ns .. 'wake', what) end

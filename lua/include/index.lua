@@ -28,14 +28,23 @@ local function score(capacity, used)
   return math.floor((used + 1) * 1000000 / seats)
 end
 
-local function index(stype, host)
-  local s = redis.call('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'capacity', 'used', 'state', 'class')
-  if not s[4] then return end
-  local load, used = ns .. 'load:' .. stype .. ':' .. s[4], whole(s[2])
-  local value = used and s[3] == 'up' and score(s[1], used)
+-- enter gives a host that is up its score in the load set of its class.
+local function enter(stype, class, host, capacity, used)
+  local load, value = ns .. 'load:' .. stype .. ':' .. class, score(capacity, used)
   if value then
     redis.call('ZADD', load, int(value), host)
   else
     redis.call('ZREM', load, host)
+  end
+end
+
+local function index(stype, host)
+  local s = redis.call('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'capacity', 'used', 'state', 'class')
+  if not s[4] then return end
+  local used = whole(s[2])
+  if used and s[3] == 'up' then
+    enter(stype, s[4], host, s[1], used)
+  else
+    redis.call('ZREM', ns .. 'load:' .. stype .. ':' .. s[4], host)
   end
 end

@@ -28,12 +28,15 @@ local function suspect(r, id, expected, epoch, ttl)
   return nil
 end
 
-local function look(expected, epoch, ttl, beat)
+-- look returns the life of the data, or nil if the clock seems to have jumped
+-- and the caller is not sure: its call may just have been slow on the way.
+local function look(expected, epoch, ttl, beat, unsure)
   local reaper = ns .. 'reaper'
   local r = redis.call('HMGET', reaper, 'tick', 'run_id', 'until', 'epoch')
   local id, life, why, wait = run_id(), r[4], nil, nil
   if stamp(r[1]) and life then
     why = suspect(r, id, expected, epoch, ttl)
+    if unsure and why == 'the clock jumped' then return nil end
   else
     life = int(now_us) .. '-' .. nonce
     redis.call('HSET', reaper, 'epoch', life)
