@@ -71,6 +71,12 @@ func (h *holding) rejoin(ctx context.Context) step {
 			return next
 		}
 		if sup := h.supervisor(); sup != nil {
+			if sup.State().Phase == supervisor.PhaseWaiting {
+				// The life that started it died before its Go. Nobody gives it
+				// one under this token any more, so it would wait in vain.
+				h.wishEnd(endNow, "it was not started before its runner was gone", 0, false)
+				return h.finish
+			}
 			if h.service == nil {
 				h.mu.Lock()
 				h.mode = Stop

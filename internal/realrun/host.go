@@ -186,6 +186,19 @@ func (h *Host) endChildren() {
 	})
 }
 
+// Supervisors are the supervisors that live below the host's state directory,
+// from the moment they have their arguments.
+func (h *Host) Supervisors() []int {
+	var pids []int
+	for _, pid := range below(h.StateDir) {
+		args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil && bytes.Contains(args, []byte("supervise\x00"+h.StateDir)) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
 // below lists the live processes that belong to a state directory.
 func below(dir string) []int {
 	entries, err := os.ReadDir("/proc")

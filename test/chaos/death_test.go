@@ -27,18 +27,23 @@ func TestKilledRunnerThatComesBackAdoptsItsChildren(t *testing.T) {
 // losing has a worker end in some way and its work come up elsewhere.
 func losing(t *testing.T, what string, end func(*realrun.Host)) {
 	for range or(1, 20) {
-		n := begin(t, plan{workers: 3, capacity: 10, streams: 20})
-		lost := n.on("w0")
-		if len(lost) == 0 {
-			t.Fatal("w0 has nothing to lose")
-		}
-		from := time.Now()
-		end(n.workers[0])
-		n.awaitElsewhere("w0", lost, ttl+15*time.Second)
-		took := time.Since(from)
-		n.noDoubles()
-		n.record(what, from)
-		t.Logf("%s: all %d slots elsewhere after %v (ttl %v)", what, len(lost), took.Round(10*time.Millisecond), ttl)
+		t.Run("run", func(t *testing.T) {
+			n := begin(t, plan{workers: 3, capacity: 15, streams: 30})
+			lost := n.on("w0")
+			if len(lost) == 0 {
+				t.Fatal("w0 has nothing to lose")
+			}
+			from := time.Now()
+			end(n.workers[0])
+			n.awaitElsewhere("w0", lost, ttl+15*time.Second)
+			took := time.Since(from)
+			n.noDoubles()
+			n.record(what, from)
+			note(what+": all slots elsewhere", []time.Duration{took}, nil)
+			if took > ttl+2*time.Second {
+				t.Errorf("all %d slots were elsewhere after %v; want at most ttl + 2 s = %v", len(lost), took, ttl+2*time.Second)
+			}
+		})
 	}
 }
 
@@ -55,17 +60,19 @@ func TestDeadMachinesWorkComesUpElsewhere(t *testing.T) {
 func TestFrozenRunnerNeverRunsTwiceAndServesAgain(t *testing.T) {
 	t.Parallel()
 	for range or(1, 10) {
-		n := begin(t, plan{workers: 2, capacity: 10, streams: 6})
-		lost, from := n.on("w0"), time.Now()
-		n.workers[0].Signal(syscall.SIGSTOP)
-		n.awaitElsewhere("w0", lost, ttl+15*time.Second)
-		n.hold(or(5*time.Second, 60*time.Second-ttl))
-		n.workers[0].Signal(syscall.SIGCONT)
-		n.list(16)
-		n.awaitLive(16, 30*time.Second)
-		realtest.Await(t, 30*time.Second, "the host that was frozen serves again", func() bool { return len(n.on("w0")) > 0 })
-		n.noDoubles()
-		n.record("SIGSTOP runner, CONT later", from)
+		t.Run("run", func(t *testing.T) {
+			n := begin(t, plan{workers: 2, capacity: 10, streams: 6})
+			lost, from := n.on("w0"), time.Now()
+			n.workers[0].Signal(syscall.SIGSTOP)
+			n.awaitElsewhere("w0", lost, ttl+15*time.Second)
+			n.hold(or(5*time.Second, 60*time.Second-ttl))
+			n.workers[0].Signal(syscall.SIGCONT)
+			n.list(16)
+			n.awaitLive(16, 30*time.Second)
+			realtest.Await(t, 30*time.Second, "the host that was frozen serves again", func() bool { return len(n.on("w0")) > 0 })
+			n.noDoubles()
+			n.record("SIGSTOP runner, CONT later", from)
+		})
 	}
 }
 

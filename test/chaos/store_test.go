@@ -98,9 +98,7 @@ func TestHostCutOffFromTheStoreRunsTwiceOnlyWhileCutOffUnderKeep(t *testing.T) {
 	n.hold(ttl)
 	healed := time.Now()
 	n.ways[0].Heal()
-	realtest.Await(t, 30*time.Second, "nothing runs twice any more", func() bool { return len(n.watch.Alive()) == 8 })
-	took := time.Since(healed)
-	t.Logf("healed → single again: %v (2 beats = %v)", took.Round(10*time.Millisecond), 2*beat)
+	n.singleAgain(healed, 8)
 	n.record("cut off from Redis, keep (the declared gap)", from)
 }
 
@@ -121,4 +119,51 @@ func TestHalfOfTheHostsCutOffAtOnce(t *testing.T) {
 	n.hold(ttl)
 	n.noDoubles()
 	n.record("half of six hosts cut off at once, stop", from)
+}
+
+// Under keep, half of the hosts run on beside those that were given their
+// slots: the declared gap, and it ends with the cut.
+func TestHalfOfTheHostsCutOffAtOnceUnderKeepEndsWithTheCut(t *testing.T) {
+	t.Parallel()
+	n := begin(t, plan{workers: 6, capacity: 10, streams: 12, mode: "keep"})
+	from := time.Now()
+	for i := range 3 {
+		n.ways[i].Cut()
+	}
+	realtest.Await(t, ttl+30*time.Second, "the other half has it all", func() bool {
+		return len(n.on("w3"))+len(n.on("w4"))+len(n.on("w5")) == 12
+	})
+	healed := time.Now()
+	for i := range 3 {
+		n.ways[i].Heal()
+	}
+	n.singleAgain(healed, 12)
+	n.record("half of six hosts cut off at once, keep (the declared gap)", from)
+}
+
+// singleAgain waits until no slot has two children, and fails the test if that
+// took more than two beats since the network was whole.
+func (n *network) singleAgain(healed time.Time, streams int) {
+	n.t.Helper()
+	realtest.Await(n.t, 30*time.Second, "nothing runs twice any more", func() bool { return len(n.watch.Alive()) == streams })
+	var last time.Time
+	for _, d := range n.watch.Doubles() {
+		last = later(last, d.To)
+	}
+	took := last.Sub(healed)
+	n.t.Logf("healed → single again: %v (2 beats = %v)", took.Round(10*time.Millisecond), 2*beat)
+	if took > 2*beat {
+		n.t.Errorf("slots ran twice until %v after the cut; want at most %v", took, 2*beat)
+	}
+	n.hold(ttl)
+	if alive := len(n.watch.Alive()); alive != streams {
+		n.t.Errorf("%d children for %d slots", alive, streams)
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
