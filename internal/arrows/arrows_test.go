@@ -28,6 +28,7 @@ var may = map[string][]string{
 	"config":             {"stream"},                                         // a leaf: nobody's options are its types
 	"web":                {"stream", "store", "queue"},                       //
 	"internal/arrows":    {},
+	"internal/realrun":   {"internal/realtest", "stream"}, // the program from outside; stream for the contract of its JSON
 	"internal/realtest":  {},
 }
 
@@ -38,7 +39,7 @@ var home = map[string][]string{
 	"github.com/alicebob/miniredis/v2":       {"store/embedded"},
 	"github.com/goccy/go-yaml":               {"config"},
 	"github.com/spf13/cobra":                 {"cmd/stream-api"},
-	"os/exec":                                {"runners/supervisor", "sources", "cmd/stream-api", "internal/realtest", "internal/arrows"},
+	"os/exec":                                {"runners/supervisor", "sources", "cmd/stream-api", "config", "internal/realtest", "internal/realrun", "internal/arrows"},
 	"github.com/go-playground/validator/v10": {"config"},
 }
 
