@@ -27,14 +27,16 @@ local s = redis.call('HMGET', at, 'state', 'avoid', 'move', 'up')
 if s[1] ~= 'pending' then return { 'gone' } end
 
 local avoided, skip = {}, 0
-for host, till in string.gmatch(s[2] or '', '(%S+)=(%d+)') do
-  if tonumber(till) > now then avoided[host], skip = true, skip + 1 end
+if s[2] then
+  for host, till in string.gmatch(s[2], '(%S+)=(%d+)') do
+    if tonumber(till) > now then avoided[host], skip = true, skip + 1 end
+  end
 end
 
 -- usable re-verifies the picked service: its hash may have been edited, its
--- lease may have lapsed since it was indexed. It gives the service as read, or
--- nil; the second result is 1 if the host had no business in this load set and
--- left it.
+-- lease may have lapsed since it was indexed. It gives the service as read and
+-- its load score, or nil and 1 if the host had no business in this load set and
+-- left it, else 0.
 local function usable(class, host)
   if avoided[host] or (only ~= '' and host ~= only) then return nil, 0 end
   local v = redis.pcall('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'capacity', 'used', 'state', 'class')
@@ -45,7 +47,7 @@ local function usable(class, host)
     return nil, 1
   end
   if (tonumber(redis.call('ZSCORE', ns .. 'hosts:lease', host)) or 0) <= now then return nil, 0 end
-  return v, 0
+  return v, value
 end
 
 -- first finds the least loaded usable host of a class: nearly always the
@@ -53,18 +55,18 @@ end
 local function first(class)
   local load, offset, width = ns .. 'load:' .. stype .. ':' .. class, 0, skip + 1
   if only ~= '' then
-    local value = tonumber(redis.call('ZSCORE', load, only))
-    local service = value and value <= 1000000 and usable(class, only)
+    if not redis.call('ZSCORE', load, only) then return nil end
+    local service, value = usable(class, only)
     if service then return only, value, service end
     return nil
   end
   while true do
-    local rows = redis.call('ZRANGE', load, '-inf', '1000000', 'BYSCORE', 'LIMIT', offset, width, 'WITHSCORES')
+    local rows = redis.call('ZRANGE', load, '-inf', '1000000', 'BYSCORE', 'LIMIT', offset, width)
     if #rows == 0 then return nil end
-    for i = 1, #rows, 2 do
-      local service, left = usable(class, rows[i])
-      if service then return rows[i], tonumber(rows[i + 1]), service end
-      offset = offset + 1 - left
+    for _, host in ipairs(rows) do
+      local service, value = usable(class, host)
+      if service then return host, value, service end
+      offset = offset + 1 - value
     end
     width = 64
   end
@@ -82,12 +84,12 @@ for i = 0, n - 1 do
 end
 if not best then return { 'full' } end
 
-local token, member = issue(), key .. '|' .. slot
-redis.call('HSET', at, 'state', 'assigned', 'host', best, 'token', token, 'since', int(now),
-  'assigned', int(now), 'reason', '')
+local token, member, time = issue(), key .. '|' .. slot, int(now)
+redis.call('HSET', at, 'state', 'assigned', 'host', best, 'token', token, 'since', time,
+  'assigned', time, 'reason', '')
 if s[3] or s[4] then redis.call('HDEL', at, 'move', 'up') end
 redis.call('ZREM', ns .. 'pending:' .. stype, member)
-redis.call('ZADD', ns .. 'outbox', int(now), member)
+redis.call('ZADD', ns .. 'outbox', time, member)
 take(stype, key, slot, best, seen)
 event('placed', key, slot, best, token, '')
-return { 'placed', best, token, int(now) }
+return { 'placed', best, token, time }

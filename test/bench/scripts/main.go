@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"os/signal"
+	"time"
+)
+
+func main() {
+	rounds := flag.Int("rounds", 5, "rounds of each figure; the best counts")
+	calls := flag.Int("calls", 1000, "calls a round")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *rounds, *calls); err != nil {
+		fmt.Fprintln(os.Stderr, "scripts:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, rounds, calls int) error {
+	srv, err := startServer()
+	if err != nil {
+		return err
+	}
+	defer srv.stop()
+
+	operations := []string{"limit", "place", "claim", "heartbeat", "release", "reap"}
+	fmt.Println("| µs inside Redis, a call | limit | place | place ÷ limit | claim | heartbeat | release | reap tick |")
+	fmt.Println("|---|---|---|---|---|---|---|---|")
+	for _, hosts := range []int{10, 100, 1000, 10000} {
+		best := map[string]float64{}
+		for _, name := range operations {
+			best[name] = math.Inf(1)
+		}
+		f, err := newField(ctx, srv, hosts, calls)
+		if err != nil {
+			return fmt.Errorf("%d hosts: %w", hosts, err)
+		}
+		for range rounds {
+			for _, name := range operations {
+				us, err := f.measure(ctx, name)
+				if err != nil {
+					return fmt.Errorf("%s at %d hosts: %w", name, hosts, err)
+				}
+				best[name] = min(best[name], us)
+			}
+		}
+		fmt.Printf("| %d hosts | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f |\n", hosts,
+			best["limit"], best["place"], best["place"]/best["limit"], best["claim"], best["heartbeat"], best["release"], best["reap"])
+	}
+	fmt.Println()
+	return printMemory(ctx, srv)
+}
+
+func printMemory(ctx context.Context, srv *server) error {
+	const hosts, streams = 1000, 2000
+	m, err := measureMemory(ctx, srv, hosts, streams)
+	if err != nil {
+		return fmt.Errorf("memory: %w", err)
+	}
+	fmt.Println("| memory, bytes | |")
+	fmt.Println("|---|---|")
+	fmt.Printf("| a service (of a host with six, the host's share included) | %.0f |\n", m.service)
+	fmt.Printf("| a stream with its announcement | %.0f |\n", m.stream)
+	fmt.Printf("| a pending slot | %.0f |\n", m.pending)
+	fmt.Printf("| a running slot | %.0f |\n", m.running)
+	fmt.Printf("| 10,000 streams × 6 slots on 1,000 hosts × 6 services | %.0f MB |\n",
+		(10_000*(m.stream+6*m.running)+6000*m.service)/1e6)
+	return nil
+}
+
+// await ticks until the hold that every store begins with is over.
+func await(ctx context.Context, f *field) error {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+		held, err := f.tick(ctx)
+		if err != nil || !held {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return fmt.Errorf("the first hold does not end")
+}
