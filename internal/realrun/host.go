@@ -165,6 +165,16 @@ func (h *Host) Wait(within time.Duration) int {
 	}
 }
 
+// Ended tells whether the host's process has ended.
+func (h *Host) Ended() bool {
+	select {
+	case <-h.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // PID is the host's process.
 func (h *Host) PID() int { return h.cmd.Process.Pid }
 

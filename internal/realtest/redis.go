@@ -40,6 +40,7 @@ type RedisServer struct {
 	Dir string
 
 	t      testing.TB
+	env    []string // beside the test's own
 	args   []string
 	run    *process
 	client *redis.Client
@@ -50,6 +51,11 @@ type RedisServer struct {
 // "--appendonly", "yes". The server ends with the test.
 func Redis(t testing.TB, args ...string) *RedisServer {
 	t.Helper()
+	return startRedis(t, nil, args)
+}
+
+func startRedis(t testing.TB, env, args []string) *RedisServer {
+	t.Helper()
 	silence()
 	// Not t.TempDir: a long test name would exceed the 107 bytes of a
 	// socket's path.
@@ -57,7 +63,7 @@ func Redis(t testing.TB, args ...string) *RedisServer {
 	if err != nil {
 		t.Fatalf("directory for redis-server: %v", err)
 	}
-	s := &RedisServer{Addr: filepath.Join(dir, "s"), Dir: dir, t: t, args: args}
+	s := &RedisServer{Addr: filepath.Join(dir, "s"), Dir: dir, t: t, env: env, args: args}
 	t.Cleanup(func() {
 		if s.client != nil {
 			if err := s.client.Close(); err != nil && !errors.Is(err, redis.ErrClosed) {
@@ -91,7 +97,9 @@ func (s *RedisServer) Start() {
 		"--port", "0", "--unixsocket", s.Addr, "--dir", s.Dir, "--logfile", log,
 		"--save", "", "--appendonly", "no", "--daemonize", "no",
 	}, s.args...)
-	s.run, err = start(exec.Command(path, args...))
+	cmd := exec.Command(path, args...)
+	cmd.Env = append(os.Environ(), s.env...)
+	s.run, err = start(cmd)
 	if err != nil {
 		s.t.Fatalf("start redis-server: %v", err)
 	}

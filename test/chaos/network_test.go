@@ -42,6 +42,8 @@ type plan struct {
 	mode     string // on_store_loss
 	handover string
 	redis    []string // arguments of redis-server
+	// server is a redis-server that was made already.
+	server *realtest.RedisServer
 	// sentinels, if any, stand for the store.
 	sentinels *realtest.SentinelGroup
 	// childEnv are further lines of the child's environment.
@@ -64,11 +66,7 @@ func begin(t testing.TB, p plan) *network {
 	n := &network{t: t, watch: realrun.Observe(t), live: filepath.Join(t.TempDir(), "live")}
 	url := n.openStore(p)
 	n.list(p.streams)
-	source := p.source
-	if source == "" {
-		source = fmt.Sprintf("sources:\n  - name: list\n    plugin: exec\n    vars: {command: [cat, %q], interval: 500ms, gone_after: %v}\n    chain: [work]\n",
-			n.live, cmp.Or(p.goneAfter, 2*time.Second))
-	}
+	source := cmp.Or(p.source, n.listing(p))
 	if p.apart {
 		n.poller = realrun.Start(t, "poller", url, lease("keep")+"scheduler: {enabled: false}\n"+source)
 		source = ""
@@ -85,6 +83,12 @@ func begin(t testing.TB, p plan) *network {
 	return n
 }
 
+// listing is the source that reads the file of live streams.
+func (n *network) listing(p plan) string {
+	return fmt.Sprintf("sources:\n  - name: list\n    plugin: exec\n    vars: {command: [cat, %q], interval: 500ms, gone_after: %v}\n    chain: [work]\n",
+		n.live, cmp.Or(p.goneAfter, 2*time.Second))
+}
+
 // openStore starts or takes the store and gives its address.
 func (n *network) openStore(p plan) (url string) {
 	n.t.Helper()
@@ -92,7 +96,9 @@ func (n *network) openStore(p plan) (url string) {
 		n.client = p.sentinels.Client()
 		return p.sentinels.URL()
 	}
-	n.redis = realtest.Redis(n.t, p.redis...)
+	if n.redis = p.server; n.redis == nil {
+		n.redis = realtest.Redis(n.t, p.redis...)
+	}
 	n.client = n.redis.Client()
 	return n.redis.URL()
 }
@@ -128,12 +134,19 @@ func (n *network) workerFile(p plan) string {
 // list makes the first so many streams live.
 func (n *network) list(streams int) {
 	n.t.Helper()
-	var text strings.Builder
+	keys := make([]string, 0, streams)
 	for i := range streams {
-		fmt.Fprintf(&text, "s%03d\n", i)
+		keys = append(keys, fmt.Sprintf("s%03d", i))
 	}
+	n.listKeys(keys)
+}
+
+// listKeys makes just these streams live.
+func (n *network) listKeys(keys []string) {
+	n.t.Helper()
+	text := strings.Join(append(keys, ""), "\n")
 	next := n.live + ".next"
-	if err := os.WriteFile(next, []byte(text.String()), 0o600); err != nil {
+	if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
 		n.t.Fatal(err)
 	}
 	if err := os.Rename(next, n.live); err != nil {
