@@ -69,7 +69,11 @@ func (n *network) rebuilt(t *testing.T, what string, streams int) {
 	t.Helper()
 	from := time.Now()
 	n.awaitRest(streams, 60*time.Second, "the store knows again what runs after "+what)
-	t.Logf("%s: state rebuilt and hold over after %v (2 × ttl = %v)", what, time.Since(from).Round(10*time.Millisecond), 2*ttl)
+	took := time.Since(from)
+	note(what+": state rebuilt and hold over", []time.Duration{took}, nil)
+	if took > 2*ttl {
+		t.Errorf("%s: state rebuilt and hold over after %v; want at most 2 × ttl = %v", what, took, 2*ttl)
+	}
 }
 
 func TestHostCutOffFromTheStoreNeverRunsTwiceUnderStop(t *testing.T) {
