@@ -66,7 +66,7 @@ if wanted then
     inchain[slot] = not heldback
     local record = stream .. ':' .. slot
     local s = redis.call('HMGET', record, 'state', 'host', 'token', 'born', 'score')
-    local rank = int((899 - priority) * 10000000000000 + (tonumber(s[4]) or now))
+    local rank = int((899 - priority) * 10000000000000 + (stamp(s[4]) or now))
     if heldback then
       -- An operator holds the stream back: nothing is wanted of it now.
     elseif not s[1] then

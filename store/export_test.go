@@ -24,9 +24,6 @@ func Alter(s *Store, script, old, new string) error {
 	return nil
 }
 
-// Call runs a script with raw arguments and gives its raw reply.
-var Call = (*Store).call
-
 // ScriptTexts gives the expanded text of every script by name.
 func ScriptTexts(s *Store) map[string]string {
 	texts := make(map[string]string, len(s.scripts))
@@ -35,3 +32,6 @@ func ScriptTexts(s *Store) map[string]string {
 	}
 	return texts
 }
+
+// ScriptSHA names a script as EVALSHA does.
+func ScriptSHA(s *Store, script string) string { return s.scripts[script].SHA }
