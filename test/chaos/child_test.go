@@ -135,7 +135,6 @@ func TestDeafDaemonsAreGoneWithinTheGrace(t *testing.T) {
 	n := begin(t, plan{workers: 2, capacity: 10, streams: 4, childEnv: "TEST_CHILD_MODE: daemon"})
 	realtest.Await(t, 20*time.Second, "each child has left its copy", func() bool { return len(n.watch.Alive()) == 8 })
 
-	from := time.Now()
 	n.list(3)
 	var asked time.Time
 	realtest.Await(t, 20*time.Second, "the slot is to stop", func() bool {
@@ -164,8 +163,7 @@ func TestDeafDaemonsAreGoneWithinTheGrace(t *testing.T) {
 			last = append(last, l.End.Sub(told))
 		}
 	}
-	note("deaf, double-forking children: TERM to the runner → gone (grace 2 s)", last, nil)
-	t.Logf("the whole took %v", time.Since(from))
+	lasted("TERM to the runner → deaf, double-forking children gone (grace 2 s)", last...)
 }
 
 // goneWithin fails the test if such children live longer than limit after from.

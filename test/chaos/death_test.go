@@ -43,7 +43,7 @@ func losing(t *testing.T, what string, end func(*realrun.Host)) {
 			n.record(what, from)
 		})
 	}
-	note(what+": all slots elsewhere", took, nil)
+	lasted(what+" → all its slots run elsewhere", took...)
 	slices.Sort(took)
 	if len(took) > 0 && (took[len(took)/2] > ttl+time.Second || took[len(took)-1] > ttl+2*time.Second) {
 		t.Errorf("all slots were elsewhere after %v; want a median of at most ttl + 1 s = %v, and 1 s more at most", took, ttl+time.Second)

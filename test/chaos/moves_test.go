@@ -23,7 +23,7 @@ func drained(t *testing.T, handover string) (n *network, from time.Time) {
 	realtest.Await(t, 90*time.Second, "w0 is empty and everything runs on w1", func() bool {
 		return len(n.on("w0")) == 0 && len(n.on("w1")) == 20
 	})
-	t.Logf("drain, %s: empty after %v", handover, time.Since(from).Round(10*time.Millisecond))
+	lasted("drain of 10 slots, "+handover+" → empty", time.Since(from))
 	n.awaitRest(20, 20*time.Second, "the records say so")
 	return n, from
 }

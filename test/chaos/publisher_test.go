@@ -27,7 +27,7 @@ func TestAbsentPublisherCostsNoMoveAndNoGiveUp(t *testing.T) {
 	t.Parallel()
 	broken := filepath.Join(t.TempDir(), "broken")
 	n := begin(t, plan{workers: 2, capacity: 10, streams: 4, goneAfter: 5 * time.Minute, childEnv: fmt.Sprintf("TEST_CHILD_FAIL_WHILE: %q", broken)})
-	before, from := n.reservations(), time.Now()
+	before := n.reservations()
 	if err := os.WriteFile(broken, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -48,14 +48,15 @@ func TestAbsentPublisherCostsNoMoveAndNoGiveUp(t *testing.T) {
 	n.awaitLive(4, 20*time.Second)
 	for _, l := range n.watch.Alive() {
 		// The poller looks every 0.5 s.
-		if took := l.Start.Sub(listed); took > backWithin+500*time.Millisecond {
+		took := l.Start.Sub(listed)
+		lasted("publisher back, listed → child lives (poll every 0.5 s)", took)
+		if took > backWithin+500*time.Millisecond {
 			t.Errorf("the child of %s came back %v after its stream was listed", l.Stream, took)
 		}
 	}
 	n.hold(3 * beat)
 	n.sameReservations(before)
 	n.noDoubles()
-	n.record(fmt.Sprintf("publisher away %v", away()), from)
 }
 
 // crash kills children as a fault of their own would.
@@ -111,7 +112,7 @@ func TestAbsentPublisherOfRealIcecastIsWaitedFor(t *testing.T) {
 		source:   fmt.Sprintf("sources:\n  - name: ingest\n    plugin: poll\n    vars: {url: %q, type: icecast, interval: 500ms, gone_after: 5m}\n    chain: [work]\n", ingest.URL),
 		childEnv: `TEST_CHILD_RUN: "ffmpeg -hide_banner -loglevel error -nostdin -i ${source:url}/${stream:key} -map 0 -c copy -f null -"`,
 	})
-	before, from := n.reservations(), time.Now()
+	before := n.reservations()
 	publisher.Stop()
 	n.hold(away())
 	n.sameReservations(before)
@@ -130,10 +131,9 @@ func TestAbsentPublisherOfRealIcecastIsWaitedFor(t *testing.T) {
 	if took > backWithin+500*time.Millisecond {
 		t.Errorf("the child came back %v after its stream was listed", took)
 	}
-	t.Logf("listed → pulled again: %v", took.Round(10*time.Millisecond))
+	lasted("publisher back, listed by Icecast → ffmpeg pulls", took)
 	n.sameReservations(before)
 	n.noDoubles()
-	n.record(fmt.Sprintf("publisher away %v, real Icecast and ffmpeg", away()), from)
 }
 
 // page is what a URL answers, empty for no answer.

@@ -11,13 +11,14 @@ import (
 )
 
 // report collects the figures of all scenarios for docs/benchmarks.md.
-var report struct {
+var report = struct {
 	sync.Mutex
-	rows map[string]figures
-}
+	spans map[string]spans
+	times map[string][]time.Duration
+}{spans: map[string]spans{}, times: map[string][]time.Duration{}}
 
-// figures of a scenario, of all its runs.
-type figures struct {
+// spans of a scenario, of all its runs.
+type spans struct {
 	runs          int
 	gaps, doubles []time.Duration
 }
@@ -26,38 +27,46 @@ type figures struct {
 func note(what string, gaps, doubles []time.Duration) {
 	report.Lock()
 	defer report.Unlock()
-	if report.rows == nil {
-		report.rows = map[string]figures{}
-	}
-	f := report.rows[what]
-	report.rows[what] = figures{f.runs + 1, append(f.gaps, gaps...), append(f.doubles, doubles...)}
+	s := report.spans[what]
+	report.spans[what] = spans{s.runs + 1, append(s.gaps, gaps...), append(s.doubles, doubles...)}
 }
 
-// spread writes p50, p95 and max, in seconds.
+// lasted adds how long something took.
+func lasted(what string, d ...time.Duration) {
+	report.Lock()
+	defer report.Unlock()
+	report.times[what] = append(report.times[what], d...)
+}
+
+// spread writes count, p50, p95 and max, in seconds.
 func spread(d []time.Duration) string {
 	if len(d) == 0 {
-		return "0 | 0 | 0"
+		return "0 | – | – | –"
 	}
-	d = slices.Clone(d)
-	slices.Sort(d)
-	at := func(q float64) time.Duration { return d[min(int(q*float64(len(d))), len(d)-1)] }
-	return fmt.Sprintf("%.2f | %.2f | %.2f", at(0.5).Seconds(), at(0.95).Seconds(), d[len(d)-1].Seconds())
+	d = slices.Sorted(slices.Values(d))
+	at := func(q float64) float64 { return d[min(int(q*float64(len(d))), len(d)-1)].Seconds() }
+	return fmt.Sprintf("%d | %.2f | %.2f | %.2f", len(d), at(0.5), at(0.95), at(1))
 }
 
 func printReport() error {
 	report.Lock()
 	defer report.Unlock()
-	if len(report.rows) == 0 {
-		return nil
-	}
 	var text strings.Builder
-	text.WriteString("| scenario | runs | gaps | p50 | p95 | max | doubles | p50 | p95 | max |\n|---|---|---|---|---|---|---|---|---|---|\n")
-	for _, what := range slices.Sorted(maps.Keys(report.rows)) {
-		f := report.rows[what]
-		fmt.Fprintf(&text, "| %s | %d | %d | %s | %d | %s |\n", what, f.runs, len(f.gaps), spread(f.gaps), len(f.doubles), spread(f.doubles))
+	if len(report.spans) > 0 {
+		text.WriteString("| scenario (seconds) | runs | slots without a child | p50 | p95 | max | slots with two | p50 | p95 | max |\n|---|---|---|---|---|---|---|---|---|---|\n")
+	}
+	for _, what := range slices.Sorted(maps.Keys(report.spans)) {
+		s := report.spans[what]
+		fmt.Fprintf(&text, "| %s | %d | %s | %s |\n", what, s.runs, spread(s.gaps), spread(s.doubles))
+	}
+	if len(report.times) > 0 {
+		text.WriteString("\n| from → to (seconds) | times | p50 | p95 | max |\n|---|---|---|---|---|\n")
+	}
+	for _, what := range slices.Sorted(maps.Keys(report.times)) {
+		fmt.Fprintf(&text, "| %s | %s |\n", what, spread(report.times[what]))
 	}
 	fmt.Print(text.String())
-	if path := os.Getenv("CHAOS_REPORT"); path != "" {
+	if path := os.Getenv("CHAOS_REPORT"); path != "" && text.Len() > 0 {
 		return os.WriteFile(path, []byte(text.String()), 0o644)
 	}
 	return nil

@@ -32,7 +32,7 @@ func failover(t *testing.T) {
 	})
 	outage := time.Since(killed)
 	n.awaitLive(24, time.Minute)
-	took := time.Since(killed)
+	ran := time.Since(killed)
 	n.awaitRest(24, 40*time.Second, "records agree and the hold is over")
 	n.hold(ttl + beat)
 	n.sameChildren(before)
@@ -41,7 +41,7 @@ func failover(t *testing.T) {
 	}
 	n.noGaps(from)
 	n.noDoubles()
-	note("Sentinel failover: primary killed → writes again", []time.Duration{outage}, nil)
-	note("Sentinel failover: primary killed → all new slots run", []time.Duration{took}, nil)
+	lasted("primary killed (Sentinel, down-after 2 s) → writes again", outage)
+	lasted("primary killed (Sentinel, down-after 2 s) → new streams run", ran)
 	n.record("Sentinel failover, keep, 10 of 24 slots on air before", from)
 }

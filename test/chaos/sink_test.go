@@ -30,7 +30,7 @@ func TestKillsourceFreesAMountFromItsDeadWriter(t *testing.T) {
 		t.Fatalf("killsource answers %d", code)
 	}
 	realtest.Await(t, 5*time.Second, "the mount is free", func() bool { return !strings.Contains(page(sink.URL+"/status-json.xsl"), "/s000") })
-	note("Icecast: killsource → mount free", []time.Duration{time.Since(freed)}, nil)
+	lasted("Icecast's killsource → mount free", time.Since(freed))
 	third := sink.Publish("/s000")
 	realtest.Await(t, 20*time.Second, "the third writer is on air", func() bool { return strings.Contains(page(sink.URL+"/status-json.xsl"), "/s000") })
 	if !third.Running() {

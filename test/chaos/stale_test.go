@@ -188,8 +188,8 @@ func thaw(t testing.TB, pid int) {
 func TestRunnerKilledBetweenTombstoneAndRelease(t *testing.T) {
 	t.Parallel()
 	n := begin(t, plan{workers: 1, capacity: 10, streams: 4, childEnv: "TEST_CHILD_MODE: deaf"})
-	from, held := time.Now(), n.reservations()
-	spent := held["s003"].Token
+	from, spent := time.Now(), n.reservations()["s003"].Token
+	others := slices.DeleteFunc(n.watch.Alive(), func(l realrun.Life) bool { return l.Stream == "s003" })
 	n.list(3)
 	realtest.Await(t, 20*time.Second, "the slot is to stop", func() bool { return n.slots()["s003"].State == "stopping" })
 	realtest.Await(t, 20*time.Second, "its runner has begun to stop it", func() bool { return logged(n.workers[0], `"state":"stopping"`) })
@@ -217,7 +217,7 @@ func TestRunnerKilledBetweenTombstoneAndRelease(t *testing.T) {
 	if now := n.reservations()["s003"].Token; begun != 1 || now == spent {
 		t.Errorf("%d children under the spent token, the slot is under %s; want one, and another token than %s", begun, now, spent)
 	}
-	n.sameChildren(slices.DeleteFunc(n.watch.Alive(), func(l realrun.Life) bool { return l.Stream == "s003" }))
+	n.sameChildren(others)
 	n.noDoubles()
 	n.record("killed between tombstone and release", from)
 }

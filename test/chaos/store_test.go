@@ -70,7 +70,7 @@ func (n *network) rebuilt(t *testing.T, what string, streams int) {
 	from := time.Now()
 	n.awaitRest(streams, 60*time.Second, "the store knows again what runs after "+what)
 	took := time.Since(from)
-	note(what+": state rebuilt and hold over", []time.Duration{took}, nil)
+	lasted(what+" → state rebuilt, hold over", took)
 	if took > 2*ttl {
 		t.Errorf("%s: state rebuilt and hold over after %v; want at most 2 × ttl = %v", what, took, 2*ttl)
 	}
@@ -155,7 +155,7 @@ func (n *network) singleAgain(healed time.Time, streams int) {
 		last = later(last, d.To)
 	}
 	took := last.Sub(healed)
-	n.t.Logf("healed → single again: %v (2 beats = %v)", took.Round(10*time.Millisecond), 2*beat)
+	lasted("cut off under keep, healed → single again", took)
 	if took > 2*beat {
 		n.t.Errorf("slots ran twice until %v after the cut; want at most %v", took, 2*beat)
 	}
