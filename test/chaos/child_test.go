@@ -178,7 +178,7 @@ func (n *network) goneWithin(from time.Time, limit time.Duration, such func(real
 		return true
 	})
 	for _, l := range n.watch.Lives() {
-		if such(l) && l.End.Sub(from) > limit {
+		if such(l) && l.End.Sub(from) > limit+slack() {
 			n.t.Errorf("child %s of %s (%s) lived %v; want at most %v", l.PID, l.Stream, l.Env, l.End.Sub(from), limit)
 		}
 	}
