@@ -22,5 +22,9 @@ if s[1] == 'assigned' then
   redis.call('HDEL', at, 'assigned', 'attempt')
   redis.call('ZREM', ns .. 'outbox', key .. '|' .. slot)
   event('claimed', key, slot, host, token, '')
+else
+  -- Asked again: a write all the same, as the WAIT that follows speaks of the
+  -- writes of its connection, and an earlier answer may have been no.
+  redis.call('HSET', at, 'state', 'running')
 end
 return { 'ok', int(now) }

@@ -130,8 +130,11 @@ func (w *world) fate(steady bool) fate {
 		return f
 	}
 	p := w.rng.IntN(1000)
-	if steady && p > 10 { // a tick that comes late opens a hold: rarely
+	if steady && p > 20 && p < 900 { // most ticks come in time
 		p = 160
+	}
+	if steady && p >= 990 {
+		p = 120 // slow: the clock seems to have jumped
 	}
 	switch {
 	case p < 30:
@@ -240,6 +243,9 @@ func outcome(what string, got any, err error) string {
 	case store.Released:
 		return verb + []string{" requeued", " ended", " stays"}[v]
 	case store.ReapResult:
+		if v.Doubt {
+			return verb + " doubt"
+		}
 		if v.Held {
 			return verb + " hold: " + strings.TrimRight(v.Reason, "0123456789 s")
 		}

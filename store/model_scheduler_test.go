@@ -50,8 +50,9 @@ func (s *scheduler) work(a *actor) {
 
 func (s *scheduler) tick(a *actor) {
 	w := a.w
-	for {
+	for sure := false; ; {
 		m := s.memory
+		m.Unsure = !sure
 		if s.lastAt != 0 {
 			m.Expected += (w.now - s.lastAt) / ms
 		} else {
@@ -59,6 +60,11 @@ func (s *scheduler) tick(a *actor) {
 		}
 		sent := w.now
 		r, err := ask(a, "reap", func(ctx context.Context) (store.ReapResult, error) { return w.store.Reap(ctx, m) })
+		if err == nil && r.Doubt {
+			sure = true // ask again at once, and mean it
+			continue
+		}
+		sure = false
 		if err == nil {
 			// An answer that took long says little about the clock.
 			s.memory.Epoch, s.memory.Expected, s.lastAt = r.Epoch, r.Now, w.now
