@@ -59,8 +59,9 @@ if s[1] == 'stopping' then
   wake('dirty')
   return { 'ok', 'gone' }
 end
--- Who was asked to move must not come back at once.
-if s[5] then ban = math.max(ban, 60000) end
+-- Who was asked to move must not come back at once: 5 s are enough to be placed
+-- elsewhere, and little to an operator who wants it back.
+if s[5] then ban = math.max(ban, 5000) end
 avoid(at, s[4], host, ban)
 requeue(stype, key, slot, reason)
 return { 'ok', 'pending' }

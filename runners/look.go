@@ -47,6 +47,11 @@ func (r *Runner) watch(ctx context.Context) {
 	}
 }
 
+// movedAvoid is how long a slot that was moved away is not placed here again:
+// long enough to be placed elsewhere, short enough for an operator who wants it
+// back, or for want of room elsewhere.
+const movedAvoid = 5 * time.Second
+
 // tidyAfter is how many slots may end before old logs are looked through.
 const tidyAfter = 50
 
@@ -104,7 +109,7 @@ func (r *Runner) do(a action, term int) {
 		h.wishEnd(endGently, orText(a.Record.Reason, "it is not wanted any more"), 0, false)
 	case move:
 		h.confirm(a.Record.Slot, term)
-		h.wishEnd(endGently, "moved away", r.o.Cooldown, false)
+		h.wishEnd(endGently, "moved away", min(movedAvoid, r.o.Cooldown), false)
 	case confirm:
 		h.confirm(a.Record.Slot, term)
 	case assert:

@@ -192,7 +192,11 @@ var failures = regexp.MustCompile(`^\d+ failures?\b`)
 // with stands in the record until this text replaces it, and then in this text.
 func coolingDown(c store.Circumstances, hosts []string) string {
 	text := "cooling down on " + list(hosts, ", ")
-	what := c.Reason
+	// Of an earlier try to move it, only what it was cooling down for is news.
+	what, again := strings.CutPrefix(c.Reason, "not moved: ")
+	if again && !strings.HasPrefix(what, "cooling down on ") {
+		what = ""
+	}
 	if rest, ok := strings.CutPrefix(what, "cooling down on "); ok {
 		what = ""
 		if _, after, ok := strings.Cut(rest, " after "); ok {

@@ -14,3 +14,6 @@ func MaskStream(v *stream.StreamStatus) { maskStream(v) }
 
 // MaskEvent is the event as it may be shown.
 func MaskEvent(e store.Event) store.Event { return maskEvent(e) }
+
+// MaskText is a text of strangers, such as a line of a log, as it may be shown.
+func MaskText(s string) string { return shown(s) }

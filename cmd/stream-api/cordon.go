@@ -98,6 +98,9 @@ func awaitDrain(ctx context.Context, s *store.Store, host string) error {
 		case err != nil:
 			return false, err
 		case len(held) == 0:
+			if h.DrainUntil != 0 && now >= h.DrainUntil && left > 0 {
+				stopped = max(stopped, left) // they left between two looks, at the deadline
+			}
 			return true, nil
 		case h.Want != stream.Draining:
 			return false, fmt.Errorf("the drain of %s was called off; it still holds %d slots", host, len(held))

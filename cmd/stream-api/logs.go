@@ -16,6 +16,7 @@ import (
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 	"stream-api/stream"
+	"stream-api/web"
 )
 
 // reader is one `logs`: what it was asked for, and where it may look.
@@ -194,7 +195,10 @@ func (r *reader) readDir(ctx context.Context, stateDir string) error {
 
 // readLog prints the log in dir. A follower's interruption is its end.
 func (r *reader) readLog(ctx context.Context, dir string) error {
-	err := supervisor.ReadLog(ctx, dir, r.tail, r.follow, r.print)
+	err := supervisor.ReadLog(ctx, dir, r.tail, r.follow, func(l supervisor.LogLine) error {
+		l.Text = web.MaskText(l.Text) // as a host's API does
+		return r.print(l)
+	})
 	if ctx.Err() != nil || errors.Is(err, fs.ErrNotExist) {
 		return nil // it has said nothing yet
 	}

@@ -1,7 +1,12 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
+
+	"stream-api/config"
+	"stream-api/stream"
 )
 
 // global holds the flags that every command has.
@@ -29,7 +34,6 @@ Exit codes: 0 ok, 1 failed, 2 usage or configuration, 3 not found,
 4 no capacity or deadline passed.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
 	}
 	root.PersistentFlags().StringVar(&g.redis, "redis", "", "the store, such as redis://127.0.0.1:6379/0 (default: $STREAM_API_REDIS, /etc/stream-api/config.yaml, that address)")
 	root.PersistentFlags().StringVar(&g.namespace, "namespace", "", "prefix of every key (default: $STREAM_API_NAMESPACE, /etc/stream-api/config.yaml, none)")
@@ -39,10 +43,9 @@ Exit codes: 0 ok, 1 failed, 2 usage or configuration, 3 not found,
 		&cobra.Group{ID: "look", Title: "Look:"},
 		&cobra.Group{ID: "act", Title: "Act:"},
 	)
-	for _, c := range commands(g) {
-		usageArgs(c)
-		root.AddCommand(c)
-	}
+	root.AddCommand(commands(g)...)
+	root.InitDefaultCompletionCmd()
+	usageArgs(root)
 	return root
 }
 
@@ -55,10 +58,13 @@ func commands(g *global) []*cobra.Command {
 	}
 }
 
-// usageArgs makes a wrong number of arguments a usage error, in c and below.
+// usageArgs makes a wrong number of arguments, or a word that is no command, a
+// usage error, in c and below.
 func usageArgs(c *cobra.Command) {
-	check := c.Args
-	if check != nil {
+	switch check := c.Args; {
+	case c.HasSubCommands():
+		c.Args, c.RunE = cobra.ArbitraryArgs, noSuchCommand
+	case check != nil:
 		c.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
 				return usageError("%v; usage: %s", err, cmd.UseLine())
@@ -69,6 +75,27 @@ func usageArgs(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		usageArgs(sub)
 	}
+}
+
+// noSuchCommand is what runs when none of a command's own commands was named.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 && !cmd.HasParent() {
+		return cmd.Help()
+	}
+	var names []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	if len(args) == 0 {
+		return usageError("say what to do: %s %s", cmd.CommandPath(), strings.Join(names, "|"))
+	}
+	hint := "see --help"
+	if best := config.Nearest(args[0], names); best != "" {
+		hint = "did you mean " + best + "?"
+	}
+	return usageError("unknown command %s of %s; %s", stream.Quote(args[0]), cmd.CommandPath(), hint)
 }
 
 // outputFlag adds -o to a reading command.
