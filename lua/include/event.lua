@@ -2,12 +2,7 @@
 -- hints to whoever listens. Both are for people and for speed: nothing that
 -- must hold depends on them.
 local function event(what, key, slot, host, token, reason)
-  if reason == '' then
-    redis.call('XADD', ns .. 'events', 'MAXLEN', '~', '10000', '*', 'event', what, 'stream', key,
-      'slot', slot, 'host', host, 'token', token, 'actor', actor)
-  else
-    redis.call('XADD', ns .. 'events', 'MAXLEN', '~', '10000', '*', 'event', what, 'stream', key,
-      'slot', slot, 'host', host, 'token', token, 'reason', reason, 'actor', actor)
-  end
+  redis.call('XADD', ns .. 'events', 'MAXLEN', '~', '10000', '*', 'event', what, 'stream', key,
+    'slot', slot, 'host', host, 'token', token, 'reason', reason, 'actor', actor)
 end
 local function wake(what) redis.call('PUBLISH', ns .. 'wake', what) end
