@@ -50,15 +50,17 @@ func Dial(t Target, timeout time.Duration) redis.UniversalClient {
 			Username: t.Username, Password: t.Password,
 			// Sentinels are usually given the same words as the servers.
 			SentinelUsername: t.Username, SentinelPassword: t.Password,
-			Protocol:    2, // the scripts' replies are tested with it
-			DialTimeout: timeout, ReadTimeout: timeout, WriteTimeout: timeout, ContextTimeoutEnabled: true,
+			Protocol: 2, // the scripts' replies are tested with it
+			// CLIENT SETINFO would be one more command that a user must be allowed.
+			DisableIdentity: true,
+			DialTimeout:     timeout, ReadTimeout: timeout, WriteTimeout: timeout, ContextTimeoutEnabled: true,
 			MaxRetries: 1, MinRetryBackoff: retryPause, MaxRetryBackoff: timeout / 4,
 		})
 	}
 	return redis.NewClient(&redis.Options{
 		Network: t.Network, Addr: t.Addrs[0], DB: t.DB, TLSConfig: secure,
 		Username: t.Username, Password: t.Password,
-		Protocol:    2,
+		Protocol: 2, DisableIdentity: true,
 		DialTimeout: timeout, ReadTimeout: timeout, WriteTimeout: timeout, ContextTimeoutEnabled: true,
 		MaxRetries: 1, MinRetryBackoff: retryPause, MaxRetryBackoff: timeout / 4,
 		DialerRetries: 1, DialerRetryTimeout: retryPause,
