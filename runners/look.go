@@ -28,16 +28,13 @@ func (r *Runner) watch(ctx context.Context) {
 			return
 		}
 		began := time.Now()
-		pause := lookPause
-		if err := r.look(ctx); err != nil {
+		err := r.look(ctx)
+		if err != nil {
 			r.log.Debug().Err(err).Msg("what this host should run is not read; it is tried again")
-			pause = r.o.Beat / 2
 			r.lookSoon()
 		}
+		timer := time.NewTimer(restAfter(err, time.Since(began), r.o.Beat))
 		r.tidy(ctx)
-		// A host with a thousand slots must not keep the store busy.
-		pause = max(pause, 4*time.Since(began))
-		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
@@ -45,6 +42,17 @@ func (r *Runner) watch(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// restAfter is the pause after a look. A host with a thousand slots must not
+// keep the store busy, so it rests for longer than it looked. But not for
+// longer than a beat, and after a look that failed not for as long: a host that
+// was cut off has two beats to hear what it lost.
+func restAfter(err error, took, beat time.Duration) time.Duration {
+	if err != nil {
+		return beat / 4
+	}
+	return min(max(lookPause, 4*took), beat)
 }
 
 // movedAvoid is how long a slot that was moved away is not placed here again:

@@ -95,14 +95,17 @@ func TestHostCutOffFromTheStoreNeverRunsTwiceUnderStop(t *testing.T) {
 
 func TestHostCutOffFromTheStoreRunsTwiceOnlyWhileCutOffUnderKeep(t *testing.T) {
 	t.Parallel()
-	n := begin(t, plan{workers: 2, capacity: 10, streams: 8, mode: "keep"})
-	lost, from := n.on("w0"), time.Now()
-	n.ways[0].Cut()
+	n := begin(t, plan{workers: 2, capacity: 60, streams: 8, mode: "keep"})
+	from := time.Now()
+	n.list(48)
+	realtest.Await(t, 20*time.Second, "w0 is busy with new slots", func() bool { return len(n.on("w0")) > 8 })
+	n.ways[0].Cut() // with calls under way
+	lost := n.on("w0")
 	n.awaitElsewhere("w0", lost, ttl+15*time.Second)
-	n.hold(ttl)
+	n.hold(or(ttl/2, ttl))
 	healed := time.Now()
 	n.ways[0].Heal()
-	n.singleAgain(healed, 8)
+	n.singleAgain(healed, 48)
 	n.record("cut off from Redis, keep (the declared gap)", from)
 }
 
