@@ -63,6 +63,13 @@
 // holder only with the higher token number: numbers grow over steps of the clock
 // and losses of data, as assert raises the counter to what it is told.
 //
+// A handover (start_first) is the one case of two children, and is declared: the
+// successor is a slot of its own, <slot>~next, with its own token, kept off the
+// host it replaces. Swap exchanges the two names in one step, and only while both
+// run under the tokens the caller saw; the one that has become <slot>~next is
+// stopping from that step on. Who holds under a name that has changed is
+// recognised by its token.
+//
 // Late and doubled messages: every step of a holder carries token and
 // incarnation and is refused unless both are current. A late claim finds another
 // token or another incarnation; a late release the same, as a token is tombstoned
@@ -96,7 +103,7 @@
 // # Why L1 holds: it comes to rest
 //
 // Every state that is not rest is in a list that somebody reads at intervals:
-// dirty, pending, outbox, hosts:lease, slots:<host> through the revision. Holds
+// dirty, pending, outbox, moves, hosts:lease, slots:<host> through the revision. Holds
 // end by time, and times from before a step back of the clock are brought within
 // their limits (leases, starts, seats, absences).
 //

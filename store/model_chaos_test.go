@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"stream-api/store"
 	"stream-api/stream"
@@ -26,6 +27,7 @@ var faultList = []fault{
 	{"leave", 4, (*world).leaveHost},
 	{"rival", 3, (*world).startRival},
 	{"giveup", 20, (*world).giveUp},
+	{"move", 20, (*world).move},
 	{"outage", 2, (*world).outage},
 	{"cut", 12, (*world).cutSome},
 	{"scheduler", 8, (*world).crashScheduler},
@@ -159,6 +161,21 @@ func (w *world) giveUp() {
 		w.note("%s gives up %s/%s", m.id, s.Key, s.Slot)
 		m.runner.box = append(m.runner.box, task{s.Reservation, "giveup"})
 	}
+}
+
+// move asks that something that runs go elsewhere.
+func (w *world) move() {
+	m := w.machine()
+	all := m.alive()
+	if w.down || len(all) == 0 {
+		return
+	}
+	s := all[w.rng.IntN(len(all))]
+	target := []string{"", "", hostNames[w.rng.IntN(len(hostNames))]}[w.rng.IntN(3)]
+	w.quietly("move "+s.Key+"/"+s.Slot+" to "+target, func() error {
+		_, err := w.store.Move(w.ctx, s.Key, stream.OwnSlot(s.Slot), target, 20*time.Second)
+		return err
+	})
 }
 
 func (w *world) outage() {

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"stream-api/stream"
 )
 
 // dump reads the whole store in one step.
@@ -64,25 +66,34 @@ func (w *world) after(what string) {
 
 func (w *world) broken(format string, args ...any) { w.fail(fmt.Errorf(format, args...)) }
 
-// checkChildren checks I5 over trees that live, whatever the store says.
+// checkChildren checks I5 over trees that live, whatever the store says: one
+// for each stream and slot, or the two that the store once named as a slot and
+// its successor.
 func (w *world) checkChildren() {
-	seen := map[string]string{}
+	seen := map[string][]*supervisor{}
 	for _, m := range w.machines {
 		if m.paused {
 			continue // nothing runs there; deadlines are looked at first when it wakes
 		}
-		for at, s := range m.sups {
-			if !s.alive || w.excused(m, s) {
-				continue
+		for _, s := range m.sups {
+			if s.alive && !w.excused(m, s) {
+				at := s.Key + "/" + stream.OwnSlot(s.Slot)
+				seen[at] = append(seen[at], s)
 			}
-			child := fmt.Sprintf("on %s (token %s, deadline %.3f, trusted %.3f, heard %.3f s ago)",
-				m.id, s.Token, float64(s.deadline)/1e6, float64(s.trusted)/1e6, float64(w.uptime-m.lastHeard)/1e6)
-			if other, ok := seen[at]; ok {
-				w.broken("I5: %s has two live children, %s and %s", at, other, child)
-				return
-			}
-			seen[at] = child
 		}
+	}
+	for at, list := range seen {
+		if len(list) == 1 || len(list) == 2 && (w.handovers[[2]string{list[0].Token, list[1].Token}] || w.handovers[[2]string{list[1].Token, list[0].Token}]) {
+			continue
+		}
+		var names []string
+		for _, s := range list {
+			names = append(names, fmt.Sprintf("%s on %s (token %s, deadline %.3f, trusted %.3f)",
+				s.Slot, s.Host, s.Token, float64(s.deadline)/1e6, float64(s.trusted)/1e6))
+		}
+		slices.Sort(names)
+		w.broken("I5: %s has live children %s", at, strings.Join(names, " and "))
+		return
 	}
 }
 
@@ -110,6 +121,9 @@ func (w *world) checkRecords(p picture, what string) {
 			continue
 		}
 		line := name + "|" + slot
+		if next := p[key+stream.ShadowSuffix]; next["token"] != "" && row["token"] != "" {
+			w.handovers[[2]string{row["token"], next["token"]}] = true
+		}
 		_, queued := p["pending:"+row["type"]][line]
 		_, out := p["outbox"][line]
 		switch state := row["state"]; state {
@@ -242,9 +256,9 @@ func (w *world) checkRest() error {
 	}
 	children := map[string]string{}
 	for _, m := range w.machines {
-		for at, s := range m.sups {
+		for _, s := range m.sups {
 			if s.alive {
-				children[at+" "+m.name+" "+s.Token] = m.id
+				children[s.Key+"|"+s.Slot+" "+m.name+" "+s.Token] = m.id
 			}
 		}
 	}
@@ -273,7 +287,13 @@ func (w *world) checkRest() error {
 			default:
 				return fmt.Errorf("L1: %s/%s is %q", key, slot, row["state"])
 			}
+			if next := p["stream:"+key+":"+slot+"~next"]; next != nil {
+				return fmt.Errorf("L1: the successor of %s/%s is still %s", key, slot, next["state"])
+			}
 		}
+	}
+	if len(p["moves"]) > 0 {
+		return fmt.Errorf("L1: moves are under way: %v", p["moves"])
 	}
 	if len(children) > 0 {
 		return fmt.Errorf("L1: children that nobody wants: %v", children)

@@ -22,9 +22,9 @@ type machine struct {
 	ttl, beat int64
 	offers    []store.Offer
 
-	tombs  map[string]bool // tokens that were given up: they never start again
-	before string          // the incarnation that registered last, as far as known
-	sups   map[string]*supervisor
+	tombs  map[string]bool        // tokens that were given up: they never start again
+	before string                 // the incarnation that registered last, as far as known
+	sups   map[string]*supervisor // by token
 	lives  int
 
 	runner *runner
@@ -68,6 +68,16 @@ func (m *machine) alive() []*supervisor {
 		}
 	}
 	return out
+}
+
+// named finds the living child of a slot by its name.
+func (m *machine) named(key, slot string) *supervisor {
+	for _, s := range m.alive() {
+		if s.Key == key && s.Slot == slot {
+			return s
+		}
+	}
+	return nil
 }
 
 type task struct {
@@ -216,7 +226,7 @@ func (r *runner) assert(a *actor, s *supervisor) {
 	switch {
 	case err == nil && got.Keep:
 		if s.alive && r.gen == gen && !r.m.tombs[s.Token] {
-			s.gen, s.gap = gen, false
+			s.gen, s.gap, s.Slot = gen, false, got.Slot
 			r.feed()
 		}
 		r.again(0)
@@ -266,12 +276,12 @@ func (r *runner) handle(a *actor, t task) {
 	case "start":
 		r.start(a, t.Reservation)
 	case "stop":
-		if s := r.m.sups[t.Key+"|"+t.Slot]; s != nil && s.Token == t.Token {
+		if s := r.m.sups[t.Token]; s != nil {
 			r.end(a, t.Reservation, store.Release{Reason: "stopped"})
 		}
 	case "giveup":
-		if s := r.m.sups[t.Key+"|"+t.Slot]; s != nil && s.Token == t.Token && s.alive {
-			r.end(a, t.Reservation, store.Release{
+		if s := r.m.sups[t.Token]; s != nil && s.alive {
+			r.end(a, s.Reservation, store.Release{
 				Reason: "it fails", Avoid: 5 * time.Second, OnlyIfRoom: true, Classes: classesFor(t.Key),
 			})
 		}
@@ -289,8 +299,12 @@ func (r *runner) reconcile(a *actor) {
 	listed := map[string]bool{}
 	for _, v := range slots {
 		listed[v.Token] = true
+		if s := r.m.sups[v.Token]; s != nil {
+			s.Slot = v.Slot // a handover exchanges names
+		}
 		switch {
-		case r.m.tombs[v.Token], v.State == stream.Stopping, r.leaving:
+		case r.m.tombs[v.Token], v.State == stream.Stopping, r.leaving,
+			v.Move != "" && v.State == stream.Running && v.Slot == stream.OwnSlot(v.Slot):
 			r.end(a, v.Reservation, store.Release{Reason: "stopped"})
 		default:
 			r.start(a, v.Reservation)
@@ -306,7 +320,7 @@ func (r *runner) reconcile(a *actor) {
 // start claims, and has a child started under the deadline that was trusted
 // in the same registration.
 func (r *runner) start(a *actor, v store.Reservation) {
-	w, at := a.w, v.Key+"|"+v.Slot
+	w := a.w
 	if r.leaving {
 		return
 	}
@@ -314,17 +328,15 @@ func (r *runner) start(a *actor, v store.Reservation) {
 		r.end(a, v, store.Release{Reason: "given up"})
 		return
 	}
-	if s := r.m.sups[at]; s != nil && s.alive {
-		if s.Token == v.Token {
-			if s.gen != r.gen {
-				r.assert(a, s)
-			}
-			return
+	if s := r.m.sups[v.Token]; s != nil && s.alive {
+		if s.gen != r.gen {
+			r.assert(a, s)
 		}
-		if r.m.tombs[s.Token] || r.registered {
-			r.m.tombs[s.Token] = true
-			r.stop(a, s)
-		}
+		return
+	}
+	if s := r.m.named(v.Key, v.Slot); s != nil { // of an earlier term
+		r.m.tombs[s.Token] = true
+		r.stop(a, s)
 	}
 	gen := r.gen
 	_, err := ask(a, "claim "+v.Key+"/"+v.Slot+" "+v.Token, func(ctx context.Context) (struct{}, error) {
@@ -342,7 +354,7 @@ func (r *runner) start(a *actor, v store.Reservation) {
 		r.again(500 * ms)
 		return
 	}
-	r.m.sups[at] = &supervisor{Reservation: v, deadline: r.trust, trusted: r.trust, gen: r.gen, alive: true}
+	r.m.sups[v.Token] = &supervisor{Reservation: v, deadline: r.trust, trusted: r.trust, gen: r.gen, alive: true}
 	w.note("%s starts %s/%s %s", r.inc, v.Key, v.Slot, v.Token)
 	if _, err := ask(a, "publish "+v.Key+"/"+v.Slot, func(ctx context.Context) ([]store.Reservation, error) {
 		return w.store.Publish(ctx, v, r.inc, map[string]string{"by": v.Token})
@@ -369,7 +381,7 @@ func (r *runner) end(a *actor, v store.Reservation, o store.Release) {
 	if !a.w.flaws.noTombs {
 		r.m.tombs[v.Token] = true
 	}
-	if s := r.m.sups[v.Key+"|"+v.Slot]; s != nil && s.Token == v.Token {
+	if s := r.m.sups[v.Token]; s != nil {
 		r.stop(a, s)
 	}
 	got, err := ask(a, "release "+v.Key+"/"+v.Slot+" "+v.Token, func(ctx context.Context) (store.Released, error) {

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ type scheduler struct {
 	lastAt int64 // when memory.Expected was told; 0: never
 	// It ticks apart from its other work, which waits for lost answers.
 	ticks, works *actor
+	targets      map[string]string // <key>|<slot> of successors → where they go
 }
 
 func (s *scheduler) boot() {
@@ -40,6 +42,9 @@ func (s *scheduler) work(a *actor) {
 		s.look(a)
 		s.place(a)
 		s.outbox(a)
+		if turn%2 == 0 {
+			s.moves(a)
+		}
 		if turn%20 == 7 {
 			host := hostNames[w.rng.IntN(len(hostNames))]
 			_, _ = ask(a, "reindex "+host, func(ctx context.Context) (int, error) { return w.store.Reindex(ctx, host, nil) })
@@ -121,6 +126,9 @@ func (s *scheduler) place(a *actor) {
 		requests := make([]store.Request, len(waiting))
 		for i, v := range waiting {
 			requests[i] = store.Request{Key: v.Key, Slot: v.Slot, Type: v.Type, Candidates: candidatesFor(v.Key)}
+			if target, ok := s.targets[v.Key+"|"+v.Slot]; ok && target != "*" {
+				requests[i].Only = target
+			}
 		}
 		_, _ = ask(a, "place", func(ctx context.Context) ([]store.Placement, error) {
 			got, err := w.store.Place(ctx, requests)
@@ -131,6 +139,43 @@ func (s *scheduler) place(a *actor) {
 			}
 			return got, err
 		})
+	}
+}
+
+// moves carries handovers on: the successor is put in line, then the two
+// exchange names. Half of them are by yielding instead.
+func (s *scheduler) moves(a *actor) {
+	w := a.w
+	list, err := ask(a, "moves", func(ctx context.Context) ([]store.Move, error) { return w.store.Moves(ctx) })
+	if err != nil {
+		return
+	}
+	s.targets = map[string]string{}
+	for _, m := range list {
+		next := m.Slot + stream.ShadowSuffix
+		s.targets[m.Key+"|"+next] = m.Target
+		r, err := ask(a, "record "+m.Key, func(ctx context.Context) (store.Record, error) { return w.store.Record(ctx, m.Key) })
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return
+		}
+		now, heir := r.Slots[m.Slot], r.Slots[next]
+		nothing := struct{}{}
+		switch {
+		case now.State != stream.Running || now.Token != m.Token:
+			_, _ = ask(a, "unmove "+m.Key, func(ctx context.Context) ([]store.Reservation, error) { return w.store.EndMove(ctx, m, "") })
+		case w.now+w.skew > m.Deadline*ms:
+			_, _ = ask(a, "unmove "+m.Key, func(ctx context.Context) ([]store.Reservation, error) {
+				return w.store.EndMove(ctx, m, "it took too long")
+			})
+		case m.Since%2 == 0:
+			_, _ = ask(a, "yield "+m.Key, func(ctx context.Context) (bool, error) { return w.store.Yield(ctx, m, false, classesFor(m.Key)) })
+		case heir.Token == "" && heir.State == "":
+			_, _ = ask(a, "shadow "+m.Key, func(ctx context.Context) (struct{}, error) { return nothing, w.store.Shadow(ctx, m) })
+		case heir.State == stream.Running && heir.Vars["by"] != "":
+			_, _ = ask(a, "swap "+m.Key, func(ctx context.Context) (store.Commands, error) {
+				return w.store.Swap(ctx, now.Reservation, heir.Token)
+			})
+		}
 	}
 }
 

@@ -55,20 +55,21 @@ type world struct {
 	live       map[string]bool
 	plan       map[string]stream.Announcement
 
-	calm   bool
-	gens   int
-	ops    int
-	tokens map[string]string
-	over   map[string]int // used of each service after the last step
-	trace  []string
-	seen   map[string]int // outcomes of steps, counted
-	err    error
+	calm      bool
+	gens      int
+	ops       int
+	tokens    map[string]string
+	handovers map[[2]string]bool // tokens of a slot and its successor
+	over      map[string]int     // used of each service after the last step
+	trace     []string
+	seen      map[string]int // outcomes of steps, counted
+	err       error
 }
 
 func newWorld(ctx context.Context, client redis.UniversalClient, seed uint64) (*world, error) {
 	w := &world{
 		ctx: ctx, client: client, rng: rand.New(rand.NewPCG(seed, 7)), faults: map[string]bool{}, now: 1000 * second, skew: 1_800_000_000 * second,
-		lives: 1, live: map[string]bool{}, tokens: map[string]string{}, over: map[string]int{}, seen: map[string]int{},
+		lives: 1, live: map[string]bool{}, tokens: map[string]string{}, over: map[string]int{}, handovers: map[[2]string]bool{}, seen: map[string]int{},
 		plan: map[string]stream.Announcement{
 			"s1": {Chain: []string{"enc", "rec"}, Priority: 5}, "s2": {Chain: []string{"enc"}},
 			"s3/x": {Chain: []string{"rec", "enc"}}, "t1": {Chain: []string{"enc", "rec"}, Priority: 9}, "t2": {Chain: []string{"rec"}},
