@@ -38,7 +38,7 @@ func TestCommandLine(t *testing.T) {
 			env.Setenv("REDIS_SOCKET", redis.Addr)
 			env.Setenv("PATH", filepath.Dir(binary)+":"+env.Getenv("PATH"))
 			env.Setenv("TERM", "dumb")
-			for _, name := range []string{"PORT", "DEADPORT"} {
+			for _, name := range []string{"PORT", "PORT2", "DEADPORT"} {
 				env.Setenv(name, strconv.Itoa(realtest.FreePort(tb)))
 			}
 			return nil

@@ -36,12 +36,14 @@ const (
 //	host NAME FILE             runs a host with this file, in which @NAME@
 //	                           stands for the environment's NAME; its state
 //	                           directory is $STATE_<NAME>
-//	leave NAME                 stops that host as an operator would
+//	leave NAME                 stops that host as an operator would (TERM)
+//	detach NAME                stops it and leaves its children (USR1)
+//	rewrite NAME FILE          gives it another file and has it taken up (HUP)
 //	keys FILE PATH NAMES       the JSON object at PATH (such as .streams.0) has
 //	                           these keys, each ? one optional
 //	value FILE PATH VALUE      the JSON value at PATH is VALUE
 var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
-	"code": code, "until": until, "grows": grows, "host": host, "leave": leave, "keys": keys, "value": value,
+	"code": code, "until": until, "grows": grows, "host": host, "leave": leave, "detach": detach, "rewrite": rewrite, "keys": keys, "value": value,
 }
 
 // patience is generous: scripts run in parallel on small machines, and what is
@@ -110,27 +112,51 @@ func grows(ts *testscript.TestScript, neg bool, args []string) {
 
 func host(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, neg, args, 2, "host NAME FILE")
-	text := regexp.MustCompile(`@[A-Z]+@`).ReplaceAllStringFunc(ts.ReadFile(args[1]), func(name string) string {
-		return ts.Getenv(strings.Trim(name, "@"))
-	})
 	tb, redis := ts.Value(keyTB).(testing.TB), ts.Value(keyRedis).(*realtest.RedisServer)
-	h := realrun.Start(tb, args[0], redis.URL(), text)
+	h := realrun.Start(tb, args[0], redis.URL(), filled(ts, args[1]))
 	name := "STATE_" + strings.ToUpper(strings.ReplaceAll(args[0], ".", "_"))
 	ts.Setenv(name, h.StateDir)
-	hosts := ts.Value(keyHosts).(map[string]*realrun.Host)
-	hosts[args[0]] = h
+	ts.Value(keyHosts).(map[string]*realrun.Host)[args[0]] = h
+}
+
+// filled is a file with the environment's values for @NAME@.
+func filled(ts *testscript.TestScript, file string) string {
+	return regexp.MustCompile(`@[A-Z0-9]+@`).ReplaceAllStringFunc(ts.ReadFile(file), func(name string) string {
+		return ts.Getenv(strings.Trim(name, "@"))
+	})
+}
+
+func started(ts *testscript.TestScript, name string) *realrun.Host {
+	h := ts.Value(keyHosts).(map[string]*realrun.Host)[name]
+	if h == nil {
+		ts.Fatalf("there is no host %s", name)
+	}
+	return h
 }
 
 func leave(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, neg, args, 1, "leave NAME")
-	h := ts.Value(keyHosts).(map[string]*realrun.Host)[args[0]]
-	if h == nil {
-		ts.Fatalf("there is no host %s", args[0])
-	}
-	h.Signal(syscall.SIGTERM)
+	ends(ts, args[0], syscall.SIGTERM)
+}
+
+func detach(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, 1, "detach NAME")
+	ends(ts, args[0], syscall.SIGUSR1)
+}
+
+func ends(ts *testscript.TestScript, name string, sig syscall.Signal) {
+	h := started(ts, name)
+	h.Signal(sig)
 	if got := h.Wait(patience); got != 0 {
-		ts.Fatalf("host %s left with exit code %d", args[0], got)
+		ts.Fatalf("host %s ended with exit code %d after %v", name, got, sig)
 	}
+}
+
+func rewrite(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, 2, "rewrite NAME FILE")
+	h := started(ts, args[0])
+	h.Rewrite(filled(ts, args[1]))
+	h.Signal(syscall.SIGHUP)
 }
 
 // at finds the JSON value at a path.
