@@ -26,7 +26,7 @@ func TestStoresClockMayStep(t *testing.T) {
 		n.sameChildren(before)
 		streams++
 		n.list(streams)
-		n.awaitLive(streams, 30*time.Second) // whoever was there is placed on
+		n.awaitLive(streams, time.Minute) // whoever was there is placed on
 	}
 	for key, v := range held {
 		if now := n.reservations()[key]; now != v {

@@ -17,10 +17,10 @@ func TestKillsourceFreesAMountFromItsDeadWriter(t *testing.T) {
 	t.Parallel()
 	sink := realtest.Icecast(t)
 	first := sink.Publish("/s000")
-	realtest.Await(t, 20*time.Second, "the first writer is on air", func() bool { return strings.Contains(page(sink.URL+"/status-json.xsl"), "/s000") })
+	realtest.Await(t, time.Minute, "the first writer is on air", func() bool { return strings.Contains(page(sink.URL+"/status-json.xsl"), "/s000") })
 	first.Freeze()
 	second := sink.Publish("/s000")
-	realtest.Await(t, 20*time.Second, "the second writer is refused", func() bool { return !second.Running() })
+	realtest.Await(t, time.Minute, "the second writer is refused", func() bool { return !second.Running() })
 	if !strings.Contains(second.Complaint(), "403") {
 		t.Fatalf("the second writer said %q; want a 403", second.Complaint())
 	}
@@ -29,10 +29,10 @@ func TestKillsourceFreesAMountFromItsDeadWriter(t *testing.T) {
 	if code := killsource(t, sink, "/s000"); code != http.StatusOK {
 		t.Fatalf("killsource answers %d", code)
 	}
-	realtest.Await(t, 5*time.Second, "the mount is free", func() bool { return !strings.Contains(page(sink.URL+"/status-json.xsl"), "/s000") })
+	realtest.Await(t, time.Minute, "the mount is free", func() bool { return !strings.Contains(page(sink.URL+"/status-json.xsl"), "/s000") })
 	lasted("Icecast's killsource → mount free", time.Since(freed))
 	third := sink.Publish("/s000")
-	realtest.Await(t, 20*time.Second, "the third writer is on air", func() bool { return strings.Contains(page(sink.URL+"/status-json.xsl"), "/s000") })
+	realtest.Await(t, time.Minute, "the third writer is on air", func() bool { return strings.Contains(page(sink.URL+"/status-json.xsl"), "/s000") })
 	if !third.Running() {
 		t.Errorf("the third writer ended: %s", third.Complaint())
 	}

@@ -21,7 +21,7 @@ func TestStoreOutageStopsNothing(t *testing.T) {
 	n.hold(ttl + 4*beat)
 	n.sameChildren(before)
 	n.list(32)
-	n.awaitLive(32, 40*time.Second) // all healthy: new ones are placed
+	n.awaitLive(32, time.Minute) // all healthy: new ones are placed
 	n.noGaps(from)
 	n.noDoubles()
 	n.record("Redis stopped, keep, 30 slots", from)
@@ -58,7 +58,7 @@ func TestEmptiedStoreIsToldAgain(t *testing.T) {
 	n.rebuilt(t, "Redis restarted empty", 12)
 	n.sameChildren(before)
 	n.list(15)
-	n.awaitLive(15, 40*time.Second)
+	n.awaitLive(15, time.Minute)
 	n.noGaps(from)
 	n.noDoubles()
 	n.record("FLUSHALL; Redis restarted empty", from)
@@ -71,7 +71,7 @@ func (n *network) rebuilt(t *testing.T, what string, streams int) {
 	n.awaitRest(streams, 60*time.Second, "the store knows again what runs after "+what)
 	took := time.Since(from)
 	lasted(what+" → state rebuilt, hold over", took)
-	if took > 2*ttl+slack() {
+	if took > 2*ttl+slack(t) {
 		t.Errorf("%s: state rebuilt and hold over after %v; want at most 2 × ttl = %v", what, took, 2*ttl)
 	}
 }
@@ -81,14 +81,14 @@ func TestHostCutOffFromTheStoreNeverRunsTwiceUnderStop(t *testing.T) {
 	n := begin(t, plan{workers: 2, capacity: 10, streams: 8, mode: "stop"})
 	lost, from := n.on("w0"), time.Now()
 	n.ways[0].Cut()
-	n.awaitElsewhere("w0", lost, ttl+15*time.Second)
+	n.awaitElsewhere("w0", lost, time.Minute)
 	n.hold(2 * ttl)
 	n.ways[0].Heal()
 	n.hold(ttl)
 	n.noDoubles()
 	n.list(16)
-	n.awaitLive(16, 40*time.Second)
-	realtest.Await(t, 30*time.Second, "the host that was cut off serves again", func() bool { return len(n.on("w0")) > 0 })
+	n.awaitLive(16, time.Minute)
+	realtest.Await(t, time.Minute, "the host that was cut off serves again", func() bool { return len(n.on("w0")) > 0 })
 	n.noDoubles()
 	n.record("cut off from Redis, stop", from)
 }
@@ -98,10 +98,10 @@ func TestHostCutOffFromTheStoreRunsTwiceOnlyWhileCutOffUnderKeep(t *testing.T) {
 	n := begin(t, plan{workers: 2, capacity: 60, streams: 8, mode: "keep"})
 	from := time.Now()
 	n.list(48)
-	realtest.Await(t, 20*time.Second, "w0 is busy with new slots", func() bool { return len(n.on("w0")) > 8 })
+	realtest.Await(t, time.Minute, "w0 is busy with new slots", func() bool { return len(n.on("w0")) > 8 })
 	n.ways[0].Cut() // with calls under way
 	lost := n.on("w0")
-	n.awaitElsewhere("w0", lost, ttl+15*time.Second)
+	n.awaitElsewhere("w0", lost, time.Minute)
 	n.hold(or(ttl/2, ttl))
 	healed := time.Now()
 	n.ways[0].Heal()
@@ -117,7 +117,7 @@ func TestHalfOfTheHostsCutOffAtOnce(t *testing.T) {
 		n.ways[i].Cut()
 	}
 	n.hold(ttl)
-	realtest.Await(t, ttl+30*time.Second, "the other half has it all", func() bool {
+	realtest.Await(t, time.Minute, "the other half has it all", func() bool {
 		return len(n.on("w3"))+len(n.on("w4"))+len(n.on("w5")) == 12
 	})
 	for i := range 3 {
@@ -137,7 +137,7 @@ func TestHalfOfTheHostsCutOffAtOnceUnderKeepEndsWithTheCut(t *testing.T) {
 	for i := range 3 {
 		n.ways[i].Cut()
 	}
-	realtest.Await(t, ttl+30*time.Second, "the other half has it all", func() bool {
+	realtest.Await(t, time.Minute, "the other half has it all", func() bool {
 		return len(n.on("w3"))+len(n.on("w4"))+len(n.on("w5")) == 12
 	})
 	healed := time.Now()
@@ -152,14 +152,14 @@ func TestHalfOfTheHostsCutOffAtOnceUnderKeepEndsWithTheCut(t *testing.T) {
 // took more than two beats since the network was whole.
 func (n *network) singleAgain(healed time.Time, streams int) {
 	n.t.Helper()
-	realtest.Await(n.t, 30*time.Second, "nothing runs twice any more", func() bool { return len(n.watch.Alive()) == streams })
+	realtest.Await(n.t, time.Minute, "nothing runs twice any more", func() bool { return len(n.watch.Alive()) == streams })
 	var last time.Time
 	for _, d := range n.watch.Doubles() {
 		last = later(last, d.To)
 	}
 	took := last.Sub(healed)
 	lasted("cut off under keep, healed → single again", took)
-	if took > 2*beat+slack() {
+	if took > 2*beat+slack(n.t) {
 		n.t.Errorf("slots ran twice until %v after the cut; want at most %v", took, 2*beat)
 	}
 	n.hold(ttl)
