@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -106,18 +107,25 @@ func (h *Host) Again() {
 	h.cmd.Env = append(os.Environ(), h.env...)
 	h.cmd.Stdout, h.cmd.Stderr = h.log, h.log
 	// A test binary that dies takes its hosts with it; their supervisors end
-	// by their deadlines.
-	h.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// by their deadlines. The death signal is bound to the thread that
+	// started the host, so that thread waits for it.
+	h.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	h.cmd.WaitDelay = time.Second
-	if err := h.cmd.Start(); err != nil {
-		h.t.Fatalf("start host %s: %v", h.Name, err)
-	}
-	cmd, done := h.cmd, make(chan struct{})
+	cmd, done, started := h.cmd, make(chan struct{}), make(chan error, 1)
 	h.done = done
 	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
 		defer close(done)
-		_ = cmd.Wait() // how it ended is read from ProcessState
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // how it ended is read from ProcessState
+		}
 	}()
+	if err := <-started; err != nil {
+		h.t.Fatalf("start host %s: %v", h.Name, err)
+	}
 }
 
 // Rewrite replaces the host's configuration for the next HUP or start.
