@@ -270,10 +270,10 @@ func TestAPaceSlowsRetriesDown(t *testing.T) {
 
 func TestAStallIsAFailure(t *testing.T) {
 	t.Parallel()
-	r := launch(t, shell(`for i in 1 2 3 4 5 6; do echo $i; sleep 0.1; done; exec sleep 1000`), func(s *Spec) { s.Stall = 400 * time.Millisecond })
 	began := time.Now()
+	r := launch(t, shell(`for i in 1 2 3 4 5 6; do echo $i; sleep 0.1; done; exec sleep 1000`), func(s *Spec) { s.Stall = time.Second })
 	r.await(EventStalled)
-	if lived := time.Since(began); lived < 900*time.Millisecond {
+	if lived := time.Since(began); lived < 1500*time.Millisecond {
 		t.Errorf("stalled after %s, though it gave signs of life for 0.6 s", lived)
 	}
 	exit := r.await(EventExited).Exit
