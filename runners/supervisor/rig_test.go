@@ -266,7 +266,7 @@ func (r *rig) story() string {
 // await reads events until one of the kind that is right comes.
 func (r *rig) await(kind EventKind, right ...func(Event) bool) Event {
 	r.t.Helper()
-	limit := time.NewTimer(15 * time.Second)
+	limit := time.NewTimer(time.Minute)
 	defer limit.Stop()
 	for {
 		select {
@@ -279,7 +279,7 @@ func (r *rig) await(kind EventKind, right ...func(Event) bool) Event {
 				return e
 			}
 		case <-limit.C:
-			r.t.Fatalf("no %s within 15 s%s", kind, r.story())
+			r.t.Fatalf("no %s within a minute%s", kind, r.story())
 		}
 	}
 }
@@ -362,13 +362,13 @@ func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.NewTimer(15 * time.Second)
+	limit := time.NewTimer(time.Minute)
 	defer limit.Stop()
 	for !holds() {
 		select {
 		case <-tick.C:
 		case <-limit.C:
-			t.Fatalf("not within 15 s: %s", what)
+			t.Fatalf("not within a minute: %s", what)
 		}
 	}
 }
