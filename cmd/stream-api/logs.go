@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +19,12 @@ import (
 	"stream-api/stream"
 	"stream-api/web"
 )
+
+// maxTail is how many lines a host's API gives at most.
+const maxTail = 10_000
+
+// errNowhere: nobody holds the slot, and no log of it is here.
+var errNowhere = errors.New("it runs nowhere")
 
 // reader is one `logs`: what it was asked for, and where it may look.
 type reader struct {
@@ -77,50 +84,104 @@ func (r *reader) check() error {
 	if err := stream.CheckType(strings.TrimSuffix(r.slot, stream.ShadowSuffix)); err != nil {
 		return usageError("slot %v", err)
 	}
-	if r.tail < 0 || r.tail > 10_000 {
-		return usageError("-n %d: write a number from 0 to 10000", r.tail)
+	if r.tail < 0 || r.tail > maxTail {
+		return usageError("-n %d: write a number from 0 to %d", r.tail, maxTail)
 	}
 	return nil
 }
 
-// read prints the log of whoever holds the slot; followed, also of those who
-// hold it after.
+// read prints the log of whoever holds the slot.
 func (r *reader) read(ctx context.Context, s *store.Store) error {
 	if cfg, err := config.Load(systemConfig); err == nil {
 		r.here = cfg // one that does not load is no reason to look nowhere else
 	}
+	if r.follow {
+		return r.readAlong(ctx, s)
+	}
+	slot, err := r.find(ctx, s)
+	if err != nil {
+		return err
+	}
+	return r.readFrom(ctx, s, slot)
+}
+
+// find reads the slot. One that ended, and ran here last, has no record any
+// more but a log.
+func (r *reader) find(ctx context.Context, s *store.Store) (store.SlotRecord, error) {
+	slot, err := readSlot(ctx, s, r.key, r.slot)
+	if errors.Is(err, store.ErrNotFound) && r.here != nil {
+		if _, dirErr := findLog(r.here.StateDir, r.key, r.slot); dirErr == nil {
+			return store.SlotRecord{}, nil
+		}
+	}
+	return slot, err
+}
+
+const (
+	// startPatience is how long a follower waits for the first line of a child
+	// that is being started: the slot runs, for the store, from its claim on.
+	startPatience = 10 * time.Second
+	// reattachAfter is when a follower whose log ended takes it that the log's
+	// reader ended and not the slot, as when its host starts anew.
+	reattachAfter = 2 * time.Second
+)
+
+// readAlong follows the log from holder to holder, until it is interrupted or
+// the stream ends.
+func (r *reader) readAlong(ctx context.Context, s *store.Store) error {
+	slot, err := r.find(ctx, s)
+	if err != nil {
+		return err
+	}
+	since, told := time.Now(), "-"
 	for {
-		slot, err := readSlot(ctx, s, r.key, r.slot)
-		if errors.Is(err, store.ErrNotFound) && r.here != nil {
-			if dir, dirErr := findLog(r.here.StateDir, r.key, r.slot); dirErr == nil {
-				return r.readLog(ctx, dir) // it ended, and ran here last
+		err := r.readFrom(ctx, s, slot)
+		starting := errors.Is(err, store.ErrNotFound) && time.Since(since) < startPatience
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil && !starting && !errors.Is(err, errNowhere):
+			return err
+		case !starting && told != slot.Token:
+			told = slot.Token
+			why := "the log on " + orElse(slot.Host, "this machine") + " ended"
+			if err != nil {
+				why = err.Error()
 			}
+			fmt.Fprintf(os.Stderr, "--- %s; waiting for where it runs next\n", why)
 		}
-		if err != nil {
+		patience := reattachAfter
+		if starting {
+			patience = 0
+		}
+		next, err := r.awaitNext(ctx, s, slot.Token, patience)
+		if err != nil || next.Token == "" {
 			return err
 		}
-		if err := r.readFrom(ctx, s, slot); err != nil || !r.follow || ctx.Err() != nil {
-			return err
+		switch {
+		case next.Token != slot.Token:
+			r.tail, since = maxTail, time.Now() // all that the next holder's child said so far
+		case !starting:
+			r.tail = 0
 		}
-		fmt.Fprintf(os.Stderr, "--- %s of %s ended on %s; waiting for where it runs next\n", r.slot, r.key, slot.Host)
-		if again, err := r.awaitNext(ctx, s, slot.Token); err != nil || !again {
-			return err
-		}
-		r.tail = 10_000 // all that the next holder's child said so far
+		slot = next
 	}
 }
 
-// awaitNext tells whether the slot came to run under another token; it does
-// not if its stream ends, or the waiting does.
-func (r *reader) awaitNext(ctx context.Context, s *store.Store, token string) (bool, error) {
-	err := await(ctx, s, func(ctx context.Context) (bool, error) {
-		slot, err := readSlot(ctx, s, r.key, r.slot)
-		return slot.State == stream.Running && slot.Token != token, err
+// awaitNext returns the slot once it runs under another token than this, or
+// still under this after the patience; it is zero if its stream ends, or the
+// waiting does.
+func (r *reader) awaitNext(ctx context.Context, s *store.Store, token string, patience time.Duration) (store.SlotRecord, error) {
+	var next store.SlotRecord
+	begun := time.Now()
+	err := await(ctx, s, func(ctx context.Context) (over bool, err error) {
+		next, err = readSlot(ctx, s, r.key, r.slot)
+		return next.State == stream.Running && (next.Token != token || time.Since(begun) > patience), err
 	})
 	if errors.Is(err, errInterrupted) || errors.Is(err, store.ErrNotFound) {
-		return false, nil
+		return store.SlotRecord{}, nil
 	}
-	return err == nil, err
+	return next, err
 }
 
 // readFrom prints the log from wherever it can be read.
@@ -133,7 +194,7 @@ func (r *reader) readFrom(ctx context.Context, s *store.Store, slot store.SlotRe
 		return r.readLog(ctx, local)
 	}
 	if slot.Host == "" {
-		return fmt.Errorf("%s of %s is %s: %s; it runs nowhere, and its last host is not known", r.slot, r.key, slot.State, orElse(slot.Reason, "no reason yet"))
+		return fmt.Errorf("%s of %s is %s (%s): %w, and its last host is not known", r.slot, r.key, slot.State, orElse(slot.Reason, "no reason yet"), errNowhere)
 	}
 	host, err := readHost(ctx, s, slot.Host)
 	if err != nil {

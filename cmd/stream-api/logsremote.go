@@ -100,14 +100,14 @@ func refusal(answer *http.Response, host string) error {
 	if err != nil {
 		return fmt.Errorf("%s answers %s: %w", host, answer.Status, err)
 	}
-	said := struct{ Error string }{}
+	said := struct{ Error, Host string }{}
 	if json.Unmarshal(text, &said) != nil || said.Error == "" {
 		said.Error = answer.Status
 	}
-	switch answer.StatusCode {
-	case http.StatusUnauthorized:
+	switch {
+	case answer.StatusCode == http.StatusUnauthorized:
 		return fmt.Errorf("%s wants its web token: give --token-file, or $%s", host, tokenVariable)
-	case http.StatusNotFound:
+	case answer.StatusCode == http.StatusNotFound, said.Host != "": // it moved on meanwhile
 		return fmt.Errorf("%s: %w: %s", host, store.ErrNotFound, clean(said.Error))
 	}
 	return errors.New(host + ": " + clean(said.Error))
