@@ -148,6 +148,11 @@ func bySlot(lives []Life, until time.Time) map[string][]Life {
 	return out
 }
 
+// resolution is how exactly the observer sees: a death is noted when the
+// goroutine that waits for it gets to run, which may be after the next child
+// of the slot has connected.
+const resolution = 20 * time.Millisecond
+
 // Doubles are the spans in which two children of one slot lived.
 func (o *Observer) Doubles() []Span {
 	var out []Span
@@ -155,7 +160,7 @@ func (o *Observer) Doubles() []Span {
 		for i, a := range lives {
 			for _, b := range lives[i+1:] {
 				from, to := later(a.Start, b.Start), earlier(a.End, b.End)
-				if from.Before(to) {
+				if to.Sub(from) > resolution {
 					out = append(out, Span{Stream: a.Stream, Slot: a.Slot, From: from, To: to, Tokens: []string{a.Token, b.Token}})
 				}
 			}
