@@ -43,6 +43,12 @@ const retryPause = 10 * time.Millisecond
 // Dial makes a client whose waits and reconnects stay within timeout. It does
 // not connect yet. The caller closes it.
 func Dial(t Target, timeout time.Duration) redis.UniversalClient {
+	client := newClient(t, timeout)
+	client.AddHook(patientDialer{})
+	return client
+}
+
+func newClient(t Target, timeout time.Duration) *redis.Client {
 	secure := t.secure()
 	if t.Master != "" {
 		return redis.NewFailoverClient(&redis.FailoverOptions{
@@ -55,6 +61,7 @@ func Dial(t Target, timeout time.Duration) redis.UniversalClient {
 			DisableIdentity: true,
 			DialTimeout:     timeout, ReadTimeout: timeout, WriteTimeout: timeout, ContextTimeoutEnabled: true,
 			MaxRetries: 1, MinRetryBackoff: retryPause, MaxRetryBackoff: timeout / 4,
+			DialerRetries: 1, DialerRetryTimeout: retryPause,
 		})
 	}
 	return redis.NewClient(&redis.Options{

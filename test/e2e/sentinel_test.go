@@ -46,12 +46,14 @@ func TestTheDoctorKnowsSlowSentinels(t *testing.T) {
 	slow, quick, dead := realtest.FreePort(t), realtest.FreePort(t), realtest.FreePort(t)
 	startSentinel(t, slow, primary, 30*time.Second)
 	startSentinel(t, quick, primary, 2*time.Second)
-	client := redis.NewSentinelClient(&redis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", slow)})
-	t.Cleanup(func() { _ = client.Close() }) // only asked
-	realtest.Await(t, 30*time.Second, "the Sentinels know the replica and each other", func() bool {
-		row, err := client.Master(t.Context(), "main").Result()
-		return err == nil && row["num-slaves"] == "1" && row["num-other-sentinels"] == "1"
-	})
+	for _, port := range []int{slow, quick} {
+		client := redis.NewSentinelClient(&redis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", port)})
+		t.Cleanup(func() { _ = client.Close() }) // only asked
+		realtest.Await(t, 30*time.Second, fmt.Sprintf("Sentinel %d knows the replica and the other Sentinel", port), func() bool {
+			row, err := client.Master(t.Context(), "main").Result()
+			return err == nil && row["num-slaves"] == "1" && row["num-other-sentinels"] == "1"
+		})
+	}
 	url := fmt.Sprintf("redis+sentinel://main@127.0.0.1:%d,127.0.0.1:%d,127.0.0.1:%d/0", slow, quick, dead)
 	out, errOut, code := realrun.Command(t, url, "doctor")
 	for _, want := range []string{

@@ -1,0 +1,31 @@
+package store_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"stream-api/internal/realtest"
+	"stream-api/store"
+)
+
+func TestAStoreThatIsBackIsReachedAtTheFirstCall(t *testing.T) {
+	t.Parallel()
+	server := realtest.Redis(t)
+	client := store.Dial(store.Target{Network: "unix", Addrs: []string{server.Addr}}, time.Second)
+	t.Cleanup(func() { _ = client.Close() })
+	server.Kill()
+	// Far more failures than a pool has places.
+	for range 50 {
+		err := client.Ping(t.Context()).Err()
+		if err == nil || !strings.Contains(err.Error(), "connect: ") {
+			t.Fatalf("a dead store answers %v; want why it is not reached", err)
+		}
+	}
+	server.Start()
+	for range 10 {
+		if err := client.Ping(t.Context()).Err(); err != nil {
+			t.Fatalf("a store that is back answers %v", err)
+		}
+	}
+}
