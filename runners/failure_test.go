@@ -35,7 +35,7 @@ func TestACrashedChildIsRestartedAndItsLastWordsAreShown(t *testing.T) {
 	if text := w.everything(); strings.Contains(text, "hunter2") {
 		t.Errorf("a secret is in Redis:\n%s", text)
 	}
-	dir, err := l.Log("s1", "work")
+	dir, err := l.Log("s1", "work", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -137,14 +137,18 @@ func (d *stateDir) remove(ctx context.Context, token string) error {
 	return nil
 }
 
-// logOf finds the directory with the latest log of a slot; empty: none.
-func (d *stateDir) logOf(key, slot string) (string, error) {
+// logOf finds the directory with the log of a slot under a token, or with an
+// empty one the latest; empty: none.
+func (d *stateDir) logOf(key, slot, token string) (string, error) {
 	all, err := d.memos()
 	if err != nil {
 		return "", err
 	}
 	for _, m := range all {
 		own := stream.OwnSlot(m.Reservation.Slot)
+		if token != "" && m.Reservation.Token != token {
+			continue
+		}
 		if m.Reservation.Key == key && (m.Reservation.Slot == slot || own == slot) && !m.Static {
 			return d.slot(m.Reservation.Token), nil
 		}

@@ -51,17 +51,18 @@ func (r *Runner) Slots() []Local {
 	return out
 }
 
-// Log is the directory for supervisor.ReadLog with the latest log of a slot
-// on this host. Error: ErrNoSlot.
-func (r *Runner) Log(key, slot string) (string, error) {
-	return LogDir(r.o.StateDir, key, slot)
+// Log is the directory for supervisor.ReadLog with a slot's log on this host:
+// what it said under a token, or with an empty one what it said last. Error:
+// ErrNoSlot.
+func (r *Runner) Log(key, slot, token string) (string, error) {
+	return LogDir(r.o.StateDir, key, slot, token)
 }
 
 // LogDir is Log for a state directory whose runner need not live. Error:
 // ErrNoSlot.
-func LogDir(stateDirectory, key, slot string) (string, error) {
+func LogDir(stateDirectory, key, slot, token string) (string, error) {
 	d := &stateDir{path: stateDirectory}
-	dir, err := d.logOf(key, slot)
+	dir, err := d.logOf(key, slot, token)
 	if err != nil {
 		return "", fmt.Errorf("log of %s/%s: %w", key, slot, err)
 	}

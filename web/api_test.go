@@ -328,11 +328,11 @@ func TestLogsAreReadHereOrPointedTo(t *testing.T) {
 	c.appear("a/s1", nil, "dist", "record")
 	c.run("a/s1", "dist", "here", "")
 	c.run("a/s1", "record", "there", "")
-	logs := func(_ context.Context, key, slot string, tail int, _ bool, line func(LogLine) error) error {
-		if key != "a/s1" || slot != "dist" {
+	logs := func(_ context.Context, q LogQuery, line func(LogLine) error) error {
+		if q.Key != "a/s1" || q.Slot != "dist" || q.Token != "" && q.Token != "1-x" {
 			return fs.ErrNotExist
 		}
-		for i := range tail {
+		for i := range q.Tail {
 			if err := line(LogLine{At: time.Unix(int64(i), 0).UTC(), Mark: "out", Text: "\x1b[2Jhttp://u:hush@x/ <script>"}); err != nil {
 				return err
 			}

@@ -6,7 +6,7 @@ import (
 )
 
 func evilLog(text string) LogReader {
-	return func(ctx context.Context, _, _ string, _ int, _ bool, line func(LogLine) error) error {
+	return func(ctx context.Context, _ LogQuery, line func(LogLine) error) error {
 		return line(LogLine{At: time.Unix(0, 0).UTC(), Mark: text, Text: text})
 	}
 }

@@ -23,10 +23,17 @@ type LogLine struct {
 	Text string    `json:"text"`
 }
 
-// LogReader gives line the last tail lines of what a slot on this host said,
-// and with follow those that come, until ctx ends. It returns fs.ErrNotExist
-// if there is no log here, and the first error of line.
-type LogReader func(ctx context.Context, key, slot string, tail int, follow bool, line func(LogLine) error) error
+// LogQuery is what is asked of a log.
+type LogQuery struct {
+	Key, Slot string
+	Token     string // what was said under this token alone; empty: the latest
+	Tail      int    // that many of the last lines
+	Follow    bool   // and those that come, until ctx ends or the child is gone
+}
+
+// LogReader gives line what a slot on this host said. It returns
+// fs.ErrNotExist if there is no such log here (yet), and the first error of line.
+type LogReader func(ctx context.Context, q LogQuery, line func(LogLine) error) error
 
 const (
 	logTail    = 200
@@ -41,7 +48,7 @@ type elsewhereAnswer struct {
 }
 
 // logs answers with a log as lines of JSON. ?tail=n takes the last n lines,
-// ?follow=1 goes on. A slot on another host is answered with 421 and the
+// ?follow=1 goes on, ?token= wants what was said under that one. A slot on another host is answered with 421 and the
 // address of its log there.
 func (s *Server) logs(w http.ResponseWriter, r *http.Request) {
 	key, slot, err := splitLogPath(r.PathValue("path"))
@@ -80,7 +87,8 @@ func (s *Server) logs(w http.ResponseWriter, r *http.Request) {
 	}
 	err = fs.ErrNotExist
 	if s.o.Logs != nil {
-		err = s.o.Logs(ctx, key, slot, tail, r.URL.Query().Get("follow") == "1", out.line)
+		query := r.URL.Query()
+		err = s.o.Logs(ctx, LogQuery{Key: key, Slot: slot, Token: query.Get("token"), Tail: tail, Follow: query.Get("follow") == "1"}, out.line)
 	}
 	switch {
 	case out.begun || err == nil:

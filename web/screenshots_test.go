@@ -99,7 +99,7 @@ func (c *crew) conference() {
 	c.note("lobby", "record", "the one recorder that matches is full: 6/6")
 }
 
-func ffmpegLog(ctx context.Context, _, _ string, _ int, _ bool, line func(LogLine) error) error {
+func ffmpegLog(ctx context.Context, _ LogQuery, line func(LogLine) error) error {
 	at := time.Date(2026, 5, 1, 14, 3, 2, 0, time.UTC)
 	for i, text := range []string{"Input #0, matroska,webm, from 'http://ingest.example.org:8000/s3':", "  Stream #0:0: Video: h264 (High), yuv420p, 1920x1080, 25 fps",
 		"[h264_vaapi] Failed to create encode pipeline", "Conversion failed!", "ended with exit 1; starts again in 500 ms", "frame= 1502 fps= 22 q=-0.0 speed=0.87x"} {

@@ -23,8 +23,12 @@ import (
 // maxTail is how many lines a host's API gives at most.
 const maxTail = 10_000
 
-// errNowhere: nobody holds the slot, and no log of it is here.
-var errNowhere = errors.New("it runs nowhere")
+var (
+	// errNowhere: nobody holds the slot, and no log of it is here.
+	errNowhere = errors.New("it runs nowhere")
+	// errUnreached: the host could not be asked, or could not answer now.
+	errUnreached = errors.New("not reached")
+)
 
 // reader is one `logs`: what it was asked for, and where it may look.
 type reader struct {
@@ -110,7 +114,7 @@ func (r *reader) read(ctx context.Context, s *store.Store) error {
 func (r *reader) find(ctx context.Context, s *store.Store) (store.SlotRecord, error) {
 	slot, err := readSlot(ctx, s, r.key, r.slot)
 	if errors.Is(err, store.ErrNotFound) && r.here != nil {
-		if _, dirErr := findLog(r.here.StateDir, r.key, r.slot); dirErr == nil {
+		if _, dirErr := findLog(r.here.StateDir, r.key, r.slot, ""); dirErr == nil {
 			return store.SlotRecord{}, nil
 		}
 	}
@@ -118,13 +122,22 @@ func (r *reader) find(ctx context.Context, s *store.Store) (store.SlotRecord, er
 }
 
 const (
-	// startPatience is how long a follower waits for the first line of a child
-	// that is being started: the slot runs, for the store, from its claim on.
-	startPatience = 10 * time.Second
+	// followPatience is how long a follower waits for a host that cannot be asked
+	// or has no line yet: longer than a lease, after which a dead host's slots are
+	// elsewhere; a child that is being started has said nothing, and a host that
+	// was started just now does not listen yet.
+	followPatience = 30 * time.Second
+	// askAgainAfter is the pause between two such questions.
+	askAgainAfter = 250 * time.Millisecond
 	// reattachAfter is when a follower whose log ended takes it that the log's
 	// reader ended and not the slot, as when its host starts anew.
 	reattachAfter = 2 * time.Second
 )
+
+// passing tells whether asking a host again may help.
+func passing(err error) bool {
+	return errors.Is(err, store.ErrNotFound) || errors.Is(err, errUnreached)
+}
 
 // readAlong follows the log from holder to holder, until it is interrupted or
 // the stream ends.
@@ -133,16 +146,19 @@ func (r *reader) readAlong(ctx context.Context, s *store.Store) error {
 	if err != nil {
 		return err
 	}
-	since, told := time.Now(), "-"
+	reached, told := time.Now(), "-"
 	for {
 		err := r.readFrom(ctx, s, slot)
-		starting := errors.Is(err, store.ErrNotFound) && time.Since(since) < startPatience
+		if err == nil {
+			reached = time.Now()
+		}
+		again := passing(err) && time.Since(reached) < followPatience
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case err != nil && !starting && !errors.Is(err, errNowhere):
+		case err != nil && !again && !errors.Is(err, errNowhere):
 			return err
-		case !starting && told != slot.Token:
+		case !again && told != slot.Token:
 			told = slot.Token
 			why := "the log on " + orElse(slot.Host, "this machine") + " ended"
 			if err != nil {
@@ -151,17 +167,17 @@ func (r *reader) readAlong(ctx context.Context, s *store.Store) error {
 			fmt.Fprintf(os.Stderr, "--- %s; waiting for where it runs next\n", why)
 		}
 		patience := reattachAfter
-		if starting {
-			patience = 0
+		if again {
+			patience = askAgainAfter
 		}
-		next, err := r.awaitNext(ctx, s, slot.Token, patience)
-		if err != nil || next.Token == "" {
-			return err
+		next, awaitErr := r.awaitNext(ctx, s, slot.Token, patience)
+		if awaitErr != nil || next.Token == "" {
+			return awaitErr
 		}
 		switch {
 		case next.Token != slot.Token:
-			r.tail, since = maxTail, time.Now() // all that the next holder's child said so far
-		case !starting:
+			r.tail, reached = maxTail, time.Now() // all that the next holder's child said so far
+		case err == nil:
 			r.tail = 0
 		}
 		slot = next
@@ -207,7 +223,16 @@ func (r *reader) readFrom(ctx context.Context, s *store.Store, slot store.SlotRe
 	if at == "" {
 		return fmt.Errorf("%s of %s runs on %s, which shows its logs to no other machine (web.listen); there, run: stream-api logs %s %s", r.slot, r.key, host.Host, r.key, r.slot)
 	}
-	return r.readRemote(ctx, at, host.Host)
+	return r.readRemote(ctx, at, slot)
+}
+
+// life is the token of which the log is wanted: a follower wants each holder's
+// own, and waits for it; else the latest is wanted, whoever's it is.
+func (r *reader) life(slot store.SlotRecord) string {
+	if r.follow {
+		return slot.Token
+	}
+	return ""
 }
 
 // local is the directory of the log on this machine; empty if another machine
@@ -216,7 +241,7 @@ func (r *reader) local(slot store.SlotRecord) (string, error) {
 	if r.here == nil {
 		return "", nil
 	}
-	dir, err := findLog(r.here.StateDir, r.key, r.slot)
+	dir, err := findLog(r.here.StateDir, r.key, r.slot, r.life(slot))
 	switch {
 	case errors.Is(err, runners.ErrNoSlot), errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission) && slot.Host != r.here.Network.Name:
 		return "", nil
@@ -235,16 +260,16 @@ func (r *reader) local(slot store.SlotRecord) (string, error) {
 
 // findLog is runners.LogDir, which takes a directory that it may not read, or
 // that is not there, for an empty one.
-func findLog(stateDir, key, slot string) (string, error) {
+func findLog(stateDir, key, slot, token string) (string, error) {
 	if _, err := os.ReadDir(stateDir); err != nil {
 		return "", err
 	}
-	return runners.LogDir(stateDir, key, slot)
+	return runners.LogDir(stateDir, key, slot, token)
 }
 
 // readDir prints a log of a given state directory.
 func (r *reader) readDir(ctx context.Context, stateDir string) error {
-	dir, err := findLog(stateDir, r.key, r.slot)
+	dir, err := findLog(stateDir, r.key, r.slot, "")
 	if errors.Is(err, runners.ErrNoSlot) {
 		return fmt.Errorf("%s of %s: %w in %s: it never ran a program there, or too long ago", r.slot, r.key, store.ErrNotFound, stateDir)
 	}
@@ -260,7 +285,12 @@ func (r *reader) readLog(ctx context.Context, dir string) error {
 		l.Text = web.MaskText(l.Text) // as a host's API does
 		return r.print(l)
 	})
-	if ctx.Err() != nil || errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist) && r.follow:
+		return fmt.Errorf("%s of %s has said nothing yet: %w", r.slot, r.key, store.ErrNotFound)
+	case errors.Is(err, fs.ErrNotExist):
 		return nil // it has said nothing yet
 	}
 	return err

@@ -22,8 +22,9 @@ import (
 const tokenVariable = "STREAM_API_WEB_TOKEN"
 
 // readRemote prints a log through the API of the host that has it.
-func (r *reader) readRemote(ctx context.Context, base, host string) error {
-	request, err := r.request(ctx, base)
+func (r *reader) readRemote(ctx context.Context, base string, slot store.SlotRecord) error {
+	host := slot.Host
+	request, err := r.request(ctx, base, r.life(slot))
 	if err != nil {
 		return err
 	}
@@ -38,7 +39,7 @@ func (r *reader) readRemote(ctx context.Context, base, host string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("ask %s for the log: %w; is its page reachable from here? else, there: stream-api logs %s %s", host, err, r.key, r.slot)
+		return fmt.Errorf("%s is %w: %w; is its page reachable from here? else, there: stream-api logs %s %s", host, errUnreached, err, r.key, r.slot)
 	}
 	defer func() { _ = answer.Body.Close() }() // only read from
 	if answer.StatusCode != http.StatusOK {
@@ -65,13 +66,16 @@ func (r *reader) readRemote(ctx context.Context, base, host string) error {
 	return nil
 }
 
-func (r *reader) request(ctx context.Context, base string) (*http.Request, error) {
+func (r *reader) request(ctx context.Context, base, of string) (*http.Request, error) {
 	at, err := url.Parse(base)
 	if err != nil || at.Scheme != "http" && at.Scheme != "https" {
 		return nil, fmt.Errorf("the host's address %s is no URL of a page", harmless(base))
 	}
 	at = at.JoinPath("api/v1/logs", r.key, r.slot)
 	query := url.Values{"tail": {strconv.Itoa(r.tail)}}
+	if of != "" {
+		query.Set("token", of)
+	}
 	if r.follow {
 		query.Set("follow", "1")
 	}
@@ -109,6 +113,9 @@ func refusal(answer *http.Response, host string) error {
 		return fmt.Errorf("%s wants its web token: give --token-file, or $%s", host, tokenVariable)
 	case answer.StatusCode == http.StatusNotFound, said.Host != "": // it moved on meanwhile
 		return fmt.Errorf("%s: %w: %s", host, store.ErrNotFound, clean(said.Error))
+	}
+	if answer.StatusCode >= http.StatusInternalServerError {
+		return fmt.Errorf("%s is %w: %s", host, errUnreached, clean(said.Error))
 	}
 	return errors.New(host + ": " + clean(said.Error))
 }

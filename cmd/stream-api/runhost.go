@@ -85,15 +85,15 @@ func (p *process) detach(cancel func()) {
 }
 
 // slotLog implements web.LogReader.
-func (p *process) slotLog(ctx context.Context, key, slot string, tail int, follow bool, line func(web.LogLine) error) error {
-	dir, err := p.runner.Log(key, slot)
+func (p *process) slotLog(ctx context.Context, q web.LogQuery, line func(web.LogLine) error) error {
+	dir, err := p.runner.Log(q.Key, q.Slot, q.Token)
 	if errors.Is(err, runners.ErrNoSlot) {
 		return fmt.Errorf("%w: %w", fs.ErrNotExist, err)
 	}
 	if err != nil {
 		return err
 	}
-	return supervisor.ReadLog(ctx, dir, tail, follow, func(l supervisor.LogLine) error {
+	return supervisor.ReadLog(ctx, dir, q.Tail, q.Follow, func(l supervisor.LogLine) error {
 		return line(web.LogLine{At: l.At, Mark: l.Mark, Text: l.Text})
 	})
 }

@@ -22,11 +22,13 @@ type LogLine struct {
 
 // ReadLog gives the last tail lines of the log in dir to line, all of them if tail is negative, and with follow those
 // that come after, until ctx is done or the supervisor is gone. It works beside a living supervisor and after its end, and
-// returns the first error of line. A slot that never logged gives fs.ErrNotExist, unless followed.
+// returns the first error of line. A slot that never logged gives fs.ErrNotExist; followed, if its supervisor is gone, or
+// has not begun yet.
 func ReadLog(ctx context.Context, dir string, tail int, follow bool, line func(LogLine) error) error {
 	path := filepath.Join(dir, fileLog)
 	r := &logReader{path: path}
 	defer r.close()
+	begun := false
 	old, err := readLines(path + ".1")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -50,7 +52,8 @@ func ReadLog(ctx context.Context, dir string, tail int, follow bool, line func(L
 			return err
 		}
 		lines, err := r.rest()
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		begun = begun || err == nil
+		if err != nil && (!errors.Is(err, fs.ErrNotExist) || !live && !begun) {
 			return err
 		}
 		if err := give(lines, line); err != nil || !live {

@@ -144,6 +144,48 @@ func (f *field) want(ctx context.Context, n int, chain ...string) error {
 	}
 }
 
+// newRunningField is a field in which every stream runs a slot of each type.
+func newRunningField(ctx context.Context, srv *server, hosts, streams int, types []string) (*field, error) {
+	f, err := newEmptyField(ctx, srv)
+	if err != nil {
+		return nil, err
+	}
+	return f, f.runAll(ctx, hosts, streams, types)
+}
+
+// runAll registers hosts, and places and claims a slot of each type for each
+// stream.
+func (f *field) runAll(ctx context.Context, hosts, streams int, types []string) error {
+	if err := f.register(ctx, hosts, types...); err != nil {
+		return err
+	}
+	if err := f.want(ctx, streams, types...); err != nil {
+		return err
+	}
+	for _, t := range types {
+		f.held = nil
+		for keys := f.streams; len(keys) > 0; {
+			n := min(1000, len(keys))
+			if _, err := f.tick(ctx); err != nil { // so that no hold begins in between
+				return err
+			}
+			if err := f.place(ctx, keys[:n], t); err != nil {
+				return fmt.Errorf("place: %w", err)
+			}
+			keys = keys[n:]
+		}
+		for held := f.held; len(held) > 0; held = held[min(1000, len(held)):] {
+			if _, err := f.tick(ctx); err != nil {
+				return err
+			}
+			if err := f.claim(ctx, held[:min(1000, len(held))]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // measure gives the server's µs a call of one operation. A round goes place,
 // claim, heartbeat, release, so that it ends as it began.
 func (f *field) measure(ctx context.Context, operation string) (float64, error) {
@@ -157,7 +199,7 @@ func (f *field) measure(ctx context.Context, operation string) (float64, error) 
 		case "place":
 			return f.place(ctx, f.streams, "enc")
 		case "claim":
-			return f.claim(ctx)
+			return f.claim(ctx, f.held)
 		case "heartbeat":
 			for i := range f.streams {
 				if _, err := f.st.Heartbeat(ctx, f.hosts[i%len(f.hosts)]); err != nil {
@@ -218,8 +260,8 @@ func (f *field) place(ctx context.Context, keys []string, slot string) error {
 	return nil
 }
 
-func (f *field) claim(ctx context.Context) error {
-	for _, v := range f.held {
+func (f *field) claim(ctx context.Context, held []store.Reservation) error {
+	for _, v := range held {
 		if err := f.st.Claim(ctx, v, v.Host+"-1"); err != nil {
 			return err
 		}

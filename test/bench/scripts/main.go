@@ -13,16 +13,17 @@ import (
 func main() {
 	rounds := flag.Int("rounds", 5, "rounds of each figure; the best counts")
 	calls := flag.Int("calls", 1000, "calls a round")
+	binary := flag.String("binary", "bin/stream-api", "the program whose status is timed")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *rounds, *calls); err != nil {
+	if err := run(ctx, *binary, *rounds, *calls); err != nil {
 		fmt.Fprintln(os.Stderr, "scripts:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, rounds, calls int) error {
+func run(ctx context.Context, binary string, rounds, calls int) error {
 	srv, err := startServer()
 	if err != nil {
 		return err
@@ -54,7 +55,11 @@ func run(ctx context.Context, rounds, calls int) error {
 			best["limit"], best["place"], best["place"]/best["limit"], best["claim"], best["heartbeat"], best["release"], best["reap"])
 	}
 	fmt.Println()
-	return printMemory(ctx, srv)
+	if err := printMemory(ctx, srv); err != nil {
+		return err
+	}
+	fmt.Println()
+	return printStatus(ctx, srv, binary, rounds)
 }
 
 func printMemory(ctx context.Context, srv *server) error {

@@ -1,9 +1,6 @@
 package main
 
-import (
-	"context"
-	"fmt"
-)
+import "context"
 
 // footprint is memory in bytes a piece.
 type footprint struct{ service, stream, pending, running float64 }
@@ -28,27 +25,7 @@ func measureMemory(ctx context.Context, srv *server, hosts, streams int) (footpr
 		return m, err
 	}
 	m.service = offered / float64(hosts*len(types))
-	running, err := grown(ctx, srv, func(f *field) error {
-		if err := f.register(ctx, hosts, types...); err != nil {
-			return err
-		}
-		if err := f.want(ctx, streams, types...); err != nil {
-			return err
-		}
-		for _, t := range types {
-			if _, err := f.tick(ctx); err != nil {
-				return err
-			}
-			f.held = nil
-			if err := f.place(ctx, f.streams, t); err != nil {
-				return fmt.Errorf("place: %w", err)
-			}
-			if err := f.claim(ctx); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	running, err := grown(ctx, srv, func(f *field) error { return f.runAll(ctx, hosts, streams, types) })
 	if err != nil {
 		return m, err
 	}

@@ -43,6 +43,9 @@ func startServer() (*server, error) {
 	return nil, fmt.Errorf("redis-server does not answer: %w", err)
 }
 
+// url is the server's address as --redis takes it.
+func (s *server) url() string { return "unix://" + filepath.Join(s.dir, "s") }
+
 func (s *server) stop() {
 	_ = s.client.Close()     // the server ends with it
 	_ = s.cmd.Process.Kill() // nothing in it is kept
