@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,7 +49,7 @@ func openStateDir(path string) (*stateDir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := takeLock(lock); err != nil {
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			err = &RefusedError{Why: fmt.Sprintf("another runner lives in the state directory %s; stop it, or give this one another state_dir", path)}
 		}
@@ -61,8 +62,23 @@ func openStateDir(path string) (*stateDir, error) {
 	return d, nil
 }
 
-// close gives the lock back.
-func (d *stateDir) close() error { return d.lock.Close() }
+// lockPatience is how long a lock may outlive its holder: a process that it was
+// just starting shares it from the fork to the exec.
+const lockPatience = time.Second
+
+func takeLock(lock *os.File) error {
+	for begun := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) || time.Since(begun) > lockPatience {
+			return err
+		}
+	}
+}
+
+// close gives the lock back, for whoever shares it too.
+func (d *stateDir) close() error {
+	return errors.Join(unix.Flock(int(d.lock.Fd()), unix.LOCK_UN), d.lock.Close())
+}
 
 func (d *stateDir) readOrMake(name string) (string, error) {
 	text, err := os.ReadFile(filepath.Join(d.path, name))
