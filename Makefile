@@ -15,7 +15,7 @@ help: ## list the targets
 
 build: ## build bin/stream-api
 	@mkdir -p bin
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/stream-api
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/stream-api
 
 run: build ## the demo: three hosts, a toy ingest and the status page, nothing to install
 	$(BIN) demo

@@ -133,20 +133,20 @@ func reserve(name, what string) func(string) error {
 }
 
 var (
-	namespacePattern  = regexp.MustCompile(`^[a-z0-9._:-]{1,64}$`)
-	sourceNamePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	namespacePattern  = regexp.MustCompile(`^[a-z0-9._:-]+$`)
+	sourceNamePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 	envNamePattern    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
 func checkNamespace(s string) error {
-	if !namespacePattern.MatchString(s) {
+	if len(s) > 64 || !namespacePattern.MatchString(s) {
 		return fmt.Errorf("%s is no namespace: up to 64 small letters, digits, '.', '_', ':', '-' (it is part of queue names, too)", stream.Quote(s))
 	}
 	return nil
 }
 
 func checkSourceName(s string) error {
-	if !sourceNamePattern.MatchString(s) {
+	if len(s) > 64 || !sourceNamePattern.MatchString(s) {
 		return fmt.Errorf("%s is no name of a source: up to 64 letters, digits, '.', '_', '-', beginning with a letter or digit", stream.Quote(s))
 	}
 	return nil

@@ -59,7 +59,9 @@ const (
 
 // wordPattern holds what a token and a version are made of; neither may hold
 // the '.' that parts them in an id.
-var wordPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+var wordPattern = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+func isWord(s string) bool { return len(s) <= 128 && wordPattern.MatchString(s) }
 
 // events is the payload of an event.
 type events struct {
@@ -82,13 +84,13 @@ func (c Command) check() error {
 	if err := (Service{Type: c.Type, Host: c.Host}).Check(); err != nil {
 		return err
 	}
-	if !wordPattern.MatchString(c.Token) {
+	if !isWord(c.Token) {
 		return fmt.Errorf("%s is no token", stream.Quote(c.Token))
 	}
 	if c.Attempt < 0 {
 		return fmt.Errorf("attempt %d is negative", c.Attempt)
 	}
-	if c.Version != "" && !wordPattern.MatchString(c.Version) {
+	if c.Version != "" && !isWord(c.Version) {
 		return fmt.Errorf("%s is no version", stream.Quote(c.Version))
 	}
 	return nil

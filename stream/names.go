@@ -9,13 +9,29 @@ import (
 
 // The patterns of every name that may become part of a Redis key, a task id,
 // a path or a line of a log. Stream keys come from strangers: whoever may
-// publish chooses them.
+// publish chooses them. Lengths stand beside the patterns: a repetition that
+// is counted is compiled into as many copies, and every supervisor of every
+// child would hold them in its memory.
 var (
-	keyPattern  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}(?:/[A-Za-z0-9][A-Za-z0-9._~-]{0,63}){0,3}$`)
-	typePattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
-	varPattern  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
-	hostPattern = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$`)
+	keyPart     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~-]*$`)     // 1 to 64 bytes, 1 to 4 parts joined by /
+	typePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)                 // 1 to 32 bytes
+	varPattern  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)          // 1 to 64 bytes
+	hostLabel   = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$`) // 1 to 63 bytes, joined by .
 )
+
+// allFit tells whether s is made of at most so many parts joined by separator,
+// each of at most so many bytes and in the pattern.
+func allFit(s, separator string, parts, bytes int, pattern *regexp.Regexp) bool {
+	if strings.Count(s, separator) >= parts {
+		return false
+	}
+	for part := range strings.SplitSeq(s, separator) {
+		if len(part) > bytes || !pattern.MatchString(part) {
+			return false
+		}
+	}
+	return true
+}
 
 // SourceType is the type under which a source is registered among the
 // services (service:source:<host>); no slot may bear it.
@@ -41,7 +57,7 @@ var reservedVars = map[string]bool{"key": true, "chain": true, "source": true, "
 
 // CheckKey says why s is no stream key, or nil.
 func CheckKey(s string) error {
-	if keyPattern.MatchString(s) {
+	if allFit(s, "/", 4, 64, keyPart) {
 		return nil
 	}
 	return fmt.Errorf("%s is no stream key: 1 to 4 parts joined by '/', each of 1 to 64 letters, digits, '.', '_', '~', '-' and beginning with a letter or digit", Quote(s))
@@ -52,7 +68,7 @@ func CheckType(s string) error {
 	if s == SourceType {
 		return fmt.Errorf("%q is kept for sources; name the service otherwise", s)
 	}
-	if typePattern.MatchString(s) {
+	if len(s) <= 32 && typePattern.MatchString(s) {
 		return nil
 	}
 	return fmt.Errorf("%s is no service type: a small letter, then up to 31 small letters, digits or '_'", Quote(s))
@@ -61,7 +77,7 @@ func CheckType(s string) error {
 // CheckHost says why s is no host name, or nil: a lower-case DNS name or an
 // IP address.
 func CheckHost(s string) error {
-	if len(s) <= 253 && hostPattern.MatchString(s) {
+	if len(s) <= 253 && allFit(s, ".", 127, 63, hostLabel) {
 		return nil
 	}
 	if _, err := netip.ParseAddr(s); err == nil && s == strings.ToLower(s) && !strings.Contains(s, "%") {
@@ -72,7 +88,7 @@ func CheckHost(s string) error {
 
 // CheckVar says why s may not name a variable of a stream or slot, or nil.
 func CheckVar(s string) error {
-	if !varPattern.MatchString(s) {
+	if len(s) > 64 || !varPattern.MatchString(s) {
 		return fmt.Errorf("%s is no variable name: a letter or '_', then up to 63 letters, digits or '_'", Quote(s))
 	}
 	return nil

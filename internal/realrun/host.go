@@ -30,7 +30,9 @@ func Binary(t testing.TB) string {
 			return
 		}
 		build.path = filepath.Join(dir, "stream-api")
-		out, err := exec.Command("go", "build", "-o", build.path, "stream-api/cmd/stream-api").CombinedOutput()
+		cmd := exec.Command("go", "build", "-o", build.path, "stream-api/cmd/stream-api")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build does
+		out, err := cmd.CombinedOutput()
 		if err != nil {
 			build.err = fmt.Errorf("go build: %w\n%s", err, out)
 		}
