@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"time"
 
@@ -217,8 +218,12 @@ func (h *holding) launch(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, spawnLimit)
 	defer cancel()
 	dir := h.r.dir.slot(h.token)
-	if err := supervisor.Remove(ctx, dir); err != nil { // of an earlier try that never had a Go
-		return err
+	// Of an earlier try that never had a Go. Removing looks through all processes
+	// of the machine, so a first try, which has no directory, goes without.
+	if _, err := os.Lstat(dir); err == nil {
+		if err := supervisor.Remove(ctx, dir); err != nil {
+			return err
+		}
 	}
 	sup, err := supervisor.Start(ctx, h.r.o.Self, h.spec(dir))
 	if err != nil {

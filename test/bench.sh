@@ -21,7 +21,7 @@ echo "burst: 1,000 streams of six slots on 100 hosts" >&2
 } >"$out/burst"
 
 echo "latency: appeared to running" >&2
-go test -count=1 -v -run 'Appeared|Burst' ./test/e2e -args -figures >"$out/e2e.log"
+go test -count=1 -v -parallel 1 -run 'Appeared|Burst' ./test/e2e -args -figures >"$out/e2e.log"
 sed -n 's/^ *latency_test.go:[0-9]*: /- /p' "$out/e2e.log" >"$out/latency"
 
 for part in scripts burst latency; do

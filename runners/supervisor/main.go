@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -71,8 +70,6 @@ type supervisor struct {
 }
 
 func newSupervisor(dir string) (*supervisor, error) {
-	// Little memory is worth more here than little work: there are as many of these processes as children.
-	debug.SetGCPercent(20)
 	if _, err := unix.Setsid(); err != nil && !errors.Is(err, unix.EPERM) { // EPERM: leads its session already
 		return nil, fmt.Errorf("leave the runner's session: %w", err)
 	}
@@ -116,7 +113,7 @@ func (s *supervisor) build(spec Spec) error {
 	s.server = &server{guard: s.guard}
 	l := &life{
 		guard: s.guard, wake: make(chan struct{}, 1), born: time.Now(), spec: spec,
-		emit: s.server.emit, watched: s.server.watched, settle: shrink,
+		emit: s.server.emit, watched: s.server.watched, settle: func() { time.AfterFunc(shrinkAfter, shrink) },
 		state: State{Version: SpecVersion, Phase: PhaseWaiting, BootID: boot, Supervisor: me, Since: time.Now()},
 	}
 	s.life, s.server.life = l, l
@@ -163,7 +160,6 @@ func (s *supervisor) begin() {
 	go s.guard.watch(s.tree.endChild)
 	go s.signals()
 	go s.server.run()
-	shrink()
 }
 
 // run lives the life and closes everything behind it.

@@ -7,7 +7,10 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -136,34 +139,50 @@ func TestBurstIsSpreadEvenlyOverManyHosts(t *testing.T) {
 	}
 	redis, ingest := realtest.Redis(t), newToyIcecast(t)
 	realrun.Start(t, "control", redis.URL(), quickLease+fmt.Sprintf("sources:\n  - name: in\n    plugin: poll\n    vars: {url: %q, type: icecast, interval: 1s}\n    chain: [work]\n", ingest.URL))
+	births := t.TempDir() // a file a child, with the time at which it began
+	child := fmt.Sprintf("services:\n  work:\n    plugin:\n      name: exec\n      path: sh\n"+
+		"      args: [\"-c\", 'date +%%s%%N >\"$1/$STREAM_API_STREAM.new\" && mv \"$1/$STREAM_API_STREAM.new\" \"$1/$STREAM_API_STREAM\" && exec sleep 100000', sh, %q]\n"+
+		"      stop: {grace: 1s}\n    capacity: 10\n", births)
+	child = strings.ReplaceAll(child, "$", "$$")
 	for i := range hosts {
-		realrun.Start(t, fmt.Sprintf("h%02d", i), redis.URL(), quickLease+"scheduler: {enabled: false}\n"+worker(10, ""))
+		realrun.Start(t, fmt.Sprintf("h%02d", i), redis.URL(), quickLease+"scheduler: {enabled: false}\n"+child)
 	}
 	realtest.Await(t, time.Minute, "all hosts are up and the first hold is over", func() bool {
 		s := realrun.Status(t, redis.URL())
 		return len(s.Hosts) == hosts+1 && s.Hold == nil
 	})
 	ingest.add(keys("s", 0, streams)...)
-	var seen, done int64
-	realtest.Await(t, time.Minute, "all run", func() bool {
-		status := realrun.Status(t, redis.URL())
-		running := 0
-		for _, s := range status.Streams {
-			for _, slot := range s.Slots {
-				if slot.State == "running" {
-					running++
-					done = max(done, slot.Since)
-				}
-			}
+	begun := func() []string {
+		files, err := filepath.Glob(births + "/s*[0-9]")
+		if err != nil {
+			t.Fatal(err)
 		}
-		return running == streams
-	})
+		return files
+	}
+	realtest.Await(t, time.Minute, "all children began", func() bool { return len(begun()) == streams })
+	var seen int64
 	for _, e := range realrun.Events(t, redis.URL(), 5*streams) {
 		if e.Event == "appeared" && (seen == 0 || e.At() < seen) {
 			seen = e.At()
 		}
 	}
-	t.Logf("%d at once on %d hosts × 10: the last one claimed %v after the first was seen", streams, hosts, time.Duration(done-seen)*time.Millisecond)
+	var took []time.Duration
+	for _, file := range begun() {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		took = append(took, time.Duration(at)-time.Duration(seen)*time.Millisecond)
+	}
+	t.Logf("%d at once on %d hosts × 10, first one seen → child started: %s", streams, hosts, spread(took))
+	if *figures {
+		resident, private := supervisorMemory(t, streams)
+		t.Logf("a supervisor at rest (median of %d): %.1f MB resident, %.1f MB of them its own", streams, resident, private)
+	}
 	for _, h := range realrun.Status(t, redis.URL()).Hosts {
 		for _, v := range h.Services {
 			if v.Type == "work" && v.Used != streams/hosts {
