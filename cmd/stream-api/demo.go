@@ -54,7 +54,10 @@ func runDemo(ctx context.Context, listen string) error {
 	if err != nil {
 		return errors.Join(err, ingest.close())
 	}
-	log := zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr, TimeFormat: "15:04:05.000", NoColor: !onTerminal(os.Stderr)}).Level(zerolog.WarnLevel).With().Timestamp().Logger()
+	log, err := newLogger(config.Log{Level: "warn", Format: "console"}, os.Stderr)
+	if err != nil {
+		return errors.Join(err, ingest.close())
+	}
 	quietRedisLogger(log)
 	l, err := connect(cfg, log.Level(zerolog.ErrorLevel))
 	if err != nil {
