@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"time"
 
@@ -23,7 +24,9 @@ func (patientDialer) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := next(ctx, network, addr)
 		if err != nil {
-			return stillborn{err}, nil
+			// The client takes one layer off an error of a connection's first
+			// use; without this one it would be where the dial went to.
+			return stillborn{fmt.Errorf("%w", err)}, nil
 		}
 		return conn, nil
 	}
