@@ -145,7 +145,7 @@ func (s *Service) describe(p *page) {
 	if e != nil {
 		e.describe(p)
 	}
-	p.line("  handover %s; store lost: %s; source changed: %s; new session: %s", s.Handover, s.OnStoreLoss, s.OnSourceChange, s.OnNewSession)
+	p.line("  handover   %s; store lost: %s; source changed: %s; new session: %s", s.Handover, s.OnStoreLoss, s.OnSourceChange, s.OnNewSession)
 }
 
 func (e *Exec) describe(p *page) {
