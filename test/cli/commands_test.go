@@ -38,12 +38,13 @@ const (
 //	                           directory is $STATE_<NAME>
 //	leave NAME                 stops that host as an operator would (TERM)
 //	detach NAME                stops it and leaves its children (USR1)
+//	powercut NAME              ends it and its children without a word
 //	rewrite NAME FILE          gives it another file and has it taken up (HUP)
 //	keys FILE PATH NAMES       the JSON object at PATH (such as .streams.0) has
 //	                           these keys, each ? one optional
 //	value FILE PATH VALUE      the JSON value at PATH is VALUE
 var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
-	"code": code, "until": until, "grows": grows, "host": host, "leave": leave, "detach": detach, "rewrite": rewrite, "keys": keys, "value": value,
+	"code": code, "until": until, "grows": grows, "host": host, "leave": leave, "detach": detach, "powercut": powercut, "rewrite": rewrite, "keys": keys, "value": value,
 }
 
 // patience is generous: scripts run in parallel on small machines, and what is
@@ -142,6 +143,11 @@ func leave(ts *testscript.TestScript, neg bool, args []string) {
 func detach(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, neg, args, 1, "detach NAME")
 	ends(ts, args[0], syscall.SIGUSR1)
+}
+
+func powercut(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, 1, "powercut NAME")
+	started(ts, args[0]).KillMachine()
 }
 
 func ends(ts *testscript.TestScript, name string, sig syscall.Signal) {
