@@ -1,10 +1,13 @@
 package chaos
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -153,7 +156,7 @@ func TestRunnerKilledBetweenSpawnAndGo(t *testing.T) {
 }
 
 // freezeNextSupervisor makes one more stream live and freezes the supervisor
-// that is started for it; 0 if its child lived already.
+// that is started for it; 0 if it has its child already.
 func (n *network) freezeNextSupervisor(streams int) int {
 	n.t.Helper()
 	there := n.workers[0].Supervisors()
@@ -169,11 +172,45 @@ func (n *network) freezeNextSupervisor(streams int) int {
 			}
 		}
 	}
-	if len(n.watch.Alive()) == streams {
+	realtest.Await(n.t, 10*time.Second, "the supervisor stands still", func() bool {
+		state, _ := processOf(n.t, caught)
+		return state == "T" || state == "" // gone
+	})
+	if hasChild(n.t, caught) {
 		thaw(n.t, caught)
 		return 0
 	}
 	return caught
+}
+
+// processOf reads the state and the parent of a process; empty and 0: it is gone.
+func processOf(t testing.TB, pid int) (state string, parent int) {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return "", 0
+	}
+	// The name before it stands in brackets and may hold anything.
+	if _, err := fmt.Sscan(string(text[bytes.LastIndexByte(text, ')')+1:]), &state, &parent); err != nil {
+		t.Fatalf("/proc/%d/stat %q: %v", pid, text, err)
+	}
+	return state, parent
+}
+
+func hasChild(t testing.TB, pid int) bool {
+	t.Helper()
+	names, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if child, err := strconv.Atoi(name.Name()); err == nil {
+			if _, parent := processOf(t, child); parent == pid {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func thaw(t testing.TB, pid int) {
