@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"stream-api/internal/realtest"
 	"stream-api/store"
 )
@@ -12,11 +14,11 @@ import (
 func TestAStoreThatIsBackIsReachedAtTheFirstCall(t *testing.T) {
 	t.Parallel()
 	server := realtest.Redis(t)
-	client := store.Dial(store.Target{Network: "unix", Addrs: []string{server.Addr}}, time.Second)
+	client := store.Dial(store.Target{Network: "unix", Addrs: []string{server.Addr}}, time.Second).(*redis.Client)
 	t.Cleanup(func() { _ = client.Close() })
 	server.Kill()
-	// Far more failures than a pool has places.
-	for range 50 {
+	// More failures than the pool has places.
+	for range client.Options().PoolSize + 10 {
 		err := client.Ping(t.Context()).Err()
 		if err == nil || !strings.Contains(err.Error(), "dial unix "+server.Addr) {
 			t.Fatalf("a dead store answers %v; want why it is not reached", err)

@@ -27,7 +27,7 @@ var (
 	// errNowhere: nobody holds the slot, and no log of it is here.
 	errNowhere = errors.New("it runs nowhere")
 	// errUnreached: the host could not be asked, or could not answer now.
-	errUnreached = errors.New("not reached")
+	errUnreached = errors.New("cannot be asked now")
 )
 
 // reader is one `logs`: what it was asked for, and where it may look.

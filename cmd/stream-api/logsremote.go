@@ -39,7 +39,7 @@ func (r *reader) readRemote(ctx context.Context, base string, slot store.SlotRec
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%s is %w: %w; is its page reachable from here? else, there: stream-api logs %s %s", host, errUnreached, err, r.key, r.slot)
+		return fmt.Errorf("%s %w: %w; is its page reachable from here? else, there: stream-api logs %s %s", host, errUnreached, err, r.key, r.slot)
 	}
 	defer func() { _ = answer.Body.Close() }() // only read from
 	if answer.StatusCode != http.StatusOK {
@@ -115,7 +115,7 @@ func refusal(answer *http.Response, host string) error {
 		return fmt.Errorf("%s: %w: %s", host, store.ErrNotFound, clean(said.Error))
 	}
 	if answer.StatusCode >= http.StatusInternalServerError {
-		return fmt.Errorf("%s is %w: %s", host, errUnreached, clean(said.Error))
+		return fmt.Errorf("%s %w: %s", host, errUnreached, clean(said.Error))
 	}
 	return errors.New(host + ": " + clean(said.Error))
 }
