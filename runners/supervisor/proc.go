@@ -46,6 +46,9 @@ func parseStat(text []byte) (procStat, error) {
 		return procStat{}, fmt.Errorf("%d fields after the name", len(fields))
 	}
 	s := procStat{pid: pid, state: fields[0][0]}
+	if s.state < 'A' || s.state > 'z' {
+		return procStat{}, fmt.Errorf("state %q is no letter", s.state)
+	}
 	for _, f := range []struct {
 		into *int
 		at   int
