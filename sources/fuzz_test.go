@@ -9,7 +9,8 @@ import (
 	"stream-api/stream"
 )
 
-// Seeds run with every `go test`; `go test -fuzz FuzzX ./sources` runs long.
+// Seeds run with every `go test`; `go test -fuzz FuzzX -fuzzminimizetime 50x ./sources`
+// runs long. Without the limit it spends its time on shortening the long seeds.
 
 func fuzzParser(f *testing.F, parse parser, files ...string) {
 	for _, file := range files {
