@@ -1,4 +1,4 @@
-// Burst measures how fast a burst of streams gets its hosts: from the poll that
+// Command burst measures how fast a burst of streams gets its hosts: from the poll that
 // announces all of them to the last claim, with the real scheduler, a real
 // redis-server of its own and simulated hosts that claim through the store what
 // they are told to start. Every start is enqueued for asynq as in production;

@@ -1,4 +1,4 @@
-// Scripts measures what the scripts cost inside Redis: the time that the server
+// Command scripts measures what the scripts cost inside Redis: the time that the server
 // itself counts for place, claim, release, heartbeat and a reap tick at 10 to
 // 10,000 hosts, beside the least that a reservation could do (one ZRANGEBYSCORE,
 // HMGET, HSET and ZADD on fixed keys) in the same run on the same server; the memory of
