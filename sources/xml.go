@@ -84,6 +84,12 @@ func (s *xmlScanner) next() (xmlToken, error) {
 // markup reads what begins with '<'; ok is false for what is passed over.
 func (s *xmlScanner) markup() (xmlToken, bool, error) {
 	rest := s.b[s.i:]
+	if len(rest) > 1 && rest[1] == '/' {
+		return s.endTag()
+	}
+	if len(rest) > 1 && rest[1] != '?' && rest[1] != '!' { // nearly always
+		return s.startTag()
+	}
 	switch {
 	case bytes.HasPrefix(rest, []byte("<?")):
 		return xmlToken{}, false, s.pass("?>")
@@ -102,8 +108,6 @@ func (s *xmlScanner) markup() (xmlToken, bool, error) {
 		return xmlToken{kind: xmlText, text: text}, true, nil
 	case bytes.HasPrefix(rest, []byte("<!")):
 		return xmlToken{}, false, s.doctype()
-	case bytes.HasPrefix(rest, []byte("</")):
-		return s.endTag()
 	default:
 		return s.startTag()
 	}
@@ -150,9 +154,13 @@ func (s *xmlScanner) closed() xmlToken {
 }
 
 func (s *xmlScanner) startTag() (xmlToken, bool, error) {
-	end, quote := -1, byte(0)
+	end, space, quote := -1, -1, byte(0)
 	for i := s.i + 1; i < len(s.b) && end < 0; i++ {
-		switch c := s.b[i]; {
+		c := s.b[i]
+		if space < 0 && (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
+			space = i - s.i - 1
+		}
+		switch {
 		case quote != 0:
 			if c == quote {
 				quote = 0
@@ -173,8 +181,8 @@ func (s *xmlScanner) startTag() (xmlToken, bool, error) {
 		tag, s.self = tag[:n-1], true
 	}
 	name, attrs := tag, []byte(nil)
-	if n := bytes.IndexAny(tag, " \t\r\n"); n >= 0 {
-		name, attrs = tag[:n], tag[n:]
+	if space >= 0 {
+		name, attrs = tag[:space], tag[space:]
 	}
 	switch {
 	case len(name) == 0:
@@ -214,14 +222,25 @@ func (s *xmlScanner) skip() error {
 
 // text consumes the element just begun and returns the text directly in it.
 func (s *xmlScanner) text() (string, error) {
+	var first string
 	var text strings.Builder // not +=: comments can cut a text into a million pieces
-	for {
+	for pieces := 0; ; {
 		switch t, err := s.next(); {
 		case err != nil:
 			return "", err
+		case t.kind == xmlEnd && pieces == 1: // nearly always
+			return first, nil
 		case t.kind == xmlEnd:
 			return text.String(), nil
 		case t.kind == xmlText:
+			pieces++
+			if pieces == 1 {
+				first = plainXML(t.text)
+				continue
+			}
+			if pieces == 2 {
+				text.WriteString(first)
+			}
 			text.WriteString(plainXML(t.text))
 		case t.kind == xmlStart:
 			if err := s.skip(); err != nil {
