@@ -84,13 +84,11 @@ func (s *xmlScanner) next() (xmlToken, error) {
 // markup reads what begins with '<'; ok is false for what is passed over.
 func (s *xmlScanner) markup() (xmlToken, bool, error) {
 	rest := s.b[s.i:]
-	if len(rest) > 1 && rest[1] == '/' {
-		return s.endTag()
-	}
-	if len(rest) > 1 && rest[1] != '?' && rest[1] != '!' { // nearly always
-		return s.startTag()
-	}
 	switch {
+	case len(rest) > 1 && rest[1] == '/':
+		return s.endTag()
+	case len(rest) < 2 || rest[1] != '?' && rest[1] != '!': // with the one above, nearly always
+		return s.startTag()
 	case bytes.HasPrefix(rest, []byte("<?")):
 		return xmlToken{}, false, s.pass("?>")
 	case bytes.HasPrefix(rest, []byte("<!--")):
@@ -106,10 +104,8 @@ func (s *xmlScanner) markup() (xmlToken, bool, error) {
 		// Escaped, so that the text reads the same as any other.
 		text := bytes.ReplaceAll(s.b[start:s.i-3], []byte("&"), []byte("&amp;"))
 		return xmlToken{kind: xmlText, text: text}, true, nil
-	case bytes.HasPrefix(rest, []byte("<!")):
-		return xmlToken{}, false, s.doctype()
 	default:
-		return s.startTag()
+		return xmlToken{}, false, s.doctype()
 	}
 }
 
@@ -222,26 +218,16 @@ func (s *xmlScanner) skip() error {
 
 // text consumes the element just begun and returns the text directly in it.
 func (s *xmlScanner) text() (string, error) {
-	var first string
-	var text strings.Builder // not +=: comments can cut a text into a million pieces
-	for pieces := 0; ; {
+	var few [1]string
+	pieces := few[:0] // comments can cut a text into a million; nearly always it is one, which Join gives back as it is
+	for {
 		switch t, err := s.next(); {
 		case err != nil:
 			return "", err
-		case t.kind == xmlEnd && pieces == 1: // nearly always
-			return first, nil
 		case t.kind == xmlEnd:
-			return text.String(), nil
+			return strings.Join(pieces, ""), nil
 		case t.kind == xmlText:
-			pieces++
-			if pieces == 1 {
-				first = plainXML(t.text)
-				continue
-			}
-			if pieces == 2 {
-				text.WriteString(first)
-			}
-			text.WriteString(plainXML(t.text))
+			pieces = append(pieces, plainXML(t.text))
 		case t.kind == xmlStart:
 			if err := s.skip(); err != nil {
 				return "", err

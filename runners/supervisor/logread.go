@@ -28,7 +28,6 @@ func ReadLog(ctx context.Context, dir string, tail int, follow bool, line func(L
 	path := filepath.Join(dir, fileLog)
 	r := &logReader{path: path}
 	defer r.close()
-	begun := false
 	old, err := readLines(path + ".1")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -37,6 +36,7 @@ func ReadLog(ctx context.Context, dir string, tail int, follow bool, line func(L
 	if err != nil && (!follow || !errors.Is(err, fs.ErrNotExist)) {
 		return err
 	}
+	begun := err == nil
 	lines = append(old, lines...)
 	if tail >= 0 {
 		lines = lines[max(0, len(lines)-tail):]

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -144,15 +145,6 @@ func (f *field) want(ctx context.Context, n int, chain ...string) error {
 	}
 }
 
-// newRunningField is a field in which every stream runs a slot of each type.
-func newRunningField(ctx context.Context, srv *server, hosts, streams int, types []string) (*field, error) {
-	f, err := newEmptyField(ctx, srv)
-	if err != nil {
-		return nil, err
-	}
-	return f, f.runAll(ctx, hosts, streams, types)
-}
-
 // runAll registers hosts, and places and claims a slot of each type for each
 // stream.
 func (f *field) runAll(ctx context.Context, hosts, streams int, types []string) error {
@@ -164,21 +156,19 @@ func (f *field) runAll(ctx context.Context, hosts, streams int, types []string) 
 	}
 	for _, t := range types {
 		f.held = nil
-		for keys := f.streams; len(keys) > 0; {
-			n := min(1000, len(keys))
+		for keys := range slices.Chunk(f.streams, 1000) {
 			if _, err := f.tick(ctx); err != nil { // so that no hold begins in between
 				return err
 			}
-			if err := f.place(ctx, keys[:n], t); err != nil {
+			if err := f.place(ctx, keys, t); err != nil {
 				return fmt.Errorf("place: %w", err)
 			}
-			keys = keys[n:]
 		}
-		for held := f.held; len(held) > 0; held = held[min(1000, len(held)):] {
+		for held := range slices.Chunk(f.held, 1000) {
 			if _, err := f.tick(ctx); err != nil {
 				return err
 			}
-			if err := f.claim(ctx, held[:min(1000, len(held))]); err != nil {
+			if err := f.claim(ctx, held); err != nil {
 				return err
 			}
 		}

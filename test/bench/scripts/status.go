@@ -18,7 +18,11 @@ type reading struct {
 // binary print the status, and asks the server which call took it longest.
 func measureStatus(ctx context.Context, srv *server, binary string, hosts, streams, rounds int) (reading, error) {
 	types := []string{"dist", "transcode", "fanout_h264", "fanout_vpx", "fanout_audio", "fanout_thumbnail"}
-	if _, err := newRunningField(ctx, srv, hosts, streams, types); err != nil {
+	f, err := newEmptyField(ctx, srv)
+	if err == nil {
+		err = f.runAll(ctx, hosts, streams, types)
+	}
+	if err != nil {
 		return reading{}, err
 	}
 	const threshold = 100 * time.Microsecond
