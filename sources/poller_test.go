@@ -427,9 +427,13 @@ func TestWakePollsAtOnceAndAgain(t *testing.T) {
 	p.Wake()
 	realtest.Await(t, 2*time.Second, "no poll after the wake", func() bool { return ingest.polls() >= 2 })
 	ingest.set("s1")
-	w.await(10*time.Second, "ingest", "s1") // long before the next tick
-	polls := ingest.polls()
 	start := time.Now()
+	w.await(2*time.Second, "ingest", "s1")
+	if took := time.Since(start); took > 500*time.Millisecond {
+		t.Errorf("announced %v after it was listed", took)
+	}
+	polls := ingest.polls()
+	start = time.Now()
 	for time.Since(start) < time.Second {
 		p.Wake()
 	}
