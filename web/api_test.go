@@ -195,7 +195,7 @@ func watch(t *testing.T, base, after string, packed bool) <-chan sse {
 // await reads messages until ok.
 func await(t *testing.T, from <-chan sse, what string, ok func(sse) bool) sse {
 	t.Helper()
-	limit := time.After(10 * time.Second)
+	limit := time.After(patience)
 	for {
 		select {
 		case m, open := <-from:

@@ -20,7 +20,8 @@ const (
 	sweepMax = 250                    // streams swept in one read
 	listGap  = 5 * time.Second        // between two lists of all names
 	// duty bounds what the overview (hosts, services, sources) may cost: its
-	// next read waits so many times as long as the last one took.
+	// next read waits so many times as long as the quicker of the last two
+	// took. One slow read alone says more of the machine than of the store.
 	duty = 20
 	// fresh is how old a picture may be that answers a status or a scrape.
 	fresh = 1500 * time.Millisecond
@@ -45,7 +46,7 @@ type board struct {
 	matches      matcher
 	listed       time.Time
 	overviewAt   time.Time
-	overviewTook time.Duration
+	overviewTook [2]time.Duration // the last, and the one before
 	sweptAt      time.Time
 	cursor       string
 
@@ -199,7 +200,7 @@ func (b *board) readChanged(ctx context.Context) error {
 	keys := slices.Collect(maps.Keys(b.dirty))
 	b.dirty = map[string]bool{}
 	since := time.Since(b.overviewAt)
-	broad := since > b.overviewTook*duty && (b.broad || since > idleGap-minGap)
+	broad := since > min(b.overviewTook[0], b.overviewTook[1])*duty && (b.broad || since > idleGap-minGap)
 	b.broad = b.broad && !broad
 	keys = append(keys, b.sweep()...)
 	b.mu.Unlock()
@@ -270,7 +271,9 @@ func (b *board) read(ctx context.Context, keys []string, broad bool) (picture, e
 			b.again(keys)
 			return picture{}, b.failed(err)
 		}
-		defer func() { b.overviewAt, b.overviewTook = time.Now(), time.Since(started) }()
+		defer func() {
+			b.overviewAt, b.overviewTook = time.Now(), [2]time.Duration{time.Since(started), b.overviewTook[0]}
+		}()
 		over = &o
 	}
 	return b.merge(keys, streams, over)

@@ -112,9 +112,13 @@ func (b *browser) text(expression string) (s string) {
 	return s
 }
 
-// within waits until the expression is true in the page and returns how long
+// patience is how long the page is waited for. How late it is in truth, a second
+// at most, is measured (TestPageUnderLoad): here the machine may be a slow one.
+const patience = 30 * time.Second
+
+// await waits until the expression is true in the page and returns how long
 // that took; it looks once a frame.
-func (b *browser) within(limit time.Duration, what, expression string) time.Duration {
+func (b *browser) await(what, expression string) time.Duration {
 	b.t.Helper()
 	started := time.Now()
 	var ok bool
@@ -128,10 +132,10 @@ func (b *browser) within(limit time.Duration, what, expression string) time.Dura
 			else requestAnimationFrame(look);
 		};
 		look();
-	})`, limit.Milliseconds(), expression), &ok)
+	})`, patience.Milliseconds(), expression), &ok)
 	took := time.Since(started)
 	if !ok {
-		b.t.Fatalf("after %v the page does not show that %s (%s); it shows: %.3000s", limit, what, expression, b.text("document.body.innerText"))
+		b.t.Fatalf("after %v the page does not show that %s (%s); it shows: %.3000s", patience, what, expression, b.text("document.body.innerText"))
 	}
 	b.t.Logf("%s: %v", what, took.Round(time.Millisecond))
 	return took

@@ -19,7 +19,7 @@ import (
 
 // The lease of the crew's hosts; short, so that a killed one is reaped soon.
 const (
-	crewTTL  = 1500 * time.Millisecond
+	crewTTL  = 3 * time.Second
 	crewBeat = 150 * time.Millisecond
 )
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,6 +19,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 var measure = flag.Bool("measure", false, "measure the page under load and write the figures into docs/benchmarks.md")
@@ -82,7 +85,7 @@ func TestPageUnderLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	b.within(20*time.Second, "all streams are shown", fmt.Sprintf(`document.querySelectorAll(".rows .row").length === %d`, loadStreams))
+	b.await("all streams are shown", fmt.Sprintf(`document.querySelectorAll(".rows .row").length === %d`, loadStreams))
 	if _, err := chromedp.Call(b.ctx, performance.Enable, performance.EnableParams{TimeDomain: performance.EnableTimeDomainThreadTicks}); err != nil {
 		t.Fatal(err)
 	}
@@ -103,6 +106,11 @@ func TestPageUnderLoad(t *testing.T) {
 	if core >= 0.10 {
 		t.Errorf("the server takes %.1f %% of a core; 10 at most", core*100)
 	}
+	late := c.lateness(b, slots)
+	t.Logf("a change is seen after %v (p50), %v (max)", late[len(late)/2], late[len(late)-1])
+	if late[len(late)/2] > time.Second {
+		t.Errorf("half of the changes are seen later than %v; a second at most", late[len(late)/2])
+	}
 	b.quiet()
 	writeFigures(t, fmt.Sprintf(`| %d streams × %d slots, %d hosts | figure | limit |
 |---|---|---|
@@ -110,7 +118,8 @@ func TestPageUnderLoad(t *testing.T) {
 | page, main thread busy | %.1f %% (script %.1f, style and layout %.1f) | 20 %% |
 | page, JavaScript heap | %.1f MB | |
 | server, share of a core | %.1f %% | 10 %% |
-`, loadStreams, len(loadChain), loadHosts, float64(changes)/took, busy*100, script*100, layout*100, page1["JSHeapUsedSize"]/1e6, core*100))
+| a change in the store, until it is seen | p50 %.2f, max %.2f s | 1 s |
+`, loadStreams, len(loadChain), loadHosts, float64(changes)/took, busy*100, script*100, layout*100, page1["JSHeapUsedSize"]/1e6, core*100, late[len(late)/2].Seconds(), late[len(late)-1].Seconds()))
 }
 
 // fill makes the streams, all running, and returns their slots.
@@ -154,6 +163,29 @@ func (c *crew) change(slots []store.Reservation, long time.Duration) (changes in
 		c.report(v, "restarted", "exit 1", map[string]string{"restarts": fmt.Sprint(changes % 9), "speed": fmt.Sprintf("1.0%d", changes%10), "fps": "25"})
 	}
 	return changes
+}
+
+// lateness is how long after a change in the store the page shows it, least
+// first: slots that crash and hosts that are cordoned, at any moment of the
+// server's rhythm.
+func (c *crew) lateness(b *browser, slots []store.Reservation) (late []time.Duration) {
+	c.t.Helper()
+	for i := range 20 {
+		time.Sleep(rand.N(1500 * time.Millisecond))
+		restarts := fmt.Sprint(1000 + i)
+		v := slots[i]
+		c.report(v, "crashed", "exit 1", map[string]string{"reason": "restarting after exit 1", "exit": "exit 1", "restarts": restarts})
+		late = append(late, b.await("the crash is told", cellSays(v.Key, v.Slot, "↻ "+restarts)))
+
+		time.Sleep(rand.N(1500 * time.Millisecond))
+		host := fmt.Sprintf("host%02d.lan", i%loadHosts)
+		if err := c.store.Cordon(c.ctx, host, stream.Cordoned); err != nil {
+			c.t.Fatal(err)
+		}
+		late = append(late, b.await("it is cordoned", fmt.Sprintf(`document.querySelector('[data-host=%q]').dataset.state === "cordoned"`, host)))
+	}
+	slices.Sort(late)
+	return late
 }
 
 // metrics reads the page's Performance metrics, in seconds and bytes.

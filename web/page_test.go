@@ -12,9 +12,6 @@ import (
 	"stream-api/store"
 )
 
-// soon is how late the page may be after what it shows happened.
-const soon = time.Second
-
 func TestPageFollowsALifeOfAStream(t *testing.T) {
 	c := newCrew(t)
 	for _, name := range []string{"speedy.lan", "loop.lan", "mutter.lan"} {
@@ -25,20 +22,20 @@ func TestPageFollowsALifeOfAStream(t *testing.T) {
 	base, _, _ := serve(t, Options{Store: c.store, Mover: m}, "")
 	b := newBrowser(t, 1440, 900)
 	b.do(chromedp.Navigate(base + "/"))
-	b.within(10*time.Second, "it is live", `document.getElementById("live").dataset.state === "live" && document.querySelectorAll(".host").length === 3`)
-	b.within(soon, "s1 and s2 are missing", `document.querySelectorAll(".row[data-missing]").length === 2`)
+	b.await("it is live", `document.getElementById("live").dataset.state === "live" && document.querySelectorAll(".host").length === 3`)
+	b.await("s1 and s2 are missing", `document.querySelectorAll(".row[data-missing]").length === 2`)
 	b.js(`document.body.dataset.same = "yes"`) // a reload would lose it
 
 	c.appear("s1", nil, "dist", "transcode")
-	b.within(soon, "s1 appeared", cellSays("s1", "transcode", "pending"))
+	b.await("s1 appeared", cellSays("s1", "transcode", "pending"))
 	c.note("s1", "transcode", "waits for dist")
-	b.within(soon, "the reason is told", cellSays("s1", "transcode", "waits for dist"))
+	b.await("the reason is told", cellSays("s1", "transcode", "waits for dist"))
 	dist := c.run("s1", "dist", "speedy.lan", "")
-	b.within(soon, "dist runs", cellSays("s1", "dist", "speedy"))
+	b.await("dist runs", cellSays("s1", "dist", "speedy"))
 	c.publish(dist, map[string]string{"url": "http://live.example.org:7999"})
 	c.run("s1", "transcode", "speedy.lan", "")
-	b.within(soon, "transcode runs", cellSays("s1", "transcode", "speedy")+` && document.querySelector("#tile-slots strong").textContent === "2 / 2"`)
-	b.within(soon, "speedy's bar has grown", `document.querySelector('[data-host="speedy.lan"]').textContent.includes("1 / 2")`)
+	b.await("transcode runs", cellSays("s1", "transcode", "speedy")+` && document.querySelector("#tile-slots strong").textContent === "2 / 2"`)
+	b.await("speedy's bar has grown", `document.querySelector('[data-host="speedy.lan"]').textContent.includes("1 / 2")`)
 	if said := b.text(`document.getElementById("tile-headroom").textContent`); !strings.Contains(said, "yes") {
 		t.Errorf("headroom says %q", said)
 	}
@@ -46,11 +43,11 @@ func TestPageFollowsALifeOfAStream(t *testing.T) {
 	// Its host dies.
 	c.kill("speedy.lan")
 	awaitEvent(t, c, "reaped", "transcode")
-	b.within(soon, "the slots are in line again", cellSays("s1", "transcode", "pending")+" && "+cellSays("s1", "dist", "pending"))
-	b.within(soon, "speedy is down", `document.querySelector('[data-host="speedy.lan"]').dataset.state === "down"`)
+	b.await("the slots are in line again", cellSays("s1", "transcode", "pending")+" && "+cellSays("s1", "dist", "pending"))
+	b.await("speedy is down", `document.querySelector('[data-host="speedy.lan"]').dataset.state === "down"`)
 	c.run("s1", "dist", "loop.lan", "")
 	v := c.run("s1", "transcode", "loop.lan", "")
-	b.within(soon, "they run on loop", cellSays("s1", "transcode", "loop")+" && "+cellSays("s1", "dist", "loop"))
+	b.await("they run on loop", cellSays("s1", "transcode", "loop")+" && "+cellSays("s1", "dist", "loop"))
 
 	// It moves by an operator's word.
 	m.do = func(_, _, to string) {
@@ -58,28 +55,28 @@ func TestPageFollowsALifeOfAStream(t *testing.T) {
 		v = c.run("s1", "transcode", to, "")
 	}
 	b.js(cell("s1", "transcode") + `.click()`)
-	b.within(soon, "the panel opens", `document.getElementById("drawer").open && document.getElementById("drawer").textContent.includes("s1 · transcode")`)
+	b.await("the panel opens", `document.getElementById("drawer").open && document.getElementById("drawer").textContent.includes("s1 · transcode")`)
 	press(b, "#drawer", "Move")
-	b.within(soon, "the hosts are offered", `document.querySelector("#confirm select").options.length === 2`)
+	b.await("the hosts are offered", `document.querySelector("#confirm select").options.length === 2`)
 	b.do(chromedp.SetValue("#confirm select", "mutter.lan"))
 	press(b, "#confirm", "Move")
-	b.within(soon, "it moved", cellSays("s1", "transcode", "mutter")+` && !document.getElementById("confirm").open`)
+	b.await("it moved", cellSays("s1", "transcode", "mutter")+` && !document.getElementById("confirm").open`)
 	if !m.has("move s1 transcode mutter.lan") {
 		t.Errorf("the mover was asked %v", m.asked)
 	}
 	b.js(`document.getElementById("drawer").close()`)
 
 	c.report(v, "crashed", "exit 1", map[string]string{"reason": "restarting after exit 1", "exit": "exit 1", "stderr": "no such device", "restarts": "3"})
-	b.within(soon, "the crash is told", cellSays("s1", "transcode", "↻ 3")+` && document.getElementById("attention").textContent.includes("restarting after exit 1")`)
+	b.await("the crash is told", cellSays("s1", "transcode", "↻ 3")+` && document.getElementById("attention").textContent.includes("restarting after exit 1")`)
 	b.js(cell("s1", "transcode") + `.click()`)
-	b.within(soon, "its last words are shown", `document.querySelector("#drawer .stderr").textContent === "no such device"`)
+	b.await("its last words are shown", `document.querySelector("#drawer .stderr").textContent === "no such device"`)
 	b.js(`document.getElementById("drawer").close()`)
 
 	c.release(v, "moved again") // what moved by hand is this test's own
 	c.run("s1", "transcode", "loop.lan", "")
 	c.end("s1")
-	b.within(soon, "s1 is gone", `document.querySelector('.row[data-key="s1"]').hasAttribute("data-missing")`)
-	b.within(soon, "the feed tells it", `[...document.querySelectorAll("#feed-list li .what")].slice(0, 8).some((n) => n.textContent === "gone")`)
+	b.await("s1 is gone", `document.querySelector('.row[data-key="s1"]').hasAttribute("data-missing")`)
+	b.await("the feed tells it", `[...document.querySelectorAll("#feed-list li .what")].slice(0, 8).some((n) => n.textContent === "gone")`)
 	if b.text(`document.body.dataset.same || "no"`) != "yes" {
 		t.Error("the page was loaded anew")
 	}
@@ -129,16 +126,16 @@ func TestPageFiltersAndActs(t *testing.T) {
 	base, _, _ := serve(t, Options{Store: c.store}, "")
 	b := newBrowser(t, 1440, 900)
 	b.do(chromedp.Navigate(base + "/"))
-	b.within(10*time.Second, "all are shown", `document.querySelectorAll(".rows .row").length === 6`)
-	b.within(soon, "chains that contradict have tables of their own", `document.querySelectorAll(".table").length === 2`)
+	b.await("all are shown", `document.querySelectorAll(".rows .row").length === 6`)
+	b.await("chains that contradict have tables of their own", `document.querySelectorAll(".table").length === 2`)
 
 	b.do(chromedp.KeyEvent("/"), chromedp.SendKeys("#filter", "hall"))
-	b.within(soon, "one is left", `[...document.querySelectorAll(".rows .row")].map((r) => r.dataset.key).join() === "lecture/hall-7"`)
+	b.await("one is left", `[...document.querySelectorAll(".rows .row")].map((r) => r.dataset.key).join() === "lecture/hall-7"`)
 	b.do(chromedp.SendKeys("#filter", kb.Escape))
 	b.do(chromedp.Click("#troubled"))
-	b.within(soon, "what runs is hidden", `document.querySelectorAll(".rows .row").length === 5 && !`+`document.querySelector('.row[data-key="s1"]')`)
+	b.await("what runs is hidden", `document.querySelectorAll(".rows .row").length === 5 && !`+`document.querySelector('.row[data-key="s1"]')`)
 	b.do(chromedp.Click("#troubled"))
-	b.within(soon, "all are back", `document.querySelectorAll(".rows .row").length === 6`)
+	b.await("all are back", `document.querySelectorAll(".rows .row").length === 6`)
 
 	// Keyboard: one stop, arrows inside, Enter opens, Escape closes.
 	b.js(`document.querySelector(".rows .cell[tabindex='0']").focus()`)
@@ -147,9 +144,9 @@ func TestPageFiltersAndActs(t *testing.T) {
 		t.Errorf("the arrows lead to %s", tag)
 	}
 	b.do(chromedp.KeyEvent(kb.Enter))
-	b.within(soon, "Enter opens the panel", `document.getElementById("drawer").open`)
+	b.await("Enter opens the panel", `document.getElementById("drawer").open`)
 	b.do(chromedp.KeyEvent(kb.Escape))
-	b.within(soon, "Escape closes it", `!document.getElementById("drawer").open`)
+	b.await("Escape closes it", `!document.getElementById("drawer").open`)
 	var stops int
 	b.eval(`document.querySelectorAll(".rows .cell[tabindex='0']").length`, &stops)
 	if stops != 1 {
@@ -157,23 +154,23 @@ func TestPageFiltersAndActs(t *testing.T) {
 	}
 
 	press(b, ".host", "Drain")
-	b.within(soon, "it asks", `document.getElementById("confirm").open && document.getElementById("confirm").textContent.includes("hands over its 1 slot")`)
+	b.await("it asks", `document.getElementById("confirm").open && document.getElementById("confirm").textContent.includes("hands over its 1 slot")`)
 	press(b, "#confirm", "Cancel")
 	press(b, ".host", "Cordon")
 	press(b, "#confirm", "Cordon")
-	b.within(soon, "it is cordoned", `document.querySelector(".host").dataset.state === "cordoned"`)
+	b.await("it is cordoned", `document.querySelector(".host").dataset.state === "cordoned"`)
 	press(b, ".host", "Uncordon")
 	press(b, "#confirm", "Uncordon")
-	b.within(soon, "it is up", `document.querySelector(".host").dataset.state === "up"`)
+	b.await("it is up", `document.querySelector(".host").dataset.state === "up"`)
 	b.do(chromedp.Click(".host .bar"), chromedp.SetValue("#confirm input", "9"))
 	press(b, "#confirm", "Set")
-	b.within(soon, "its capacity is 9", `document.querySelector(".host .number").textContent === "1 / 9"`)
+	b.await("its capacity is 9", `document.querySelector(".host .number").textContent === "1 / 9"`)
 
 	b.js(`document.querySelector('.row[data-key="q1"] .stream').click()`)
-	b.within(soon, "the stream's panel opens", `document.getElementById("drawer").open`)
+	b.await("the stream's panel opens", `document.getElementById("drawer").open`)
 	press(b, "#drawer", "Hold")
 	press(b, "#confirm", "Hold")
-	b.within(soon, "the word is said", `document.getElementById("toast").textContent.includes("q1 is held")`)
+	b.await("the word is said", `document.getElementById("toast").textContent.includes("q1 is held")`)
 	said, err := c.store.Said(c.ctx, "q1")
 	if err != nil || !said.Overrides.Held {
 		t.Errorf("q1: %+v, %v; want it held", said.Overrides, err)
@@ -188,21 +185,21 @@ func TestPageComesBackAfterTheServerRestarts(t *testing.T) {
 	base, _, stop := serve(t, Options{Store: c.store, Version: "1"}, "")
 	b := newBrowser(t, 1440, 900)
 	b.do(chromedp.Navigate(base + "/"))
-	b.within(10*time.Second, "it is live", `document.getElementById("live").dataset.state === "live" && `+cellSays("s1", "transcode", "pending"))
+	b.await("it is live", `document.getElementById("live").dataset.state === "live" && `+cellSays("s1", "transcode", "pending"))
 	stop()
-	b.within(5*time.Second, "it says that it lost the server", `!document.getElementById("banner").hidden && document.getElementById("banner").textContent.includes("does not answer")`)
+	b.await("it says that it lost the server", `!document.getElementById("banner").hidden && document.getElementById("banner").textContent.includes("does not answer")`)
 	c.run("s1", "transcode", "speedy", "")
 	c.appear("s2", nil, "transcode")
 	_, _, _ = serve(t, Options{Store: c.store, Version: "2"}, strings.TrimPrefix(base, "http://"))
-	b.within(10*time.Second, "it is live again and right", `document.getElementById("live").dataset.state === "live" && `+cellSays("s1", "transcode", "speedy")+` && `+cellSays("s2", "transcode", "pending"))
-	b.within(soon, "it asks to be reloaded for the new version", `document.getElementById("banner").textContent.includes("Reload")`)
-	b.within(5*time.Second, "the feed has no event twice", `(() => {
+	b.await("it is live again and right", `document.getElementById("live").dataset.state === "live" && `+cellSays("s1", "transcode", "speedy")+` && `+cellSays("s2", "transcode", "pending"))
+	b.await("it asks to be reloaded for the new version", `document.getElementById("banner").textContent.includes("Reload")`)
+	b.await("the feed has no event twice", `(() => {
 		const ids = [...document.querySelectorAll("#feed-list li")].map((li) => li.dataset.id);
 		return ids.length > 3 && new Set(ids).size === ids.length;
 	})()`)
 	c.kill("speedy") // it would complain
 	c.redis.Kill()
-	b.within(15*time.Second, "it says that the store is away", `document.getElementById("banner").textContent.includes("cannot read the store")`)
+	b.await("it says that the store is away", `document.getElementById("banner").textContent.includes("cannot read the store")`)
 }
 
 func TestStrangersTextIsOnlyText(t *testing.T) {
@@ -217,12 +214,12 @@ func TestStrangersTextIsOnlyText(t *testing.T) {
 	base, _, _ := serve(t, Options{Store: c.store, Logs: evilLog(evil)}, "")
 	b := newBrowser(t, 1440, 900)
 	b.do(chromedp.Navigate(base + "/"))
-	b.within(10*time.Second, "the text is shown as text", `document.getElementById("attention").textContent.includes("<img src=x")`)
+	b.await("the text is shown as text", `document.getElementById("attention").textContent.includes("<img src=x")`)
 	b.js(cell("s1", "transcode") + `.click()`)
-	b.within(soon, "the log is shown as text", `document.querySelector("#drawer .log").textContent.includes("<script>")`)
-	b.within(soon, "only a web address is a link", `[...document.querySelectorAll("#drawer a")].map((a) => a.href).join() === "https://ok.example.org/x"`)
+	b.await("the log is shown as text", `document.querySelector("#drawer .log").textContent.includes("<script>")`)
+	b.await("only a web address is a link", `[...document.querySelectorAll("#drawer a")].map((a) => a.href).join() === "https://ok.example.org/x"`)
 	b.js(`document.getElementById("drawer").close(); document.querySelector('.row[data-key="s1"] .stream').click()`)
-	b.within(soon, "the variables are shown as text", `document.getElementById("drawer").textContent.includes("<img src=x")`)
+	b.await("the variables are shown as text", `document.getElementById("drawer").textContent.includes("<img src=x")`)
 	var owned bool
 	b.eval(`Boolean(document.body.dataset.owned) || document.querySelectorAll("img:not([src^='/assets/'])").length > 0 || [...document.querySelectorAll("a")].some((a) => a.protocol === "javascript:")`, &owned)
 	if owned {

@@ -40,10 +40,10 @@ func TestScreenshots(t *testing.T) {
 		b.do(chromedp.Navigate(base + "/"))
 		b.js(`localStorage.setItem("theme", "` + shot.theme + `")`)
 		b.do(chromedp.Reload())
-		b.within(10*time.Second, "it is live", `document.getElementById("live").dataset.state === "live" && document.querySelectorAll(".rows .row").length > 5`)
+		b.await("it is live", `document.getElementById("live").dataset.state === "live" && document.querySelectorAll(".rows .row").length > 5`)
 		if shot.prepare != "" {
 			b.js(shot.prepare)
-			b.within(5*time.Second, "the log is read", `document.querySelectorAll("#drawer .logline").length > 3`)
+			b.await("the log is read", `document.querySelectorAll("#drawer .logline").length > 3`)
 		}
 		picture, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 		if err != nil {
