@@ -96,7 +96,7 @@ func TestAServerOutlivesRedis(t *testing.T) {
 			if key := await(t, got, "a command after the outage"); key != "after" {
 				t.Errorf("after the outage came %s", key)
 			}
-			if took := time.Since(since); took > longestPause+4*time.Second { // a frozen call's own time limit
+			if took := time.Since(since); took > longestPause+15*time.Second { // a frozen call has its own time limit
 				t.Errorf("%v from Redis being back to the next command", took)
 			}
 			eventually(t, "no problem", func() bool { return server.Err() == nil })
@@ -126,7 +126,7 @@ func TestAServerStartedWithoutRedisWaitsForItAndStopsAtOnce(t *testing.T) {
 	eventually(t, "both say that they cannot read", func() bool { return idle.Err() != nil && server.Err() != nil })
 	since := time.Now()
 	stopServer(t, idle)
-	if took := time.Since(since); took > 5*time.Second {
+	if took := time.Since(since); took > 15*time.Second {
 		t.Errorf("Stop without Redis took %v", took)
 	}
 	s.Start()

@@ -24,10 +24,16 @@ func TestALeavingHostHandsOverAtOnce(t *testing.T) {
 	a.awaitCount("start", 3)
 	b.run(b.options(b.shell("work", story)))
 	la.leave()
-	left := time.Now()
 	b.awaitCount("start", 3)
-	if took := time.Since(left); took > 2*time.Second {
-		t.Errorf("all runs again %v after they were stopped", took)
+	// Nothing waited for the end of a lease.
+	events, err := w.store.LastEvents(context.Background(), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range events {
+		if e.Event == "reaped" {
+			t.Errorf("%s %s was taken back, not handed over", e.Stream, e.Slot)
+		}
 	}
 	if a.alive() != 0 || a.count("stop") != 3 {
 		t.Errorf("%d live and %d were stopped in order; want 0 and 3", a.alive(), a.count("stop"))
@@ -137,7 +143,7 @@ func TestARunnerWhoseNameIsTakenEndsItsChildren(t *testing.T) {
 	w.announce("s1", nil, "work")
 	h.awaitCount("start", 1)
 	cut.off()
-	realtest.Await(t, 10*time.Second, "the host is not reaped", func() bool {
+	realtest.Await(t, 20*time.Second, "the host is not reaped", func() bool {
 		hosts, err := w.store.Hosts(context.Background())
 		return err == nil && hosts[0].Deadline == 0
 	})
@@ -199,11 +205,11 @@ func TestAHandoversSuccessorKeepsRunningUnderItsNewName(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.awaitCount("stop", 1)
-	realtest.Await(t, 10*time.Second, "the old one is not forgotten", func() bool { return w.slot("s1", "work~next").State == "" && w.used("a") == 0 })
+	realtest.Await(t, 20*time.Second, "the old one is not forgotten", func() bool { return w.slot("s1", "work~next").State == "" && w.used("a") == 0 })
 	if s := w.slot("s1", "work"); s.Token != next.Token || s.Host != "b" || s.State != stream.Running {
 		t.Errorf("after the swap: %+v", s)
 	}
-	realtest.Await(t, 10*time.Second, "the successor does not know its name", func() bool {
+	realtest.Await(t, 20*time.Second, "the successor does not know its name", func() bool {
 		slots := lb.Slots()
 		return len(slots) == 1 && slots[0].Slot == "work"
 	})
@@ -215,6 +221,6 @@ func TestAHandoversSuccessorKeepsRunningUnderItsNewName(t *testing.T) {
 	lb = b.run(b.options(b.shell("work", story)))
 	w.retract("s1")
 	b.awaitCount("stop", 1)
-	realtest.Await(t, 10*time.Second, "the capacity is not free", func() bool { return w.used("b") == 0 })
+	realtest.Await(t, 20*time.Second, "the capacity is not free", func() bool { return w.used("b") == 0 })
 	lb.leave()
 }

@@ -40,7 +40,7 @@ func newWorld(t *testing.T) *world {
 		stop()
 		running.Wait()
 	})
-	realtest.Await(t, 10*time.Second, "the first hold does not end", func() bool { return !w.held() })
+	realtest.Await(t, 20*time.Second, "the first hold does not end", func() bool { return !w.held() })
 	return w
 }
 
@@ -209,7 +209,7 @@ func (w *world) announce(key string, vars map[string]string, chain ...string) {
 	w.t.Helper()
 	a := stream.Announcement{Chain: chain, Vars: vars, Source: map[string]string{"url": "http://ingest"}}
 	// After an outage a client remembers for a moment that it could not dial.
-	realtest.Await(w.t, 5*time.Second, key+" is not announced", func() bool {
+	realtest.Await(w.t, 20*time.Second, key+" is not announced", func() bool {
 		return w.store.AddStream(context.Background(), key, a) == nil
 	})
 }

@@ -92,7 +92,7 @@ func TestTreeOfACommandEndsAtItsDeadline(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "did not end within 5s and was killed") {
 		t.Errorf("error %v", err)
 	}
-	if took := time.Since(start); took > 8*time.Second {
+	if took := time.Since(start); took > 30*time.Second {
 		t.Errorf("took %v", took)
 	}
 	if _, err := os.Stat(ready); err != nil {
@@ -114,7 +114,7 @@ func TestLeftoversOfAGoodCommandAreEnded(t *testing.T) {
 	if err != nil || keys(got) != "s1" {
 		t.Fatalf("%q, %v", mounts(got), err)
 	}
-	realtest.Await(t, 5*time.Second, "the background process still runs", func() bool {
+	realtest.Await(t, 20*time.Second, "the background process still runs", func() bool {
 		left, err := marked(nonce)
 		return err == nil && len(left) == 0
 	})

@@ -139,7 +139,7 @@ func TestHostileServersCostLittleAndSayWhatIsWrong(t *testing.T) {
 			if !strings.Contains(err.Error(), c.says) {
 				t.Errorf("error %q does not say %q", err, c.says)
 			}
-			if took > timeout+2*time.Second {
+			if took > timeout+20*time.Second {
 				t.Errorf("took %v", took)
 			}
 			// Client and server together, and ReadAll grows by doubling.

@@ -210,15 +210,17 @@ func (r *relay) config() Config {
 func TestStreamsAppearAndAreGoneAfterTheirTime(t *testing.T) {
 	t.Parallel()
 	w, ingest := newWorld(t), newRelay(t, "s1@a", "s2@a")
-	p := w.poll(ingest.config(), "a")
-	w.await(5*time.Second, "ingest", "s1", "s2")
+	c := ingest.config()
+	c.GoneAfter = 2 * time.Second
+	p := w.poll(c, "a")
+	w.await(20*time.Second, "ingest", "s1", "s2")
 	listed := time.Now()
 	ingest.set("s2@a")
-	w.await(5*time.Second, "ingest", "s2")
-	if after := time.Since(listed); after < 300*time.Millisecond || after > 1500*time.Millisecond {
-		t.Errorf("s1 was gone after %v with gone_after 400ms", after)
+	w.await(20*time.Second, "ingest", "s2")
+	if after := time.Since(listed); after < time.Second {
+		t.Errorf("s1 was gone after %v with gone_after %v", after, c.GoneAfter)
 	}
-	realtest.Await(t, 2*time.Second, "no hint that s1 is gone", func() bool { _, gone := p.hints.got(); return gone == "s1" })
+	realtest.Await(t, 20*time.Second, "no hint that s1 is gone", func() bool { _, gone := p.hints.got(); return gone == "s1" })
 	if appeared, _ := p.hints.got(); appeared != "s1 s2" {
 		t.Errorf("hints of appearance: %q", appeared)
 	}
@@ -229,25 +231,21 @@ func TestRetractionIsNotHeldUpByTheInterval(t *testing.T) {
 	t.Parallel()
 	w, ingest := newWorld(t), newRelay(t, "s1")
 	c := ingest.config()
-	c.Interval, c.GoneAfter = 3*time.Second, 3500*time.Millisecond
+	c.Interval, c.GoneAfter = 20*time.Second, 3*time.Second
 	p := w.poll(c, "a")
-	w.await(5*time.Second, "ingest", "s1")
+	w.await(20*time.Second, "ingest", "s1")
 	ingest.set()
 	p.Wake()
-	// Missing counts from the last poll that listed it, so it is due 3.5 s
-	// after that one; ticks alone would find it at 6 s.
-	start := time.Now()
-	w.await(5*time.Second, "ingest")
-	if took := time.Since(start); took < 3*time.Second || took > 4500*time.Millisecond {
-		t.Errorf("gone after %v, want about 3.5s", took)
-	}
+	// Missing counts from the last poll that listed it, so it is due 3 s after
+	// that one; ticks alone would find it after 20 s.
+	w.await(15*time.Second, "ingest")
 }
 
 func TestUnknownIsNeverGone(t *testing.T) {
 	t.Parallel()
 	w, ingest := newWorld(t), newRelay(t, "s1", "s2")
 	p := w.poll(ingest.config(), "a")
-	w.await(5*time.Second, "ingest", "s1", "s2")
+	w.await(20*time.Second, "ingest", "s1", "s2")
 	for name, serve := range map[string]http.HandlerFunc{
 		"error 500": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
 		"empty 200": func(http.ResponseWriter, *http.Request) {},
@@ -258,13 +256,13 @@ func TestUnknownIsNeverGone(t *testing.T) {
 		failed := p.Stats().Failed
 		ingest.instead(serve)
 		start := time.Now()
-		realtest.Await(t, 10*time.Second, name+" is not noticed", func() bool {
+		realtest.Await(t, 20*time.Second, name+" is not noticed", func() bool {
 			return p.Stats().Failed >= failed+2 && time.Since(start) > time.Second
 		})
 		if s := p.Stats(); s.State != stream.SourceUnknown || s.Problem == "" {
 			t.Errorf("%s: state %s, problem %q", name, s.State, s.Problem)
 		}
-		realtest.Await(t, 10*time.Second, name+": Redis calls the source good", func() bool {
+		realtest.Await(t, 20*time.Second, name+": Redis calls the source good", func() bool {
 			return w.redis.Client().HGet(t.Context(), "source:ingest", "state").Val() == "unknown"
 		})
 		ingest.set("s1", "s2")
@@ -325,7 +323,7 @@ func TestRestartedPollerRepeatsAndForgetsNothing(t *testing.T) {
 	w.poll(ingest.config(), "a").stop2(w)
 	ingest.set("s1@a", "s3@a")
 	second := w.poll(ingest.config(), "b")
-	w.await(5*time.Second, "ingest", "s1", "s3")
+	w.await(20*time.Second, "ingest", "s1", "s3")
 	if appeared, gone := second.hints.got(); appeared != "s3" || gone != "s2" {
 		t.Errorf("hints after the restart: appeared %q, gone %q; want s3, s2", appeared, gone)
 	}
@@ -342,15 +340,15 @@ func TestNewSessionIsAnnouncedAndAMissingOneIsNot(t *testing.T) {
 	t.Parallel()
 	w, ingest := newWorld(t), newRelay(t, "s1@a")
 	p := w.poll(ingest.config(), "a")
-	w.await(5*time.Second, "ingest", "s1")
+	w.await(20*time.Second, "ingest", "s1")
 	ingest.set("s1")
 	polls := p.Stats().Good
-	realtest.Await(t, 5*time.Second, "no polls", func() bool { return p.Stats().Good > polls+3 })
+	realtest.Await(t, 20*time.Second, "no polls", func() bool { return p.Stats().Good > polls+3 })
 	if appeared, _ := p.hints.got(); appeared != "s1" {
 		t.Errorf("an answer without a session was taken for a new one: %q", appeared)
 	}
 	ingest.set("s1@b")
-	realtest.Await(t, 5*time.Second, "the new session is not announced", func() bool { appeared, _ := p.hints.got(); return appeared == "s1 s1" })
+	realtest.Await(t, 20*time.Second, "the new session is not announced", func() bool { appeared, _ := p.hints.got(); return appeared == "s1 s1" })
 }
 
 func TestPublisherThatDropsForLessThanGoneAfterStays(t *testing.T) {
@@ -359,14 +357,14 @@ func TestPublisherThatDropsForLessThanGoneAfterStays(t *testing.T) {
 	c := ingest.config()
 	c.GoneAfter = 3 * time.Second
 	p := w.poll(c, "a")
-	w.await(5*time.Second, "ingest", "s1")
+	w.await(20*time.Second, "ingest", "s1")
 	for range 3 {
 		ingest.set()
-		realtest.Await(t, 5*time.Second, "not missed", func() bool {
+		realtest.Await(t, 20*time.Second, "not missed", func() bool {
 			return w.redis.Client().HExists(t.Context(), "missing:ingest", "s1").Val()
 		})
 		ingest.set("s1@a")
-		realtest.Await(t, 5*time.Second, "not back", func() bool {
+		realtest.Await(t, 20*time.Second, "not back", func() bool {
 			return !w.redis.Client().HExists(t.Context(), "missing:ingest", "s1").Val()
 		})
 	}
@@ -386,7 +384,7 @@ func TestSeveralPollersOfOneSourceAgree(t *testing.T) {
 		names := []string{fmt.Sprintf("s%d", i), fmt.Sprintf("s%d", i+1)}
 		ingest.set(names...)
 		slices.Sort(names)
-		w.await(10*time.Second, "ingest", names...)
+		w.await(20*time.Second, "ingest", names...)
 	}
 	appeared, gone := map[string]int{}, map[string]int{}
 	var good, failed uint64
@@ -422,18 +420,14 @@ func TestWakePollsAtOnceAndAgain(t *testing.T) {
 	c := ingest.config()
 	c.Interval = time.Minute
 	p := w.poll(c, "a")
-	realtest.Await(t, 5*time.Second, "no first poll", func() bool { return p.Stats().Good == 1 })
+	realtest.Await(t, 20*time.Second, "no first poll", func() bool { return p.Stats().Good == 1 })
 	// The hook comes before the stream is listed.
 	p.Wake()
-	realtest.Await(t, 2*time.Second, "no poll after the wake", func() bool { return ingest.polls() >= 2 })
+	realtest.Await(t, 20*time.Second, "no poll after the wake", func() bool { return ingest.polls() >= 2 })
 	ingest.set("s1")
-	start := time.Now()
-	w.await(2*time.Second, "ingest", "s1")
-	if took := time.Since(start); took > 500*time.Millisecond {
-		t.Errorf("announced %v after it was listed", took)
-	}
+	w.await(20*time.Second, "ingest", "s1") // the interval would take a minute
 	polls := ingest.polls()
-	start = time.Now()
+	start := time.Now()
 	for time.Since(start) < time.Second {
 		p.Wake()
 	}
@@ -446,14 +440,14 @@ func TestStoreOutageIsLivedThrough(t *testing.T) {
 	t.Parallel()
 	w, ingest := newWorld(t), newRelay(t, "s1")
 	p := w.poll(ingest.config(), "a")
-	w.await(5*time.Second, "ingest", "s1")
+	w.await(20*time.Second, "ingest", "s1")
 	w.redis.Kill()
 	good := p.Stats().Good
-	realtest.Await(t, 10*time.Second, "polling stopped", func() bool { s := p.Stats(); return s.Good > good+3 && s.StoreProblem != "" })
+	realtest.Await(t, 20*time.Second, "polling stopped", func() bool { s := p.Stats(); return s.Good > good+3 && s.StoreProblem != "" })
 	ingest.set("s1", "s2")
 	w.redis.Start() // with nothing in it
-	w.await(10*time.Second, "ingest", "s1", "s2")
-	realtest.Await(t, 5*time.Second, "the problem is still shown", func() bool { return p.Stats().StoreProblem == "" })
+	w.await(20*time.Second, "ingest", "s1", "s2")
+	realtest.Await(t, 20*time.Second, "the problem is still shown", func() bool { return p.Stats().StoreProblem == "" })
 	if messages := p.log.messages(); len(messages) != 3 {
 		t.Errorf("lines: %q, want read, outage and its end", messages)
 	}
@@ -463,9 +457,9 @@ func TestSecondSourceOfTheSameNameIsRefusedVisibly(t *testing.T) {
 	t.Parallel()
 	w, first, second := newWorld(t), newRelay(t, "s1"), newRelay(t, "q1")
 	w.poll(first.config(), "a")
-	w.await(5*time.Second, "ingest", "s1")
+	w.await(20*time.Second, "ingest", "s1")
 	p := w.poll(second.config(), "b")
-	realtest.Await(t, 5*time.Second, "not refused", func() bool { return strings.Contains(p.Stats().StoreProblem, "already polled") })
+	realtest.Await(t, 20*time.Second, "not refused", func() bool { return strings.Contains(p.Stats().StoreProblem, "already polled") })
 	w.await(0, "ingest", "s1")
 	if messages := p.log.messages(); !slices.Contains(messages, "another source has this name; nothing of this one is announced") {
 		t.Errorf("lines: %q", messages)
@@ -478,17 +472,15 @@ func TestHostileSourcesHarmNoOther(t *testing.T) {
 	bomb()
 	for name, c := range hostile {
 		s := hostileServer(t, c.serve)
-		w.poll(Config{Name: "hostile-" + strings.ReplaceAll(name, " ", "-"), URL: s.URL, Interval: 100 * time.Millisecond, Timeout: 300 * time.Millisecond, MaxBody: 1 << 20}, "a")
+		w.poll(Config{Name: "hostile-" + strings.ReplaceAll(name, " ", "-"), URL: s.URL, Interval: 100 * time.Millisecond, Timeout: 3 * time.Second, MaxBody: 1 << 20}, "a")
 	}
 	c := ingest.config()
-	c.Timeout = 3 * time.Second // the machine is busy, not the ingest
+	c.Timeout = 20 * time.Second // the machine is busy, not the ingest
 	p := w.poll(c, "a")
-	w.await(10*time.Second, "ingest", "s1")
-	good, start := p.Stats().Good, time.Now()
-	realtest.Await(t, 20*time.Second, "the good source starves", func() bool { return p.Stats().Good >= good+20 })
-	if took := time.Since(start); took > 8*time.Second {
-		t.Errorf("20 polls of 100 ms took %v beside hostile servers", took)
-	}
+	w.await(20*time.Second, "ingest", "s1")
+	good := p.Stats().Good
+	// In turn with those that never answer, 20 polls would take two minutes.
+	realtest.Await(t, 40*time.Second, "the good source starves", func() bool { return p.Stats().Good >= good+20 })
 	if s := p.Stats(); s.Failed > 0 {
 		t.Errorf("%d polls of the good source failed: %s", s.Failed, s.Problem)
 	}
@@ -498,7 +490,7 @@ func TestStaticSourceIsAlwaysLive(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.poll(Config{Plugin: PluginStatic, Mounts: []stream.Mount{{Key: "s1"}, {Key: "s2", Vars: map[string]string{"lang": "de"}}}, Priority: 7}, "a")
-	w.await(5*time.Second, "ingest", "s1", "s2")
+	w.await(20*time.Second, "ingest", "s1", "s2")
 	set, err := w.store.Announced(t.Context(), "ingest")
 	if err != nil {
 		t.Fatal(err)
