@@ -1,0 +1,84 @@
+package web
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+
+	"stream-api/stream"
+)
+
+// picture is the store as last read, masked. Its values are replaced, never
+// changed.
+type picture struct {
+	read    time.Time // zero: never
+	at      int64     // store's ms
+	streams map[string]seen
+	parts   parts
+	raw     map[string]json.RawMessage // encoded parts, to compare
+}
+
+// seen is a stream with its encoded form.
+type seen struct {
+	status stream.StreamStatus
+	raw    json.RawMessage
+}
+
+// parts is all of the picture but its streams.
+type parts struct {
+	Hosts    []hostView            `json:"hosts"`
+	Sources  []stream.SourceStatus `json:"sources"`
+	Hold     *stream.HoldStatus    `json:"hold"`
+	Headroom Headroom              `json:"headroom"`
+	Missing  []Missing             `json:"missing"`
+	Demo     *DemoState            `json:"demo"`
+}
+
+// hostView is a host with the end of its lease in the store's time, which
+// stays the same while nothing happens; the rest of it does not.
+type hostView struct {
+	stream.HostStatus
+	LeaseEnd int64 `json:"lease_end"`
+}
+
+// assemble masks an overview and adds what is computed from the whole.
+func (b *board) assemble(streams map[string]seen, over *stream.Status) parts {
+	maskStatus(over)
+	for _, key := range slices.Sorted(maps.Keys(streams)) {
+		over.Streams = append(over.Streams, streams[key].status)
+	}
+	p := parts{
+		Hosts: make([]hostView, 0, len(over.Hosts)), Sources: over.Sources, Hold: over.Hold,
+		Headroom: headroom(*over, b.matches), Missing: missing(*over),
+	}
+	for _, h := range over.Hosts {
+		view := hostView{HostStatus: h}
+		if h.LeaseMS != 0 {
+			view.LeaseEnd = over.At + h.LeaseMS
+		}
+		view.LeaseMS = 0
+		p.Hosts = append(p.Hosts, view)
+	}
+	if b.demo != nil {
+		state := b.demo.State()
+		p.Demo = &state
+	}
+	return p
+}
+
+// status is the picture in the form of the contract.
+func (p picture) status() stream.Status {
+	out := stream.Status{At: p.at, Hold: p.parts.Hold, Streams: []stream.StreamStatus{}, Hosts: []stream.HostStatus{}, Sources: p.parts.Sources}
+	for _, key := range slices.Sorted(maps.Keys(p.streams)) {
+		out.Streams = append(out.Streams, p.streams[key].status)
+	}
+	for _, h := range p.parts.Hosts {
+		v := h.HostStatus
+		if h.LeaseEnd != 0 {
+			v.LeaseMS = h.LeaseEnd - p.at
+		}
+		out.Hosts = append(out.Hosts, v)
+	}
+	return out
+}
