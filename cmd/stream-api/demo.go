@@ -111,7 +111,7 @@ func (d *demo) greet(cfg *config.Config) {
   The chain of each stream: dist, transcode, fanout_h264, record.
 
     page         http://%s/          switch streams, kill hosts, watch
-    second look  stream-api status -w --redis %s
+    second look  %s status -w --redis %s
     redis-cli    redis-cli -u %s smembers slots:alpha
 
   Type here, each with Enter:
@@ -122,7 +122,7 @@ func (d *demo) greet(cfg *config.Config) {
 
   What happens, one line each:
 
-`, strings.Join(demoHostNames, ", "), strings.Join(demoStreams, ", "), cfg.Web.Listen, d.redis, d.redis)
+`, strings.Join(demoHostNames, ", "), strings.Join(demoStreams, ", "), cfg.Web.Listen, os.Args[0], d.redis, d.redis)
 }
 
 // tell prints what happens until ctx ends.
