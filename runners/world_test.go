@@ -27,6 +27,7 @@ type world struct {
 
 	mu     sync.Mutex
 	silent bool // the scheduler sends no commands
+	starts int  // start commands that are in their queues
 }
 
 func newWorld(t *testing.T) *world {
@@ -197,11 +198,22 @@ func (w *world) command(ctx context.Context, verb queue.Verb, slots []store.Rese
 
 func (w *world) commandOne(ctx context.Context, verb queue.Verb, v store.Reservation, attempt int64) {
 	w.mu.Lock()
-	silent := w.silent
-	w.mu.Unlock()
-	if !silent {
-		_ = w.queue.SlotCommand(ctx, verb, queue.Slot{Key: v.Key, Slot: v.Slot, Type: v.Type, Host: v.Host, Token: v.Token, Attempt: attempt})
+	defer w.mu.Unlock()
+	if w.silent {
+		return
 	}
+	err := w.queue.SlotCommand(ctx, verb, queue.Slot{Key: v.Key, Slot: v.Slot, Type: v.Type, Host: v.Host, Token: v.Token, Attempt: attempt})
+	if err == nil && verb == queue.Start {
+		w.starts++
+	}
+}
+
+// sent is how many start commands were sent. A host that looks for itself may
+// have taken a slot before its command was.
+func (w *world) sent() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.starts
 }
 
 // announce announces a stream by hand.

@@ -159,7 +159,7 @@ func TestRealNginxRTMP(t *testing.T) {
 }
 
 // With push a stream is announced when it is published, not a minute later at
-// the next poll. make bench measures how soon.
+// the next poll. make bench measures how soon it runs.
 func TestRealPushLatency(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
