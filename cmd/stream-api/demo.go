@@ -40,33 +40,35 @@ var demoStreams = []string{"s1", "s2", "s3", "q1"}
 // demoHostNames are the hosts; each is a process of its own.
 var demoHostNames = []string{"alpha", "bravo", "charlie"}
 
-func runDemo(ctx context.Context, listen string) error {
+func runDemo(ctx context.Context, listen string) (err error) {
 	// Not below a long TMPDIR: sockets lie in it.
 	dir, err := os.MkdirTemp("", "stream-api-demo-")
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	ingest, err := startToyIngest(demoStreams...)
 	if err != nil {
 		return err
 	}
-	cfg, err := demoControl(ingest.url(), listen)
+	defer func() { err = errors.Join(err, ingest.close()) }()
+	cfg, err := demoControl(ingest.url(), listen, filepath.Join(dir, "demo"))
 	if err != nil {
-		return errors.Join(err, ingest.close())
+		return err
 	}
 	log, err := newLogger(config.Log{Level: "warn", Format: "console"}, os.Stderr)
 	if err != nil {
-		return errors.Join(err, ingest.close())
+		return err
 	}
 	quietRedisLogger(log)
 	l, err := connect(cfg, log.Level(zerolog.ErrorLevel))
 	if err != nil {
-		return errors.Join(err, ingest.close())
+		return err
 	}
+	defer func() { err = errors.Join(err, l.close()) }()
 	d := &demo{dir: dir, ingest: ingest, redis: l.address, hosts: map[string]*demoProcess{}}
-	err = d.run(ctx, cfg, l, log)
-	d.endHosts()
-	return errors.Join(err, ingest.close(), l.close(), os.RemoveAll(dir))
+	defer d.endHosts()
+	return d.run(ctx, cfg, l, log)
 }
 
 // demo is a toy network on one machine. It implements web.Demo.
@@ -224,15 +226,16 @@ const demoLease = "lease: {ttl: 5s, beat: 1s}\n"
 
 // demoControl is the configuration of the process that polls, decides and
 // shows.
-func demoControl(ingest, listen string) (*config.Config, error) {
+func demoControl(ingest, listen, stateDir string) (*config.Config, error) {
 	text := demoLease + fmt.Sprintf(`network: {name: demo, redis: embedded}
+state_dir: %q
 sources:
   - name: toy
     plugin: poll
     vars: {url: %q, type: icecast, interval: 500ms, gone_after: 3s}
     chain: [dist, transcode, fanout_h264, record]
 web: {listen: %q, asynqmon: read_write}
-`, ingest, listen)
+`, stateDir, ingest, listen)
 	cfg, err := config.LoadBytes(config.File{Name: "demo", Data: []byte(text)})
 	if err != nil {
 		return nil, fmt.Errorf("the demo's configuration: %w", err)
