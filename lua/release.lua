@@ -1,11 +1,12 @@
 -- release: the host gives a slot back; its children are gone. What is still
 -- wanted goes back in line, and this host is avoided for a while if it failed.
 -- A host that failed may ask to give up only if that helps: if another host
--- has room and the slot has not failed on two hosts already. Else the slot stays
+-- has room, for what is pinned its pin, and the slot has not failed on two hosts
+-- already. Else the slot stays
 -- here under a new token: the old one was given up, so whatever is still on its
 -- way in its name must find nothing.
--- KEYS: none. Touches reaper, host:<host>, stream:<key>, stream:<key>:<slot>, pending:<type>,
---   outbox, slots:<host>, service:<type>:<host>, load:<type>:<class>, dirty,
+-- KEYS: none. Touches reaper, host:<host>, stream:<key>, stream:<key>:<slot>, override:<key>,
+--   pending:<type>, outbox, slots:<host>, service:<type>:<host>, load:<type>:<class>, dirty,
 --   streams, hosts:lease, token, events.
 -- ARGV: ns, actor, key, slot, type, host, token, incarnation, reason, ban (ms to
 --   avoid this host, 0 for none), only_if_room (1 or 0), nonce, n, n classes that
@@ -41,8 +42,12 @@ end
 if only_if_room and s[1] ~= 'stopping' then
   local why = held()
   if why then return { 'hold', why } end
-  local better = false
-  for i = 0, n - 1 do better = better or (failed < 1 and room(stype, ARGV[FIRST + i], avoided, 1)) end
+  local better, pin = false, pinned(key, slot)
+  for i = 0, failed < 1 and n - 1 or -1 do
+    local class = ARGV[FIRST + i]
+    if pin then better = better or room_on(pin, stype, class, avoided)
+    else better = better or room(stype, class, avoided, 1) end
+  end
   if not better then
     local fresh = issue()
     redis.call('HSET', at, 'token', fresh)

@@ -1,7 +1,8 @@
 -- yield: has the runner of a slot stop its child and give the slot back, so that
--- it is placed elsewhere. Unless forced, only if there is room elsewhere.
--- KEYS: none. Touches reaper, stream:<key>:<slot>, host:<host>, hosts:lease,
---   load:<type>:<class>, events.
+-- it is placed elsewhere. Unless forced, only if there is room elsewhere; what is
+-- pinned has nowhere to go but to its pin.
+-- KEYS: none. Touches reaper, stream:<key>:<slot>, override:<key>, host:<host>,
+--   hosts:lease, load:<type>:<class>, events.
 -- ARGV: ns, actor, key, slot, type, token, target (a host, '*' for any other),
 --   force (1 or 0), n, n classes that may take it.
 -- RETURN: {'ok', host} | {'stay'} (no room elsewhere) | {'stale'} | {'hold', reason}.
@@ -26,15 +27,15 @@ local avoided, failed = { [s[2]] = true }, 1
 for other, till in string.gmatch(s[4] or '', '(%S+)=(%d+)') do
   if tonumber(till) > now and other ~= s[2] then avoided[other], failed = true, failed + 1 end
 end
-local found = force
+local pin, found = pinned(key, slot), force
+local only = target ~= '*' and target or pin
 for i = 0, n - 1 do
   local class = ARGV[FIRST + i]
   if found then break end
-  if target == '*' then
-    found = room(stype, class, avoided, failed)
+  if only then
+    found = (not pin or pin == only) and room_on(only, stype, class, avoided)
   else
-    local load = tonumber(redis.call('ZSCORE', ns .. 'load:' .. stype .. ':' .. class, target))
-    found = load and load <= 1000000 and not avoided[target]
+    found = room(stype, class, avoided, failed)
   end
 end
 if not found then return { 'stay' } end

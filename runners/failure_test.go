@@ -85,6 +85,27 @@ func TestAFailingSlotMovesOnceAndThenStaysWithAReason(t *testing.T) {
 	realtest.Await(t, 20*time.Second, "a keeps its seat", func() bool { return w.used("a") == 0 })
 }
 
+func TestAPinnedSlotThatFailsStaysOnItsHost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.host("a"), w.host("b")
+	a.run(a.options(a.shell("work", `echo "start $(date +%s%N) $STREAM_API_STREAM $STREAM_API_TOKEN $$" >> "$NOTES/log"; exit 1`)))
+	w.announce("s1", nil, "work")
+	a.awaitCount("start", 1)
+	if _, _, err := w.store.Pin(context.Background(), "s1", "work", "a", 0); err != nil {
+		t.Fatal(err)
+	}
+	b.run(b.options(b.shell("work", story)))
+	s := w.awaitSlot("s1", "work", "no reason for staying is shown", func(s store.SlotRecord) bool {
+		return strings.Contains(s.Reason, "no better host")
+	})
+	n := a.count("start")
+	a.awaitCount("start", n+2)
+	if s.Host != "a" || b.count("start") != 0 {
+		t.Errorf("it is on %s, and b started it %d times; want a and 0", s.Host, b.count("start"))
+	}
+}
+
 func TestASlotThatFailsOnTwoHostsDoesNotWander(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

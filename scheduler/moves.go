@@ -163,6 +163,9 @@ func (s *Scheduler) explainMove(ctx context.Context, m store.Move, c store.Circu
 	if err != nil {
 		return "", err
 	}
+	if c.Pin == m.Host {
+		return "it is pinned to " + m.Host, nil
+	}
 	var others []store.HostRecord
 	for _, h := range hosts {
 		if h.Host != m.Host {

@@ -206,6 +206,40 @@ func TestDrainEmptiesAHostOneSlotAtATimeOverTheDeathOfAScheduler(t *testing.T) {
 	r.awaitNoMoves()
 }
 
+func TestDrainLeavesWhatIsPinnedThere(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	offers := []store.Offer{offerOf("record", 5, stream.Class{}), startFirst(offerOf("dist", 5, stream.Class{}))}
+	a := r.host("a", offers...)
+	f := newFleet(a)
+	r.run(f, Options{})
+	for _, key := range []string{"s1", "s2"} {
+		r.add(key, stream.Announcement{Chain: []string{"record", "dist"}})
+		r.awaitHost(key, "record", "a")
+		r.awaitHost(key, "dist", "a")
+	}
+	before := r.slot("s1", "record").Token + r.slot("s1", "dist").Token
+	for _, slot := range []string{"record", "dist"} {
+		if _, moving, err := r.store.Pin(t.Context(), "s1", slot, "a", 0); err != nil || moving {
+			t.Fatalf("pin %s where it is: moving %v, %v", slot, moving, err)
+		}
+	}
+	b := r.host("b", offers...)
+	f.mu.Lock()
+	f.hosts["b"] = b
+	f.mu.Unlock()
+	if err := r.store.Drain(t.Context(), "a", 0); err != nil {
+		t.Fatal(err)
+	}
+	r.awaitHost("s2", "record", "b")
+	r.awaitHost("s2", "dist", "b")
+	r.awaitReason("s1", "record", "not moved: it is pinned to a")
+	r.awaitReason("s1", "dist", "not moved: pinned to a: no dist service that matches is up: a draining")
+	if after := r.slot("s1", "record").Token + r.slot("s1", "dist").Token; after != before || r.used("a", "record") != 1 || r.used("a", "dist") != 1 {
+		t.Errorf("what is pinned was moved")
+	}
+}
+
 func TestDrainDeadlineStopsWhatFoundNoRoom(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -188,23 +188,21 @@ func nonsense(o offer) string {
 // failures is how a host that gave up begins its reason.
 var failures = regexp.MustCompile(`^\d+ failures?\b`)
 
+// cooled is what coolingDown and explain begin with, before the failure itself.
+var cooled = regexp.MustCompile(`^(pinned to [^ ]+: |cooling down on [^ ]+(, [^ ]+)*?( after |: |$))+`)
+
 // coolingDown keeps telling what went wrong: the reason the slot was given back
 // with stands in the record until this text replaces it, and then in this text.
 func coolingDown(c store.Circumstances, hosts []string) string {
 	text := "cooling down on " + list(hosts, ", ")
 	// Of an earlier try to move it, only what it was cooling down for is news.
 	what, again := strings.CutPrefix(c.Reason, "not moved: ")
-	if again && !strings.HasPrefix(what, "cooling down on ") {
+	if again && !cooled.MatchString(what) {
 		what = ""
 	}
-	if rest, ok := strings.CutPrefix(what, "cooling down on "); ok {
-		what = ""
-		if _, after, ok := strings.Cut(rest, " after "); ok {
-			what = after
-		} else if _, after, ok := strings.Cut(rest, ": "); ok {
-			what = after
-		}
-		what, _, _ = strings.Cut(what, "; ")
+	// What this function and explain put before it.
+	if lead := cooled.FindString(what); lead != "" {
+		what, _, _ = strings.Cut(what[len(lead):], "; ")
 	} else if strings.HasPrefix(what, "all ") || strings.HasPrefix(what, "the only ") || strings.HasPrefix(what, "on hold") {
 		what = ""
 	}

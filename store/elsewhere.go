@@ -2,10 +2,13 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
 	"github.com/redis/go-redis/v9"
+
+	"stream-api/stream"
 )
 
 // Elsewhere tells whether giving a slot up would help, as release would
@@ -25,13 +28,17 @@ func (s *Store) Elsewhere(ctx context.Context, v Reservation, classes []string) 
 	if err != nil {
 		return false, fmt.Errorf("read slot %s/%s: %w", v.Key, v.Slot, err)
 	}
+	pin, err := s.client.HGet(ctx, s.key("override", v.Key), "pin:"+stream.OwnSlot(v.Slot)).Result()
+	if err := present(err); err != nil {
+		return false, fmt.Errorf("read the pin of %s/%s: %w", v.Key, v.Slot, err)
+	}
 	for host, until := range readSlot(v.Key, v.Slot, row).Avoid {
 		if host != v.Host && until > now {
 			return false, nil
 		}
 	}
 	for _, class := range classes {
-		found, err := s.roomBeside(ctx, v, class, now)
+		found, err := s.roomBeside(ctx, v, class, pin, now)
 		if err != nil || found {
 			return found, err
 		}
@@ -40,8 +47,18 @@ func (s *Store) Elsewhere(ctx context.Context, v Reservation, classes []string) 
 }
 
 // roomBeside looks at the two least loaded hosts of a class: one of them is
-// not the slot's own.
-func (s *Store) roomBeside(ctx context.Context, v Reservation, class string, now int64) (bool, error) {
+// not the slot's own. What is pinned has its pin alone.
+func (s *Store) roomBeside(ctx context.Context, v Reservation, class, pin string, now int64) (bool, error) {
+	if pin != "" {
+		load, err := s.client.ZScore(ctx, s.key("load", v.Type, class), pin).Result()
+		if errors.Is(err, redis.Nil) || err == nil && (load > fullLoad || pin == v.Host) {
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("read load of %s: %w", v.Type, err)
+		}
+		return s.leased(ctx, pin, now)
+	}
 	hosts, err := s.client.ZRangeArgs(ctx, redis.ZRangeArgs{
 		Key: s.key("load", v.Type, class), ByScore: true, Start: "-inf", Stop: strconv.Itoa(fullLoad), Count: 2,
 	}).Result()
@@ -52,15 +69,19 @@ func (s *Store) roomBeside(ctx context.Context, v Reservation, class string, now
 		if host == v.Host {
 			continue
 		}
-		deadline, err := s.client.ZScore(ctx, s.key("hosts", "lease"), host).Result()
-		if err := present(err); err != nil {
-			return false, fmt.Errorf("read the lease of %s: %w", host, err)
-		}
-		if int64(deadline) > now {
-			return true, nil
+		if alive, err := s.leased(ctx, host, now); err != nil || alive {
+			return alive, err
 		}
 	}
 	return false, nil
+}
+
+func (s *Store) leased(ctx context.Context, host string, now int64) (bool, error) {
+	deadline, err := s.client.ZScore(ctx, s.key("hosts", "lease"), host).Result()
+	if err := present(err); err != nil {
+		return false, fmt.Errorf("read the lease of %s: %w", host, err)
+	}
+	return int64(deadline) > now, nil
 }
 
 // fullLoad is the load score up to which there is room; see lua/place.lua.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,27 +41,48 @@ func (e *MoveError) Error() string { return e.reason }
 // Busy tells that a move is under way already.
 func (e *MoveError) Busy() bool { return e.what == moveBusy }
 
-// Refused tells that the host asked for does not take it.
+// Refused tells that the host asked for does not take it, or that the slot is
+// pinned.
 func (e *MoveError) Refused() bool { return e.what == moveRefused }
 
 // Move asks the schedulers to move a running slot to the host target, or to any
 // other if target is empty; what is not done within limit is given up, 0 never.
 // It returns when the wish is written down. Errors: ErrNotFound, *MoveError.
 func (s *Store) Move(ctx context.Context, key, slot, target string, limit time.Duration) (Move, error) {
-	return s.move(ctx, key, slot, target, limit, false)
+	return s.move(ctx, key, slot, target, limit, false, false)
+}
+
+// Pin keeps a slot on the host target from now on, even if it has to wait for
+// it, and asks for its move there if it runs elsewhere: moving tells whether it
+// does, as Move does with m. Nothing is written with an error.
+func (s *Store) Pin(ctx context.Context, key, slot, target string, limit time.Duration) (m Move, moving bool, err error) {
+	if err := stream.CheckHost(target); err != nil {
+		return Move{}, false, err
+	}
+	m, err = s.move(ctx, key, slot, target, limit, false, true)
+	var not *MoveError
+	if errors.As(err, &not) && (not.what == moveIdle || not.what == moveThere) {
+		return Move{}, false, nil
+	}
+	return m, err == nil, err
+}
+
+// Unpin lets a slot run anywhere again.
+func (s *Store) Unpin(ctx context.Context, key, slot string) error {
+	return s.Override(ctx, key, map[string]string{"pin:" + slot: ""})
 }
 
 // MoveForDrain is Move to any other host because the slot's own is drained; a
 // host has one such move at a time.
 func (s *Store) MoveForDrain(ctx context.Context, key, slot string, limit time.Duration) (Move, error) {
-	return s.move(ctx, key, slot, "", limit, true)
+	return s.move(ctx, key, slot, "", limit, true, false)
 }
 
-func (s *Store) move(ctx context.Context, key, slot, target string, limit time.Duration, drain bool) (Move, error) {
+func (s *Store) move(ctx context.Context, key, slot, target string, limit time.Duration, drain, pin bool) (Move, error) {
 	if err := stream.CheckType(slot); err != nil {
 		return Move{}, err
 	}
-	r, err := s.call(ctx, "move", key, slot, target, limit.Milliseconds(), bit(drain))
+	r, err := s.call(ctx, "move", key, slot, target, limit.Milliseconds(), bit(drain), bit(pin))
 	if err != nil {
 		return Move{}, err
 	}

@@ -71,7 +71,7 @@ func (o moving) check() error {
 
 func (o moving) carryOut(ctx context.Context, s *store.Store) error {
 	if o.unpin {
-		if err := s.Override(ctx, o.key, map[string]string{"pin:" + o.slot: ""}); err != nil {
+		if err := s.Unpin(ctx, o.key, o.slot); err != nil {
 			return err
 		}
 		fmt.Fprintf(os.Stderr, "%s of %s may run anywhere\n", o.slot, o.key)
@@ -88,20 +88,11 @@ func (o moving) carryOut(ctx context.Context, s *store.Store) error {
 			return err
 		}
 	}
-	if o.pin {
-		if err := s.Override(ctx, o.key, map[string]string{"pin:" + o.slot: o.to}); err != nil {
-			return err
-		}
-		fmt.Fprintf(os.Stderr, "%s of %s is pinned to %s; to take that back: stream-api streams move %s %s --unpin\n", o.slot, o.key, o.to, o.key, o.slot)
-	}
-	if slot.State == stream.Running && slot.Host == o.to {
+	if slot.State == stream.Running && slot.Host == o.to && !o.pin {
 		fmt.Fprintf(os.Stderr, "%s of %s runs on %s already\n", o.slot, o.key, o.to)
 		return nil
 	}
-	if slot.State == stream.Pending && o.pin {
-		return o.awaitPlace(ctx, s) // what does not run need not be moved
-	}
-	m, err := s.Move(ctx, o.key, o.slot, o.to, o.limit)
+	m, moving, err := o.ask(ctx, s)
 	var refused *store.MoveError
 	if errors.As(err, &refused) && refused.Refused() {
 		return noRoom(err)
@@ -109,11 +100,27 @@ func (o moving) carryOut(ctx context.Context, s *store.Store) error {
 	if err != nil {
 		return err
 	}
+	if o.pin {
+		fmt.Fprintf(os.Stderr, "%s of %s is pinned to %s; to take that back: stream-api streams move %s %s --unpin\n", o.slot, o.key, o.to, o.key, o.slot)
+	}
+	if !moving {
+		return o.awaitPlace(ctx, s)
+	}
 	if !o.wait {
 		fmt.Fprintf(os.Stderr, "%s of %s leaves %s; see: stream-api events -f\n", o.slot, o.key, m.Host)
 		return nil
 	}
 	return o.await(ctx, s, m)
+}
+
+// ask writes the wish down; moving tells whether it moves: what is pinned where
+// it is, or before it runs, does not.
+func (o moving) ask(ctx context.Context, s *store.Store) (m store.Move, moving bool, err error) {
+	if o.pin {
+		return s.Pin(ctx, o.key, o.slot, o.to, o.limit)
+	}
+	m, err = s.Move(ctx, o.key, o.slot, o.to, o.limit)
+	return m, err == nil, err
 }
 
 // await returns when the move is over; its error has exit code 4 if it was
