@@ -23,8 +23,7 @@ if old[2] ~= 'down' then
   redis.call('HSET', h, 'state', state)
   for stype in string.gmatch(old[3] or '', '%S+') do
     local service = ns .. 'service:' .. stype .. ':' .. host
-    local own = redis.call('HGET', service, 'paused') and state == 'up' and 'cordoned' or state
-    redis.call('HSET', service, 'state', own)
+    redis.call('HSET', service, 'state', bound(service, state))
     index(stype, host)
     wake('room ' .. stype)
   end

@@ -9,7 +9,9 @@ local ns, actor, resend, limit, n = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumbe
 -- include: now
 -- include: hold
 
+-- A start cannot be claimed in a hold, so its time runs from the end of one.
 local outbox, rows, hold = ns .. 'outbox', {}, held()
+local open = stamp(redis.call('HGET', ns .. 'reaper', 'until')) or 0
 local due = redis.call('ZRANGE', outbox, '-inf', int(now), 'BYSCORE', 'LIMIT', 0, n)
 -- Due later than a resend from now: written before the clock went back.
 for _, member in ipairs(redis.call('ZRANGE', outbox, '(' .. int(now + resend), '+inf', 'BYSCORE', 'LIMIT', 0, n)) do
@@ -23,7 +25,7 @@ for _, member in ipairs(due) do
     redis.call('ZREM', outbox, member)
   else
     local given = stamp(s[5]) or 0
-    local overdue = not hold and (now - given > limit or given > now + limit)
+    local overdue = not hold and (now - math.max(given, open) > limit or given > now + limit)
     redis.call('ZADD', outbox, int(now + resend), member)
     local attempt = redis.pcall('HINCRBY', at, 'attempt', 1)
     if type(attempt) ~= 'number' then -- edited by hand

@@ -45,10 +45,12 @@ for i = 0, n - 1 do
   offer('capacity', s[1], capacity)
   offer('filter', s[2], filter)
   offer('url', s[3], link)
-  if s[4] and s[4] ~= class then redis.call('ZREM', ns .. 'load:' .. stype .. ':' .. s[4], host) end
-  redis.call('HSET', service, 'state', redis.call('HGET', service, 'paused') and 'cordoned' or state,
-    'class', class, 'needs', needs, 'handover', ARGV[at + 7])
   redis.call('HSET', ns .. 'classes:' .. stype, class, ARGV[at + 6])
+  -- A filter set by hand has a class of its own, which reindex keeps right.
+  if s[4] and (redis.call('HGET', service, 'filter') or '') ~= filter then class = s[4] end
+  if s[4] and s[4] ~= class then redis.call('ZREM', ns .. 'load:' .. stype .. ':' .. s[4], host) end
+  redis.call('HDEL', service, 'withdrawn')
+  redis.call('HSET', service, 'state', bound(service, state), 'class', class, 'needs', needs, 'handover', ARGV[at + 7])
   redis.call('SADD', ns .. 'types', stype)
   recount(stype, host)
   index(stype, host)
@@ -56,7 +58,7 @@ end
 for stype in string.gmatch(old[3] or '', '%S+') do
   if not offered[stype] then
     local service = ns .. 'service:' .. stype .. ':' .. host
-    redis.call('HSET', service, 'state', 'down')
+    redis.call('HSET', service, 'state', 'down', 'withdrawn', '1')
     index(stype, host)
     if recount(stype, host) == 0 then redis.call('DEL', service) else names[#names + 1] = stype end
   end

@@ -1,6 +1,7 @@
 -- reindex: makes what is derived of a host agree with what it is derived from:
 -- used with slots:<host>, the load sets with the service hashes, the class
--- with a filter set by hand. Rows that belong to nobody leave.
+-- with a filter set by hand. Rows that belong to nobody leave, as do services
+-- that are offered no more and hold nothing.
 -- KEYS: none. Touches host:<host>, slots:<host>, stream:<key>:<slot>,
 --   service:<type>:<host>, load:<type>:<class>, classes:<type>, events.
 -- ARGV: ns, actor, host, n, then n services of 5: type, class it was read
@@ -25,14 +26,30 @@ for _, member in ipairs(redis.call('SMEMBERS', slots)) do
   end
 end
 
-local state = redis.call('HGET', ns .. 'host:' .. host, 'state') or 'down'
+local h = ns .. 'host:' .. host
+local state = redis.call('HGET', h, 'state') or 'down'
+
+-- drop forgets a service that is offered no more and holds nothing.
+local function drop(stype)
+  local names = {}
+  for name in string.gmatch(redis.call('HGET', h, 'services') or '', '%S+') do
+    if name ~= stype then names[#names + 1] = name end
+  end
+  redis.call('HSET', h, 'services', table.concat(names, ' '))
+  redis.call('DEL', ns .. 'service:' .. stype .. ':' .. host)
+end
+
 for i = 0, n - 1 do
   local at = FIRST + i * WIDTH
   local stype, read, class, paused = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 4] == '1'
   local service = ns .. 'service:' .. stype .. ':' .. host
-  local s = redis.call('HMGET', service, 'used', 'class', 'state', 'capacity')
-  if (s[1] or s[2]) and (s[2] or '') == read then
-    local right, should = int(used[stype] or 0), paused and state == 'up' and 'cordoned' or state
+  local s = redis.call('HMGET', service, 'used', 'class', 'state', 'capacity', 'withdrawn')
+  if s[5] and not used[stype] then
+    drop(stype)
+    mended = mended + 1
+  elseif (s[1] or s[2]) and (s[2] or '') == read then
+    if paused then redis.call('HSET', service, 'paused', '1') else redis.call('HDEL', service, 'paused') end
+    local right, should = int(used[stype] or 0), bound(service, state)
     if s[1] ~= right then
       redis.call('HSET', service, 'used', right)
       event('mended', '', '', host, '', 'used of ' .. stype .. ' was ' .. string.sub(s[1] or 'absent', 1, 40) .. ', is ' .. right)
@@ -48,7 +65,6 @@ for i = 0, n - 1 do
       redis.call('HSET', service, 'state', should)
       mended = mended + 1
     end
-    if paused then redis.call('HSET', service, 'paused', '1') else redis.call('HDEL', service, 'paused') end
     -- Nonsense is told once: the problem is kept beside it and cleared with it.
     local problem = s[4] and not whole(s[4]) and 'capacity is no whole number from 0 to 1000000: ' .. string.sub(s[4], 1, 40) or ''
     local before = redis.call('HGET', service, 'problem') or ''
