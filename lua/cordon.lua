@@ -13,6 +13,7 @@ local ns, actor, host, state, deadline = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ton
 -- include: rev
 
 local h = ns .. 'host:' .. host
+sound(h)
 local old = redis.call('HMGET', h, 'want', 'state', 'services')
 if not old[1] then return { 'absent' } end
 redis.call('HSET', h, 'want', state)
@@ -23,8 +24,10 @@ if old[2] ~= 'down' then
   redis.call('HSET', h, 'state', state)
   for stype in string.gmatch(old[3] or '', '%S+') do
     local service = ns .. 'service:' .. stype .. ':' .. host
-    redis.call('HSET', service, 'state', bound(service, state))
-    index(stype, host)
+    if sound(service) then
+      redis.call('HSET', service, 'state', bound(service, state))
+      index(stype, host)
+    end
     wake('room ' .. stype)
   end
 end

@@ -7,9 +7,10 @@
 -- TWICE: the second finds nothing: 'stays'.
 local ns, actor, host, after = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 -- include: now
--- include: event
+-- include: sound
 
 local h = ns .. 'host:' .. host
+sound(h)
 local old = redis.call('HMGET', h, 'state', 'since', 'services', 'want')
 local since = tonumber(old[2])
 if old[1] ~= 'down' or (old[4] or 'up') ~= 'up' or not since or now - since < after
@@ -18,7 +19,7 @@ if old[1] ~= 'down' or (old[4] or 'up') ~= 'up' or not since or now - since < af
 end
 for stype in string.gmatch(old[3] or '', '%S+') do
   local service = ns .. 'service:' .. stype .. ':' .. host
-  local class = redis.call('HGET', service, 'class')
+  local class = sound(service) and redis.call('HGET', service, 'class')
   if class then redis.call('ZREM', ns .. 'load:' .. stype .. ':' .. class, host) end
   redis.call('DEL', service)
 end

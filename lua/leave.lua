@@ -17,8 +17,11 @@ local held = redis.call('SCARD', ns .. 'slots:' .. host)
 -- reindex; registering again ends that.
 local state = held > 0 and 'cordoned' or 'down'
 for stype in string.gmatch(old[2] or '', '%S+') do
-  redis.call('HSET', ns .. 'service:' .. stype .. ':' .. host, 'state', state)
-  index(stype, host)
+  local service = ns .. 'service:' .. stype .. ':' .. host
+  if sound(service) then
+    redis.call('HSET', service, 'state', state)
+    index(stype, host)
+  end
 end
 if held > 0 then
   if old[3] ~= 'down' then redis.call('HSET', h, 'state', state, 'reason', 'it leaves', 'since', int(now)) end

@@ -1,7 +1,7 @@
 -- publish: the whole set of variables a running slot offers to the others of
 -- its stream. It replaces what this or an earlier token published. Hosts that
 -- hold other slots of the stream are told by their revision.
--- KEYS: none. Touches host:<host>, stream:<key>, stream:<key>:<slot>.
+-- KEYS: none. Touches host:<host>, stream:<key>, stream:<key>:<slot>, events.
 -- ARGV: ns, actor, key, slot, host, token, incarnation, n, n pairs of name and
 --   value.
 -- RETURN: {'ok', rows of update commands} | {'same'} | {'stale'};

@@ -47,11 +47,15 @@ end
 
 local function down(host)
   local h = ns .. 'host:' .. host
+  sound(h)
   if redis.call('HGET', h, 'state') == 'down' then return end
   redis.call('HSET', h, 'state', 'down', 'since', int(now), 'reason', 'its lease lapsed')
   for stype in string.gmatch(redis.call('HGET', h, 'services') or '', '%S+') do
-    redis.call('HSET', ns .. 'service:' .. stype .. ':' .. host, 'state', 'down')
-    index(stype, host)
+    local service = ns .. 'service:' .. stype .. ':' .. host
+    if sound(service) then
+      redis.call('HSET', service, 'state', 'down')
+      index(stype, host)
+    end
   end
   event('host-down', '', '', host, '', 'its lease lapsed')
 end
@@ -63,7 +67,8 @@ for _, host in ipairs(redis.call('ZRANGEBYSCORE', lease, '-inf', int(now), 'LIMI
   for _, member in ipairs(redis.call('SRANDMEMBER', slots, budget - taken)) do
     local stype, key, slot = string.match(member, '^([^|]*)|([^|]*)|([^|]*)$')
     taken = taken + 1
-    local s = stype and redis.call('HMGET', ns .. 'stream:' .. key .. ':' .. slot, 'state', 'host', 'token')
+    local at = stype and ns .. 'stream:' .. key .. ':' .. slot
+    local s = at and sound(at) and redis.call('HMGET', at, 'state', 'host', 'token')
     if not s or s[2] ~= host then
       redis.call('SREM', slots, member) -- a row edited by hand, or half of one
       if stype then count(stype, host, -1) end

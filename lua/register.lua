@@ -18,6 +18,7 @@ local FIRST, WIDTH = 12, 8
 -- include: rev
 
 local h, lease, slots = ns .. 'host:' .. host, ns .. 'hosts:lease', ns .. 'slots:' .. host
+sound(h)
 local old = redis.call('HMGET', h, 'incarnation', 'host_id', 'services', 'want', 'state')
 if old[1] and old[1] ~= incarnation and old[1] ~= replaces then
   -- Its id lies under a lock in its state directory, so the same id means the
@@ -35,6 +36,7 @@ for i = 0, n - 1 do
   local stype, capacity, filter, link, needs, class = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
   offered[stype], names[#names + 1] = true, stype
   local service = ns .. 'service:' .. stype .. ':' .. host
+  sound(service)
   local s = redis.call('HMGET', service, 'file:capacity', 'file:filter', 'file:url', 'class')
   -- What was set by hand stays until the file's own value changes.
   local function offer(field, before, value)
@@ -58,6 +60,7 @@ end
 for stype in string.gmatch(old[3] or '', '%S+') do
   if not offered[stype] then
     local service = ns .. 'service:' .. stype .. ':' .. host
+    sound(service)
     redis.call('HSET', service, 'state', 'down', 'withdrawn', '1')
     index(stype, host)
     if recount(stype, host) == 0 then redis.call('DEL', service) else names[#names + 1] = stype end

@@ -18,7 +18,8 @@ local FIRST, WIDTH = 5, 5
 local slots, mended, used = ns .. 'slots:' .. host, 0, {}
 for _, member in ipairs(redis.call('SMEMBERS', slots)) do
   local stype, key, slot = string.match(member, '^([^|]*)|([^|]*)|([^|]*)$')
-  if not stype or redis.call('HGET', ns .. 'stream:' .. key .. ':' .. slot, 'host') ~= host then
+  local at = stype and ns .. 'stream:' .. key .. ':' .. slot
+  if not at or not sound(at) or redis.call('HGET', at, 'host') ~= host then
     redis.call('SREM', slots, member)
     mended = mended + 1
   else
@@ -27,6 +28,7 @@ for _, member in ipairs(redis.call('SMEMBERS', slots)) do
 end
 
 local h = ns .. 'host:' .. host
+sound(h)
 local state = redis.call('HGET', h, 'state') or 'down'
 
 -- drop forgets a service that is offered no more and holds nothing.
@@ -43,6 +45,7 @@ for i = 0, n - 1 do
   local at = FIRST + i * WIDTH
   local stype, read, class, paused = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 4] == '1'
   local service = ns .. 'service:' .. stype .. ':' .. host
+  local there = sound(service)
   local s = redis.call('HMGET', service, 'used', 'class', 'state', 'capacity', 'withdrawn')
   if s[5] and not used[stype] then
     drop(stype)
@@ -73,6 +76,11 @@ for i = 0, n - 1 do
       if problem ~= '' then event('nonsense', '', '', host, '', stype .. ': ' .. problem) end
     end
     index(stype, host)
+  elseif not there and state ~= 'down' then
+    -- Without its ttl the host is unknown at its next beat and registers, with
+    -- all that its file offers.
+    redis.call('HDEL', h, 'ttl')
+    mended = mended + 1
   end
 end
 return { 'ok', mended }

@@ -24,6 +24,7 @@ local FIRST = 10
 local dirty, stream = ns .. 'dirty', ns .. 'stream:' .. key
 if tonumber(redis.call('ZSCORE', dirty, key)) ~= tonumber(number) then return { 'stale' } end
 
+sound(stream)
 local existing, fields, known = {}, {}, redis.call('HGETALL', stream)
 for i = 1, #known, 2 do
   local slot = string.match(known[i], '^slot:(.+)$')
@@ -65,6 +66,7 @@ if wanted then
     redis.call('SADD', ns .. 'types:wanted', slot)
     inchain[slot] = not heldback
     local record = stream .. ':' .. slot
+    sound(record)
     local s = redis.call('HMGET', record, 'state', 'host', 'token', 'born', 'score')
     local rank = int((899 - priority) * 10000000000000 + (stamp(s[4]) or now))
     if heldback then
@@ -75,6 +77,7 @@ if wanted then
       redis.call('HSET', stream, 'slot:' .. slot, slot)
       redis.call('ZADD', ns .. 'pending:' .. slot, rank, key .. '|' .. slot)
     else
+      if not existing[slot] then redis.call('HSET', stream, 'slot:' .. slot, slot) end -- the record was lost
       if s[5] ~= rank then
         redis.call('HSET', record, 'score', rank)
         redis.call('ZADD', ns .. 'pending:' .. slot, 'XX', rank, key .. '|' .. slot)
@@ -96,6 +99,7 @@ for slot, stype in pairs(existing) do
   if orphan or not inchain[own] then
     local why = not wanted and 'the stream ended' or heldback and 'held by an operator'
       or orphan and 'its move is over' or 'no longer in the chain'
+    sound(stream .. ':' .. slot)
     local row = unwant(stype, key, slot, why)
     if row then stops[#stops + 1] = row end
   end

@@ -116,6 +116,7 @@ type Scheduler struct {
 	netDone                             time.Time            // of the place loop alone: the last pass over all types
 	idle                                idleSlots            // of the place loop alone
 	tried                               map[string]time.Time // of the moves loop alone: token → when a drain last tried to move it
+	searchedTo                          string               // of the upkeep loop alone: the stream at which the search for lost ones stopped
 }
 
 // New makes a scheduler; Run starts it.

@@ -8,7 +8,7 @@ import (
 )
 
 // upkeep makes what is derived agree with what it is derived from: edits by
-// hand take effect, queues paused in asynqmon cordon their services, and what
+// hand take effect, what is lost is made anew, queues paused in asynqmon cordon their services, and what
 // nobody has any more is forgotten. One scheduler in a period does it.
 func (s *Scheduler) upkeep(ctx context.Context) (time.Duration, error) {
 	hosts, err := s.store.Hosts(ctx)
@@ -49,7 +49,29 @@ func (s *Scheduler) upkeep(ctx context.Context) (time.Duration, error) {
 		s.log.Info().Int("mended", mended).Msg("derived figures were mended; see the events")
 		s.places.ring()
 	}
+	if err := s.search(ctx); err != nil {
+		return 0, err
+	}
 	return 0, s.prune(ctx)
+}
+
+// searched is how many streams one upkeep looks at for what is lost.
+const searched = 500
+
+// search has streams looked at again whose record or slots are gone from the
+// store: nobody else would miss them.
+func (s *Scheduler) search(ctx context.Context) error {
+	lost, next, err := s.store.Lost(ctx, s.searchedTo, searched)
+	if err != nil {
+		return err
+	}
+	s.searchedTo = next
+	for _, key := range lost {
+		if err := s.store.MarkDirty(ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // prune forgets hosts that are gone for long, with their queues, and classes

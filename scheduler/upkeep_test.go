@@ -45,7 +45,7 @@ func TestKeysMadeAnotherTypeByHandHarmTheirStreamAlone(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	a := r.host("a", offerOf("record", 5, stream.Class{}))
-	r.run(newFleet(a), Options{})
+	r.run(newFleet(a), Options{Upkeep: 200 * time.Millisecond})
 	for _, key := range []string{"override:bad", "stream:worse", "stream:worst:record"} {
 		if err := r.redis.Client().Set(t.Context(), key, "x", 0).Err(); err != nil {
 			t.Fatal(err)
@@ -56,11 +56,27 @@ func TestKeysMadeAnotherTypeByHandHarmTheirStreamAlone(t *testing.T) {
 	}
 	r.awaitState("good", "record", stream.Running)
 	r.awaitState("bad", "record", stream.Running)
-	if err := r.redis.Client().Del(t.Context(), "stream:worse", "stream:worst:record").Err(); err != nil {
-		t.Fatal(err)
-	}
 	r.awaitState("worse", "record", stream.Running)
 	r.awaitState("worst", "record", stream.Running)
+}
+
+func TestWhatAHandTookAwayIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	a := r.host("a", offerOf("record", 5, stream.Class{}), offerOf("dist", 5, stream.Class{}))
+	r.run(newFleet(a), Options{Upkeep: 200 * time.Millisecond})
+	for _, key := range []string{"s1", "s2", "s3"} {
+		r.add(key, stream.Announcement{Chain: []string{"dist", "record"}})
+		r.awaitState(key, "record", stream.Running)
+	}
+	if err := r.redis.Client().Del(t.Context(), "stream:s1", "stream:s2:record", "service:dist:a").Err(); err != nil {
+		t.Fatal(err)
+	}
+	r.awaitState("s1", "record", stream.Running)
+	r.awaitState("s2", "record", stream.Running)
+	r.await("the host does not offer dist again", func() bool {
+		return r.redis.Client().HGet(t.Context(), "service:dist:a", "used").Val() == "3"
+	})
 }
 
 func TestHostThatIsDownForLongIsForgotten(t *testing.T) {

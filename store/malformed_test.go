@@ -1,6 +1,10 @@
 package store_test
 
 import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -146,15 +150,61 @@ func TestMembersWithoutSeparatorsLeave(t *testing.T) {
 	_, _ = a, v
 }
 
-// TestAKeyOfTheWrongTypeStopsOnlyItsOwn: SET where a hash was.
+// TestAKeyOfTheWrongTypeStopsOnlyItsOwn: SET where a hash was. The others are
+// served, the dead are reaped, and what was lost with it comes back.
 func TestAKeyOfTheWrongTypeStopsOnlyItsOwn(t *testing.T) {
 	t.Parallel()
-	g := newStage(t).open()
-	g.host("a")
-	g.host("b")
-	g.want("s1")
-	g.must(g.client.Set(g.ctx, "service:enc:a", "nonsense", 0).Err())
-	if p := g.place("s1"); p.Outcome != store.Placed || p.Host != "b" {
-		t.Fatalf("place beside a service that is a string: %+v", p)
+	for _, key := range []string{"service:enc:a", "host:a", "stream:s1", "stream:s1:enc"} {
+		for _, dies := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, its host dies: %v", key, dies), func(t *testing.T) {
+				t.Parallel()
+				g := newStage(t)
+				a, _ := running(g)
+				b := g.host("b")
+				g.want("s2")
+				g.must(g.client.Set(g.ctx, key, "nonsense", 0).Err())
+				if p := g.place("s2"); p.Outcome != store.Placed || key != "stream:s1" && key != "stream:s1:enc" && p.Host != "b" {
+					t.Fatalf("another stream: %+v", p)
+				}
+				if _, err := g.s.Hosts(g.ctx); err != nil {
+					t.Error(err)
+				}
+				if _, err := g.s.Status(g.ctx); err != nil {
+					t.Error(err)
+				}
+				if dies {
+					g.pass(11*time.Second, b)
+					if n := g.client.SCard(g.ctx, "slots:a").Val(); n != 0 {
+						t.Errorf("%d slots are left with a dead host", n)
+					}
+				}
+				for _, host := range []string{"a", "b"} {
+					_, err := g.s.Reindex(g.ctx, host, nil)
+					g.must(err)
+				}
+				if !dies && key != "stream:s1" && key != "stream:s1:enc" {
+					if _, err := g.s.Heartbeat(g.ctx, a); !errors.Is(err, store.ErrUnknownHost) {
+						t.Errorf("the host is not asked to register again: %v", err)
+					}
+				}
+				g.must(g.register(a, "id-a", ""))
+				g.must(g.s.MarkDirty(g.ctx, "s1"))
+				wantMarked(t, g.s, "s1", true, "enc")
+				events, err := g.s.LastEvents(g.ctx, 100)
+				g.must(err)
+				if !slices.ContainsFunc(events, func(e store.Event) bool {
+					return e.Event == "nonsense" && strings.Contains(e.Reason, key+" was a string")
+				}) {
+					t.Error("no event tells of it")
+				}
+				if key == "stream:s1:enc" || dies {
+					if p := g.place("s1"); p.Outcome != store.Placed {
+						t.Errorf("what was lost is not placed anew: %+v", p)
+					}
+				} else if s := g.slot("s1"); s.State != stream.Running || s.Host != "a" {
+					t.Errorf("s1 is %s on %q; want it untouched", s.State, s.Host)
+				}
+			})
+		}
 	}
 }

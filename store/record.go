@@ -126,7 +126,8 @@ func (s *Store) recordsOnce(ctx context.Context, keys []string) ([]Record, error
 	return records, nil
 }
 
-// hashes reads many hashes in one round trip.
+// hashes reads many hashes in one round trip. One that a hand made another type of
+// reads as empty.
 func (s *Store) hashes(ctx context.Context, keys func(yield func(string))) ([]map[string]string, error) {
 	pipe := s.client.Pipeline()
 	var cmds []*redis.MapStringStringCmd
@@ -134,7 +135,7 @@ func (s *Store) hashes(ctx context.Context, keys func(yield func(string))) ([]ma
 	if len(cmds) == 0 {
 		return nil, nil
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
+	if err := pipelined(pipe.Exec(ctx)); err != nil {
 		return nil, err
 	}
 	rows := make([]map[string]string, len(cmds))

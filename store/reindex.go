@@ -18,23 +18,23 @@ import (
 // types whose queue an operator paused; nil leaves that as it is. It returns how many things it mended.
 func (s *Store) Reindex(ctx context.Context, host string, paused map[string]bool) (int, error) {
 	listed, err := s.client.HGet(ctx, s.key("host", host), "services").Result()
-	if err := present(err); err != nil {
+	if err := present(err); err != nil && !isRefusal(err) {
 		return 0, fmt.Errorf("reindex %s: %w", host, err)
 	}
 	types := strings.Fields(listed)
 	args := []any{host, len(types)}
 	for _, t := range types {
-		fields, err := s.client.HMGet(ctx, s.key("service", t, host), "filter", "needs", "class", "paused").Result()
+		row := s.client.HMGet(ctx, s.key("service", t, host), "filter", "needs", "class", "paused")
+		if err := row.Err(); err != nil && !isRefusal(err) {
+			return 0, fmt.Errorf("reindex %s: %w", host, err)
+		}
+		old, err := s.class(ctx, t, field(row, 2))
 		if err != nil {
 			return 0, fmt.Errorf("reindex %s: %w", host, err)
 		}
-		old, err := s.class(ctx, t, text(fields[2]))
-		if err != nil {
-			return 0, fmt.Errorf("reindex %s: %w", host, err)
-		}
-		class := stream.Class{Filter: text(fields[0]), Prefer: old.Prefer, Needs: text(fields[1])}
-		stays := text(fields[3]) != ""
-		args = append(args, t, text(fields[2]), class.ID(), classText(class), bit(paused == nil && stays || paused[t]))
+		class := stream.Class{Filter: field(row, 0), Prefer: old.Prefer, Needs: field(row, 1)}
+		stays := field(row, 3) != ""
+		args = append(args, t, field(row, 2), class.ID(), classText(class), bit(paused == nil && stays || paused[t]))
 	}
 	r, err := s.call(ctx, "reindex", args...)
 	if err != nil {

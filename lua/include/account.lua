@@ -6,7 +6,7 @@
 -- include: rev
 local function count(stype, host, delta)
   local service = ns .. 'service:' .. stype .. ':' .. host
-  if redis.call('EXISTS', service) == 0 then return end
+  if not sound(service) then return end
   local used = redis.pcall('HINCRBY', service, 'used', delta)
   -- A field edited into something that is no number answers with an error.
   if type(used) ~= 'number' or used < 0 then recount(stype, host) end

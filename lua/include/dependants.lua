@@ -8,7 +8,8 @@ local function dependants(key, slot)
   for i = 1, #rows, 2 do
     local other = string.match(rows[i], '^slot:(.+)$')
     if other and (string.match(other, '^(.-)~next$') or other) ~= own then
-      local o = redis.call('HMGET', stream .. ':' .. other, 'state', 'host', 'token')
+      local at = stream .. ':' .. other
+      local o = sound(at) and redis.call('HMGET', at, 'state', 'host', 'token') or {}
       if o[1] == 'running' then
         bump(o[2])
         updates[#updates + 1] = { key, other, rows[i + 1], o[2], o[3] }

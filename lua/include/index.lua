@@ -2,12 +2,14 @@
 -- or takes it out where it has no say. Service hashes may have been edited by
 -- hand: what is no number means no room. recount() derives used from the
 -- slots the host holds.
+-- include: sound
 local function recount(stype, host)
   local used, prefix = 0, stype .. '|'
   for _, member in ipairs(redis.call('SMEMBERS', ns .. 'slots:' .. host)) do
     if string.sub(member, 1, #prefix) == prefix then used = used + 1 end
   end
-  redis.call('HSET', ns .. 'service:' .. stype .. ':' .. host, 'used', int(used))
+  local service = ns .. 'service:' .. stype .. ':' .. host
+  if sound(service) then redis.call('HSET', service, 'used', int(used)) end
   return used
 end
 

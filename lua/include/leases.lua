@@ -1,9 +1,11 @@
 -- leases: what the hosts registered about their leases.
+-- include: sound
 
 -- longest gives the longest lease and beat registered, at least those given.
 local function longest(ttl, beat)
   for _, host in ipairs(redis.call('ZRANGE', ns .. 'hosts:lease', 0, -1)) do
-    local h = redis.call('HMGET', ns .. 'host:' .. host, 'ttl', 'beat')
+    local at = ns .. 'host:' .. host
+    local h = sound(at) and redis.call('HMGET', at, 'ttl', 'beat') or {}
     ttl = math.max(ttl, stamp(h[1]) or 0)
     beat = math.max(beat, stamp(h[2]) or 0)
   end
@@ -13,7 +15,8 @@ end
 -- shortest gives the shortest lease registered, at most the one given.
 local function shortest(ttl)
   for _, host in ipairs(redis.call('ZRANGE', ns .. 'hosts:lease', 0, -1)) do
-    ttl = math.min(ttl, stamp(redis.call('HGET', ns .. 'host:' .. host, 'ttl')) or ttl)
+    local at = ns .. 'host:' .. host
+    ttl = math.min(ttl, sound(at) and stamp(redis.call('HGET', at, 'ttl')) or ttl)
   end
   return ttl
 end
@@ -26,7 +29,7 @@ local function recall()
   local rows = redis.call('ZRANGE', lease, 0, -1, 'WITHSCORES')
   for i = 1, #rows, 2 do
     local h = ns .. 'host:' .. rows[i]
-    local v = redis.call('HMGET', h, 'rev', 'ttl')
+    local v = sound(h) and redis.call('HMGET', h, 'rev', 'ttl') or {}
     if v[1] then redis.call('HSET', h, 'rev', int(math.max((stamp(v[1]) or 0) + 1, now_us))) end
     local ttl = stamp(v[2])
     if ttl and tonumber(rows[i + 1]) > now + ttl then redis.call('ZADD', lease, int(now + ttl), rows[i]) end
