@@ -152,7 +152,12 @@ func (c *Client) SlotCommand(ctx context.Context, verb Verb, s Slot) error {
 		return fmt.Errorf("slot command %s: %w", cmd.id(), err)
 	}
 	queue := slotQueueName(c.namespace, Service{Type: s.Type, Host: s.Host})
-	if err := c.send(ctx, asynq.NewTask(slotPrefix+string(verb), payload), queue, cmd.id(), slotRetention); err != nil {
+	retention := slotRetention
+	if verb == Update {
+		// All it says is "look"; a child that publishes often causes thousands.
+		retention = 0
+	}
+	if err := c.send(ctx, asynq.NewTask(slotPrefix+string(verb), payload), queue, cmd.id(), retention); err != nil {
 		return fmt.Errorf("slot command %s: %w", cmd.id(), err)
 	}
 	return nil

@@ -39,6 +39,27 @@ func TestTheSameCommandIsSentOnceAndANewAttemptAgain(t *testing.T) {
 	}
 }
 
+// A child that publishes five times a second has every dependant's host told as
+// often: what is done must leave nothing behind.
+func TestAnUpdateLeavesNoTaskBehind(t *testing.T) {
+	t.Parallel()
+	s := realtest.Redis(t)
+	c := newClient(t, s, "")
+	got := make(chan string, 1)
+	startSlots(t, options(t, s), "speedy", []string{"transcode"}, func(_ context.Context, cmd Command) (string, error) {
+		got <- cmd.Key
+		return "noted", nil
+	})
+	if err := c.SlotCommand(context.Background(), Update, slotOf("s1", "speedy", "1-a")); err != nil {
+		t.Fatal(err)
+	}
+	await(t, got, "the update")
+	eventually(t, "the task is gone", func() bool {
+		info, err := inspect(s).GetQueueInfo("transcode:speedy")
+		return err == nil && info.Size == 0 && info.Completed == 0
+	})
+}
+
 func TestEventsCarryManyKeysInBoundedTasksAndSkipBadOnes(t *testing.T) {
 	t.Parallel()
 	s := realtest.Redis(t)
