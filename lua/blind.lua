@@ -20,5 +20,5 @@ if r[4] ~= 'unknown' then
   event('source-unknown', '', '', '', '', source .. ': ' .. problem)
   redis.call('HSET', record, 'unknown_since', int(now))
 end
-redis.call('HSET', record, 'identity', identity, 'poller', poller, 'state', 'unknown', 'error', problem)
+redis.call('HSET', record, 'identity', identity, 'poller', poller, 'state', 'unknown', 'error', problem, 'last_bad', int(now))
 return { 'ok', 'unknown' }

@@ -113,6 +113,7 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 		}},
 		{"later", func(ctx context.Context, s *store.Store) error { _, err := s.Later(ctx, 5); return err }},
 		{"retract", func(ctx context.Context, s *store.Store) error { _, err := s.Retract(ctx, "src", v.Key); return err }},
+		{"drop", func(ctx context.Context, s *store.Store) error { _, err := s.DropSource(ctx, "src"); return err }},
 		{"leave", func(ctx context.Context, s *store.Store) error { _, err := s.Leave(ctx, h); return err }},
 		{"prune", func(ctx context.Context, s *store.Store) error { return s.PruneClasses(ctx, v.Type, map[string]bool{}) }},
 		{"forget", func(ctx context.Context, s *store.Store) error { _, err := s.Forget(ctx, h.Host, 0); return err }},
@@ -126,8 +127,9 @@ func isAnswer(err error) bool {
 	var taken *store.TakenError
 	var changed *store.ChangedError
 	var source *store.SourceTakenError
+	var polled *store.PolledError
 	return err == nil || errors.Is(err, store.ErrStale) || errors.Is(err, store.ErrUnknownHost) || errors.Is(err, store.ErrNotFound) ||
-		errors.As(err, &hold) || errors.As(err, &move) || errors.As(err, &taken) || errors.As(err, &changed) || errors.As(err, &source)
+		errors.As(err, &hold) || errors.As(err, &move) || errors.As(err, &taken) || errors.As(err, &changed) || errors.As(err, &source) || errors.As(err, &polled)
 }
 
 // running brings s1/enc to life on a.

@@ -151,7 +151,7 @@ func diagnoseStatus(status stream.Status) []Finding {
 	}
 	for _, src := range status.Sources {
 		if src.State != stream.SourceGood {
-			out = append(out, Finding{Failure, "source " + src.Name + " is unknown: " + src.Error, "look at the ingest; its streams stay as they are meanwhile"})
+			out = append(out, Finding{Failure, "source " + src.Name + " is unknown: " + src.Error, "look at the ingest; its streams stay as they are meanwhile; if no host polls it any more: stream-api sources rm " + src.Name})
 		}
 	}
 	if len(out) == 0 {

@@ -53,7 +53,7 @@ func commands(g *global) []*cobra.Command {
 	return []*cobra.Command{
 		runCommand(), demoCommand(), checkConfigCommand(g), tryCommand(g),
 		statusCommand(g), eventsCommand(g), logsCommand(g), doctorCommand(g),
-		streamsCommand(g), hostsCommand(g), servicesCommand(g), hookCommand(g),
+		streamsCommand(g), hostsCommand(g), servicesCommand(g), sourcesCommand(g), hookCommand(g),
 		versionCommand(g),
 	}
 }

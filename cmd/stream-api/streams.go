@@ -188,7 +188,7 @@ func streamsRemove(g *global) *cobra.Command {
 			if err != nil {
 				return knownStream(cmd.Context(), s, args[0], err)
 			}
-			return fmt.Errorf("stream %s comes from source %s and goes when its publisher does; to keep it from running: streams hold %s", v.Key, v.Source, v.Key)
+			return fmt.Errorf("stream %s comes from source %s and goes when its publisher does; to keep it from running: streams hold %s; if no host polls that source any more: sources rm %s", v.Key, v.Source, v.Key, v.Source)
 		},
 	}
 }

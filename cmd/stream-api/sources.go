@@ -1,0 +1,73 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+func sourcesCommand(g *global) *cobra.Command {
+	c := &cobra.Command{Use: "sources", Short: "List sources, and forget those that are no more", GroupID: "act", Args: cobra.NoArgs}
+	ls := &cobra.Command{
+		Use: "ls", Short: "List sources", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			asJSON, err := g.json()
+			if err != nil {
+				return err
+			}
+			s, done, err := g.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			status, err := readStatus(cmd.Context(), s)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(os.Stdout, status.Sources)
+			}
+			return sourceTable(status).write(os.Stdout, onTerminal(os.Stdout))
+		},
+	}
+	g.outputFlag(ls)
+	c.AddCommand(ls, sourcesRemove(g))
+	return c
+}
+
+func sourcesRemove(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use: "rm SOURCE", Short: "Forget a source that no host polls any more, and end what it announces", Args: cobra.ExactArgs(1), ValidArgsFunction: g.completes(ofSources),
+		Long: `Forget a source that no host polls any more, and take back the streams it
+announces.
+
+A source that falls silent is unknown, and its streams run on: that nobody
+answers does not mean that nobody publishes. So one that was renamed or taken out
+of the files keeps its streams until this is said.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if args[0] == store.ManualSource {
+				return usageError("%s stands for the streams that were added by hand: stream-api streams rm STREAM", store.ManualSource)
+			}
+			s, done, err := g.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			n, err := s.DropSource(cmd.Context(), args[0])
+			if errors.Is(err, store.ErrNotFound) {
+				known, listErr := ofSources(cmd.Context(), s, nil)
+				return errors.Join(listErr, unknown("source", args[0], known))
+			}
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(os.Stderr, "source %s is forgotten; it announced %d streams\n", stream.Quote(args[0]), n)
+			return nil
+		},
+	}
+}
