@@ -27,8 +27,12 @@ type Redis struct {
 	Addrs    []string
 	Username string
 	Password string
-	DB       int
-	TLS      bool
+	// SentinelUsername and SentinelPassword are what the Sentinels are told; as
+	// the servers are unless the URL says otherwise.
+	SentinelUsername string
+	SentinelPassword string
+	DB               int
+	TLS              bool
 }
 
 // ParseRedis reads the forms
@@ -36,7 +40,10 @@ type Redis struct {
 //	redis://[user:password@]host[:6379][/db]     rediss:// with TLS
 //	unix://[user:password@]/path/to.sock[?db=n]
 //	redis+sentinel://[user:password@]master@host[:26379][,…][/db]
-//	                                             rediss+sentinel:// with TLS
+//	                                             rediss+sentinel:// with TLS;
+//	                                             ?sentinel_username=… and ?sentinel_password=…,
+//	                                             either of which may be empty, for
+//	                                             Sentinels that are told others
 //	embedded
 //
 // Special characters of user and password are percent-encoded. Errors never
@@ -108,6 +115,7 @@ func (r *Redis) parseSocket(rest string) error {
 }
 
 func (r *Redis) parseSentinels(rest string) error {
+	rest, query, others := strings.Cut(rest, "?")
 	authority, err := r.cutDB(rest)
 	if err != nil {
 		return err
@@ -133,6 +141,27 @@ func (r *Redis) parseSentinels(rest string) error {
 			return err
 		}
 		r.Addrs = append(r.Addrs, addr)
+	}
+	r.SentinelUsername, r.SentinelPassword = r.Username, r.Password
+	if others {
+		return r.sentinelCredentials(query)
+	}
+	return nil
+}
+
+func (r *Redis) sentinelCredentials(query string) error {
+	values, err := url.ParseQuery(query)
+	for name := range values {
+		if name != "sentinel_username" && name != "sentinel_password" {
+			err = errors.New("unknown")
+		}
+	}
+	if err != nil {
+		return errors.New("after the ? stand only sentinel_username= and sentinel_password=, percent-encoded (in a password before it write %3F for ?)")
+	}
+	r.SentinelUsername, r.SentinelPassword = values.Get("sentinel_username"), values.Get("sentinel_password")
+	if r.SentinelUsername != "" && r.SentinelPassword == "" {
+		return errors.New("sentinel_username without sentinel_password")
 	}
 	return nil
 }

@@ -20,6 +20,11 @@ func TestFormsOfTheRedisURL(t *testing.T) {
 		"redis+sentinel://master@h1:26379,h2:26379/0": with(tcp("h1:26379", "h2:26379"), func(r *Redis) { r.Master = "master" }),
 		"rediss+sentinel://u:p@m@h1,h2:1/5": with(tcp("h1:26379", "h2:1"), func(r *Redis) {
 			r.Master, r.Username, r.Password, r.DB, r.TLS = "m", "u", "p", 5, true
+			r.SentinelUsername, r.SentinelPassword = "u", "p"
+		}),
+		"redis+sentinel://u:p@m@h1/0?sentinel_password=": with(tcp("h1:26379"), func(r *Redis) { r.Master, r.Username, r.Password = "m", "u", "p" }),
+		"redis+sentinel://u:p@m@h1?sentinel_username=s&sentinel_password=q%26": with(tcp("h1:26379"), func(r *Redis) {
+			r.Master, r.Username, r.Password, r.SentinelUsername, r.SentinelPassword = "m", "u", "p", "s", "q&"
 		}),
 	} {
 		got, err := ParseRedis(text)

@@ -18,8 +18,12 @@ type Target struct {
 	Addrs    []string
 	Username string
 	Password string
-	DB       int
-	TLS      bool
+	// SentinelUsername and SentinelPassword are for the Sentinels, which know
+	// none of the servers' users.
+	SentinelUsername string
+	SentinelPassword string
+	DB               int
+	TLS              bool
 }
 
 // secure is how the store's certificate is checked: against the system's
@@ -54,8 +58,7 @@ func newClient(t Target, timeout time.Duration) *redis.Client {
 		return redis.NewFailoverClient(&redis.FailoverOptions{
 			MasterName: t.Master, SentinelAddrs: t.Addrs, DB: t.DB, TLSConfig: secure,
 			Username: t.Username, Password: t.Password,
-			// Sentinels are usually given the same words as the servers.
-			SentinelUsername: t.Username, SentinelPassword: t.Password,
+			SentinelUsername: t.SentinelUsername, SentinelPassword: t.SentinelPassword,
 			Protocol: 2, // the scripts' replies are tested with it
 			// CLIENT SETINFO would be one more command that a user must be allowed.
 			DisableIdentity: true,

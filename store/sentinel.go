@@ -50,7 +50,7 @@ func askSentinel(ctx context.Context, t Target, addr string, timeout time.Durati
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	client := redis.NewSentinelClient(&redis.Options{
-		Addr: addr, Username: t.Username, Password: t.Password, TLSConfig: t.secure(), Protocol: 2,
+		Addr: addr, Username: t.SentinelUsername, Password: t.SentinelPassword, TLSConfig: t.secure(), Protocol: 2,
 		DialTimeout: timeout, ReadTimeout: timeout, WriteTimeout: timeout, ContextTimeoutEnabled: true, MaxRetries: -1,
 	})
 	defer func() { _ = client.Close() }() // only asked

@@ -85,6 +85,7 @@ func targetOf(r config.Redis) store.Target {
 	return store.Target{
 		Network: r.Network, Master: r.Master, Addrs: r.Addrs,
 		Username: r.Username, Password: r.Password, DB: r.DB, TLS: r.TLS,
+		SentinelUsername: r.SentinelUsername, SentinelPassword: r.SentinelPassword,
 	}
 }
 
