@@ -51,11 +51,35 @@ Exit codes: 0 ok, 1 failed, 2 usage or configuration, 3 not found,
 
 func commands(g *global) []*cobra.Command {
 	return []*cobra.Command{
-		runCommand(), demoCommand(), checkConfigCommand(g), tryCommand(g),
+		ownStore(runCommand(), "run takes its store from the file: network.redis and network.namespace"),
+		ownStore(demoCommand(), "the demo brings a store of its own"),
+		ownStore(checkConfigCommand(g), "check-config asks no store; that of a host is in its file: network.redis and network.namespace"),
+		tryCommand(g),
 		statusCommand(g), eventsCommand(g), logsCommand(g), doctorCommand(g),
 		streamsCommand(g), hostsCommand(g), servicesCommand(g), sourcesCommand(g), hookCommand(g),
 		versionCommand(g),
 	}
+}
+
+// ownStore has a command refuse the flags that name a store for the others:
+// ignored, they would let a host join another store than it was told to.
+func ownStore(c *cobra.Command, why string) *cobra.Command {
+	names := []string{"redis", "namespace"}
+	for _, name := range names {
+		c.Flags().String(name, "", "not for this command")
+		if err := c.Flags().MarkHidden(name); err != nil {
+			panic(err) // it was defined in the line before
+		}
+	}
+	c.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		for _, name := range names {
+			if cmd.Flags().Changed(name) {
+				return usageError("--%s: %s", name, why)
+			}
+		}
+		return nil
+	}
+	return c
 }
 
 // usageArgs makes a wrong number of arguments, or a word that is no command, a
