@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stream-api/config"
+	"stream-api/stream"
 )
 
 // checkJSON is `check-config -o json`.
@@ -28,14 +29,24 @@ type problemJSON struct {
 
 func checkConfigCommand(g *global) *cobra.Command {
 	var same bool
+	var files []string
 	c := &cobra.Command{
-		Use: "check-config FILE…", Short: "Say what a configuration means, or what is wrong with it", GroupID: "host", Args: cobra.MinimumNArgs(1),
+		Use: "check-config FILE…", Short: "Say what a configuration means, or what is wrong with it", GroupID: "host",
+		Args: func(_ *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0 && len(files) == 0:
+				return errors.New("give the host's file, or all of them in their order")
+			case len(args) > 0 && len(files) > 0:
+				return fmt.Errorf("%s: each file needs its own -c, or none of them one", stream.Quote(args[0]))
+			}
+			return nil
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			asJSON, err := g.json()
 			if err != nil {
 				return err
 			}
-			cfg, err := config.Load(args...)
+			cfg, err := config.Load(append(files, args...)...)
 			if asJSON {
 				return checkedJSON(cfg, err)
 			}
@@ -55,6 +66,7 @@ func checkConfigCommand(g *global) *cobra.Command {
 		},
 	}
 	g.outputFlag(c)
+	c.Flags().StringArrayVarP(&files, "config", "c", nil, "a file, as run takes it; may repeat")
 	c.Flags().BoolVar(&same, "identity", false, "print only what must not change while children run on")
 	if err := c.Flags().MarkHidden("identity"); err != nil {
 		panic(err) // it was defined in the line before

@@ -15,7 +15,7 @@ import (
 func doctorCommand(g *global) *cobra.Command {
 	var files []string
 	c := &cobra.Command{
-		Use: "doctor [-c FILE…]", Short: "Look for what will hurt on air, and say what to do", GroupID: "look", Args: cobra.NoArgs,
+		Use: "doctor [-c FILE…]", Short: "Look for what will hurt on air, and say what to do", GroupID: "look", Args: filesByFlag,
 		Long: `Look for what will hurt on air, and say what to do: the store's version,
 persistence, eviction and replicas, the timing of its Sentinels, the way to it,
 clocks, hosts, services and sources.

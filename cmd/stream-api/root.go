@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -80,6 +81,15 @@ func ownStore(c *cobra.Command, why string) *cobra.Command {
 		return nil
 	}
 	return c
+}
+
+// filesByFlag is cobra.NoArgs for commands that take files: a second file after
+// one -c is easily written.
+func filesByFlag(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%s: each file needs its own -c", stream.Quote(args[0]))
+	}
+	return nil
 }
 
 // usageArgs makes a wrong number of arguments, or a word that is no command, a

@@ -17,7 +17,7 @@ import (
 func runCommand() *cobra.Command {
 	var files []string
 	c := &cobra.Command{
-		Use: "run -c FILE…", Short: "Run this host: poll, decide, run services, show, as its file says", GroupID: "host", Args: cobra.NoArgs,
+		Use: "run -c FILE…", Short: "Run this host: poll, decide, run services, show, as its file says", GroupID: "host", Args: filesByFlag,
 		Long: `Run this host. Several -c are laid over each other, the later wins.
 
 Signals: TERM and INT leave (take no work, stop the children, release at once;
