@@ -35,7 +35,8 @@ type reader struct {
 	key, slot string
 	tail      int
 	follow    bool
-	stateDir  string // of --state-dir: nowhere else is looked
+	files     []string // of -c: this machine's host
+	stateDir  string   // of --state-dir: nowhere else is looked
 	tokenFile string
 	print     func(supervisor.LogLine) error
 	here      *config.Config // of this machine; nil: it is no host
@@ -51,6 +52,9 @@ state directory, or through the API of the host that runs it.
 A host shows its logs to others if its web.listen is not loopback; that needs
 its token, from --token-file or $STREAM_API_WEB_TOKEN. With -f the log is
 followed from host to host as the slot moves.
+
+Which host this machine is, is said by /etc/stream-api/config.yaml; one that
+runs with other files is named by them, each with -c.
 
 Marks: out and err are the child's, hook is a hook's, sup the supervisor's own
 remarks.`,
@@ -70,13 +74,17 @@ remarks.`,
 			if r.stateDir != "" {
 				return r.readDir(cmd.Context(), r.stateDir)
 			}
+			if err := r.loadHere(g); err != nil {
+				return err
+			}
 			return g.with(cmd, r.read)
 		},
 	}
 	g.outputFlag(c)
+	c.Flags().StringArrayVarP(&r.files, "config", "c", nil, "the file of this machine's host; may repeat (default: /etc/stream-api/config.yaml, if it is there)")
 	c.Flags().BoolVarP(&r.follow, "follow", "f", false, "stay, and print what is added")
 	c.Flags().IntVarP(&r.tail, "lines", "n", 200, "how many of the last lines, 0 to 10000")
-	c.Flags().StringVar(&r.stateDir, "state-dir", "", "read this host's state_dir and ask nobody (default: the one of /etc/stream-api/config.yaml, if it is there)")
+	c.Flags().StringVar(&r.stateDir, "state-dir", "", "read this host's state_dir and ask nobody (default: the one of -c)")
 	c.Flags().StringVar(&r.tokenFile, "token-file", "", "the web token of the other host (default: $STREAM_API_WEB_TOKEN)")
 	return c
 }
@@ -94,11 +102,24 @@ func (r *reader) check() error {
 	return nil
 }
 
+// loadHere finds out which host this machine is, and where its store is.
+func (r *reader) loadHere(g *global) error {
+	if len(r.files) == 0 {
+		if cfg, err := config.Load(systemConfig); err == nil {
+			r.here = cfg // one that does not load is no reason to look nowhere else
+		}
+		return nil
+	}
+	cfg, err := config.Load(r.files...)
+	if err != nil {
+		return configError(err)
+	}
+	r.here = cfg
+	return g.takeStoreOf(cfg)
+}
+
 // read prints the log of whoever holds the slot.
 func (r *reader) read(ctx context.Context, s *store.Store) error {
-	if cfg, err := config.Load(systemConfig); err == nil {
-		r.here = cfg // one that does not load is no reason to look nowhere else
-	}
 	if r.follow {
 		return r.readAlong(ctx, s)
 	}
@@ -216,14 +237,27 @@ func (r *reader) readFrom(ctx context.Context, s *store.Store, slot store.SlotRe
 	if err != nil {
 		return err
 	}
-	at := host.URL
-	if at == "" && r.here != nil && r.here.Network.Name == host.Host && r.here.Web.Listen != "" {
+	at, isHere := host.URL, r.here != nil && r.here.Network.Name == host.Host
+	if at == "" && isHere && r.here.Web.Listen != "" {
 		at = "http://" + r.here.Web.Listen
 	}
-	if at == "" {
-		return fmt.Errorf("%s of %s runs on %s, which shows its logs to no other machine (web.listen); there, run: stream-api logs %s %s", r.slot, r.key, host.Host, r.key, r.slot)
+	switch {
+	case at == "" && isHere:
+		return r.noLogIn(r.here.StateDir)
+	case at == "":
+		return fmt.Errorf("%s of %s runs on %s, which shows its logs to no other machine (web.listen); %s", r.slot, r.key, host.Host, r.there())
 	}
 	return r.readRemote(ctx, at, slot)
+}
+
+// there is what to type on the machine that has the log. It says where to
+// look, as not every host has its file in the usual place.
+func (r *reader) there() string {
+	return fmt.Sprintf("there, run: stream-api logs %s %s -c FILE (each file that it runs with), or: stream-api logs %s %s --state-dir DIR (its state_dir)", r.key, r.slot, r.key, r.slot)
+}
+
+func (r *reader) noLogIn(stateDir string) error {
+	return fmt.Errorf("%s of %s: %w in %s: it never ran a program there, or too long ago", r.slot, r.key, store.ErrNotFound, stateDir)
 }
 
 // life is the token of which the log is wanted: a follower wants each holder's
@@ -271,7 +305,7 @@ func findLog(stateDir, key, slot, token string) (string, error) {
 func (r *reader) readDir(ctx context.Context, stateDir string) error {
 	dir, err := findLog(stateDir, r.key, r.slot, "")
 	if errors.Is(err, runners.ErrNoSlot) {
-		return fmt.Errorf("%s of %s: %w in %s: it never ran a program there, or too long ago", r.slot, r.key, store.ErrNotFound, stateDir)
+		return r.noLogIn(stateDir)
 	}
 	if err != nil {
 		return err

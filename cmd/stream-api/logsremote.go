@@ -39,7 +39,7 @@ func (r *reader) readRemote(ctx context.Context, base string, slot store.SlotRec
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%s %w: %w; is its page reachable from here? else, there: stream-api logs %s %s", host, errUnreached, err, r.key, r.slot)
+		return fmt.Errorf("%s %w: %w; is its page reachable from here? else %s", host, errUnreached, err, r.there())
 	}
 	defer func() { _ = answer.Body.Close() }() // only read from
 	if answer.StatusCode != http.StatusOK {

@@ -25,8 +25,9 @@ func TestMain(m *testing.M) {
 // composeFile is as much of compose.yaml as the test looks at.
 type composeFile struct {
 	Services map[string]struct {
-		Command []string `yaml:"command"`
-		Volumes []string `yaml:"volumes"`
+		Command     []string          `yaml:"command"`
+		Volumes     []string          `yaml:"volumes"`
+		Environment map[string]string `yaml:"environment"`
 	} `yaml:"services"`
 	Volumes map[string]any `yaml:"volumes"`
 }
@@ -56,6 +57,9 @@ func TestComposeHostsHaveGoodConfigurations(t *testing.T) {
 			continue
 		}
 		hosts++
+		if s.Environment["STREAM_API_REDIS"] == "" {
+			t.Errorf("service %s: commands typed there would not find the store", name)
+		}
 		args := []string{"check-config"}
 		for _, arg := range s.Command[1:] {
 			if file, ok := strings.CutPrefix(arg, "/etc/stream-api/"); ok {
