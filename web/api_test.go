@@ -94,7 +94,7 @@ func TestStatusIsTheContractAndHidesSecrets(t *testing.T) {
 	t.Parallel()
 	c := newCrew(t)
 	c.host("speedy", offer{kind: "transcode", seats: 3, url: "http://u:hush@speedy/"})
-	c.appear("s1", map[string]string{"pull": "rtmp://user:hush@in/x?token=hush&a=1", "api_key": "hush", "note": "\x1b[31mred"}, "transcode")
+	c.appear("s1", map[string]string{"pull": "rtmp://user:hush@in/x?token=hush&a=1", "push": "srt://out:9000?mode=caller&passphrase=hush", "api_key": "hush", "stream_key": "hush", "note": "\x1b[31mred"}, "transcode")
 	v := c.run("s1", "transcode", "speedy", "")
 	c.publish(v, map[string]string{"url": "icecast://source:hush@out:8000/x"})
 	c.report(v, "crashed", "cannot open http://a:hush@b/", map[string]string{"exit": "exit 1", "stderr": "http://a:hush@b/: 403\nline\x1b]0;owned\x07", "reason": "exit 1"})

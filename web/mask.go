@@ -2,7 +2,6 @@ package web
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -11,31 +10,16 @@ import (
 	"stream-api/stream"
 )
 
-// masked stands for what is not shown.
-const masked = "***"
-
-var (
-	// querySecret finds secrets that ingests and sinks take in a query.
-	querySecret = regexp.MustCompile(`(?i)([?&;](?:pass|password|passwd|token|secret|key|api_?key|streamkey|auth|signature|sig)=)[^&;#\s"']+`)
-	secretName  = regexp.MustCompile(`(?i)pass(?:w|$|_)|passw|secret|token|credential|api_?key|private`)
-)
-
-// shown makes a text of strangers fit to leave this process: passwords in
+// shown makes a text of strangers fit to leave this process: secrets in
 // URLs masked, and nothing in it that moves a terminal or reverses text.
 func shown(s string) string {
-	if strings.Contains(s, "://") {
-		s = stream.MaskURLs(s)
-	}
-	if strings.IndexByte(s, '=') >= 0 {
-		s = querySecret.ReplaceAllString(s, "${1}"+masked)
-	}
-	return printable(s)
+	return printable(stream.MaskURLs(s))
 }
 
 // shownVar is what may be shown of a variable of that name.
 func shownVar(name, value string) string {
-	if value != "" && secretName.MatchString(name) {
-		return masked
+	if value != "" && stream.SecretName(name) {
+		return stream.Masked
 	}
 	return shown(value)
 }
