@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"reflect"
 	"regexp"
 	"strings"
@@ -42,8 +43,14 @@ var (
 	regexpType   = reflect.TypeFor[*regexp.Regexp]()
 )
 
+// problem reports what is wrong at a path. The value of a secret is not
+// repeated.
 func (d *decoder) problem(at place, path, format string, args ...any) {
-	d.problems.add(at, path, format, args...)
+	message := fmt.Sprintf(format, args...)
+	if e, ok := d.index[path]; ok && secretPath(path) && e.value.text != "" {
+		message = strings.ReplaceAll(message, stream.Quote(e.value.text), stream.Quote(stream.Masked))
+	}
+	d.problems.add(at, path, "%s", message)
 }
 
 // decode fills what target points to.

@@ -13,8 +13,19 @@ func TestPasswordsAreMasked(t *testing.T) {
 		"redis://:${file:/run/x}@h":            "redis://:${file:/run/x}@h",
 		"redis://:${env:PW:-pw}@h":             "redis://:${env:PW:-***}@h",
 		"redis://:pre${env:PW}@h":              "redis://:***@h",
-		"redis+sentinel://u:pw@master@h1,h2/0": "redis+sentinel://u:***@master@h1,h2/0",
+		"redis+sentinel://u:pw@master@h1,h2/0": "redis+sentinel://u:***@h1,h2/0",
 		"no url at all":                        "no url at all",
+		"http://${host:ip}:8000/a@b":           "http://${host:ip}:8000/a@b",
+		"http://${host:ip}/a@b":                "http://${host:ip}/a@b",
+		"icecast://${host:u}:pw@h":             "icecast://${host:u}:***@h",
+		"redis://:${env:PW}pw@h":               "redis://:***@h",
+		"redis://:it's#pw@h/0":                 "redis://:***@h/0",
+		"u:pw@h:6379":                          "u:***@h:6379",
+		"redis//u:pw@h":                        "redis//u:***@h",
+		"u:${env:PW}@h":                        "u:${env:PW}@h",
+		"redis://u:pw":                         "redis://u:***",
+		"srt://h:1?mode=x&passphrase=pw":       "srt://h:1?mode=x&passphrase=***",
+		"http://h/?token=${file:/run/t}&x=1":   "http://h/?token=${file:/run/t}&x=1",
 	} {
 		want(t, text, maskURL(text), masked)
 	}
@@ -31,11 +42,84 @@ func TestAMaskedLineKeepsItsLength(t *testing.T) {
 		`token_file: relative/x`:                      `token_file: relative/x`,
 		`password: ${file:/run/x}`:                    `password: ${file:/run/x}`,
 		`{user: admin, password: 'hunter2', x: true}`: `{user: admin, password: *********, x: true}`,
+		`  PASSWORD: '${env:X}$hunter2'`:              `  PASSWORD: ******************`,
+		`  password: [hunter2]`:                       `  password: *********`,
+		`  password: /hunter2`:                        `  password: ********`,
+		`  password: hun,ter}2 # x`:                   `  password: *************`,
+		`  password: "hun\"ter2" # x`:                 `  password: *********** # x`,
+		`  password: "hunter2`:                        `  password: ********`,
+		`  password: "${env:A:-hunter2}"`:             `  password: "${env:A:-*******}"`,
+		`{"psk":"hunter2","x":1}`:                     `{"psk":*********,"x":1}`,
+		`redis: "redis://:hun'ter#2@h/0"`:             `redis: "redis://:*********@h/0"`,
+		`redis: "redis://:hun ter2@h/0"`:              `redis: "redis://:********@h/0"`,
+		`redis: 'u:hunter2@h'`:                        `redis: 'u:*******@h'`,
+		`{url: "srt://h:1?token=hunter2", x: y}`:      `{url: "srt://h:1?token=*******", x: y}`,
+		`{url: "http://h:80/x", mail: "a@b"}`:         `{url: "http://h:80/x", mail: "a@b"}`,
+		`args: ["t-${slot:token}", x]`:                `args: ["t-${slot:token}", x]`,
 	} {
 		got := maskLine(line)
 		want(t, line, got, masked)
 		if len([]rune(got)) != len([]rune(line)) {
 			t.Errorf("%q changed its length to %q", line, got)
+		}
+	}
+}
+
+// Each text is wrong, or holds a secret, in a way of its own; "heim" is in
+// every secret, and nowhere else.
+func TestNoSecretIsRepeated(t *testing.T) {
+	poll := func(vars string) string {
+		return "sources: [{plugin: poll, chain: [dist], vars: {" + vars + "}}]"
+	}
+	env := func(lines string) string {
+		return "services:\n  dist:\n    plugin:\n      name: exec\n      path: /bin/sh\n      env:\n        " + strings.ReplaceAll(lines, "\n", "\n        ")
+	}
+	for _, text := range []string{
+		`network: {redis: "u:geheim@h:6379"}`,
+		`network: {redis: "redis//u:geheim@h"}`,
+		`network: {redis: "redis:/u:geheim@h"}`,
+		`network: {redis: "redis://u:ge'heim@h/x"}`,
+		`network: {redis: "redis://u:ge heim@h/x"}`,
+		`network: {redis: "redis://u:ge/heim@h"}`,
+		`network: {redis: "redis://u:geheim"}`,
+		`network: {redis: "redis://u:${env:X}/geheim@h"}`,
+		`network: {redis: "redis://u:ge:heim"}`,
+		`network: {redis: "u:geheim@redis://h"}`,
+		`network: {redis: "unix://u:ge?heim@/run/x"}`,
+		`network: {redis: "unix:///run/x?password=geheim"}`,
+		`network: {redis: "redis://:it's#geheim@h/0"}`,
+		poll(`url: "u:geheim@h:8000"`),
+		poll(`url: "http://u:gehe/heim@h:x"`),
+		poll(`url: "http://u:%zzheim@h"`),
+		poll(`url: "http://h:8000/?token=geheim"`),
+		poll(`url: "http://h", user: u, password: [geheim]`),
+		poll(`url: "http://h", user: u, password: {ge: heim}`),
+		poll(`url: "http://h", user: u, password: "$geheim"`),
+		"web: {listen: \"127.0.0.1:1\", token: geheim}",
+		"web:\n  listen: \"127.0.0.1:1\"\n  token:\n    geheim",
+		"web:\n  listen: \"127.0.0.1:1\"\n  token:\n    - geheim",
+		"network: {vars: {password: 'geheim${'}}",
+		env("PASSWORD: '${env:X}$geheimer'"),
+		env("PASSWORD:\n  ge$heim"),
+		env("PASSWORD:\n  ge: heim"),
+		env("PASSWORD: *geheim"),
+		env("PASSWORD: !geheim x"),
+		env("PASSWORD: \"ge\n  heim"),
+		env("PASSWORD: ge: heim"),
+		env("PASSWORD:\n  ge: x: heim"),
+		env("PASSWORD: geheim\nPASSWORD: geheim"),
+		env("{SRT_PASSPHRASE: geheim, passphrase: geheim, PWD: geheim}"),
+		env(`PUSH: "srt://h:1?passphrase=geheim"` + "\n" + `PULL: "http://h/?token=geheim"` + "\n" + `TO: u:geheim@h`),
+	} {
+		var shown strings.Builder
+		c, err := load(testHostname, File{Name: "x.yaml", Data: []byte(text)})
+		if err != nil {
+			shown.WriteString(err.Error())
+		} else if err := c.Describe(&shown); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(shown.String(), "heim") {
+			t.Errorf("shown of\n%s\n\n%s", text, shown.String())
 		}
 	}
 }

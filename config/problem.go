@@ -117,7 +117,7 @@ func (p *problems) add(at place, path, format string, args ...any) {
 		p.more++
 		return
 	}
-	problem := at.problem(path, fmt.Sprintf(format, args...))
+	problem := at.problem(path, maskURL(fmt.Sprintf(format, args...)))
 	id := problem.Position.String() + problem.Message
 	if p.seen[id] {
 		return
@@ -180,15 +180,20 @@ func (at place) problem(path, message string) Problem {
 	return Problem{
 		Position: Position{File: at.file.name, Line: max(1, at.line), Column: max(1, at.column)},
 		Path:     path, Message: message,
-		Text: at.maskedText(),
+		Text: at.maskedText(path),
 	}
 }
 
-func (at place) maskedText() string {
+func (at place) maskedText(path string) string {
 	text, ok := at.file.masked[at.line]
 	if !ok {
-		text = maskLine(at.text())
+		if text = maskLine(at.text()); text != "" && at.file.below(at.line) {
+			text = hideFrom(text, 1+indent(text))
+		}
 		at.file.masked[at.line] = text
+	}
+	if secretPath(path) {
+		return hideFrom(text, at.column)
 	}
 	return text
 }

@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 
 	"stream-api/stream"
 )
+
+var schemePattern = regexp.MustCompile(`^[a-z][a-z0-9+.-]*$`)
 
 // Embedded is the network.redis that needs no server.
 const Embedded = "embedded"
@@ -66,6 +69,9 @@ func ParseRedis(text string) (Redis, error) {
 	case "redis+sentinel", "rediss+sentinel":
 		err = r.parseSentinels(rest)
 	default:
+		if !schemePattern.MatchString(scheme) {
+			return Redis{}, errors.New("what stands before :// is no scheme; write redis://, rediss://, unix:// or redis+sentinel://")
+		}
 		err = fmt.Errorf("%s:// is no scheme of Redis%s", scheme, suggest(scheme, []string{"redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel"}))
 	}
 	if err != nil {
@@ -109,7 +115,7 @@ func (r *Redis) parseSocket(rest string) error {
 	}
 	db, found := strings.CutPrefix(query, "db=")
 	if !found {
-		return fmt.Errorf("?%s is not known: a socket's URL takes ?db=n only", maskURL(query))
+		return errors.New("a socket's URL takes ?db=n only (in a password write %3F for ?)")
 	}
 	return r.setDB(db)
 }
@@ -132,7 +138,7 @@ func (r *Redis) parseSentinels(rest string) error {
 		master = master[i+1:]
 	}
 	if master == "" || strings.Contains(master, ":") {
-		return errors.New("the master's name stands before the hosts: redis+sentinel://[user:password@]master@host1:26379,host2:26379/0")
+		return errors.New("the master's name stands before the hosts, after user and password if there are any: redis+sentinel://master@host1:26379,host2:26379/0")
 	}
 	r.Master = master
 	for host := range strings.SplitSeq(hosts, ",") {
@@ -197,7 +203,7 @@ func (r *Redis) credentials(text string) error {
 		return errors.New("user or password has a wrong percent-encoding (write % as %25)")
 	}
 	if r.Username != "" && r.Password == "" {
-		return errors.New("a user without a password; a password alone is written :password@")
+		return errors.New("a user without a password; a password alone has a : before it and an @ after it")
 	}
 	return nil
 }
@@ -208,7 +214,7 @@ func address(text, defaultPort string) (string, error) {
 	if strings.Contains(text, ":") && !strings.HasSuffix(text, "]") {
 		var err error
 		if host, port, err = net.SplitHostPort(text); err != nil {
-			return "", fmt.Errorf("%s is no host:port (an IPv6 address stands in [ ])", stream.Quote(text))
+			return "", errors.New("what follows the @, if there is one, is no host:port (an IPv6 address stands in [ ])")
 		}
 	}
 	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
@@ -220,7 +226,8 @@ func address(text, defaultPort string) (string, error) {
 		return "", fmt.Errorf("%s is no host name", stream.Quote(host))
 	}
 	if !validPort(port) {
-		return "", fmt.Errorf("%s: the port must be a number from 1 to 65535", stream.Quote(text))
+		// It is not repeated: it may be a password whose @host was forgotten.
+		return "", errors.New("what follows the host must be a port, a number from 1 to 65535")
 	}
 	return net.JoinHostPort(host, port), nil
 }

@@ -103,6 +103,10 @@ func (d *decoder) template(n *node, path string, v reflect.Value, r rules) bool 
 	value, err := stream.ParseTemplate(n.text)
 	if err != nil {
 		at, message := n.at, err.Error()
+		if secretPath(path) {
+			d.problem(at, path, "its $ or ${…} is wrong: write ${scope:name} for a value, $$ for a dollar")
+			return false
+		}
 		if m := atByte.FindStringSubmatch(message); m != nil {
 			if offset, _ := strconv.Atoi(m[1]); n.spelledAt() {
 				at = n.inside(offset - 1)

@@ -198,7 +198,7 @@ func (b *builder) build(n ast.Node) *node {
 		if value, ok := b.anchors[name]; ok {
 			return value
 		}
-		b.problems.add(b.place(x), "", "*%s: no anchor &%s before this place", name, name)
+		b.problems.add(b.place(x), "", "no anchor of this name before this place")
 		return b.null(x)
 	case *ast.TagNode:
 		return b.tagged(x)
@@ -255,7 +255,7 @@ var coreTags = map[string]bool{
 func (b *builder) tagged(x *ast.TagNode) *node {
 	tag := x.GetToken().Value
 	if !coreTags[tag] {
-		b.problems.add(b.place(x), "", "tag %s is not known here", tag)
+		b.problems.add(b.place(x), "", "this tag is not known here")
 	}
 	value := b.build(x.Value)
 	if tag == "!!str" && value.kind != listKind && value.kind != mapKind {

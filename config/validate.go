@@ -246,7 +246,8 @@ func checkHTTP(text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return errors.New("this is no URL: " + urlReason(err))
+		// Not why: that would quote what may be a part of a password.
+		return fmt.Errorf("%s is no URL: write http://host:8000, and in a user or password %%40 for @, %%2F for /, %%3A for :", stream.Quote(maskURL(text)))
 	case u.Scheme != "http" && u.Scheme != "https":
 		return fmt.Errorf("%s is no http:// or https:// URL", stream.Quote(maskURL(text)))
 	case u.Hostname() == "":
@@ -257,16 +258,6 @@ func checkHTTP(text string) error {
 		return fmt.Errorf("%s: give the ingest's base without ?… or #…; the poller adds the path of its type", stream.Quote(maskURL(text)))
 	}
 	return nil
-}
-
-// urlReason is the reason alone: the whole error would repeat the URL with
-// its password.
-func urlReason(err error) string {
-	var parse *url.Error
-	if errors.As(err, &parse) {
-		return parse.Err.Error()
-	}
-	return err.Error()
 }
 
 // loopback tells whether only this machine reaches the address.

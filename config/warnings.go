@@ -106,7 +106,7 @@ func (d *decoder) warnSecrets(path string, t stream.Template) {
 
 // warnPublished finds passwords in what everyone may read.
 func (d *decoder) warnPublished(path, text string) {
-	if maskURL(text) != text {
+	if publicPassword(text) {
 		d.warn(d.valueAt(path), path, "the password in this URL is stored in Redis, where everyone who can read it sees it")
 	}
 }
