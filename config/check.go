@@ -115,6 +115,7 @@ func (d *decoder) finishSource(c *Config, s *Source, path string) {
 		d.checkGroupsAgainstVars(rule, element(join(path, "rules"), i))
 	}
 	d.checkHostRefs(c, s.templates(path))
+	d.checkBases(c, s, path)
 	d.resolveStream(c, s, path)
 }
 
@@ -183,6 +184,7 @@ func (s *Source) templates(path string) []use {
 		{join(vars, "url"), s.Vars.URL},
 		{join(vars, "user"), s.Vars.User},
 		{join(vars, "password"), s.Vars.Password},
+		{join(vars, "pull"), s.Vars.Pull},
 	}
 	for i, t := range s.Vars.Command {
 		uses = append(uses, use{element(join(vars, "command"), i), t})
@@ -191,6 +193,27 @@ func (s *Source) templates(path string) []use {
 		uses = append(uses, use{join(path, "stream."+name), s.StreamTemplates[name]})
 	}
 	return uses
+}
+
+// checkBases checks the URLs once more, with the host's variables.
+func (d *decoder) checkBases(c *Config, s *Source, path string) {
+	for _, base := range []struct {
+		key   string
+		t     stream.Template
+		check func(string) error
+	}{{"url", s.Vars.URL, checkHTTP}, {"pull", s.Vars.Pull, checkPull}} {
+		if len(base.t.Refs()) == 0 {
+			continue
+		}
+		text, err := base.t.Resolve(c.hostOnly)
+		if err != nil {
+			continue // with secrets it cannot be said yet; an unknown variable was
+		}
+		if err := base.check(text); err != nil {
+			at := join(join(path, "vars"), base.key)
+			d.problem(d.valueAt(at), at, "%v", err)
+		}
+	}
 }
 
 // resolveStream makes what dependants see as ${source:…}. The default url is

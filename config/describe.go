@@ -82,6 +82,15 @@ func (s *Source) describe(p *page) {
 		look += ", waits " + short(v.Timeout) + " for the answer"
 	}
 	p.line("  %s; gone %s after it was last listed%s", look, short(v.GoneAfter), matching(v.Match))
+	if s.Plugin == PluginPoll {
+		p.line("  stalled    after %s without new bytes", short(v.StallAfter))
+	}
+	if pull := v.Pull.String(); pull != "" {
+		p.line("  pulled     from %s", maskURL(pull))
+	}
+	if v.Strip != "" {
+		p.line("  strips     %s off the names", stream.Quote(v.Strip))
+	}
 	p.line("  chain      %s", chainText(s.Chain))
 	p.line("  priority   %d, rank %d", s.Priority, s.Rank)
 	for _, r := range s.Rules {
@@ -169,6 +178,9 @@ func (e *Exec) describe(p *page) {
 	}
 	for _, command := range e.Hooks.PostStop {
 		p.line("  post_stop  %s", words(command))
+	}
+	if len(e.Hooks.PreStart)+len(e.Hooks.PostStop) > 0 {
+		p.line("  hooks      each killed after %s", short(e.Hooks.Timeout))
 	}
 }
 

@@ -1,7 +1,5 @@
 package config
 
-import "stream-api/stream"
-
 // isOldSource tells whether an entry of services declares a source, as the
 // older spelling has it: source: true, or the plugin that only sources know.
 func isOldSource(n *node) bool {
@@ -78,14 +76,16 @@ func (s *Services) decode(d *decoder, n *node, path string, _ rules) {
 		at := join(path, e.key)
 		d.index[at] = e
 		if e.value.kind == nullKind {
-			d.warn(e.at, at, "the service is empty and not offered")
+			if !d.warnings.about(at) { // that it was taken back says as much
+				d.warn(e.at, at, "the service is empty and not offered")
+			}
 			continue
 		}
 		if e.value.kind == mapKind && isOldSource(e.value) {
 			d.oldSources = append(d.oldSources, e)
 			continue
 		}
-		if err := stream.CheckType(e.key); err != nil {
+		if err := CheckSlot(e.key); err != nil {
 			d.problem(e.at, path, "%v", err)
 			continue
 		}

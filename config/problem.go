@@ -129,6 +129,11 @@ func (p *problems) add(at place, path, format string, args ...any) {
 	p.list = append(p.list, problem)
 }
 
+// about tells whether there is one of that path.
+func (p *problems) about(path string) bool {
+	return slices.ContainsFunc(p.list, func(known Problem) bool { return known.Path == path })
+}
+
 // sorted orders by file as given, then line and column.
 func (p *problems) sorted() []Problem {
 	order := map[string]int{}

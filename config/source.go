@@ -62,7 +62,7 @@ type SourceVars struct {
 	Password stream.Template `yaml:"password" only:"poll" scopes:"host env file"`
 
 	// Pull is the base of ${stream:url}; empty: the source's ${source:url}.
-	Pull stream.Template `yaml:"pull" only:"poll" scopes:"host"`
+	Pull stream.Template `yaml:"pull" only:"poll" scopes:"host" validate:"pullurl"`
 	// Strip is a prefix taken off the listed names, such as live/.
 	Strip string `yaml:"strip" only:"poll" validate:"max=64"`
 	// StallAfter without new bytes a stream is shown as stalled.

@@ -20,7 +20,7 @@ import (
 // says why the text is wrong.
 var checks = map[string]func(string) error{
 	"host":      stream.CheckHost,
-	"slot":      stream.CheckType,
+	"slot":      CheckSlot,
 	"streamkey": stream.CheckKey,
 	"var":       stream.CheckVar,
 	"streamvar": func(s string) error { return stream.CheckVars(map[string]string{s: ""}) },
@@ -29,6 +29,7 @@ var checks = map[string]func(string) error{
 	"namespace": checkNamespace,
 	"source":    checkSourceName,
 	"redis":     func(s string) error { return checkHere(s, checkRedis) },
+	"pullurl":   func(s string) error { return checkHere(s, checkPull) },
 	"httpurl":   func(s string) error { return checkHere(s, checkHTTP) },
 	"listen":    func(s string) error { _, err := splitListen(s); return err },
 	"webhost":   checkWebHost,
@@ -121,6 +122,18 @@ func explain(failure validator.FieldError, n *node) string {
 		return fmt.Sprintf("%s is not one of %s%s", what, strings.Join(words, ", "), suggest(n.text, words))
 	}
 	return fmt.Sprintf("%s does not satisfy %s", what, failure.ActualTag())
+}
+
+// CheckSlot says why s may not name a service, and so no slot of a chain, or
+// nil. What begins a reference of its own could be referred to by nobody.
+func CheckSlot(s string) error {
+	if err := stream.CheckType(s); err != nil {
+		return err
+	}
+	if !(stream.Ref{Scope: s}).OfSlot() {
+		return fmt.Errorf("%q cannot name a service: ${%s:…} is something else, so no other service could refer to it; name it otherwise", s, s)
+	}
+	return nil
 }
 
 func reserve(name, what string) func(string) error {
@@ -243,21 +256,42 @@ func checkWebHost(s string) error {
 
 // checkHTTP checks the base URL of an ingest.
 func checkHTTP(text string) error {
-	u, err := url.Parse(text)
+	u, err := parseBase(text, "http://host:8000")
 	switch {
 	case err != nil:
-		// Not why: that would quote what may be a part of a password.
-		return fmt.Errorf("%s is no URL: write http://host:8000, and in a user or password %%40 for @, %%2F for /, %%3A for :", stream.Quote(maskURL(text)))
+		return err
 	case u.Scheme != "http" && u.Scheme != "https":
 		return fmt.Errorf("%s is no http:// or https:// URL", stream.Quote(maskURL(text)))
-	case u.Hostname() == "":
-		return fmt.Errorf("%s names no host", stream.Quote(maskURL(text)))
-	case u.Port() != "" && !validPort(u.Port()):
-		return fmt.Errorf("%s: the port must be a number from 1 to 65535", stream.Quote(maskURL(text)))
 	case u.RawQuery != "" || u.Fragment != "":
 		return fmt.Errorf("%s: give the ingest's base without ?… or #…; the poller adds the path of its type", stream.Quote(maskURL(text)))
 	}
 	return nil
+}
+
+// checkPull checks the base from which streams are pulled, in any scheme.
+func checkPull(text string) error {
+	if text == "" {
+		return nil
+	}
+	_, err := parseBase(text, "rtmp://host:1935")
+	return err
+}
+
+// parseBase parses a URL that needs a scheme and a host.
+func parseBase(text, example string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		// Not why: that would quote what may be a part of a password.
+		return nil, fmt.Errorf("%s is no URL: write %s, and in a user or password %%40 for @, %%2F for /, %%3A for :", stream.Quote(maskURL(text)), example)
+	case u.Scheme == "" || u.Opaque != "" || !strings.Contains(text, "://"):
+		return nil, fmt.Errorf("%s is no URL: write it with its scheme, such as %s", stream.Quote(maskURL(text)), example)
+	case u.Hostname() == "":
+		return nil, fmt.Errorf("%s names no host", stream.Quote(maskURL(text)))
+	case u.Port() != "" && !validPort(u.Port()):
+		return nil, fmt.Errorf("%s: the port must be a number from 1 to 65535", stream.Quote(maskURL(text)))
+	}
+	return u, nil
 }
 
 // loopback tells whether only this machine reaches the address.

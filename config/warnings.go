@@ -27,6 +27,7 @@ func (d *decoder) warnMachine(c *Config) {
 		for _, name := range slices.Sorted(maps.Keys(s.Stream)) {
 			d.warnPublished(join(path, "stream."+name), s.Stream[name])
 		}
+		d.warnPublishedBySource(s, path)
 		if len(s.Vars.Command) > 0 {
 			d.warnProgram(element(join(path, "vars.command"), 0), s.Vars.Command[0].String())
 		}
@@ -108,6 +109,23 @@ func (d *decoder) warnSecrets(path string, t stream.Template) {
 func (d *decoder) warnPublished(path, text string) {
 	if publicPassword(text) {
 		d.warn(d.valueAt(path), path, "the password in this URL is stored in Redis, where everyone who can read it sees it")
+	}
+}
+
+// warnPublishedBySource does so for what becomes variables of its streams.
+func (d *decoder) warnPublishedBySource(s *Source, path string) {
+	d.warnPublished(join(path, "vars.pull"), s.Vars.Pull.String())
+	for i, rule := range s.Rules {
+		d.warnPublishedVars(join(element(join(path, "rules"), i), "vars"), rule.Vars)
+	}
+	for i, entry := range s.Vars.Streams {
+		d.warnPublishedVars(element(join(path, "vars.streams"), i), entry.Vars)
+	}
+}
+
+func (d *decoder) warnPublishedVars(path string, vars map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
+		d.warnPublished(join(path, name), vars[name])
 	}
 }
 

@@ -85,3 +85,25 @@ func TestRulesWithoutAChainForTheRestAreAWarning(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+func TestPasswordsThatEveryoneMayReadAreWarnings(t *testing.T) {
+	c := parse(t, `
+sources:
+  - plugin: poll
+    vars: {url: "http://u:pw@i", pull: "rtmp://u:pw@i"}
+    chain: [dist]
+    rules: [{match: x, vars: {sink: "icecast://u:pw@s", lang: de}}]
+    stream: {app: "http://u:pw@i", url: "http://i"}
+  - {name: b, plugin: static, chain: [dist], vars: {streams: [{key: s1, at: "srt://h:1?passphrase=pw"}]}}
+services: {dist: {plugin: static, url: "http://u:pw@s", stream_vars: {url: "http://u:pw@s"}}}
+`)
+	text := ": the password in this URL is stored in Redis, where everyone who can read it sees it"
+	want(t, "warnings", strings.Join(warningsOf(c), "\n"), strings.Join([]string{
+		"sources[0].vars.pull" + text,
+		"sources[0].rules[0].vars.sink" + text,
+		"sources[0].stream.app" + text,
+		"sources[1].vars.streams[0].at" + text,
+		"services.dist.url" + text,
+		"services.dist.stream_vars.url" + text,
+	}, "\n"))
+}

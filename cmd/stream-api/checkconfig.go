@@ -59,9 +59,6 @@ func checkConfigCommand(g *global) *cobra.Command {
 				}
 				return nil
 			}
-			for _, w := range cfg.Warnings {
-				fmt.Fprintf(os.Stderr, "warning: %s\n", w)
-			}
 			return cfg.Describe(os.Stdout)
 		},
 	}

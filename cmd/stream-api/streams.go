@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stream-api/config"
 	"stream-api/store"
 	"stream-api/stream"
 	"stream-api/web"
@@ -141,6 +142,11 @@ func streamsAdd(g *global) *cobra.Command {
 			}
 			if err := a.Check(); err != nil {
 				return usageError("%v", err)
+			}
+			for _, slot := range chain {
+				if err := config.CheckSlot(slot); err != nil {
+					return usageError("--chain: %v", err)
+				}
 			}
 			s, done, err := g.open(cmd.Context())
 			if err != nil {
