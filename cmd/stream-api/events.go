@@ -25,6 +25,9 @@ func eventsCommand(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if n < 0 {
+				return usageError("-n %d: write a number from 0", n)
+			}
 			s, done, err := g.open(cmd.Context())
 			if err != nil {
 				return err
@@ -34,16 +37,20 @@ func eventsCommand(g *global) *cobra.Command {
 			if asJSON {
 				print = printEventJSON
 			}
-			last, err := s.LastEvents(cmd.Context(), n)
+			// Of none the newest is read too: a follower begins after it.
+			last, err := s.LastEvents(cmd.Context(), max(n, 1))
 			if err != nil {
 				return err
 			}
 			after := "0"
 			for _, e := range last {
+				after = e.ID
+				if n == 0 {
+					continue
+				}
 				if err := print(web.MaskEvent(e)); err != nil {
 					return err
 				}
-				after = e.ID
 			}
 			if !follow {
 				return nil
@@ -53,7 +60,7 @@ func eventsCommand(g *global) *cobra.Command {
 	}
 	g.outputFlag(c)
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "stay, and print what happens")
-	c.Flags().IntVarP(&n, "lines", "n", 50, "how many past events to print")
+	c.Flags().IntVarP(&n, "lines", "n", 50, "how many past events to print; 0: none")
 	return c
 }
 
