@@ -67,6 +67,9 @@ func (g *global) try(ctx context.Context, o trial) error {
 	if err != nil {
 		return err
 	}
+	if n := len(service.Places); o.place < 0 || n > 0 && o.place >= n {
+		return usageError("%s has no place %d: they are counted from 0 to %d", o.stype, o.place, max(n-1, 0))
+	}
 	rec, err := g.recordFor(ctx, cfg, o)
 	if err != nil {
 		return err

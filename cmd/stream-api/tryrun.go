@@ -129,7 +129,8 @@ func (s *stage) hook(ctx context.Context, h supervisor.Hook, env []string) error
 	ctx, cancel := context.WithTimeoutCause(ctx, h.Timeout, fmt.Errorf("not done within %v", h.Timeout))
 	defer cancel()
 	if err := finish(ctx, c, unix.SIGKILL, 0); err != nil {
-		return fmt.Errorf("%s: %w", h.Argv[0], errors.Join(err, context.Cause(ctx)))
+		// Its exit code is not the program's, which would be ours.
+		return exitError{code: exitFailed, err: fmt.Errorf("%s: %w", h.Argv[0], errors.Join(err, context.Cause(ctx)))}
 	}
 	return nil
 }
