@@ -40,6 +40,13 @@ func servicesCommand(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if len(rows) == 0 && len(args) > 0 {
+				types, err := s.Types(cmd.Context())
+				if err != nil {
+					return err
+				}
+				return unknown("service", args[0], types)
+			}
 			if asJSON {
 				return printJSON(os.Stdout, rows)
 			}
@@ -63,6 +70,9 @@ func servicesSet(g *global) *cobra.Command {
 			text, ok := strings.CutPrefix(args[2], "capacity=")
 			if !ok {
 				return usageError("%s: write capacity=N", stream.Quote(args[2]))
+			}
+			if args[0] == stream.SourceType {
+				return usageError("%q are the sources, which hold no slots; a service has a capacity", args[0])
 			}
 			var capacity *int
 			if text != "" {

@@ -214,7 +214,7 @@ func streamsSet(g *global) *cobra.Command {
 			for name, value := range vars {
 				fields["var:"+name] = value
 			}
-			return g.override(cmd, args[0], fields)
+			return g.override(cmd, args[0], fields, true)
 		},
 	}
 }
@@ -228,13 +228,14 @@ func streamsHold(g *global, hold bool) *cobra.Command {
 		c.Use, c.Short, value = "unhold STREAM", "Let a held stream run again", ""
 	}
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		return g.override(cmd, args[0], map[string]string{"held": value})
+		return g.override(cmd, args[0], map[string]string{"held": value}, hold)
 	}
 	return c
 }
 
-// override writes an operator's words down. They may come before the stream.
-func (g *global) override(cmd *cobra.Command, key string, fields map[string]string) error {
+// override writes an operator's words down. New ones may come before their
+// stream; to take back what nobody said is a mistake.
+func (g *global) override(cmd *cobra.Command, key string, fields map[string]string, early bool) error {
 	if err := stream.CheckKey(key); err != nil {
 		return usageError("%v", err)
 	}
@@ -243,8 +244,16 @@ func (g *global) override(cmd *cobra.Command, key string, fields map[string]stri
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		if err != nil {
-			fmt.Fprintf(os.Stderr, "%v; your word waits for it\n", knownStream(ctx, s, key, err))
+		if unknown := knownStream(ctx, s, key, err); unknown != nil && early {
+			fmt.Fprintf(os.Stderr, "%v; your word waits for it\n", unknown)
+		} else if unknown != nil {
+			said, err := s.Said(ctx, key)
+			if err != nil {
+				return err
+			}
+			if !said.Overrides.Held {
+				return unknown
+			}
 		}
 		return s.Override(ctx, key, fields)
 	})
