@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -56,6 +57,9 @@ func runDemo(ctx context.Context, listen string) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := checkFree(ctx, listen); err != nil {
+		return err
+	}
 	log, err := newLogger(config.Log{Level: "warn", Format: "console"}, os.Stderr)
 	if err != nil {
 		return err
@@ -69,6 +73,20 @@ func runDemo(ctx context.Context, listen string) (err error) {
 	d := &demo{dir: dir, ingest: ingest, redis: l.address, hosts: map[string]*demoProcess{}}
 	defer d.endHosts()
 	return d.run(ctx, cfg, l, log)
+}
+
+// checkFree listens where the page will be, before anything is started or
+// printed: the page comes last.
+func checkFree(ctx context.Context, listen string) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
+	if err == nil {
+		return l.Close()
+	}
+	other := "127.0.0.1:8081"
+	if listen == other {
+		other = "127.0.0.1:8082"
+	}
+	return fmt.Errorf("the page cannot be at %s: %w; give another: stream-api demo --listen %s", listen, err, other)
 }
 
 // demo is a toy network on one machine. It implements web.Demo.
