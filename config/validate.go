@@ -26,7 +26,7 @@ var checks = map[string]func(string) error{
 	"streamvar": func(s string) error { return stream.CheckVars(map[string]string{s: ""}) },
 	"hostvar":   reserve("name", "the host's name itself"),
 	"placevar":  reserve("index", "the place's number"),
-	"namespace": checkNamespace,
+	"namespace": CheckNamespace,
 	"source":    checkSourceName,
 	"redis":     func(s string) error { return checkHere(s, checkRedis) },
 	"pullurl":   func(s string) error { return checkHere(s, checkPull) },
@@ -151,7 +151,8 @@ var (
 	envNamePattern    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
-func checkNamespace(s string) error {
+// CheckNamespace says why s is no prefix of keys, or nil.
+func CheckNamespace(s string) error {
 	if len(s) > 64 || !namespacePattern.MatchString(s) {
 		return fmt.Errorf("%s is no namespace: up to 64 small letters, digits, '.', '_', ':', '-' (it is part of queue names, too)", stream.Quote(s))
 	}

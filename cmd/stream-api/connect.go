@@ -25,17 +25,28 @@ const defaultRedis = "redis://127.0.0.1:6379/0"
 const commandTimeout = 5 * time.Second
 
 // address finds the store: the flag, the environment, the system's file, the
-// default; and says where it found it.
+// default; and says where it found it. The file's namespace goes with the
+// file's address: under another one it may be anybody's.
 func (g *global) address() (redis, namespace, from string, err error) {
-	namespace = g.namespace
+	namespace, from = g.namespace, "--namespace"
 	if namespace == "" {
-		namespace = os.Getenv("STREAM_API_NAMESPACE")
+		namespace, from = os.Getenv("STREAM_API_NAMESPACE"), "STREAM_API_NAMESPACE"
+	}
+	if namespace != "" {
+		if err := config.CheckNamespace(namespace); err != nil {
+			return "", "", "", usageError("%s: %v", from, err)
+		}
 	}
 	if g.redis != "" {
-		return g.redis, namespace, orElse(g.origin, "--redis"), nil
+		redis, from = g.redis, orElse(g.origin, "--redis")
+	} else if v := os.Getenv("STREAM_API_REDIS"); v != "" {
+		redis, from = v, "STREAM_API_REDIS"
 	}
-	if v := os.Getenv("STREAM_API_REDIS"); v != "" {
-		return v, namespace, "STREAM_API_REDIS", nil
+	switch {
+	case redis == config.Embedded && g.origin == "":
+		return "", "", "", usageError("%s: %s is a word for a host's file; its store is at %s if that was free, else where its host says", from, redis, defaultRedis)
+	case redis != "":
+		return redis, namespace, from, nil
 	}
 	if _, statErr := os.Stat(systemConfig); statErr == nil {
 		cfg, err := config.Load(systemConfig)
@@ -45,14 +56,11 @@ func (g *global) address() (redis, namespace, from string, err error) {
 		if err != nil {
 			return "", "", "", err
 		}
-		redis, err := cfg.Resolve(cfg.Network.Redis)
-		if err != nil {
-			return "", "", "", fmt.Errorf("network.redis of %s: %w", systemConfig, err)
+		own := global{namespace: namespace}
+		if err := own.takeStoreOf(cfg); err != nil {
+			return "", "", "", err
 		}
-		if namespace == "" {
-			namespace = cfg.Network.Namespace
-		}
-		return redis, namespace, systemConfig, nil
+		return own.redis, own.namespace, systemConfig, nil
 	}
 	return defaultRedis, namespace, "the default", nil
 }

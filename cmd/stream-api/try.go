@@ -169,10 +169,10 @@ func (g *global) takeStoreOf(cfg *config.Config) error {
 	}
 	address, err := cfg.Resolve(cfg.Network.Redis)
 	if err != nil {
-		return configError(fmt.Errorf("network.redis: %w", err))
+		return configError(fmt.Errorf("network.redis of %s: %w; the host's service may have it, this command does not: give --redis or STREAM_API_REDIS", strings.Join(cfg.Files, ", "), err))
 	}
 	g.redis, g.origin = address, strings.Join(cfg.Files, ", ")
-	if g.namespace == "" {
+	if g.namespace == "" && os.Getenv("STREAM_API_NAMESPACE") == "" {
 		g.namespace = cfg.Network.Namespace
 	}
 	return nil
