@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -80,6 +81,10 @@ func parseFile(f *file, data []byte, p *problems) (root *node) {
 		p.add(f.top(), "", "%v", err)
 		return nil
 	}
+	if at, message := f.noText(); message != "" {
+		p.add(at, "", "%s", message)
+		return nil
+	}
 	tree, err := parser.ParseBytes(bytes.TrimPrefix(data, byteOrderMark), 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		at, message := f.top(), err.Error()
@@ -118,6 +123,28 @@ func parseFile(f *file, data []byte, p *problems) (root *node) {
 		return nil
 	}
 	return root
+}
+
+// noText finds the first place that is no text, which neither an environment
+// nor JSON could carry.
+func (f *file) noText() (at place, message string) {
+	for i, line := range f.lines {
+		column := 0
+		for j, r := range line {
+			column++
+			if r != 0 && r != utf8.RuneError {
+				continue
+			}
+			at := place{file: f, line: i + 1, column: column}
+			if r == 0 {
+				return at, "a zero byte; the file must be text"
+			}
+			if _, size := utf8.DecodeRuneInString(line[j:]); size == 1 {
+				return at, "a byte that is no UTF-8; the file must be text in UTF-8"
+			}
+		}
+	}
+	return place{}, ""
 }
 
 // plainer says in other words what the parser says of common mistakes.
@@ -207,7 +234,7 @@ func (b *builder) build(n ast.Node) *node {
 		if x.Value != nil {
 			text = x.Value.Value
 		}
-		return &node{kind: scalarKind, at: b.place(x), text: text, quoted: true, size: 1}
+		return b.text(x, text, true)
 	case *ast.NullNode:
 		null := b.null(x)
 		if t := x.GetToken(); t != nil && t.Type != token.ImplicitNullType {
@@ -229,7 +256,16 @@ func (b *builder) null(n ast.Node) *node { return &node{at: b.place(n), size: 1}
 func (b *builder) scalar(n ast.Node) *node {
 	t := n.GetToken()
 	quoted := t != nil && (t.Type == token.SingleQuoteType || t.Type == token.DoubleQuoteType)
-	return &node{kind: scalarKind, at: b.place(n), text: scalarText(n), quoted: quoted, size: 1}
+	return b.text(n, scalarText(n), quoted)
+}
+
+// text is a scalar. An escape can make what the file itself must not hold.
+func (b *builder) text(n ast.Node, text string, quoted bool) *node {
+	at := b.place(n)
+	if strings.ContainsRune(text, 0) || !utf8.ValidString(text) {
+		b.problems.add(at, "", "the value holds a zero byte or what is no UTF-8")
+	}
+	return &node{kind: scalarKind, at: at, text: text, quoted: quoted, size: 1}
 }
 
 // scalarText is the text as it was spelled: 1.10 and 0x10 stay.

@@ -78,6 +78,11 @@ func (d *decoder) warnProgram(path, program string) {
 }
 
 func (d *decoder) warnFile(path, file string) {
+	info, err := os.Stat(file)
+	if err == nil && !info.Mode().IsRegular() {
+		d.warn(d.valueAt(path), path, "%s is no regular file", file) // to open a pipe would block
+		return
+	}
 	f, err := os.Open(file)
 	if err != nil {
 		d.warn(d.valueAt(path), path, "cannot be read on this machine: %v", err)

@@ -53,6 +53,7 @@ func TestWhatThisMachineLacksIsAWarning(t *testing.T) {
 		{`path: ` + plain, "is not executable"},
 		{`path: ` + dir, "is a directory"},
 		{`path: /bin/sh, env_file: [/nowhere/x]`, "cannot be read"},
+		{`path: /bin/sh, env_file: [` + dir + `]`, "is no regular file"},
 		{`path: /bin/sh, args: ["${env:STREAM_API_TEST_UNSET}"]`, "is not set here"},
 		{`path: /bin/sh, args: ["${file:/nowhere/x}"]`, "does not exist"},
 		{`path: /bin/sh, args: ["${file:` + dir + `}"]`, "is no regular file"},
