@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -71,22 +72,40 @@ func checkConfigCommand(g *global) *cobra.Command {
 	return c
 }
 
-// checkedJSON prints what Load said; files that are not read have no JSON.
+// checkedJSON prints what Load said.
 func checkedJSON(cfg *config.Config, err error) error {
-	var wrong *config.Error
-	if err != nil && !errors.As(err, &wrong) {
-		return configError(err)
-	}
 	out := checkJSON{OK: err == nil, Problems: []problemJSON{}, Warnings: []problemJSON{}}
-	if wrong != nil {
+	var wrong *config.Error
+	switch {
+	case errors.As(err, &wrong):
 		out.Problems, out.More = problemsJSON(wrong.Problems), wrong.More
-	} else {
+	case err != nil:
+		out.Problems = unreadJSON(err)
+	default:
 		out.Warnings = problemsJSON(cfg.Warnings)
 	}
 	if printErr := printJSON(os.Stdout, out); printErr != nil || err == nil {
 		return printErr
 	}
 	return configError(silentError{err})
+}
+
+// unreadJSON are the files that could not be read, without a place in them.
+func unreadJSON(err error) []problemJSON {
+	each := []error{err}
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		each = all.Unwrap()
+	}
+	var out []problemJSON
+	for _, err := range each {
+		p := problemJSON{Message: err.Error()}
+		var at *fs.PathError
+		if errors.As(err, &at) {
+			p.File = at.Path
+		}
+		out = append(out, p)
+	}
+	return out
 }
 
 func problemsJSON(problems []config.Problem) []problemJSON {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -69,10 +70,11 @@ func (g *global) examine(ctx context.Context, cfg *config.Config) ([]store.Findi
 	findings, err := g.examineStore(ctx)
 	if err != nil {
 		var usage exitError
-		if errors.As(err, &usage) || cfg == nil {
+		if errors.As(err, &usage) {
 			return nil, err
 		}
-		findings = append(findings, store.Finding{Level: store.Failure, What: clean(err.Error()), Do: "start it, or mend network.redis; children go on meanwhile, nothing new starts"})
+		what := strings.ReplaceAll(err.Error(), "\n", "; ")
+		findings = append(findings, store.Finding{Level: store.Failure, What: clean(what), Do: "start it, or mend its address; children go on meanwhile, nothing new starts"})
 	}
 	if cfg == nil {
 		return findings, nil
