@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,6 +35,27 @@ func (g *global) completes(args ...names) cobra.CompletionFunc {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		return found, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// completesList is completes for a flag that takes several names, joined by
+// commas.
+func (g *global) completesList(of names) cobra.CompletionFunc {
+	one := g.completes(of)
+	return func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		before := typed[:strings.LastIndexByte(typed, ',')+1]
+		found, directive := one(cmd, nil, "")
+		for i := range found {
+			found[i] = before + found[i]
+		}
+		return found, directive | cobra.ShellCompDirectiveNoSpace
+	}
+}
+
+// completeFlag offers values of a flag.
+func completeFlag(c *cobra.Command, flag string, offer cobra.CompletionFunc) {
+	if err := c.RegisterFlagCompletionFunc(flag, offer); err != nil {
+		panic(err) // the flag is there, and offered for once
 	}
 }
 

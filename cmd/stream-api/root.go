@@ -135,6 +135,7 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 // outputFlag adds -o to a reading command.
 func (g *global) outputFlag(c *cobra.Command) {
 	c.Flags().StringVarP(&g.output, "output", "o", "table", "table or json")
+	completeFlag(c, "output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func (g *global) json() (bool, error) {

@@ -161,6 +161,7 @@ func streamsAdd(g *global) *cobra.Command {
 		},
 	}
 	c.Flags().StringSliceVar(&chain, "chain", nil, "the stream's slots, in order")
+	completeFlag(c, "chain", g.completesList(ofTypes))
 	c.Flags().IntVar(&priority, "priority", 0, "0 to 899, higher is served first")
 	return c
 }

@@ -29,7 +29,7 @@ type trial struct {
 func tryCommand(g *global) *cobra.Command {
 	var o trial
 	c := &cobra.Command{
-		Use: "try TYPE KEY -c FILE…", Short: "Run a service's program here, once, as this host would for a stream", GroupID: "host", Args: cobra.ExactArgs(2),
+		Use: "try TYPE KEY -c FILE…", Short: "Run a service's program here, once, as this host would for a stream", GroupID: "host", Args: cobra.ExactArgs(2), ValidArgsFunction: g.completes(ofTypes, ofStreams),
 		Long: `Run the program of this host's service TYPE in the foreground, once, with the
 environment, hooks and fresh directory it would get for stream KEY. Nothing is
 reserved: what runs on air goes on, so mind sinks that take one writer.
