@@ -29,7 +29,8 @@ var (
 	// bare is a password where the scheme was forgotten or mistyped.
 	bare    = regexp.MustCompile(`^` + word(`:@`) + `:(.+)@`)
 	anyWord = regexp.MustCompile(`\S+`)
-	query   = regexp.MustCompile(`[?&;]([A-Za-z0-9_.-]+)=([^&;#\s]+)`)
+	// named is a parameter of a URL or of a command: ?token=x, --password=x.
+	named = regexp.MustCompile(`(?:^|[?&;\s"'\[,-])[A-Za-z0-9_.][A-Za-z0-9_.-]*=[^&;#\s]+`)
 	// entryKey finds the keys in a line of the file.
 	entryKey = regexp.MustCompile(`([A-Za-z0-9_.-]+)["']?\s*:(?:\s|$|["'\[{])`)
 	// closed is a value whose end is certain, and what may follow it.
@@ -68,7 +69,7 @@ func (h hide) text(s string) string {
 	})
 }
 
-// urls hides the passwords of URLs and the secrets in their queries.
+// urls hides the passwords of URLs and the secrets among parameters.
 func (h hide) urls(s string) string {
 	s = replaceGroup(urlPassword, s, func(password string) string {
 		if port.MatchString(password) {
@@ -77,9 +78,9 @@ func (h hide) urls(s string) string {
 		return h.value(password)
 	})
 	s = replaceGroup(hostless, s, h)
-	return query.ReplaceAllStringFunc(s, func(found string) string {
+	return named.ReplaceAllStringFunc(s, func(found string) string {
 		at := strings.IndexByte(found, '=') + 1
-		if name := found[:at] + "x"; stream.MaskURLs(name) == name {
+		if !stream.SecretName(found[:at-1]) && stream.MaskURLs(found[:at]+"x") == found[:at]+"x" {
 			return found
 		}
 		value := strings.TrimRight(found[at:], `"',]`)
