@@ -35,7 +35,7 @@ func (r *Runner) leave(ctx context.Context, final <-chan error, stopQueue func()
 		case <-tick.C:
 		case o := <-r.orders:
 			if o == orderDetach {
-				return r.detach()
+				continue // what is being stopped and released is not called back
 			}
 			r.log.Warn().Str("host", r.o.Host).Msg("leaving at once: what runs is killed")
 			r.endEach(endNow, "its host leaves", false)
@@ -74,7 +74,7 @@ func (r *Runner) sayLeave(ctx context.Context) bool {
 	select {
 	case <-r.registered:
 	default:
-		return true // it never was there
+		return !r.heir // it never was there; the life before may be
 	}
 	var held int
 	err := r.call(context.WithoutCancel(ctx), func(ctx context.Context) (err error) {

@@ -3,6 +3,8 @@ package runners_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +60,54 @@ func TestASecondLeaveDoesNotWaitForTheGrace(t *testing.T) {
 	l.leave()
 	if h.alive() != 0 || w.used("speedy") != 0 {
 		t.Errorf("%d live, %d used", h.alive(), w.used("speedy"))
+	}
+}
+
+func TestALeaveIsNotCalledOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h := w.host("speedy")
+	l := h.run(h.options(h.shell("work", `trap 'until [ -e "$NOTES/go" ]; do sleep 0.05; done; exit 0' TERM; echo "start $(date +%s%N) $STREAM_API_STREAM $STREAM_API_TOKEN $$" >> "$NOTES/log"; while :; do sleep 0.05; done`, func(s *runners.Service) {
+		s.Exec.Stop.Grace = time.Minute
+	})))
+	w.announce("s1", nil, "work")
+	h.awaitCount("start", 1)
+	l.Leave()
+	realtest.Await(t, 20*time.Second, "it does not leave", func() bool { return strings.Contains(h.log.String(), "leaving: no more work") })
+	l.Detach()
+	still(t, 2*beat, "it was called off", func() bool {
+		select {
+		case <-l.done:
+			return false
+		default:
+			return h.alive() == 1
+		}
+	})
+	if err := os.WriteFile(filepath.Join(h.notes, "go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.wait(); err != nil || h.alive() != 0 || w.used("speedy") != 0 {
+		t.Errorf("it ended with %v, %d live, %d used", err, h.alive(), w.used("speedy"))
+	}
+}
+
+func TestALifeThatLeavesAtOnceTakesTheOneBeforeAlong(t *testing.T) {
+	t.Parallel()
+	for _, slots := range []int{0, 1} {
+		w := newWorld(t)
+		h := w.host("speedy")
+		l := h.run(h.options(h.shell("work", story)))
+		if slots > 0 {
+			w.announce("s1", nil, "work")
+			h.awaitCount("start", 1)
+		}
+		l.detach()
+		l = h.begin(h.options(h.shell("work", story)))
+		l.leave()
+		hosts, err := w.store.Hosts(context.Background())
+		if err != nil || hosts[0].State != stream.Down || hosts[0].Deadline != 0 || h.alive() != 0 {
+			t.Errorf("with %d slots: the host that left: %+v, %v, %d live", slots, hosts, err, h.alive())
+		}
 	}
 }
 

@@ -41,6 +41,7 @@ type Runner struct {
 	dir        *stateDir
 	tombstones *tombstones
 	replaces   string
+	heir       bool            // a life before this one registered
 	ended      atomic.Int64    // slots since old logs were last removed
 	left       atomic.Bool     // the store counts this host as gone, as it said itself
 	work       context.Context // of all holdings; its end lets go of them
@@ -89,6 +90,7 @@ func (r *Runner) Leave() { r.give(orderLeave) }
 
 // Detach has Run return with the children left as they are, until their
 // deadline: for the next life, which adopts them. ctx's end does the same.
+// Neither calls a Leave off.
 func (r *Runner) Detach() { r.give(orderDetach) }
 
 func (r *Runner) give(o order) {
@@ -151,6 +153,7 @@ func (r *Runner) open() (err error) {
 	if err != nil {
 		return errors.Join(fmt.Errorf("state directory: %w", err), r.dir.close())
 	}
+	r.heir = r.replaces != ""
 	if err := r.dir.prune(context.Background(), time.Now()); err != nil {
 		r.log.Warn().Err(err).Msg("old logs are not removed")
 	}

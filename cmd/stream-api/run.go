@@ -21,16 +21,14 @@ func runCommand() *cobra.Command {
 		Long: `Run this host. Several -c are laid over each other, the later wins.
 
 Signals: TERM and INT leave (take no work, stop the children, release at once;
-a second one kills them). HUP takes up a changed file and a changed binary
-without stopping anything on air. USR1 exits and leaves the children to the
-next start, which adopts them.`,
+a second one kills them), and nothing calls a leaving host back. HUP takes up a
+changed file and a changed binary without stopping anything on air. USR1 exits
+and leaves the children to the next start, which adopts them.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if len(files) == 0 {
 				return usageError("give the host's file: stream-api run -c FILE")
 			}
-			// run has its own meaning of INT and TERM.
-			signal.Reset(os.Interrupt, syscall.SIGTERM)
-			return runHost(context.WithoutCancel(cmd.Context()), files)
+			return runHost(cmd.Context(), files)
 		},
 	}
 	c.Flags().StringArrayVarP(&files, "config", "c", nil, "configuration file; may repeat")
@@ -38,9 +36,15 @@ next start, which adopts them.`,
 }
 
 func runHost(ctx context.Context, files []string) error {
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1)
-	defer signal.Stop(signals)
+	// run has its own meaning of INT and TERM.
+	signal.Reset(os.Interrupt, syscall.SIGTERM)
+	incoming := make(chan os.Signal, 8)
+	signal.Notify(incoming, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1)
+	defer signal.Stop(incoming)
+	leaving, err := inherit()
+	if err != nil {
+		return err
+	}
 
 	cfg, err := config.Load(files...)
 	if err != nil {
@@ -54,53 +58,93 @@ func runHost(ctx context.Context, files []string) error {
 	for _, w := range cfg.Warnings {
 		log.Warn().Str("at", w.Position.String()).Msg(w.Message)
 	}
-	again, err := live(ctx, cfg, log, signals)
-	if err != nil || again == "" {
+	if ctx.Err() != nil {
+		leaving++ // it came before this life had ears of its own
+	}
+	told := &signals{leaving: leaving}
+	if err := live(context.WithoutCancel(ctx), cfg, log, incoming, told); err != nil {
 		return err
 	}
-	log.Info().Str("program", again).Msg("starting anew with the changed file; the children stay")
-	// What is open is close-on-exec; the state directory's lock is among it.
-	return fmt.Errorf("re-execute %s: %w", again, syscall.Exec(again, os.Args, os.Environ()))
+	return become(cfg, log, incoming, told)
 }
 
-// live is one life of the process; again is the program to become, if any.
-func live(ctx context.Context, cfg *config.Config, log zerolog.Logger, signals <-chan os.Signal) (again string, err error) {
+// become makes the process the next life, if there is to be one.
+func become(cfg *config.Config, log zerolog.Logger, incoming chan os.Signal, told *signals) error {
+	// From here to the exec TERM ends the process, rather than be lost; a
+	// second HUP asks for nothing that the exec does not do.
+	signal.Ignore(syscall.SIGHUP)
+	signal.Stop(incoming)
+	for len(incoming) > 0 {
+		told.take(<-incoming)
+	}
+	if told.tooLate() && told.program == "" && cfg.Network.Redis.String() != config.Embedded {
+		var err error
+		if told.program, err = os.Executable(); err != nil {
+			return err
+		}
+	}
+	if told.program == "" {
+		return nil
+	}
+	env := os.Environ()
+	if told.tooLate() {
+		log.Info().Msg("told to leave when the children had been let go of: the next life takes them over and leaves")
+		env = append(env, fmt.Sprintf("%s=%d", leaveVariable, told.leaving))
+	}
+	log.Info().Str("program", told.program).Msg("starting anew; the children stay")
+	// What is open is close-on-exec; the state directory's lock is among it.
+	return fmt.Errorf("re-execute %s: %w", told.program, syscall.Exec(told.program, os.Args, env))
+}
+
+// live is one life of the process.
+func live(ctx context.Context, cfg *config.Config, log zerolog.Logger, incoming <-chan os.Signal, told *signals) (err error) {
 	l, err := connect(cfg, log)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
 	p, err := assemble(cfg, l, log, nil)
 	if err != nil {
-		return "", err
+		return err
 	}
 	log.Info().Str("host", cfg.Network.Name).Str("redis", l.shown()).Str("version", version).Int("sources", len(cfg.Sources)).Int("services", len(cfg.Services)).
 		Bool("scheduler", cfg.Scheduler.Enabled).Msg("the host starts")
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	for range min(told.leaving, 2) {
+		p.leave(cancel)
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- p.run(ctx) }()
+	checked := make(chan string, 1)
 	for {
+		var do order
 		select {
 		case err := <-ended:
-			return again, err
-		case sig := <-signals:
-			switch sig {
-			case syscall.SIGHUP:
-				program, err := reload(ctx, cfg)
-				if err != nil {
-					log.Error().Err(err).Msg("the changed file is not taken up; the host goes on as it was")
-					continue
-				}
-				again = program
-				p.detach(cancel)
-			case syscall.SIGUSR1:
-				log.Info().Msg("detaching: the children stay until their deadline, for the next start to adopt")
-				p.detach(cancel)
-			default:
-				log.Info().Str("signal", sig.String()).Msg("leaving: no more work; the children are stopped and their slots released")
-				p.leave(cancel)
+			return err
+		case program := <-checked:
+			do = told.checked(program)
+		case sig := <-incoming:
+			if do = told.take(sig); do == orderNothing {
+				log.Info().Str("signal", sig.String()).Msg("heard; what is going on stays as it is")
 			}
+		}
+		switch do {
+		case orderCheck:
+			// Beside the loop, so that TERM need not wait for it.
+			go func() {
+				program, err := reload(ctx, cfg)
+				if err != nil && ctx.Err() == nil {
+					log.Error().Err(err).Msg("the changed file is not taken up; the host goes on as it was")
+				}
+				checked <- program
+			}()
+		case orderDetach:
+			log.Info().Msg("detaching: the children stay until their deadline, for the next start to adopt")
+			p.detach(cancel)
+		case orderLeave:
+			log.Info().Msg("leaving: no more work; the children are stopped and their slots released")
+			p.leave(cancel)
 		}
 	}
 }
