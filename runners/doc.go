@@ -78,6 +78,7 @@
 // has one that walks through its life and, while a supervisor is connected,
 // one that feeds it, so that no slow call keeps a deadline back. One reads
 // the queue's start commands (and those of package queue behind it). All of
-// them end with Run, which returns after the last. The supervisors are
-// processes and outlive it.
+// them end with Run, which returns after the last: the heart and the feeders
+// when the others have, so that no start and no call that still ends leaves a
+// child unfed. The supervisors are processes and outlive it.
 package runners

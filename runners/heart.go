@@ -77,6 +77,9 @@ func (p *pulse) beat(ctx context.Context) (again bool, final error) {
 		p.good(sent, b)
 		return false, nil
 	case ctx.Err() != nil:
+		if p.away {
+			r.lease.missed(supervisor.Now()) // as the beats before: it is the last word to what is let go of
+		}
 		return false, nil
 	}
 	return p.bad(err)

@@ -129,13 +129,16 @@ func (h *holding) logger() *zerolog.Logger {
 }
 
 // live walks through the life. Whatever way it ends, nothing of it is left
-// with the runner.
+// with the runner; but what the runner detaches from is fed until Run lets go.
 func (h *holding) live(ctx context.Context, begin step) {
 	defer close(h.gone)
 	for next := begin; next != nil; {
 		next = next(ctx)
 	}
 	h.settle("ended", nil)
+	if ctx.Err() != nil {
+		return
+	}
 	h.letGo()
 	h.r.seats.free(h.stype, h.token)
 }

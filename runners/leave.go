@@ -126,7 +126,9 @@ func (r *Runner) endAll(ctx context.Context, why error) error {
 // detach leaves the children as they are, with as long a deadline as one
 // more beat can give them. Starts that have begun are finished first: Run
 // waits for them.
-func (r *Runner) detach() error {
+func (r *Runner) detach(stopQueue func() error) error {
+	stopped := make(chan error, 1)
+	go func() { stopped <- stopQueue() }()
 	changed := r.lease.next()
 	poke(r.beatNow)
 	timer := time.NewTimer(r.o.Beat)
@@ -135,6 +137,7 @@ func (r *Runner) detach() error {
 	case <-changed:
 	case <-timer.C:
 	}
+	err := <-stopped
 	r.log.Info().Str("host", r.o.Host).Int("slots", len(r.all())).Msg("detached: what runs goes on until its deadline")
-	return nil
+	return err
 }

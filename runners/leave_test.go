@@ -3,6 +3,7 @@ package runners_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -109,6 +110,34 @@ func TestALifeThatLeavesAtOnceTakesTheOneBeforeAlong(t *testing.T) {
 			t.Errorf("with %d slots: the host that left: %+v, %v, %d live", slots, hosts, err, h.alive())
 		}
 	}
+}
+
+func TestADetachFeedsWhatRunsWhileAStartIsFinished(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h := w.host("speedy")
+	o := h.options(h.shell("work", story))
+	// The program takes longer to start than any deadline lasts, once told so.
+	program := filepath.Join(h.notes, "program")
+	script := fmt.Sprintf("#!/bin/sh\nif [ -e %[1]s/slow ]; then touch %[1]s/begun; sleep 4; fi\nexec %[2]s \"$@\"\n", h.notes, o.Self)
+	if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	o.Self = program
+	l := h.run(o)
+	w.announce("s1", nil, "work")
+	h.awaitCount("start", 1)
+	if err := os.WriteFile(filepath.Join(h.notes, "slow"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.announce("s2", nil, "work")
+	realtest.Await(t, 20*time.Second, "the second does not start", func() bool {
+		_, err := os.Stat(filepath.Join(h.notes, "begun"))
+		return err == nil
+	})
+	l.detach()
+	h.run(h.options(h.shell("work", story)))
+	still(t, ttl, "the first child ended", func() bool { return h.count("stop") == 0 && lives(h.marks()[0].pid) })
 }
 
 func TestLeavingWithoutTheStoreEndsEverything(t *testing.T) {

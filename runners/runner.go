@@ -44,7 +44,7 @@ type Runner struct {
 	heir       bool            // a life before this one registered
 	ended      atomic.Int64    // slots since old logs were last removed
 	left       atomic.Bool     // the store counts this host as gone, as it said itself
-	work       context.Context // of all holdings; its end lets go of them
+	work       context.Context // of all holdings; with its end they do no more
 	holders    sync.WaitGroup
 	feeders    sync.WaitGroup
 
@@ -108,11 +108,18 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 	if err := r.open(); err != nil {
 		return err
 	}
-	work, letGo := context.WithCancel(context.WithoutCancel(ctx))
+	work, endWork := context.WithCancel(context.WithoutCancel(ctx))
+	beating, endHeart := context.WithCancel(context.WithoutCancel(ctx))
 	r.work = work
+	var hearts sync.WaitGroup
 	defer func() {
-		letGo()
+		endWork()
 		r.holders.Wait()
+		// Only now: a start that had begun, or a call to a store that hangs,
+		// takes its time, and what runs is fed until it is over.
+		endHeart()
+		hearts.Wait()
+		r.letGo()
 		r.feeders.Wait()
 		err = errors.Join(err, r.tombstones.close(), r.dir.close())
 	}()
@@ -120,7 +127,7 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 		return fmt.Errorf("take over what an earlier life left: %w", err)
 	}
 	final := make(chan error, 1)
-	r.holders.Go(func() { final <- r.heart(work) })
+	hearts.Go(func() { final <- r.heart(beating) })
 	r.holders.Go(func() { r.watch(work) })
 	stopQueue, err := r.serveQueue(work)
 	if err != nil {
@@ -133,9 +140,9 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 			if o == orderLeave {
 				return r.leave(ctx, final, stopQueue)
 			}
-			return r.detach()
+			return r.detach(stopQueue)
 		case <-ctx.Done():
-			return r.detach()
+			return r.detach(stopQueue)
 		case err := <-final:
 			return errors.Join(err, r.endAll(ctx, err))
 		}
@@ -186,14 +193,14 @@ func (r *Runner) serveQueue(ctx context.Context) (stop func() error, err error) 
 		case <-ctx.Done():
 		}
 	})
-	return func() error {
+	return sync.OnceValue(func() error {
 		limited, cancel := context.WithTimeout(context.Background(), 2*r.o.Beat)
 		defer cancel()
 		if err := server.Stop(limited); err != nil {
 			r.log.Warn().Err(err).Msg("slot commands are still carried out")
 		}
 		return nil
-	}, nil
+	}), nil
 }
 
 // take finds or makes the holding of a reservation; nil if its token never
@@ -221,6 +228,9 @@ func (r *Runner) enter(h *holding, begin step) bool {
 	r.holdings[h.token] = h
 	r.holders.Go(func() {
 		h.live(r.work, begin)
+		if r.work.Err() != nil {
+			return // Run lets go of it, and until then it is fed
+		}
 		r.mu.Lock()
 		delete(r.holdings, h.token)
 		r.mu.Unlock()
@@ -229,6 +239,15 @@ func (r *Runner) enter(h *holding, begin step) bool {
 		}
 	})
 	return true
+}
+
+// letGo leaves everything to the next life, with as long a deadline as there
+// is.
+func (r *Runner) letGo() {
+	for _, h := range r.all() {
+		h.lastFeed()
+		h.letGo()
+	}
 }
 
 func (r *Runner) find(token string) *holding {

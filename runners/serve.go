@@ -44,7 +44,6 @@ func (h *holding) serve(ctx context.Context) step {
 			h.offer(ctx)
 			h.flush(ctx)
 		case <-ctx.Done():
-			h.lastFeed()
 			return nil
 		}
 	}

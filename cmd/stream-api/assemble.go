@@ -136,10 +136,44 @@ func (p *process) observe(m *web.Metrics) {
 	})
 }
 
-// run runs every part until ctx ends or one of them fails for good. The
-// runner's own end comes last: what it runs must not outlive its lease.
+// run runs every part until ctx ends or one of them fails for good. The runner
+// goes last: it feeds what it runs while the others end, and leaving it may
+// need them.
 func (p *process) run(ctx context.Context) error {
+	asked := ctx
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	group, ctx := errgroup.WithContext(ctx)
+	p.start(ctx, group)
+	if p.runner == nil {
+		return group.Wait()
+	}
+	// A group of parts that have nothing to do would end ctx.
+	group.Go(func() error { <-ctx.Done(); return nil })
+	hosting, letGo := context.WithCancel(context.WithoutCancel(ctx))
+	defer letGo()
+	host, parts := make(chan error, 1), make(chan error, 1)
+	go func() { host <- p.runner.Run(hosting) }()
+	go func() { parts <- group.Wait() }()
+	select {
+	case err := <-host:
+		end()
+		p.complain(<-parts)
+		return err
+	case <-ctx.Done():
+	}
+	err := p.endParts(ctx, parts)
+	letGo()
+	if asked.Err() != nil {
+		// How well they ended must not keep the next life from its children.
+		p.complain(err)
+		err = nil
+	}
+	return errors.Join(err, <-host)
+}
+
+// start starts every part but the runner.
+func (p *process) start(ctx context.Context, group *errgroup.Group) {
 	group.Go(func() error { return p.checkLayout(ctx) })
 	group.Go(func() error { return p.wakePollers(ctx) })
 	if p.scheduler != nil {
@@ -152,13 +186,27 @@ func (p *process) run(ctx context.Context) error {
 	if p.web != nil {
 		group.Go(func() error { return p.web.Run(ctx) })
 	}
-	if p.runner != nil {
-		group.Go(func() error { return p.runHost(ctx) })
-	}
-	if err := group.Wait(); !errors.Is(err, errHostEnded) {
+}
+
+// endParts waits for what ends with ctx, for a beat: a store that hangs or a
+// page that is read must not keep the next life from its children.
+func (p *process) endParts(ctx context.Context, parts <-chan error) error {
+	timer := time.NewTimer(p.cfg.Lease.Beat)
+	defer timer.Stop()
+	select {
+	case err := <-parts:
 		return err
+	case <-timer.C:
+		p.log.Info().Msg("not everything beside the runner has ended; it ends with the process")
+		return context.Cause(ctx)
 	}
-	return nil
+}
+
+// complain says how parts ended that were told to.
+func (p *process) complain(err error) {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		p.log.Warn().Err(err).Msg("a part of the process did not end well")
+	}
 }
 
 // checkLayout ends the process if the store's layout is of another version,

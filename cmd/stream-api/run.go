@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -97,12 +96,18 @@ func become(cfg *config.Config, log zerolog.Logger, incoming chan os.Signal, tol
 }
 
 // live is one life of the process.
-func live(ctx context.Context, cfg *config.Config, log zerolog.Logger, incoming <-chan os.Signal, told *signals) (err error) {
+func live(ctx context.Context, cfg *config.Config, log zerolog.Logger, incoming <-chan os.Signal, told *signals) error {
 	l, err := connect(cfg, log)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, l.close()) }()
+	defer func() {
+		// A connection that does not close well ends with the process, and must
+		// not keep the next life from its children.
+		if err := l.close(); err != nil {
+			log.Warn().Err(err).Msg("the store's connections did not close well")
+		}
+	}()
 	p, err := assemble(cfg, l, log, nil)
 	if err != nil {
 		return err
@@ -141,7 +146,7 @@ func live(ctx context.Context, cfg *config.Config, log zerolog.Logger, incoming 
 			}()
 		case orderDetach:
 			log.Info().Msg("detaching: the children stay until their deadline, for the next start to adopt")
-			p.detach(cancel)
+			cancel()
 		case orderLeave:
 			log.Info().Msg("leaving: no more work; the children are stopped and their slots released")
 			p.leave(cancel)

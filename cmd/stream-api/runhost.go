@@ -16,10 +16,6 @@ import (
 	"stream-api/web"
 )
 
-// errHostEnded ends the other parts of the process once the runner has left
-// or detached; it is no failure.
-var errHostEnded = errors.New("the host has ended")
-
 func (p *process) addRunner(commands *queue.Client) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -58,14 +54,6 @@ func (p *process) webURL() string {
 	return "http://" + net.JoinHostPort(p.cfg.Network.Name, port)
 }
 
-// runHost lives the runner's life; its end is that of the process.
-func (p *process) runHost(ctx context.Context) error {
-	if err := p.runner.Run(ctx); err != nil {
-		return err
-	}
-	return ignoreEnd(ctx, errHostEnded)
-}
-
 // leave ends the process after its children; asked again, at once.
 func (p *process) leave(cancel func()) {
 	if p.runner == nil {
@@ -73,15 +61,6 @@ func (p *process) leave(cancel func()) {
 		return
 	}
 	p.runner.Leave()
-}
-
-// detach ends the process and leaves its children to the next one.
-func (p *process) detach(cancel func()) {
-	if p.runner == nil {
-		cancel()
-		return
-	}
-	p.runner.Detach()
 }
 
 // slotLog implements web.LogReader.

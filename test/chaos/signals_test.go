@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -78,4 +79,35 @@ func TestTermAfterHupIsObeyedByTheNextLife(t *testing.T) {
 		}
 	}
 	n.noDoubles()
+}
+
+// TestReloadWhileTheStoreHangsStopsNothing has one process do everything, so
+// that there is much that waits for the store while it ends.
+func TestReloadWhileTheStoreHangsStopsNothing(t *testing.T) {
+	t.Parallel()
+	p := plan{capacity: 5, streams: 3}
+	n := &network{t: t, watch: realrun.Observe(t), live: filepath.Join(t.TempDir(), "live")}
+	url := n.openStore(p)
+	n.list(p.streams)
+	all := strings.Replace(n.workerFile(p), "scheduler: {enabled: false}\n", n.listing(p), 1)
+	h := realrun.Start(t, "all", url, all)
+	n.awaitLive(p.streams, 90*time.Second)
+	before, from := n.watch.Alive(), time.Now()
+	n.redis.Freeze()
+	n.hold(ttl) // so that what it has is what keep gives
+	for round, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR1} {
+		h.Signal(sig)
+		if sig == syscall.SIGUSR1 {
+			h.Wait(time.Minute)
+			h.Again()
+		}
+		realtest.Await(t, time.Minute, "they are adopted", func() bool { return strings.Count(h.Log(), `"reason":"adopted"`) == 3*(round+1) })
+		n.hold(ttl)
+	}
+	n.redis.Thaw()
+	n.hold(ttl + 4*beat)
+	n.sameChildren(before)
+	n.noGaps(from)
+	n.noDoubles()
+	n.record("HUP; USR1 and start while Redis hangs, keep", from)
 }
