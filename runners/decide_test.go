@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 	"stream-api/stream"
@@ -148,7 +150,7 @@ func TestTombstonesOutliveTheRunner(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	open := func() *tombstones {
 		t.Helper()
-		s, err := openTombstones(path, now)
+		s, err := openTombstones(path, now, zerolog.Nop())
 		if err != nil {
 			t.Fatal(err)
 		}

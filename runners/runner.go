@@ -155,7 +155,7 @@ func (r *Runner) open() (err error) {
 		return err
 	}
 	if r.replaces, err = r.dir.incarnation(); err == nil {
-		r.tombstones, err = openTombstones(filepath.Join(r.dir.path, fileTombstones), time.Now())
+		r.tombstones, err = openTombstones(filepath.Join(r.dir.path, fileTombstones), time.Now(), r.log)
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("state directory: %w", err), r.dir.close())

@@ -117,12 +117,19 @@ func tokenName(token string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// newSuffix is that of a file that is being written.
+const newSuffix = ".new"
+
 // replaceFile writes a file in one step. It does not sync: what these files
 // say is about processes and lives that a crash of the machine ends as well.
 func replaceFile(path string, text []byte) error {
-	next := path + ".new"
-	if err := os.WriteFile(next, text, 0o600); err != nil {
-		return err
+	next := path + newSuffix
+	err := os.WriteFile(next, text, 0o600)
+	if err == nil {
+		err = os.Rename(next, path)
 	}
-	return os.Rename(next, path)
+	if err != nil {
+		_ = os.Remove(next) // half of it would only fill a full disk
+	}
+	return err
 }

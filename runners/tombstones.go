@@ -2,14 +2,20 @@ package runners
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/rs/zerolog"
 )
 
 // Bounds of what is remembered. A token is of use to nobody once its release
@@ -24,16 +30,19 @@ const (
 // written before the release they belong to is sent, one line each.
 type tombstones struct {
 	path string
+	log  zerolog.Logger
 
 	mu   sync.Mutex
-	file *os.File
+	file io.WriteCloser
+	torn bool             // what was written last may be half a line
 	dead map[string]int64 // token → unix seconds
 }
 
 // openTombstones reads what is remembered and rewrites it without what is
-// too old.
-func openTombstones(path string, now time.Time) (*tombstones, error) {
-	t := &tombstones{path: path, dead: map[string]int64{}}
+// too old. A full disk keeps nobody from their children: then the file is
+// gone on with as it is.
+func openTombstones(path string, now time.Time, log zerolog.Logger) (*tombstones, error) {
+	t := &tombstones{path: path, log: log, dead: map[string]int64{}}
 	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("tombstones: %w", err)
@@ -41,13 +50,17 @@ func openTombstones(path string, now time.Time) (*tombstones, error) {
 	for line := range strings.Lines(string(text)) {
 		at, token, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		when, err := strconv.ParseInt(at, 10, 64)
-		if !ok || err != nil || token == "" || !strings.HasSuffix(line, "\n") {
+		if !ok || err != nil || token == "" || strings.Contains(token, " ") || !strings.HasSuffix(line, "\n") {
 			continue // half written when the machine died; nothing of that life runs now
 		}
 		t.dead[token] = when
 	}
+	t.torn = len(text) > 0 && !bytes.HasSuffix(text, []byte("\n"))
 	if err := t.rewrite(now); err != nil {
-		return nil, fmt.Errorf("tombstones: %w", err)
+		log.Warn().Err(err).Msg("the tombstones are not rewritten without the old ones; they are gone on with as they are")
+		if t.file, err = os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
+			return nil, fmt.Errorf("tombstones: %w", err)
+		}
 	}
 	return t, nil
 }
@@ -73,7 +86,7 @@ func (t *tombstones) rewrite(now time.Time) error {
 	if t.file != nil {
 		_ = t.file.Close() // replaced; everything in it was written out again
 	}
-	t.file = f
+	t.file, t.torn = f, false
 	return nil
 }
 
@@ -86,30 +99,33 @@ func (t *tombstones) bury(token string, now time.Time) error {
 		return nil
 	}
 	if len(t.dead) >= maxTombstones {
-		t.forgetHalf(now)
+		t.forgetHalf()
 		if err := t.rewrite(now); err != nil {
-			return fmt.Errorf("tombstone: %w", err)
+			t.log.Warn().Err(err).Msg("the tombstones are not rewritten without the old ones; the file grows")
 		}
 	}
-	if _, err := fmt.Fprintf(t.file, "%d %s\n", now.Unix(), token); err != nil {
+	line := fmt.Sprintf("%d %s\n", now.Unix(), token)
+	if t.torn {
+		line = "\n" + line // or it would be read as one with what is left of the last
+	}
+	if _, err := io.WriteString(t.file, line); err != nil {
+		t.torn = true
 		return fmt.Errorf("tombstone: %w", err)
 	}
+	t.torn = false
 	t.dead[token] = now.Unix()
 	return nil
 }
 
 // forgetHalf forgets the older half of a day that ended more children than
-// are remembered. Tokens begin with the time they were issued at.
-func (t *tombstones) forgetHalf(now time.Time) {
-	var sum int64
-	for _, at := range t.dead {
-		sum += now.Unix() - at
-	}
-	mean := sum / int64(len(t.dead))
-	for token, at := range t.dead {
-		if now.Unix()-at >= mean {
-			delete(t.dead, token)
-		}
+// are remembered. Of one second the tokens tell which is older: they begin
+// with the time they were issued at.
+func (t *tombstones) forgetHalf() {
+	tokens := slices.SortedFunc(maps.Keys(t.dead), func(a, b string) int {
+		return cmp.Or(cmp.Compare(t.dead[a], t.dead[b]), cmp.Compare(a, b))
+	})
+	for _, token := range tokens[:len(tokens)/2] {
+		delete(t.dead, token)
 	}
 }
 
