@@ -43,11 +43,11 @@ func openStateDir(path string) (*stateDir, error) {
 		return nil, fmt.Errorf("state directory %s has %d bytes, and sockets lie below it: %d at most", path, len(path), maxStateDir)
 	}
 	if err := os.MkdirAll(filepath.Join(path, dirSlots), 0o700); err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
+		return nil, unusable(path, err)
 	}
 	lock, err := os.OpenFile(filepath.Join(path, fileLock), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
+		return nil, unusable(path, err)
 	}
 	if err := takeLock(lock); err != nil {
 		if errors.Is(err, unix.EWOULDBLOCK) {
@@ -60,6 +60,25 @@ func openStateDir(path string) (*stateDir, error) {
 		return nil, errors.Join(fmt.Errorf("state directory: %w", err), lock.Close())
 	}
 	return d, nil
+}
+
+// unusable says what can be done about a state directory.
+func unusable(path string, err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
+		return fmt.Errorf("state directory: %w; %s must be writable for the user this runs as, or state_dir name another", err, path)
+	}
+	return fmt.Errorf("state directory: %w", err)
+}
+
+// CheckStateDir tells whether the next life could take the directory over:
+// one that became read-only would keep it from its children. A full disk
+// would not.
+func CheckStateDir(path string) error {
+	lock, err := os.OpenFile(filepath.Join(path, fileLock), os.O_RDWR, 0)
+	if err != nil {
+		return unusable(path, err)
+	}
+	return lock.Close()
 }
 
 // lockPatience is how long a lock may outlive its holder: a process that it was

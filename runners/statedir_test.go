@@ -1,6 +1,8 @@
 package runners
 
 import (
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,5 +53,30 @@ func TestALockThatOutlivesItsHolderForAMomentIsWaitedFor(t *testing.T) {
 	}
 	if err := next.close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestAStateDirectoryThatCannotBeWrittenSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	const path = "/sys/kernel/state" // where nobody may make anything
+	_, err := openStateDir(path)
+	if err == nil || !strings.Contains(err.Error(), path+" must be writable") || !strings.Contains(err.Error(), "state_dir") {
+		t.Errorf("a directory that cannot be made: %v", err)
+	}
+	if err := unusable(path, unix.EROFS); !strings.Contains(err.Error(), "read-only file system; "+path+" must be writable") {
+		t.Errorf("a read-only file system: %v", err)
+	}
+	d, err := openStateDir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckStateDir(d.path); err != nil {
+		t.Error(err) // though its runner lives
+	}
+	if err := d.close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckStateDir(filepath.Join(d.path, "gone")); err == nil {
+		t.Error("a directory that is gone can be taken over")
 	}
 }

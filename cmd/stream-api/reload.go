@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"stream-api/config"
+	"stream-api/runners"
 )
 
 // checkLimit bounds how long the new program may look at the new file.
@@ -26,6 +27,11 @@ func reload(ctx context.Context, running *config.Config) (string, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return "", err
+	}
+	if len(running.Services) > 0 || len(running.Sources) > 0 {
+		if err := runners.CheckStateDir(running.StateDir); err != nil {
+			return "", err
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
