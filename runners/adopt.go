@@ -34,7 +34,7 @@ func (r *Runner) adopt() error {
 
 func (r *Runner) adoptOne(m memo) {
 	h := r.newHolding(m.Reservation)
-	h.memo, h.settled, h.phase = m, true, PhaseRunning
+	h.memo, h.settled, h.spent, h.phase = m, true, true, PhaseRunning
 	h.ownVars = m.Copy.Vars // until the stream is looked at
 	h.settle("adopted", nil)
 	if h.static != m.Static {
@@ -129,7 +129,7 @@ func (r *Runner) clear(ctx context.Context, dir string) {
 // earlier life that could not say so.
 func (r *Runner) giveBackUnknown(s store.SlotRecord) {
 	h := r.newHolding(s.Reservation)
-	h.settled = true
+	h.settled, h.spent = true, true
 	h.settle("stale: nothing runs under this token here any more", nil)
 	h.wishEnd(endNow, "nothing of it lives on its host", 0, false)
 	// Its memo may be what was lost: its directory has the last word.

@@ -140,15 +140,25 @@ func (h *holding) release(ctx context.Context) step {
 }
 
 // bury writes the tombstone, however long the disk refuses; false when ctx
-// is over before.
+// is over before. A token that never had a Go may do without: nothing ran
+// under it that could be started twice, and of what this life may still have
+// on its way in its name the store takes nothing from the next.
 func (h *holding) bury(ctx context.Context) bool {
 	for told := false; ; told = true {
 		err := h.r.tombstones.bury(h.token, time.Now())
 		if err == nil {
 			return true
 		}
+		if !h.spent {
+			h.logger().Warn().Err(err).Msg("its tombstone is not written, but nothing ever ran under this token")
+			h.r.tombstones.remember(h.token, time.Now())
+			return true
+		}
 		if !told {
+			reason := "it cannot be released before its end is written down: " + err.Error()
 			h.logger().Error().Err(err).Msg("the slot cannot be released before its tombstone is written; it is tried again")
+			h.tell("", "", map[string]string{"reason": reason})
+			h.flush(ctx)
 		}
 		if !h.pause(ctx, time.Second) {
 			return false

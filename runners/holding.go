@@ -75,6 +75,7 @@ type holding struct {
 	answered   int64  // the operator's wish for a restart that was fulfilled last
 	steady     <-chan time.Time
 	treeGone   bool   // the supervisor said so
+	spent      bool   // a Go may have been given under this token, or what needs none served
 	refused    bool   // the store took its release for a stale one
 	complains  bool   // that the supervisor is not reached
 	lastText   string // of the latest exit

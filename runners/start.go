@@ -192,6 +192,7 @@ func (h *holding) begin(ctx context.Context) error {
 		return err
 	}
 	if h.static {
+		h.spent = true
 		return nil
 	}
 	return h.launch(ctx)
@@ -236,6 +237,7 @@ func (h *holding) launch(ctx context.Context) error {
 	if term != confirmed {
 		err = errReclaim
 	} else {
+		h.spent = true
 		err = sup.Go(ctx, deadline)
 	}
 	if err == nil {

@@ -117,6 +117,16 @@ func (t *tombstones) bury(token string, now time.Time) error {
 	return nil
 }
 
+// remember has the token not start again in this life.
+func (t *tombstones) remember(token string, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.dead) >= maxTombstones {
+		t.forgetHalf()
+	}
+	t.dead[token] = now.Unix()
+}
+
 // forgetHalf forgets the older half of a day that ended more children than
 // are remembered. Of one second the tokens tell which is older: they begin
 // with the time they were issued at.

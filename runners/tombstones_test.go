@@ -3,7 +3,6 @@ package runners
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -12,14 +11,6 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 )
-
-// fullDisk takes half of what is written to it.
-type fullDisk struct{ io.WriteCloser }
-
-func (d fullDisk) Write(p []byte) (int, error) {
-	n, err := d.WriteCloser.Write(p[:len(p)/2])
-	return n, errors.Join(err, unix.ENOSPC)
-}
 
 func TestAFullDiskForgetsNoTombstone(t *testing.T) {
 	t.Parallel()
