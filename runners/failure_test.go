@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -157,6 +158,37 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.awaitCount("start", 1)
+}
+
+func TestALostStreamIsNotAskedForWithoutAPause(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h := w.host("speedy")
+	_, s, q := w.dial(t, h.name)
+	var claims atomic.Int64
+	s.Observe(func(script string, _ time.Duration, _ error) {
+		if script == "claim" {
+			claims.Add(1)
+		}
+	})
+	h.start(s, q, h.options(h.shell("work", story, func(s *runners.Service) {
+		s.Exec.Env["FPS"] = template(t, "${stream:fps}")
+	})))
+	w.announce("s1", nil, "work")
+	w.awaitSlot("s1", "work", "does not fail", func(s store.SlotRecord) bool { return strings.Contains(s.Reason, "cannot start") })
+	forget := func() {
+		if err := w.client.Del(context.Background(), "stream:s1").Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := claims.Load()
+	realtest.Await(t, 20*time.Second, "it is not claimed again", func() bool { forget(); return claims.Load() > before })
+	const pauses = 8
+	before, begun := claims.Load(), time.Now()
+	still(t, pauses*beat/4, "", func() bool { forget(); return true })
+	if n, most := claims.Load()-before, int64(time.Since(begun)/(beat/4))+2; n > most {
+		t.Errorf("claimed %d times in %v; want a quarter of a beat between two", n, time.Since(begun))
+	}
 }
 
 func TestEachChildHasAPlaceAndKeepsIt(t *testing.T) {

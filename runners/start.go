@@ -71,6 +71,10 @@ func (h *holding) prepare(ctx context.Context) step {
 			}
 			return h.serve
 		case errors.Is(err, errReclaim):
+			// The store may agree to the claim at once and still have no stream.
+			if !h.rest(ctx, h.r.o.Beat/4) {
+				return nil
+			}
 			return h.claim
 		}
 		h.settle("", err)
