@@ -3,6 +3,8 @@ package runners
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 	"time"
 
 	"stream-api/runners/supervisor"
@@ -129,7 +131,11 @@ func (r *Runner) clear(ctx context.Context, dir string) {
 // earlier life that could not say so.
 func (r *Runner) giveBackUnknown(s store.SlotRecord) {
 	h := r.newHolding(s.Reservation)
-	h.settled, h.spent = true, true
+	h.settled = true
+	// Without a directory no supervisor was ever made, or it ended and was
+	// cleared away.
+	_, err := os.Lstat(r.dir.slot(h.token))
+	h.spent = !errors.Is(err, fs.ErrNotExist)
 	h.settle("stale: nothing runs under this token here any more", nil)
 	h.wishEnd(endNow, "nothing of it lives on its host", 0, false)
 	// Its memo may be what was lost: its directory has the last word.
