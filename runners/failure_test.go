@@ -1,9 +1,13 @@
 package runners_test
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -84,6 +88,35 @@ func TestAFailingSlotMovesOnceAndThenStaysWithAReason(t *testing.T) {
 	}
 	b.awaitCount("start", 1)
 	realtest.Await(t, 20*time.Second, "a keeps its seat", func() bool { return w.used("a") == 0 })
+}
+
+func TestAFailingSlotFindsRoomAmongManyClasses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.host("a"), w.host("b")
+	// More classes than one call is asked about; only the last has a host.
+	classes := make([]stream.Class, 2*store.MaxClasses+1)
+	for i := range classes {
+		classes[i] = stream.Class{Prefer: fmt.Sprintf("^s1$|%d", i)}
+	}
+	slices.SortFunc(classes, func(a, b stream.Class) int { return cmp.Compare(a.ID(), b.ID()) })
+	last := len(classes) - 1
+	for _, class := range classes[:last] {
+		text, err := json.Marshal(class)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.client.HSet(context.Background(), "classes:work", class.ID(), text).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.run(a.options(a.shell("work", `exit 1`, func(s *runners.Service) { s.Class.Filter = "^s1$" })))
+	w.announce("s1", nil, "work")
+	w.awaitSlot("s1", "work", "no reason for staying is shown", func(s store.SlotRecord) bool {
+		return strings.Contains(s.Reason, "no better host")
+	})
+	b.run(b.options(b.shell("work", story, func(s *runners.Service) { s.Class = classes[last] })))
+	w.awaitRunning("s1", "work", "b")
 }
 
 func TestAPinnedSlotThatFailsStaysOnItsHost(t *testing.T) {

@@ -28,23 +28,34 @@ func (h *holding) failing(ctx context.Context, failures int) {
 }
 
 // leaves tells whether giving the slot up would help. It only asks: the
-// release itself asks again, in one step with giving it back.
+// release itself asks again, in one step with giving it back, about the classes
+// in which there was room.
 func (h *holding) leaves(ctx context.Context, reason string) (bool, error) {
 	v := h.reservation()
 	var classes []string
-	var helps bool
 	err := h.r.call(ctx, func(ctx context.Context) (err error) {
-		if classes, err = h.r.admitting(ctx, v.Type, v.Key); err != nil {
-			return err
-		}
-		helps, err = h.r.store.Elsewhere(ctx, v, classes)
+		classes, err = h.r.admitting(ctx, v.Type, v.Key)
 		return err
 	})
-	if err == nil && helps {
-		h.giveUp = classes
-		h.logger().Warn().Str("state", string(h.phaseNow())).Str("reason", reason).Msg("given up here: another host has room")
+	if err != nil {
+		return false, err
 	}
-	return helps, err
+	for some := range slices.Chunk(classes, store.MaxClasses) {
+		var helps bool
+		err := h.r.call(ctx, func(ctx context.Context) (err error) {
+			helps, err = h.r.store.Elsewhere(ctx, v, some)
+			return err
+		})
+		if err != nil {
+			return false, err
+		}
+		if helps {
+			h.giveUp = some
+			h.logger().Warn().Str("state", string(h.phaseNow())).Str("reason", reason).Msg("given up here: another host has room")
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // stay keeps the slot and slows it down.
@@ -109,5 +120,5 @@ func (r *Runner) admitting(ctx context.Context, stype, key string) ([]string, er
 		}
 	}
 	slices.Sort(ids)
-	return ids[:min(len(ids), store.MaxClasses)], nil
+	return ids, nil
 }

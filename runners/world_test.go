@@ -3,6 +3,7 @@ package runners_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -156,8 +157,8 @@ func (w *world) place(ctx context.Context) {
 					candidates = append(candidates, store.Candidate{Tier: tier, Class: id})
 				}
 			}
-			if len(candidates) > 0 {
-				_, _ = w.store.Place(ctx, []store.Request{{Key: p.Key, Slot: p.Slot, Type: p.Type, Candidates: candidates}})
+			for some := range slices.Chunk(candidates, store.MaxClasses) {
+				_, _ = w.store.Place(ctx, []store.Request{{Key: p.Key, Slot: p.Slot, Type: p.Type, Candidates: some}})
 			}
 		}
 	}
