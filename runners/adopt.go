@@ -23,6 +23,12 @@ func (r *Runner) adopt() error {
 	if err != nil {
 		return err
 	}
+	r.seats.resume(memos, func(stype string) []map[string]string {
+		if service := r.services[stype]; service != nil {
+			return service.Places
+		}
+		return nil
+	})
 	for _, m := range memos {
 		if m.Ended.IsZero() {
 			r.adoptOne(m)
@@ -57,9 +63,6 @@ func (r *Runner) adoptOne(m memo) {
 		begin = h.release
 	case m.Static:
 		begin = h.serve
-	}
-	if err := r.seats.keep(h.stype, h.token, m.Place); err != nil {
-		h.logger().Warn().Err(err).Msg("the place of an adopted slot")
 	}
 	r.enter(h, begin)
 }

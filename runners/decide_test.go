@@ -2,6 +2,7 @@ package runners
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -141,6 +142,49 @@ func TestPlacesAreTheLowestFreeAndKept(t *testing.T) {
 	}
 	if f := s.take("x", "f"); f != 2 {
 		t.Errorf("place %d; want 2", f)
+	}
+}
+
+func TestPlacesAreFoundAgainByTheirVariables(t *testing.T) {
+	t.Parallel()
+	a, b, c := map[string]string{"dev": "a"}, map[string]string{"dev": "b"}, map[string]string{"dev": "c"}
+	none := map[string]string{}
+	type had []map[string]string // by place
+	for _, x := range []struct {
+		what string
+		had  had
+		list []map[string]string
+		want []int
+	}{
+		{"as before", had{a, b}, []map[string]string{a, b}, []int{0, 1}},
+		{"in another order", had{a, b}, []map[string]string{b, a}, []int{1, 0}},
+		{"equal ones", had{a, b, a}, []map[string]string{b, a, a}, []int{1, 0, 2}},
+		{"without variables", had{none, a}, []map[string]string{a, none}, []int{1, 0}},
+		{"one before them", had{a, b}, []map[string]string{c, a, b}, []int{1, 2}},
+		{"one changed", had{a, b}, []map[string]string{c, b}, []int{0, 1}},
+		{"one gone", had{a, b}, []map[string]string{b}, []int{1, 0}},
+		{"one changed and in another order", had{a, b}, []map[string]string{c, a}, []int{1, 0}},
+		{"not known", had{nil, nil}, []map[string]string{b, a}, []int{0, 1}},
+		{"no list any more", had{a, b}, nil, []int{0, 1}},
+	} {
+		var memos []memo
+		for place, vars := range x.had {
+			memos = append(memos, memo{Reservation: store.Reservation{Type: "x", Token: fmt.Sprint(place)}, Place: place, PlaceVars: vars})
+		}
+		ended := memo{Reservation: store.Reservation{Type: "x", Token: "ended"}, Ended: time.Unix(1, 0)}
+		memos = append([]memo{ended}, memos...)
+		s := newSeats()
+		s.resume(memos, func(string) []map[string]string { return x.list })
+		var got []int
+		for _, m := range memos[1:] {
+			got = append(got, m.Place)
+			if at := s.take("x", m.Reservation.Token); at != m.Place {
+				t.Errorf("%s: seated on %d, noted %d", x.what, at, m.Place)
+			}
+		}
+		if !slices.Equal(got, x.want) {
+			t.Errorf("%s: places %v; want %v", x.what, got, x.want)
+		}
 	}
 }
 

@@ -256,6 +256,42 @@ func TestEachChildHasAPlaceAndKeepsIt(t *testing.T) {
 	}
 }
 
+func TestAPlaceListedElsewhereIsStillTaken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h := w.host("speedy")
+	script := `echo "$STREAM_API_STREAM $DEVICE" >> "$NOTES/places"; ` + story
+	places := func(devices ...string) func(*runners.Service) {
+		return func(s *runners.Service) {
+			s.Capacity = nil
+			for _, device := range devices {
+				s.Places = append(s.Places, map[string]string{"device": device})
+			}
+			s.Exec.Env["DEVICE"] = template(t, "${place:device}")
+		}
+	}
+	l := h.run(h.options(h.shell("work", script, places("a", "b"))))
+	w.announce("s1", nil, "work")
+	h.awaitCount("start", 1)
+	l.detach()
+	l = h.run(h.options(h.shell("work", script, places("b", "a"))))
+	w.announce("s2", nil, "work")
+	h.awaitCount("start", 2)
+	if text := h.note("places"); text != "s1 a\ns2 b" {
+		t.Errorf("places:\n%s", text)
+	}
+	// The device of s1 is not in the file any more, and s1 keeps it.
+	l.detach()
+	h.run(h.options(h.shell("work", script, places("b", "c"))))
+	w.retract("s2")
+	h.awaitCount("stop", 1)
+	w.announce("s3", nil, "work")
+	h.awaitCount("start", 3)
+	if text := h.note("places"); text != "s1 a\ns2 b\ns3 b" {
+		t.Errorf("places:\n%s", text)
+	}
+}
+
 func TestAnAbsentPublisherIsNoFault(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

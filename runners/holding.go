@@ -284,7 +284,7 @@ func (h *holding) held() held {
 func (h *holding) seat() seat {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	at := seat{key: h.res.Key, slot: stream.OwnSlot(h.res.Slot), host: h.res.Host, token: h.token, place: h.memo.Place}
+	at := seat{key: h.res.Key, slot: stream.OwnSlot(h.res.Slot), host: h.res.Host, token: h.token, place: h.memo.Place, placeVars: h.memo.PlaceVars}
 	if h.service != nil && at.place < len(h.service.Places) {
 		at.placeVars = h.service.Places[at.place]
 	}

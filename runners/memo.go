@@ -23,6 +23,9 @@ type memo struct {
 	Reservation store.Reservation `json:"reservation"`
 	Static      bool              `json:"static,omitempty"`
 	Place       int               `json:"place"`
+	// PlaceVars are that place's variables as the child has them: the file may
+	// list the places in another order later.
+	PlaceVars map[string]string `json:"place_vars,omitzero"`
 	// Values are those the child was started with: what differs later tells
 	// a change of the stream from one of the configuration.
 	Values values `json:"values"`

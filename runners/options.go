@@ -166,6 +166,14 @@ func (s *Service) complete(mode StoreLoss) {
 	}
 }
 
+// placeVars are the variables of a place; nil for one that is not listed.
+func (s *Service) placeVars(place int) map[string]string {
+	if place >= len(s.Places) {
+		return nil
+	}
+	return s.Places[place]
+}
+
 func (s *Service) offer() store.Offer {
 	return store.Offer{Type: s.Type, Capacity: s.Capacity, URL: s.URL, Class: s.Class, Handover: s.Handover}
 }

@@ -90,7 +90,7 @@ func (s *Service) weigh(at seat, runs plan, before, now values, here stream.Look
 // restart has the supervisor start the child anew, gracefully; false if that
 // has to be tried again.
 func (h *holding) restart(ctx context.Context, wanted plan, v values, why string) bool {
-	sup := h.supervisor()
+	sup, at := h.supervisor(), h.seat()
 	if sup == nil {
 		return false
 	}
@@ -110,14 +110,22 @@ func (h *holding) restart(ctx context.Context, wanted plan, v values, why string
 		return false
 	}
 	h.plan, h.stale = wanted, false
-	h.keepValues(v)
+	h.mu.Lock()
+	moved := !maps.Equal(h.memo.PlaceVars, at.placeVars)
+	h.memo.PlaceVars = at.placeVars
+	h.mu.Unlock()
+	if !h.keepValues(v) && moved {
+		h.keepMemo()
+	}
 	h.logger().Info().Str("state", string(PhaseRunning)).Str("reason", why+"; it is started anew").Msg("slot")
 	h.tell("updated", why, map[string]string{"stale": ""})
 	h.flush(ctx)
 	return true
 }
 
-func (h *holding) keepValues(v values) {
+// keepValues takes note of the values the child was started with, or might
+// have been; true if that was news and is written down.
+func (h *holding) keepValues(v values) bool {
 	h.mu.Lock()
 	same := reflect.DeepEqual(h.memo.Values, v)
 	h.memo.Values = v
@@ -125,6 +133,7 @@ func (h *holding) keepValues(v values) {
 	if !same {
 		h.keepMemo()
 	}
+	return !same
 }
 
 func (h *holding) showStale(ctx context.Context, stale bool) {

@@ -2,6 +2,7 @@ package runners
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 )
 
@@ -45,6 +46,51 @@ func (s *seats) keep(stype, token string, place int) error {
 	}
 	row[place] = token
 	return nil
+}
+
+// resume seats what an earlier life left, and corrects the memos' places. The
+// file may list the places in another order now, or others: who has the
+// variables of a listed place gets that one, of equal ones that of the same
+// number. Who has not, or of whom they are not known, keeps the number; if
+// somebody sits there already it is the lowest free one, beyond the list if
+// need be, so that no two get one place.
+func (s *seats) resume(memos []memo, places func(stype string) []map[string]string) {
+	var others []*memo
+	for i := range memos {
+		m := &memos[i]
+		if !m.Ended.IsZero() {
+			continue
+		}
+		if place, ok := s.listed(*m, places(m.Reservation.Type)); ok {
+			m.Place = place
+			continue
+		}
+		others = append(others, m)
+	}
+	for _, m := range others {
+		if s.keep(m.Reservation.Type, m.Reservation.Token, m.Place) != nil {
+			m.Place = s.take(m.Reservation.Type, m.Reservation.Token)
+		}
+	}
+}
+
+// listed seats a token on the free place that has its variables.
+func (s *seats) listed(m memo, places []map[string]string) (place int, ok bool) {
+	if m.PlaceVars == nil {
+		return 0, false
+	}
+	try := func(place int) bool {
+		return place < len(places) && maps.Equal(places[place], m.PlaceVars) && s.keep(m.Reservation.Type, m.Reservation.Token, place) == nil
+	}
+	if try(m.Place) {
+		return m.Place, true
+	}
+	for place := range places {
+		if try(place) {
+			return place, true
+		}
+	}
+	return 0, false
 }
 
 // free gives the token's place up; doing so twice changes nothing.

@@ -210,7 +210,7 @@ func (h *holding) sit() error {
 		return fmt.Errorf("all %d places of %s are taken", n, h.stype)
 	}
 	h.mu.Lock()
-	h.memo.Place = place
+	h.memo.Place, h.memo.PlaceVars = place, h.service.placeVars(place)
 	h.mu.Unlock()
 	return nil
 }
