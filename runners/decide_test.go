@@ -188,6 +188,19 @@ func TestPlacesAreFoundAgainByTheirVariables(t *testing.T) {
 	}
 }
 
+func TestAPlaceBeyondTheListKeepsItsVariables(t *testing.T) {
+	t.Parallel()
+	a, b := map[string]string{"dev": "a"}, map[string]string{"dev": "b"}
+	h := &holding{service: &Service{Places: []map[string]string{b}}, memo: memo{Place: 1, PlaceVars: a}}
+	if at := h.seat(); !maps.Equal(at.placeVars, a) {
+		t.Errorf("beyond the list: %v; want %v", at.placeVars, a)
+	}
+	h.memo.Place = 0
+	if at := h.seat(); !maps.Equal(at.placeVars, b) {
+		t.Errorf("in the list: %v; want %v", at.placeVars, b)
+	}
+}
+
 func TestTombstonesOutliveTheRunner(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "tombstones")

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"stream-api/runners/supervisor"
@@ -60,21 +61,59 @@ func (d *stateDir) memos() ([]memo, error) {
 	}
 	var out []memo
 	for _, name := range names {
-		text, err := os.ReadFile(name)
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		}
+		m, ok, err := d.readMemo(name)
 		if err != nil {
 			return nil, err
 		}
-		var m memo
-		if json.Unmarshal(text, &m) != nil || d.memoPath(m.Reservation.Token) != name {
-			continue
+		if ok {
+			out = append(out, m)
 		}
-		out = append(out, m)
 	}
 	slices.SortFunc(out, func(a, b memo) int { return cmp.Compare(b.Reservation.Token, a.Reservation.Token) })
 	return out, nil
+}
+
+// readMemo reads one; ok false: it is gone, or no memo of the slot that it is
+// named after.
+func (d *stateDir) readMemo(name string) (m memo, ok bool, err error) {
+	text, err := os.ReadFile(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return memo{}, false, nil
+	}
+	if err != nil {
+		return memo{}, false, err
+	}
+	ok = json.Unmarshal(text, &m) == nil && d.memoPath(m.Reservation.Token) == name
+	return m, ok, nil
+}
+
+// sweep removes what was half written when a life was killed or the disk was
+// full, and memos that do not read once their slot's directory is cleared.
+func (d *stateDir) sweep() error {
+	var errs []error
+	for _, pattern := range []string{
+		filepath.Join(d.path, fileHostID+newSuffix), filepath.Join(d.path, fileIncarnation+newSuffix),
+		filepath.Join(d.path, fileTombstones+newSuffix), filepath.Join(d.slots(), "*"+memoSuffix+newSuffix),
+	} {
+		names, err := filepath.Glob(pattern)
+		errs = append(errs, err)
+		for _, name := range names {
+			errs = append(errs, os.Remove(name))
+		}
+	}
+	names, err := filepath.Glob(filepath.Join(d.slots(), "*"+memoSuffix))
+	errs = append(errs, err)
+	for _, name := range names {
+		_, ok, err := d.readMemo(name)
+		if err != nil || ok {
+			errs = append(errs, err)
+			continue
+		}
+		if _, err := os.Lstat(strings.TrimSuffix(name, memoSuffix)); errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, os.Remove(name))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // strays are slots' directories that no memo speaks of: of a life that was

@@ -161,8 +161,8 @@ func (r *Runner) open() (err error) {
 		return errors.Join(fmt.Errorf("state directory: %w", err), r.dir.close())
 	}
 	r.heir = r.replaces != ""
-	if err := r.dir.prune(context.Background(), time.Now()); err != nil {
-		r.log.Warn().Err(err).Msg("old logs are not removed")
+	if err := errors.Join(r.dir.sweep(), r.dir.prune(context.Background(), time.Now())); err != nil {
+		r.log.Warn().Err(err).Msg("old logs and leftovers are not removed")
 	}
 	return nil
 }
