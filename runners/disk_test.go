@@ -40,6 +40,34 @@ func TestWhatAFullDiskKeepsFromStartingRunsElsewhere(t *testing.T) {
 	}
 }
 
+func TestWhatNeverRanIsReleasedByTheNextLifeToo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h := w.host("speedy")
+	l := h.run(h.options(h.shell("work", story)))
+	slots := filepath.Join(h.state, "s")
+	if err := os.Rename(slots, slots+".away"); err != nil {
+		t.Fatal(err)
+	}
+	w.announce("s1", nil, "work")
+	old := w.awaitSlot("s1", "work", "does not fail", func(s store.SlotRecord) bool { return strings.Contains(s.Reason, "cannot start") }).Token
+	l.detach()
+	// The next life can start it, but write no tombstone: a file that takes
+	// none, and something in the way of another.
+	tombstones := filepath.Join(h.state, "tombstones")
+	for _, err := range []error{
+		os.Rename(slots+".away", slots), os.Remove(tombstones), os.Symlink("/proc/self/oom_score_adj", tombstones),
+		os.MkdirAll(filepath.Join(tombstones+".new", "in the way"), 0o700),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.run(h.options(h.shell("work", story)))
+	w.awaitSlot("s1", "work", "is not placed anew", func(s store.SlotRecord) bool { return s.State == stream.Running && s.Token != old })
+	h.awaitCount("start", 1)
+}
+
 func TestWhatRanIsReleasedOnlyWhenItsEndIsWrittenDown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
