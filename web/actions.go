@@ -21,6 +21,10 @@ type Mover interface {
 	// Move takes a slot to another host; to is a host, or empty for any other
 	// that has room.
 	Move(ctx context.Context, key, slot, to string) error
+	// Pin keeps a slot on the host to from now on, and takes it there if it
+	// runs elsewhere: moving tells whether it does. With an error it is not
+	// pinned.
+	Pin(ctx context.Context, key, slot, to string) (moving bool, err error)
 	// Restart ends the children of a slot, or with an empty slot of all slots
 	// of the stream, and starts them anew where they are. With stale only
 	// those whose environment would now differ.
@@ -203,9 +207,12 @@ func (s *Server) move(ctx context.Context, b moveBody) (string, error) {
 		}
 	}
 	if b.Pin {
-		if err := s.o.Store.Override(ctx, b.Key, map[string]string{"pin:" + b.Slot: b.To}); err != nil {
-			return "", err
+		moving, err := s.o.Mover.Pin(ctx, b.Key, b.Slot, b.To)
+		said := what + " is pinned to " + b.To
+		if moving {
+			said += " and moves there"
 		}
+		return said, err
 	}
 	to := b.To
 	if to == "" {
@@ -218,7 +225,11 @@ func (s *Server) unpin(ctx context.Context, b unpinBody) (string, error) {
 	if err := stream.CheckType(b.Slot); err != nil {
 		return "", badRequest(err.Error())
 	}
-	return fmt.Sprintf("%s %s may run anywhere", b.Key, b.Slot), s.override(ctx, b.Key, map[string]string{"pin:" + b.Slot: ""})
+	what, err := s.named(ctx, b.Key, b.Slot)
+	if err != nil {
+		return "", err
+	}
+	return what + " may run anywhere", s.o.Store.Unpin(ctx, b.Key, b.Slot)
 }
 
 // named checks that the stream, and the slot if one is given, exist.

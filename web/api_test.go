@@ -39,7 +39,9 @@ func TestActionsReachTheStore(t *testing.T) {
 	c := newCrew(t)
 	c.host("speedy", offer{kind: "transcode", seats: 3})
 	c.appear("a/s1", nil, "transcode")
-	m := &mover{}
+	c.run("a/s1", "transcode", "speedy", "")
+	c.host("tardy", offer{kind: "transcode", seats: 3})
+	m := &mover{store: c.store}
 	base, _, _ := serve(t, Options{Store: c.store, Mover: m}, "")
 	for _, step := range []struct {
 		path, body string
@@ -63,9 +65,12 @@ func TestActionsReachTheStore(t *testing.T) {
 		{"streams/set", `{"key":"a/s1","vars":{"lang":"de"}}`, 200, "1 variables"},
 		{"streams/set", `{"key":"a/s1","vars":{"chain":"x"}}`, 400, "field of the stream"},
 		{"streams/restart", `{"key":"a/s1","slot":"transcode","stale":false}`, 200, "restarts"},
-		{"streams/move", `{"key":"a/s1","slot":"transcode","to":"speedy","pin":true}`, 200, "moves to speedy"},
+		{"streams/move", `{"key":"a/s1","slot":"transcode","to":"tardy","pin":false}`, 200, "moves to tardy"},
+		{"streams/move", `{"key":"a/s1","slot":"transcode","to":"speedy","pin":true}`, 200, "is pinned to speedy"},
+		{"streams/move", `{"key":"a/s1","slot":"transcode","to":"nobody","pin":true}`, 409, "offers no transcode"},
 		{"streams/move", `{"key":"a/s1","slot":"record","to":"","pin":false}`, 404, "not found"},
 		{"streams/move", `{"key":"a/s1","slot":"transcode","to":"","pin":true}`, 400, "to which host"},
+		{"streams/unpin", `{"key":"a/s1","slot":"record"}`, 404, "not found"},
 		{"streams/add", `{"key":"s9","chain":["dist"],"vars":{"a":"b"},"priority":5}`, 200, "announced"},
 		{"streams/add", `{"key":"../etc","chain":["dist"]}`, 400, "no stream key"},
 		{"streams/rm", `{"key":"s9"}`, 200, "taken back"},
@@ -77,7 +82,7 @@ func TestActionsReachTheStore(t *testing.T) {
 			t.Errorf("%s %.60s: %d %q; want %d with %q", step.path, step.body, code, says, step.code, step.says)
 		}
 	}
-	if !m.has("move a/s1 transcode speedy") || !m.has("restart a/s1 transcode false") {
+	if !m.has("move a/s1 transcode tardy") || !m.has("restart a/s1 transcode false") {
 		t.Errorf("the mover was asked %v", m.asked)
 	}
 	hosts, err := c.store.Hosts(c.ctx)
@@ -87,6 +92,15 @@ func TestActionsReachTheStore(t *testing.T) {
 	said, err := c.store.Said(c.ctx, "a/s1")
 	if err != nil || said.Overrides.Vars["lang"] != "de" || said.Overrides.Pins["transcode"] != "speedy" || said.Overrides.Held {
 		t.Errorf("overrides: %+v, %v", said.Overrides, err)
+	}
+	if code, says := send(t, base, "streams/move", `{"key":"a/s1","slot":"transcode","to":"tardy","pin":true}`); code != 200 || !strings.Contains(says, "tardy and moves there") {
+		t.Errorf("pin elsewhere: %d %q", code, says)
+	}
+	if code, says := send(t, base, "streams/unpin", `{"key":"a/s1","slot":"transcode"}`); code != 200 {
+		t.Errorf("unpin: %d %q", code, says)
+	}
+	if said, err := c.store.Said(c.ctx, "a/s1"); err != nil || len(said.Overrides.Pins) != 0 {
+		t.Errorf("pins after unpin: %+v, %v", said.Overrides, err)
 	}
 }
 

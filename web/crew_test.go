@@ -207,8 +207,9 @@ func (c *crew) poll(source string, info store.SourceInfo) {
 	}
 }
 
-// mover notes what it is asked, and does it by hand.
+// mover notes what it is asked, and does it by hand; pins are the store's.
 type mover struct {
+	store *store.Store
 	mu    sync.Mutex
 	asked []string
 	do    func(key, slot, to string)
@@ -232,6 +233,12 @@ func (m *mover) Move(_ context.Context, key, slot, to string) error {
 		m.do(key, slot, to)
 	}
 	return nil
+}
+
+func (m *mover) Pin(ctx context.Context, key, slot, to string) (bool, error) {
+	m.note("pin " + key + " " + slot + " " + to)
+	_, moving, err := m.store.Pin(ctx, key, slot, to, time.Minute)
+	return moving, err
 }
 
 func (m *mover) Restart(_ context.Context, key, slot string, stale bool) error {

@@ -19,6 +19,11 @@ func (m mover) Move(ctx context.Context, key, slot, to string) error {
 	return err
 }
 
+func (m mover) Pin(ctx context.Context, key, slot, to string) (bool, error) {
+	_, moving, err := m.store.Pin(ctx, key, slot, to, moveLimit)
+	return moving, err
+}
+
 func (m mover) Restart(ctx context.Context, key, slot string, stale bool) error {
 	_, err := restartSlots(ctx, m.store, key, slot, stale)
 	return err
