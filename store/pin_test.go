@@ -34,6 +34,9 @@ func TestWhatIsPinnedLeavesOnlyForItsPin(t *testing.T) {
 	if _, moving, err := g.s.Pin(g.ctx, "s1", "enc", "a", 0); err != nil || moving {
 		t.Fatalf("pin to where it is: moving %v, %v", moving, err)
 	}
+	if v, err := g.s.StreamStatus(g.ctx, "s1"); err != nil || v.Slots[0].Pin != "a" {
+		t.Errorf("status: %+v, %v; want the pin in it", v, err)
+	}
 	if yields("*") || yields("b") {
 		t.Error("it leaves its pin for another host")
 	}

@@ -25,7 +25,10 @@ type Record struct {
 	Vars   map[string]string // user values: ${stream:<var>}
 	Origin map[string]string // ${source:<var>}
 	Sys    map[string]string // sys:<name>, without the prefix
-	Slots  map[string]SlotRecord
+	// Pins are an operator's words, slot → host. Only what reads a status asks
+	// for them.
+	Pins  map[string]string
+	Slots map[string]SlotRecord
 }
 
 // SlotRecord is stream:<key>:<slot>.
@@ -58,9 +61,13 @@ func (s *Store) Record(ctx context.Context, key string) (Record, error) {
 		return Record{}, err
 	}
 	if len(records) == 0 {
-		return Record{}, fmt.Errorf("stream %s: %w", stream.Quote(key), ErrNotFound)
+		return Record{}, notFound(key)
 	}
 	return records[0], nil
+}
+
+func notFound(key string) error {
+	return fmt.Errorf("stream %s: %w", stream.Quote(key), ErrNotFound)
 }
 
 // recordChunk is how many streams one round trip asks for.
@@ -69,10 +76,14 @@ const recordChunk = 200
 // Records reads several streams in few round trips, leaving out those that
 // do not exist.
 func (s *Store) Records(ctx context.Context, keys []string) ([]Record, error) {
+	return s.records(ctx, keys, false)
+}
+
+func (s *Store) records(ctx context.Context, keys []string, pins bool) ([]Record, error) {
 	var out []Record
 	for len(keys) > 0 {
 		n := min(len(keys), recordChunk)
-		part, err := s.recordsOnce(ctx, keys[:n])
+		part, err := s.recordsOnce(ctx, keys[:n], pins)
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +92,7 @@ func (s *Store) Records(ctx context.Context, keys []string) ([]Record, error) {
 	return out, nil
 }
 
-func (s *Store) recordsOnce(ctx context.Context, keys []string) ([]Record, error) {
+func (s *Store) recordsOnce(ctx context.Context, keys []string, pins bool) ([]Record, error) {
 	rows, err := s.hashes(ctx, func(yield func(string)) {
 		for _, key := range keys {
 			yield(s.key("stream", key))
@@ -111,11 +122,19 @@ func (s *Store) recordsOnce(ctx context.Context, keys []string) ([]Record, error
 			key, slot, _ := strings.Cut(member, "|")
 			yield(s.key("stream", key, slot))
 		}
+		if pins {
+			for i := range records {
+				yield(s.key("override", records[i].Key))
+			}
+		}
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read slots: %w", err)
 	}
-	for i, row := range slots {
+	for i, row := range slots[len(slotKeys):] {
+		records[i].Pins = readOverrides(row).Pins
+	}
+	for i, row := range slots[:len(slotKeys)] {
 		key, slot, _ := strings.Cut(slotKeys[i], "|")
 		if len(row) == 0 {
 			delete(byKey[key].Slots, slot) // ended between the two reads

@@ -76,7 +76,7 @@ func (s *Store) Overview(ctx context.Context) (stream.Status, error) {
 
 // StatusOf is the picture of some streams, without those that do not exist.
 func (s *Store) StatusOf(ctx context.Context, keys []string) ([]stream.StreamStatus, error) {
-	records, err := s.Records(ctx, keys)
+	records, err := s.records(ctx, keys, true)
 	if err != nil {
 		return nil, err
 	}
@@ -150,6 +150,7 @@ func streamStatus(r Record) stream.StreamStatus {
 		out.Slots = append(out.Slots, stream.SlotStatus{
 			Slot: slot, State: v.State, Host: v.Host, Token: v.Token, Since: v.Since, Restarts: v.Restarts,
 			Reason: v.Reason, Vars: v.Vars, Exit: v.Exit, Stderr: v.Stderr, Speed: v.Speed, FPS: v.FPS, Stale: v.Stale,
+			Pin: r.Pins[slot],
 		})
 	}
 	return out
@@ -214,9 +215,12 @@ func (s *Store) Sources(ctx context.Context) ([]stream.SourceStatus, error) {
 
 // StreamStatus reads one stream. Error: ErrNotFound.
 func (s *Store) StreamStatus(ctx context.Context, key string) (stream.StreamStatus, error) {
-	r, err := s.Record(ctx, key)
+	all, err := s.StatusOf(ctx, []string{key})
 	if err != nil {
 		return stream.StreamStatus{}, err
 	}
-	return streamStatus(r), nil
+	if len(all) == 0 {
+		return stream.StreamStatus{}, notFound(key)
+	}
+	return all[0], nil
 }

@@ -48,6 +48,8 @@ type SlotStatus struct {
 	FPS   string `json:"fps,omitempty"`
 	// Stale: the child runs with an environment that would now differ.
 	Stale bool `json:"stale,omitempty"`
+	// Pin is the host on which an operator keeps the slot.
+	Pin string `json:"pin,omitempty"`
 }
 
 // HostStatus is one host and what it offers.

@@ -208,6 +208,7 @@ func (s *Server) move(ctx context.Context, b moveBody) (string, error) {
 	}
 	if b.Pin {
 		moving, err := s.o.Mover.Pin(ctx, b.Key, b.Slot, b.To)
+		s.board.touch(b.Key) // a slot that runs there already tells no event
 		said := what + " is pinned to " + b.To
 		if moving {
 			said += " and moves there"
@@ -229,7 +230,9 @@ func (s *Server) unpin(ctx context.Context, b unpinBody) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return what + " may run anywhere", s.o.Store.Unpin(ctx, b.Key, b.Slot)
+	err = s.o.Store.Unpin(ctx, b.Key, b.Slot)
+	s.board.touch(b.Key)
+	return what + " may run anywhere", err
 }
 
 // named checks that the stream, and the slot if one is given, exist.

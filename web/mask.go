@@ -60,7 +60,7 @@ func maskStream(v *stream.StreamStatus) {
 	for i := range v.Slots {
 		s := &v.Slots[i]
 		s.Reason, s.Exit = shown(s.Reason), shown(s.Exit)
-		s.Speed, s.FPS = printable(s.Speed), printable(s.FPS)
+		s.Speed, s.FPS, s.Pin = printable(s.Speed), printable(s.FPS), printable(s.Pin)
 		s.Vars = shownVars(s.Vars)
 		for j := range s.Stderr {
 			s.Stderr[j] = shown(s.Stderr[j])

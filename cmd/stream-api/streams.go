@@ -98,6 +98,9 @@ func printStream(v stream.StreamStatus) error {
 	printVars("", v.Vars)
 	for _, slot := range v.Slots {
 		fmt.Printf("\nslot      %s\n  state   %s\n  host    %s\n  token   %s\n  restarts %d\n", harmless(slot.Slot), slot.State, harmless(slot.Host), harmless(slot.Token), slot.Restarts)
+		if slot.Pin != "" {
+			fmt.Printf("  pinned  to %s; streams move %s %s --unpin\n", harmless(slot.Pin), harmless(v.Key), harmless(slot.Slot))
+		}
 		if text := reasonText(slot); text != "" {
 			fmt.Printf("  reason  %s\n", harmless(text))
 		}
