@@ -1,5 +1,5 @@
 // The panel of one slot or one stream.
-import { el, put, age, button, link, byName } from "./words.js";
+import { el, put, age, timeOfDay, button, link, byName } from "./words.js";
 import { model, now } from "./model.js";
 import { confirm, act } from "./actions.js";
 
@@ -27,79 +27,95 @@ export function refresh(keys) {
   if (open && keys.has(open.key)) render();
 }
 
-function facts(pairs) {
-  const list = el("dl", "facts");
-  for (const [name, value] of pairs) {
-    if (value === "" || value === null || value === undefined) continue;
-    const dd = el("dd", "", value instanceof Node ? value : String(value));
-    list.append(el("dt", "", name), dd);
+// patchFacts makes a list show rows of a name, a text and what makes a node of
+// the text. Rows that say the same are left alone, with the reader's focus and
+// selection in them.
+function patchFacts(list, wanted) {
+  list.rows ??= new Map();
+  wanted = wanted.filter(([, text]) => text !== "" && text !== null && text !== undefined);
+  const names = new Set(wanted.map(([name]) => name));
+  for (const [name, row] of list.rows) if (!names.has(name)) { row.dt.remove(); row.dd.remove(); list.rows.delete(name); }
+  let at = list.firstChild;
+  for (const [name, text, make] of wanted) {
+    let row = list.rows.get(name);
+    if (!row) {
+      row = { dt: el("dt", "", name), dd: el("dd") };
+      list.rows.set(name, row);
+    }
+    if (row.dt === at) at = row.dd.nextSibling;
+    else list.insertBefore(row.dd, list.insertBefore(row.dt, at).nextSibling);
+    if (row.text === text) continue;
+    row.text = text;
+    row.dd.replaceChildren(make ? make(text) : String(text));
   }
-  return list;
 }
 
-function variables(vars) {
+function patchVariables(vars) {
   const names = Object.keys(vars).sort(byName);
-  if (!names.length) return el("p", "hint", "none");
-  return facts(names.map((name) => [name, link(vars[name])]));
+  patchFacts(shell.vars, names.map((name) => [name, vars[name], link]));
+  shell.noVars.hidden = names.length > 0;
 }
 
-let shell = null; // what stays while the rest is drawn anew
+let shell = null; // what stays while the stream changes
+
+function makeShell(id) {
+  const title = el("h2", "", open.slot ? open.key + " · " + open.slot : open.key);
+  title.id = "drawer-title";
+  title.tabIndex = -1;
+  shell = { id, gone: el("p", "hint", "It is gone."), facts: el("dl", "facts"), wordsTitle: el("h3", "", "Its last words"), words: el("pre", "stderr"),
+    vars: el("dl", "facts"), noVars: el("p", "hint", "none"), age: el("span"), since: 0, tools: el("div", "buttons"), log: el("pre", "log"), logNote: el("p", "hint") };
+  shell.log.tabIndex = 0;
+  shell.log.setAttribute("aria-label", "Log");
+  const close = button("Close", "plain", () => dialog.close());
+  shell.body = el("div", "body", shell.facts, shell.wordsTitle, shell.words, el("h3", "", open.slot ? "Published variables" : "Variables"), shell.vars, shell.noVars);
+  shell.logPart = el("section", "logpart", el("h3", "", "Log"), shell.logNote, shell.log);
+  shell.logPart.hidden = !open.slot || !model.can.has("logs");
+  dialog.replaceChildren(el("div", "drawer-head", title, close), shell.gone, shell.body, shell.tools, shell.logPart);
+  shell.choices = open.slot ? slotTools(open.key, open.slot) : streamTools(open.key);
+  shell.tools.append(...shell.choices.map(([tool]) => tool));
+}
 
 function render() {
   const stream = model.streams.get(open.key), slot = stream?.bySlot.get(open.slot);
   const id = open.key + "\n" + open.slot;
-  if (!shell || shell.id !== id) {
-    const title = el("h2", "", open.slot ? open.key + " · " + open.slot : open.key);
-    title.id = "drawer-title";
-    title.tabIndex = -1;
-    shell = { id, body: el("div", "body"), tools: el("div", "buttons"), log: el("pre", "log"), logNote: el("p", "hint") };
-    shell.log.tabIndex = 0;
-    shell.log.setAttribute("aria-label", "Log");
-    const close = button("Close", "plain", () => dialog.close());
-    shell.logPart = el("section", "logpart", el("h3", "", "Log"), shell.logNote, shell.log);
-    shell.logPart.hidden = !open.slot || !model.can.has("logs");
-    dialog.replaceChildren(el("div", "drawer-head", title, close), shell.body, shell.tools, shell.logPart);
-    shell.tools.append(...(open.slot ? slotTools(open.key, open.slot) : streamTools(open.key)));
-  }
-  if (!stream || open.slot && !slot) {
-    shell.body.replaceChildren(el("p", "hint", "It is gone."));
-    shell.tools.hidden = true;
-    return;
-  }
-  shell.tools.hidden = false;
-  shell.body.replaceChildren(...(slot ? slotBody(slot) : streamBody(stream)));
+  if (!shell || shell.id !== id) makeShell(id);
+  const there = Boolean(open.slot ? slot : stream);
+  shell.gone.hidden = there;
+  shell.body.hidden = shell.tools.hidden = !there;
+  if (!there) return;
+  for (const [tool, fits] of shell.choices) tool.hidden = Boolean(fits) && !fits(stream, slot);
+  const words = slot?.stderr?.join("\n") || "";
+  shell.wordsTitle.hidden = shell.words.hidden = !words;
+  put(shell.words, words);
+  patchFacts(shell.facts, slot ? slotFacts(slot) : streamFacts(stream));
+  patchVariables(slot ? slot.vars : stream.vars);
+  shell.since = slot ? slot.since : 0;
   tickDrawer();
 }
 
-function slotBody(slot) {
-  shell.age = el("span");
-  shell.since = slot.since;
-  shell.state = slot.state;
-  const out = [facts([["State", slot.state], ["For", shell.age], ["Host", slot.host], ["Reason", slot.reason], ["Restarts", String(slot.restarts)],
+function slotFacts(slot) {
+  return [["State", slot.state], ["For", "its age", () => shell.age], ["Host", slot.host], ["Pinned to", slot.pin], ["Reason", slot.reason], ["Restarts", String(slot.restarts)],
     ["Last failure", slot.exit], ["Speed", slot.speed], ["Frames", slot.fps && slot.fps + " fps"],
-    ["Environment", slot.stale ? "stale: it would now differ; a restart takes it up" : ""], ["Token", slot.token]])];
-  if (slot.stderr?.length) out.push(el("h3", "", "Its last words"), el("pre", "stderr", slot.stderr.join("\n")));
-  out.push(el("h3", "", "Published variables"), variables(slot.vars));
-  return out;
+    ["Environment", slot.stale ? "stale: it would now differ; a restart takes it up" : ""], ["Token", slot.token]];
 }
 
-function streamBody(stream) {
-  shell.age = null;
-  const out = [facts([["Source", stream.source], ["Chain", stream.chain.join(" → ")], ["Priority", String(stream.priority)], ["Held", stream.held ? "yes, by an operator" : ""], ["Note", stream.reason]])];
-  out.push(el("h3", "", "Variables"), variables(stream.vars));
-  return out;
+function streamFacts(stream) {
+  return [["Source", stream.source], ["Chain", stream.chain.join(" → ")], ["Priority", String(stream.priority)], ["Held", stream.held ? "yes, by an operator" : ""], ["Note", stream.reason]];
 }
 
 export function tickDrawer() {
-  if (open && shell?.age) put(shell.age, age(now() - shell.since));
+  if (open && shell?.since) put(shell.age, age(now() - shell.since));
 }
 
+// Tools are buttons, each with when it fits if it does not always.
 function slotTools(key, slot) {
   if (!model.can.has("move")) return [];
   return [
-    button("Restart", "", () => confirm({ title: "Restart " + slot + " of " + key + "?", text: "Its children end and start anew on the same host. What depends on it sees a short gap.",
-      verb: "Restart", go: () => act("streams/restart", { key, slot, stale: false }) })),
-    button("Move", "", () => askMove(key, slot)),
+    [button("Restart", "", () => confirm({ title: "Restart " + slot + " of " + key + "?", text: "Its children end and start anew on the same host. What depends on it sees a short gap.",
+      verb: "Restart", go: () => act("streams/restart", { key, slot, stale: false }) }))],
+    [button("Move", "", () => askMove(key, slot))],
+    [button("Unpin", "", () => confirm({ title: "Unpin " + slot + " of " + key + "?", text: "It stays where it runs, and may run on any host from now on.",
+      verb: "Unpin", go: () => act("streams/unpin", { key, slot }) })), (_, at) => at.pin],
   ];
 }
 
@@ -115,18 +131,18 @@ function askMove(key, slot) {
   }
   const pin = el("input");
   pin.type = "checkbox";
-  confirm({ title: "Move " + slot + " of " + key + "?", text: "It runs on " + (current?.host || "no host") + " now.", fields: [["To", select], ["Keep it there (pin)", pin]], verb: "Move",
+  confirm({ title: "Move " + slot + " of " + key + "?", text: "It runs on " + (current?.host || "no host") + " now." + (current?.pin ? " It is pinned to " + current.pin + "." : ""), fields: [["To", select], ["Keep it there (pin)", pin]], verb: "Move",
     go: () => act("streams/move", { key, slot, to: select.value, pin: pin.checked }) });
 }
 
 function streamTools(key) {
-  const stream = model.streams.get(key);
-  const tools = [];
-  if (stream?.held) tools.push(button("Unhold", "", () => confirm({ title: "Let " + key + " run again?", text: "Its slots go back in line.", verb: "Unhold", go: () => act("streams/unhold", { key }) })));
-  else tools.push(button("Hold", "", () => confirm({ title: "Hold " + key + "?", text: "All its slots stop, and none starts until you unhold it.", verb: "Hold", danger: true, go: () => act("streams/hold", { key }) })));
-  if (model.can.has("restart")) tools.push(button("Restart all", "", () => confirm({ title: "Restart all slots of " + key + "?", text: "Every child of this stream ends and starts anew where it is.", verb: "Restart", danger: true, go: () => act("streams/restart", { key, slot: "", stale: false }) })));
-  tools.push(button("Set a variable", "", () => askSet(key)));
-  if (stream?.source === "manual") tools.push(button("Remove", "", () => confirm({ title: "Remove " + key + "?", text: "It was added by hand; its slots stop.", verb: "Remove", danger: true, go: () => act("streams/rm", { key }) })));
+  const tools = [
+    [button("Unhold", "", () => confirm({ title: "Let " + key + " run again?", text: "Its slots go back in line.", verb: "Unhold", go: () => act("streams/unhold", { key }) })), (stream) => stream.held],
+    [button("Hold", "", () => confirm({ title: "Hold " + key + "?", text: "All its slots stop, and none starts until you unhold it.", verb: "Hold", danger: true, go: () => act("streams/hold", { key }) })), (stream) => !stream.held],
+  ];
+  if (model.can.has("restart")) tools.push([button("Restart all", "", () => confirm({ title: "Restart all slots of " + key + "?", text: "Every child of this stream ends and starts anew where it is.", verb: "Restart", danger: true, go: () => act("streams/restart", { key, slot: "", stale: false }) }))]);
+  tools.push([button("Set a variable", "", () => askSet(key))]);
+  tools.push([button("Remove", "", () => confirm({ title: "Remove " + key + "?", text: "It was added by hand; its slots stop.", verb: "Remove", danger: true, go: () => act("streams/rm", { key }) })), (stream) => stream.source === "manual"]);
   return tools;
 }
 
@@ -192,7 +208,7 @@ async function readLines(reader, each) {
 function addLog(log, lines) {
   const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
   log.append(...lines.map((line) => {
-    const node = el("span", "logline", el("time", "", line.at.slice(11, 19)), " ", line.text, "\n");
+    const node = el("span", "logline", el("time", "", timeOfDay(Date.parse(line.at))), " ", line.text, "\n");
     node.dataset.mark = line.mark;
     return node;
   }));

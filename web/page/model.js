@@ -68,7 +68,7 @@ function prepare(stream) {
   stream.bySlot = new Map(stream.slots.map((slot) => [slot.slot, slot]));
   stream.trouble = stream.slots.some((slot) => severity(slot) !== "ok");
   stream.haystack = [stream.key, stream.source, stream.reason || "", stream.held ? "held" : "",
-    ...stream.slots.flatMap((s) => [s.slot, s.state, s.host, s.reason, s.stale ? "stale" : ""]),
+    ...stream.slots.flatMap((s) => [s.slot, s.state, s.host, s.reason, s.stale ? "stale" : "", s.pin ? "pinned" : ""]),
     ...Object.values(stream.vars)].join("\n").toLowerCase();
   return stream;
 }

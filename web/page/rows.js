@@ -183,7 +183,8 @@ function patchCell(cell, slot, next, inChain) {
   put(cell.glyph, glyphs[slot.state] || "◇");
   put(cell.who, slot.state === "running" ? shortHost(slot.host) : slot.state === "pending" ? "pending" : stateWord(slot));
   put(cell.detail, details(slot, next));
-  mark(cell.node, "title", slot.reason || (slot.host ? slot.state + " on " + slot.host : null));
+  const said = [slot.reason || (slot.host ? slot.state + " on " + slot.host : ""), slot.pin && "pinned to " + slot.pin];
+  mark(cell.node, "title", said.filter(Boolean).join("; ") || null);
   cell.since = slot.since;
   tickCell(cell, now());
 }
@@ -204,6 +205,7 @@ function details(slot, next) {
   }
   if (slot.restarts) bits.push("↻ " + slot.restarts);
   if (slot.stale) bits.push("stale");
+  if (slot.pin) bits.push("pinned");
   return bits.join(" · ");
 }
 
