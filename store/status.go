@@ -204,7 +204,8 @@ func (s *Store) Sources(ctx context.Context) ([]stream.SourceStatus, error) {
 				status.Error = fmt.Sprintf("source:%s info is no JSON; the next poll mends it", name)
 			}
 		}
-		status.Expect, status.Refused, status.Example, status.Stalled = info.Expect, info.Refused, info.Example, info.Stalled
+		status.Expect, status.Refused, status.Example = info.Expect, info.Refused, info.Example
+		status.Stalled, status.Warning = info.Stalled, info.Warning
 		if status.State == "" {
 			status.State = stream.SourceUnknown
 		}

@@ -89,4 +89,7 @@ type SourceStatus struct {
 	Example string `json:"example,omitempty"`
 	// Stalled lists streams that are listed but whose bytes do not grow.
 	Stalled []string `json:"stalled,omitempty"`
+	// Warning is something to mend that does not stop the source: refused
+	// credentials, say.
+	Warning string `json:"warning,omitempty"`
 }

@@ -77,7 +77,7 @@ func maskHost(h *stream.HostStatus) {
 }
 
 func maskSource(s *stream.SourceStatus) {
-	s.Error, s.Example = shown(s.Error), shown(s.Example)
+	s.Error, s.Example, s.Warning = shown(s.Error), shown(s.Example), shown(s.Warning)
 }
 
 func maskEvent(e store.Event) store.Event {

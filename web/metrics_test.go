@@ -73,7 +73,7 @@ func TestDashboardAndAlertsUseOnlyMetricsThatExist(t *testing.T) {
 		}
 	}
 	check("../deploy/grafana/dashboard.json", 15)
-	check("../deploy/prometheus/alerts.yaml", 9)
+	check("../deploy/prometheus/alerts.yaml", 10)
 }
 
 func TestTableOfMetricsIsComplete(t *testing.T) {

@@ -12,8 +12,8 @@ type Missing struct {
 	Source string `json:"source"`
 }
 
-// missing lists the expected streams that no source announces.
-func missing(s stream.Status) []Missing {
+// MissingOf lists the expected streams that no source announces.
+func MissingOf(s stream.Status) []Missing {
 	live := make(map[string]bool, len(s.Streams))
 	for _, v := range s.Streams {
 		live[v.Key] = true

@@ -50,7 +50,7 @@ func (b *board) assemble(streams map[string]seen, over *stream.Status) parts {
 	}
 	p := parts{
 		Hosts: make([]hostView, 0, len(over.Hosts)), Sources: over.Sources, Hold: over.Hold,
-		Headroom: headroom(*over, b.matches), Missing: missing(*over),
+		Headroom: headroom(*over, b.matches), Missing: MissingOf(*over),
 	}
 	for _, h := range over.Hosts {
 		view := hostView{HostStatus: h}

@@ -13,6 +13,7 @@ import (
 
 	"stream-api/store"
 	"stream-api/stream"
+	"stream-api/web"
 )
 
 func statusCommand(g *global) *cobra.Command {
@@ -224,18 +225,38 @@ func hostColour(s stream.HostState) colour {
 
 func sourceTable(status stream.Status) *table {
 	t := &table{head: []string{"SOURCE", "STATE", "LAST GOOD", "STREAMS", "NOTE"}}
+	missing := map[string][]string{}
+	for _, m := range web.MissingOf(status) {
+		missing[m.Source] = append(missing[m.Source], m.Key)
+	}
 	for _, s := range status.Sources {
 		c := green
 		if s.State != stream.SourceGood {
 			c = red
 		}
-		note := s.Error
-		if note == "" && s.Refused > 0 {
-			note = fmt.Sprintf("%d refused, such as %s", s.Refused, s.Example)
-		}
+		note := strings.Join(sourceNotes(s, missing[s.Name]), "; ")
 		t.add(cell{s.Name, plain}, cell{string(s.State), c}, cell{ago(status.At, s.LastGood), plain}, cell{strconv.Itoa(s.Streams), plain}, cell{note, plain})
 	}
 	return t
+}
+
+func sourceNotes(s stream.SourceStatus, missing []string) []string {
+	var notes []string
+	for _, text := range []string{s.Error, s.Warning} {
+		if text != "" {
+			notes = append(notes, text)
+		}
+	}
+	if len(missing) > 0 {
+		notes = append(notes, "missing: "+strings.Join(missing, ", "))
+	}
+	if len(s.Stalled) > 0 {
+		notes = append(notes, "stalled: "+strings.Join(s.Stalled, ", "))
+	}
+	if s.Refused > 0 {
+		notes = append(notes, fmt.Sprintf("%d refused, such as %s", s.Refused, s.Example))
+	}
+	return notes
 }
 
 // ago writes how long before now (both server ms) something was.

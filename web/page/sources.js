@@ -12,8 +12,8 @@ export function updateSources() {
   for (const [name, card] of cards) if (!names.includes(name)) { card.node.remove(); cards.delete(name); }
   names.forEach((name, i) => {
     if (!cards.has(name)) {
-      const card = { title: el("h3", "", name), badge: el("span", "badge"), last: el("span", "lease"), facts: el("p", "facts"), error: el("p", "error") };
-      card.node = el("article", "card source", el("div", "card-head", card.title, card.badge, card.last), card.facts, card.error);
+      const card = { title: el("h3", "", name), badge: el("span", "badge"), last: el("span", "lease"), facts: el("p", "facts"), error: el("p", "error"), warning: el("p", "warning") };
+      card.node = el("article", "card source", el("div", "card-head", card.title, card.badge, card.last), card.facts, card.error, card.warning);
       cards.set(name, card);
     }
     const card = cards.get(name), source = model.parts.sources.find((s) => s.name === name);
@@ -34,6 +34,8 @@ function patch(card, source) {
   put(card.facts, facts.join(" · "));
   put(card.error, source.error || "");
   card.error.hidden = !source.error;
+  put(card.warning, source.warning || "");
+  card.warning.hidden = !source.warning;
   tickSource(card, now());
 }
 

@@ -56,12 +56,17 @@ const list = document.getElementById("attention-list");
 const items = new Map();
 const maxItems = 10;
 
+const some = (names) => names.slice(0, 4).join(", ") + (names.length > 4 ? " and " + (names.length - 4) + " more" : "");
+
 // attend lists what does not run, alike things together.
 function attend() {
   const found = [];
   const hold = model.parts.hold;
   if (hold) found.push({ id: "hold", level: "bad", what: "On hold: nothing is taken or given", why: hold.reason, until: hold.until });
   for (const source of model.parts.sources) {
+    if (source.stalled?.length) found.push({ id: "stalled " + source.name, level: "bad", what: some(source.stalled) + " of " + source.name + (source.stalled.length > 1 ? " stand still" : " stands still"), why: "listed, but no bytes come in: a frozen publisher, as a rule" });
+    if (source.warning) found.push({ id: "warning " + source.name, level: "warn", what: "Source " + source.name, why: source.warning });
+    if (source.refused) found.push({ id: "refused " + source.name, level: "warn", what: plural(source.refused, "mount") + " of " + source.name + " refused", why: (source.example ? "such as " + source.example + "; " : "") + "nothing runs for them" });
     if (source.state !== "good") found.push({ id: "source " + source.name, level: "bad", what: "Source " + source.name + " is unknown", why: (source.error || "it has not answered yet") + "; its streams stay as they are" });
   }
   for (const host of model.hosts.values()) {
@@ -81,8 +86,7 @@ function attend() {
     }
   }
   for (const g of groups.values()) {
-    const names = g.keys.slice(0, 4).join(", ") + (g.keys.length > 4 ? " and " + (g.keys.length - 4) + " more" : "");
-    found.push({ id: g.id, level: g.level, what: g.slot + " of " + names, state: g.state, why: g.why, since: g.since });
+    found.push({ id: g.id, level: g.level, what: g.slot + " of " + some(g.keys), state: g.state, why: g.why, since: g.since });
   }
   for (const m of model.parts.missing) {
     found.push({ id: "missing " + m.key, level: "warn", what: m.key + " is missing", why: "source " + m.source + " expects it and nobody publishes it" });

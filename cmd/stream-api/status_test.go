@@ -1,0 +1,23 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"stream-api/stream"
+)
+
+func TestStatusNotesWhatASourceLacks(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	err := sourceTable(stream.Status{
+		Streams: []stream.StreamStatus{{Key: "s1"}},
+		Sources: []stream.SourceStatus{{
+			Name: "ingest", State: stream.SourceGood, Expect: []string{"s1", "s5"}, Stalled: []string{"s1"},
+			Warning: "the admin password is refused", Refused: 2, Example: "../x: no key",
+		}},
+	}).write(&out, false)
+	if want := "the admin password is refused; missing: s5; stalled: s1; 2 refused, such as ../x: no key"; err != nil || !strings.Contains(out.String(), want) {
+		t.Errorf("%v\n%s\nwant: %s", err, out.String(), want)
+	}
+}
