@@ -27,3 +27,25 @@ func TestPageTellsWhatASourceComplainsOf(t *testing.T) {
 	b.await("its card warns", `document.querySelector(".source .warning").textContent.includes("refuses the password")`)
 	b.quiet()
 }
+
+// A slot keeps its state while its child is started again every 30 s.
+func TestPageCountsWhatFailsAgainAndAgainAsNotRunning(t *testing.T) {
+	c := newCrew(t)
+	c.host("speedy", offer{kind: "transcode", seats: 2})
+	var slots []store.Reservation
+	for _, key := range []string{"s1", "s2"} {
+		c.appear(key, nil, "transcode")
+		slots = append(slots, c.run(key, "transcode", "speedy", ""))
+	}
+	base, _, _ := serve(t, Options{Store: c.store}, "")
+	b := newBrowser(t, 1440, 900)
+	b.do(chromedp.Navigate(base + "/"))
+	b.await("all run", `document.getElementById("tile-slots").textContent.includes("2 / 2")`)
+	c.report(slots[0], "exited", "exit 1", map[string]string{"reason": "exit 1; 7 times lately", "exit": "exit 1"})
+	c.report(slots[1], "exited", "exit 1", map[string]string{"reason": "exit 1; its publisher is away, so this counts for nothing", "exit": "exit 1"})
+	b.await("one does not", `document.getElementById("tile-slots").textContent.includes("1 / 21 does not run") && document.getElementById("tile-slots").dataset.level === "bad"`)
+	b.await("it is the one that fails by itself", cell("s1", "transcode")+`.dataset.level === "bad" && `+cell("s2", "transcode")+`.dataset.level === "warn"`)
+	c.report(slots[0], "", "", map[string]string{"reason": ""})
+	b.await("all run again", `document.getElementById("tile-slots").textContent.includes("2 / 2")`)
+	b.quiet()
+}

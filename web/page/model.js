@@ -79,7 +79,9 @@ export const speedOf = (slot) => slot.speed ? parseFloat(slot.speed) : NaN;
 export function severity(slot) {
   switch (slot.state) {
   case "running":
-    if (slot.reason) return "warn";
+    // Its child ended and is started again and again; but without a publisher
+    // that says nothing of it.
+    if (slot.reason) return slot.exit && !slot.reason.includes("counts for nothing") ? "bad" : "warn";
     return speedOf(slot) < 0.95 ? "warn" : "ok";
   case "assigned": return "info";
   case "stopping": return "idle";

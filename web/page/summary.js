@@ -30,8 +30,9 @@ export function summarise() {
     for (const slot of stream.slots) {
       if (slot.state === "stopping" || slot.slot.endsWith("~next")) continue;
       all++;
-      if (slot.state === "running") running++;
-      if (severity(slot) === "bad") bad++;
+      const level = severity(slot);
+      if (slot.state === "running" && level !== "bad") running++;
+      if (level === "bad") bad++;
     }
   }
   const rest = all - running;
