@@ -137,7 +137,7 @@ func diagnoseStatus(status stream.Status) []Finding {
 		out = append(out, Finding{Warning, "on hold: " + h.Reason, "what runs goes on; wait, or start a host with scheduler.enabled: true if none is at work"})
 	}
 	for _, h := range status.Hosts {
-		if h.State == stream.Down {
+		if h.State == stream.Down && !h.Left {
 			out = append(out, Finding{Warning, "host " + h.Host + " is down", "start it, or leave it: it is forgotten after a day"})
 		}
 		for _, v := range h.Services {

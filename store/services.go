@@ -28,6 +28,15 @@ type HostRecord struct {
 	Services    []ServiceRecord
 }
 
+// Left tells whether the host is down of its own will, with nothing left to
+// take back, and not because its lease lapsed.
+func (h HostRecord) Left() bool {
+	return h.State == stream.Down && h.Deadline == 0 && h.Reason == leftReason
+}
+
+// leftReason is what leave.lua writes.
+const leftReason = "it left"
+
 // ServiceRecord is service:<type>:<host>.
 type ServiceRecord struct {
 	Type string

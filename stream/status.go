@@ -54,9 +54,11 @@ type SlotStatus struct {
 
 // HostStatus is one host and what it offers.
 type HostStatus struct {
-	Host     string          `json:"host"`
-	State    HostState       `json:"state"`
-	LeaseMS  int64           `json:"lease_ms"` // until its lease ends; negative: lapsed
+	Host    string    `json:"host"`
+	State   HostState `json:"state"`
+	LeaseMS int64     `json:"lease_ms"` // until its lease ends; negative: lapsed
+	// Left: it is down because it was told to end, and held nothing any more.
+	Left     bool            `json:"left,omitempty"`
 	URL      string          `json:"url,omitempty"`
 	Version  string          `json:"version,omitempty"`
 	Services []ServiceStatus `json:"services"`

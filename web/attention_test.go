@@ -49,3 +49,27 @@ func TestPageCountsWhatFailsAgainAndAgainAsNotRunning(t *testing.T) {
 	b.await("all run again", `document.getElementById("tile-slots").textContent.includes("2 / 2")`)
 	b.quiet()
 }
+
+func TestPageTakesAHostThatLeftForNoTrouble(t *testing.T) {
+	c := newCrew(t)
+	for _, name := range []string{"speedy", "loop", "mutter"} {
+		c.host(name, offer{kind: "transcode", seats: 2})
+	}
+	base, _, _ := serve(t, Options{Store: c.store}, "")
+	b := newBrowser(t, 1440, 900)
+	b.do(chromedp.Navigate(base + "/"))
+	b.await("three are up", `document.querySelector("#tile-hosts strong").textContent === "3 / 3"`)
+	c.leave("loop")
+	b.await("one left", `document.querySelector('.host[data-host="loop"]').dataset.state === "left" && document.querySelector("#tile-hosts strong").textContent === "2 / 2"`)
+	if got := b.text(attention); got != "" {
+		t.Errorf("it needs attention: %s", got)
+	}
+	c.kill("mutter")
+	b.await("one is down", `document.querySelector('.host[data-host="mutter"]').dataset.state === "down" && document.querySelector("#tile-hosts strong").textContent === "1 / 2"`)
+	b.await("that needs attention", attention+`.startsWith("bad mutter is down")`)
+	b.await("its slots are taken back", `document.querySelector('.host[data-host="mutter"] .lease').textContent === "no lease"`)
+	if got := b.text(`document.querySelector('.host[data-host="mutter"]').dataset.state`); got != "down" {
+		t.Errorf("who lapsed is shown as %s", got)
+	}
+	b.quiet()
+}

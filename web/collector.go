@@ -34,7 +34,7 @@ var pictureMetrics = []struct {
 	{"slots_stale", []string{"type"}, "Running slots whose environment would now differ."},
 	{"service_capacity", []string{"type", "host"}, "Seats of a service; absent: no limit."},
 	{"service_used", []string{"type", "host"}, "Seats taken."},
-	{"host_up", []string{"host", "state"}, "1 unless the host is down."},
+	{"host_up", []string{"host", "state"}, "1 unless the host is down; absent for a host that left as it was told to, as all else of it."},
 	{"host_lease_seconds", []string{"host"}, "Time until the host's lease ends; negative: it ended so long ago."},
 	{"source_good", []string{"source"}, "1 if the last poll was good."},
 	{"source_last_good_seconds", []string{"source"}, "Age of the last good poll."},
@@ -148,6 +148,9 @@ func (g gauges) hosts(pic picture) {
 		unplaced[loss.Host] = loss.Unplaced
 	}
 	for _, h := range pic.parts.Hosts {
+		if h.Left {
+			continue // as it was told to; nothing of it is to be alarmed about
+		}
 		g.set("host_up", one(h.State != stream.Down), h.Host, string(h.State))
 		if h.LeaseEnd != 0 {
 			g.set("host_lease_seconds", float64(h.LeaseEnd-pic.at)/1000, h.Host)

@@ -123,6 +123,18 @@ func (c *crew) kill(name string) {
 	c.mu.Unlock()
 }
 
+// leave ends a host that holds nothing as TERM does.
+func (c *crew) leave(name string) {
+	c.t.Helper()
+	c.mu.Lock()
+	h := c.alive[name]
+	delete(c.alive, name)
+	c.mu.Unlock()
+	if held, err := c.store.Leave(c.ctx, h); err != nil || held != 0 {
+		c.t.Fatalf("leave of %s: holds %d, %v", name, held, err)
+	}
+}
+
 // appear announces a stream and makes its record and pending slots.
 func (c *crew) appear(key string, vars map[string]string, chain ...string) {
 	c.t.Helper()

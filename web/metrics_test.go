@@ -103,6 +103,8 @@ func TestScrapeTellsThePictureAndPassesTheLinter(t *testing.T) {
 	t.Parallel()
 	c := newCrew(t)
 	c.host("speedy", offer{kind: "transcode", seats: 2}, offer{kind: "dist", seats: -1})
+	c.host("gone", offer{kind: "transcode", seats: 5})
+	c.leave("gone")
 	c.appear("s1", nil, "transcode", "dist")
 	v := c.run("s1", "transcode", "speedy", "")
 	c.report(v, "", "", map[string]string{"speed": "0.91x"})
@@ -130,6 +132,9 @@ func TestScrapeTellsThePictureAndPassesTheLinter(t *testing.T) {
 	}
 	if strings.Contains(text, `stream_api_service_capacity{host="speedy",type="dist"}`) {
 		t.Error("a service without a limit has a capacity")
+	}
+	if strings.Contains(text, `host="gone"`) {
+		t.Error("a host that left has metrics")
 	}
 	problems, err := testutil.GatherAndLint(m.Registry())
 	if err != nil || len(problems) > 0 {

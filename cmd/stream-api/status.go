@@ -178,11 +178,15 @@ func hostTable(status stream.Status) *table {
 		if h.LeaseMS != 0 {
 			lease = (time.Duration(h.LeaseMS) * time.Millisecond).Round(100 * time.Millisecond).String()
 		}
+		shown := cell{string(h.State), hostColour(h.State)}
+		if h.Left {
+			shown = cell{"left", grey}
+		}
 		if len(h.Services) == 0 {
-			t.add(cell{h.Host, plain}, cell{string(h.State), hostColour(h.State)}, cell{lease, plain}, cell{"", plain}, cell{"", plain}, cell{"", plain}, cell{"", plain})
+			t.add(cell{h.Host, plain}, shown, cell{lease, plain}, cell{"", plain}, cell{"", plain}, cell{"", plain}, cell{"", plain})
 		}
 		for i, v := range h.Services {
-			name, state := cell{h.Host, plain}, cell{string(h.State), hostColour(h.State)}
+			name, state := cell{h.Host, plain}, shown
 			if i > 0 {
 				name, state, lease = cell{" ", plain}, cell{" ", plain}, " "
 			}

@@ -60,13 +60,15 @@ export function updateHosts() {
 function patch(card, host, held) {
   put(card.title, shortHost(host.host));
   mark(card.title, "title", host.host + (host.version ? ", version " + host.version : ""));
-  mark(card.node, "data-state", host.state);
-  put(card.badge, host.state);
+  const state = host.left ? "left" : host.state;
+  mark(card.node, "data-state", state);
+  put(card.badge, state);
   put(card.state, host.state === "up" ? "Cordon" : "Uncordon");
   card.drain.hidden = host.state === "draining" || host.state === "down";
   card.state.hidden = host.state === "down";
   put(card.summary, held ? "holds " + plural(held, "slot") : "holds nothing");
   card.end = host.lease_end;
+  card.left = host.left;
   const seen = new Set();
   host.services.forEach((service, i) => {
     seen.add(service.type);
@@ -133,7 +135,7 @@ function fillHeld(card, name) {
 }
 
 function tickCard(card, at) {
-  let text = "no lease";
+  let text = card.left ? "ended as it was told to" : "no lease";
   if (card.end) text = card.end > at ? "lease ends in " + Math.ceil((card.end - at) / 1000) + " s" : "lease ended " + age(at - card.end) + " ago";
   put(card.lease, text);
   // Late is what has less than a third left of what it had at its best: how

@@ -40,7 +40,7 @@ export function summarise() {
     rest ? plural(rest, "does", "do").replace(/^\d+/, rest) + " not run" : all ? "all run" : "none wanted");
   const gone = model.parts.missing.length;
   show("streams", "Streams", gone ? "warn" : "ok", String(model.streams.size), gone ? gone + " missing" : "live");
-  const hosts = [...model.hosts.values()], down = hosts.filter((h) => h.state === "down").length;
+  const hosts = [...model.hosts.values()].filter((h) => !h.left), down = hosts.filter((h) => h.state === "down").length;
   const up = hosts.filter((h) => h.state === "up").length;
   show("hosts", "Hosts", down ? "bad" : up < hosts.length ? "warn" : "ok", up + " / " + hosts.length,
     down ? plural(down, "is", "are").replace(/^\d+/, down) + " down" : up < hosts.length ? (hosts.length - up) + " cordoned or draining" : "up");
@@ -71,7 +71,7 @@ function attend() {
     if (source.state !== "good") found.push({ id: "source " + source.name, level: "bad", what: "Source " + source.name + " is unknown", why: (source.error || "it has not answered yet") + "; its streams stay as they are" });
   }
   for (const host of model.hosts.values()) {
-    if (host.state === "down") found.push({ id: "host " + host.host, level: "bad", what: shortHost(host.host) + " is down", why: "its lease ended, or it left" });
+    if (host.state === "down" && !host.left) found.push({ id: "host " + host.host, level: "bad", what: shortHost(host.host) + " is down", why: "its lease ended" });
   }
   const groups = new Map();
   for (const stream of model.streams.values()) {
