@@ -1,6 +1,7 @@
 package web
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -72,4 +73,64 @@ func TestPageTakesAHostThatLeftForNoTrouble(t *testing.T) {
 		t.Errorf("who lapsed is shown as %s", got)
 	}
 	b.quiet()
+}
+
+// One stream whose first slot waits has all its slots waiting.
+func TestPagePutsAlikeTroubleTogetherAndTheOldestFirst(t *testing.T) {
+	c := newCrew(t)
+	chain := []string{"dist", "transcode", "record"}
+	for _, key := range []string{"s2", "s1", "s3"} {
+		c.appear(key, nil, chain...)
+		c.nextMoment()
+	}
+	c.note("s2", "transcode", "no host offers transcode")
+	c.note("s2", "record", "waits for transcode: url")
+	c.note("s1", "dist", "every host is full")
+	c.note("s3", "dist", "every host is full")
+	c.poll("ingest", store.SourceInfo{Type: "icecast", Expect: []string{"s8", "s9"}})
+	base, _, _ := serve(t, Options{Store: c.store}, "")
+	b := newBrowser(t, 1440, 900)
+	b.do(chromedp.Navigate(base + "/"))
+	b.await("all wait", `document.querySelectorAll(".rows .row").length === 5`)
+	const want = `warn dist, transcode, record of s2: pending: in line
+warn dist, transcode, record of s1, s3: pending: every host is full
+warn s8, s9 are missing: source ingest expects them and nobody publishes them`
+	if got := b.text(attention); got != want {
+		t.Errorf("needs attention:\n%s\nwant:\n%s", got, want)
+	}
+	b.quiet()
+}
+
+func TestPageIsNoWiderThanTheScreenAndTellsHostsApart(t *testing.T) {
+	c := newCrew(t)
+	label := strings.Repeat("encoderwithoutend", 4)[:63]
+	long := label + "." + label + ".c3voc.org"
+	if len(long) != 137 {
+		t.Fatalf("%s has %d characters", long, len(long))
+	}
+	for _, name := range []string{"encoder00.lan.c3voc.de", "encoder01.lan.c3voc.de", "encoder01.example.org", "10.0.0.7", long} {
+		c.host(name, offer{kind: "fanout_thumbnail", seats: 2, filter: "^" + label})
+	}
+	c.appear("s1", nil, "fanout_thumbnail")
+	c.appear("s2", nil, "fanout_thumbnail")
+	c.run("s1", "fanout_thumbnail", long, "^"+label)
+	c.run("s2", "fanout_thumbnail", "encoder00.lan.c3voc.de", "^"+label)
+	base, _, _ := serve(t, Options{Store: c.store, Mover: &mover{store: c.store}}, "")
+	for _, width := range []int{1366, 390} {
+		b := newBrowser(t, width, 800)
+		b.do(chromedp.Navigate(base + "/"))
+		b.await("they run", cellSays("s1", "fanout_thumbnail", label)+" && "+cellSays("s2", "fanout_thumbnail", "encoder00"))
+		if got := b.text(`[...document.querySelectorAll(".host h3")].map((n) => n.textContent).join()`); got != "10.0.0.7,encoder00,encoder01.example.org,encoder01.lan.c3voc.de,"+label {
+			t.Errorf("hosts are called %s", got)
+		}
+		b.js(cell("s2", "fanout_thumbnail") + `.click()`)
+		press(b, "#drawer", "Move")
+		b.await("hosts are offered", `document.querySelector("#confirm select").options.length === 5`)
+		var wide []string
+		b.eval(`[document.documentElement, document.getElementById("confirm"), document.getElementById("drawer")].filter((n) => n.scrollWidth > n.clientWidth).map((n) => n.id || "page")`, &wide)
+		if len(wide) > 0 {
+			t.Errorf("at %d pixels these are wider than the screen: %v", width, wide)
+		}
+		b.quiet()
+	}
 }

@@ -289,6 +289,19 @@ func serve(t testing.TB, o Options, address string) (base string, s *Server, sto
 	return "http://" + l.Addr().String(), s, stop
 }
 
+// nextMoment waits until what comes is younger in the store than what was.
+func (c *crew) nextMoment() {
+	c.t.Helper()
+	was, err := c.store.Now(c.ctx)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	realtest.Await(c.t, 5*time.Second, "the store's clock stands still", func() bool {
+		now, err := c.store.Now(c.ctx)
+		return err == nil && now > was
+	})
+}
+
 // note writes down why a pending slot waits.
 func (c *crew) note(key, slot, reason string) {
 	c.t.Helper()

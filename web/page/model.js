@@ -43,8 +43,12 @@ export function applyChange(message) {
   }
   for (const [name, part] of Object.entries(message.parts)) {
     if (!name.startsWith("host:")) model.parts[name] = part;
-    else if (part === null) model.hosts.delete(name.slice(5));
-    else model.hosts.set(name.slice(5), part);
+    else {
+      const host = name.slice(5);
+      if (part === null || !model.hosts.has(host)) shorts = new Map();
+      if (part === null) model.hosts.delete(host);
+      else model.hosts.set(host, part);
+    }
   }
   return new Set(Object.keys(message.streams));
 }
@@ -89,20 +93,29 @@ export function severity(slot) {
   }
 }
 
-// short takes off what all hosts' names end in.
-let suffix = "", suffixOf = "";
+// shortHost is what tells a host apart: the first label of its name, or, where
+// others have the same, all but what every host's name ends in.
+let shorts = new Map();
 export function shortHost(name) {
-  const names = [...model.hosts.keys()];
-  const id = names.join();
-  if (id !== suffixOf) {
-    suffixOf = id;
-    suffix = commonSuffix(names);
-  }
-  return suffix && name.endsWith(suffix) && name.length > suffix.length ? name.slice(0, -suffix.length) : name;
+  if (!shorts.size) shorts = shortNames([...model.hosts.keys()]);
+  return shorts.get(name) || name;
+}
+
+const isAddress = (name) => /^[\d.]+$/.test(name) || name.includes(":");
+const firstLabel = (name) => name.split(".")[0];
+
+function shortNames(names) {
+  const times = new Map(), suffix = commonSuffix(names);
+  for (const name of names) times.set(firstLabel(name), (times.get(firstLabel(name)) || 0) + 1);
+  return new Map(names.map((name) => {
+    if (isAddress(name)) return [name, name];
+    if (times.get(firstLabel(name)) === 1) return [name, firstLabel(name)];
+    return [name, suffix && name.length > suffix.length ? name.slice(0, -suffix.length) : name];
+  }));
 }
 
 function commonSuffix(names) {
-  if (names.length < 2 || names.some((n) => /^[\d.:]+$/.test(n))) return "";
+  if (names.length < 2 || names.some(isAddress)) return "";
   let parts = names[0].split(".").slice(1);
   while (parts.length && !names.every((n) => n.endsWith("." + parts.join(".")))) parts = parts.slice(1);
   return parts.length ? "." + parts.join(".") : "";

@@ -92,6 +92,7 @@ function makeTable(plan) {
   for (const name of ["stream", ...plan.columns]) {
     const cell = el("div", "cell", name);
     cell.setAttribute("role", "columnheader");
+    cell.title = name; // a long one is cut
     head.append(cell);
   }
   const body = el("div", "rows");

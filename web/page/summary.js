@@ -68,34 +68,58 @@ function attend() {
     if (source.stalled?.length) found.push({ id: "stalled " + source.name, level: "bad", what: some(source.stalled) + " of " + source.name + (source.stalled.length > 1 ? " stand still" : " stands still"), why: "listed, but no bytes come in: a frozen publisher, as a rule" });
     if (source.warning) found.push({ id: "warning " + source.name, level: "warn", what: "Source " + source.name, why: source.warning });
     if (source.refused) found.push({ id: "refused " + source.name, level: "warn", what: plural(source.refused, "mount") + " of " + source.name + " refused", why: (source.example ? "such as " + source.example + "; " : "") + "nothing runs for them" });
-    if (source.state !== "good") found.push({ id: "source " + source.name, level: "bad", what: "Source " + source.name + " is unknown", why: (source.error || "it has not answered yet") + "; its streams stay as they are" });
+    if (source.state !== "good") found.push({ id: "source " + source.name, level: "bad", what: "Source " + source.name + " is unknown", why: (source.error || "it has not answered yet") + "; its streams stay as they are", since: source.last_good });
   }
   for (const host of model.hosts.values()) {
     if (host.state === "down" && !host.left) found.push({ id: "host " + host.host, level: "bad", what: shortHost(host.host) + " is down", why: "its lease ended" });
   }
-  const groups = new Map();
+  for (const g of slotsInTrouble()) {
+    found.push({ id: g.id, level: g.level, what: some(g.slots) + " of " + some(g.keys), state: g.state, why: g.why, since: g.since });
+  }
+  const absent = new Map();
+  for (const m of model.parts.missing) absent.set(m.source, [...(absent.get(m.source) || []), m.key]);
+  for (const [source, keys] of absent) {
+    found.push({ id: "missing " + source, level: "warn", what: some(keys) + (keys.length > 1 ? " are missing" : " is missing"), why: "source " + source + " expects " + (keys.length > 1 ? "them and nobody publishes them" : "it and nobody publishes it") });
+  }
+  found.sort((a, b) => rank(a) - rank(b) || order(a) - order(b));
+  const more = found.length - maxItems;
+  if (more > 0) found.splice(maxItems, more, { id: "more", level: "warn", what: plural(more, "more thing"), why: "filter for them in the table below" });
+  render(found);
+}
+
+const rank = (item) => item.level === "bad" ? 0 : 1;
+// order: the oldest first; what has no age leads what is bad and ends the rest.
+const order = (item) => item.since || (item.level === "bad" ? 0 : Number.MAX_VALUE);
+
+// slotsInTrouble puts together what is alike: one slot of several streams for
+// one reason, then several slots of the same streams, which as a rule wait for
+// the first of them.
+function slotsInTrouble() {
+  const reasons = new Map();
   for (const stream of model.streams.values()) {
     for (const slot of stream.slots) {
       const level = severity(slot);
-      if (level === "ok" || level === "idle" || level === "info") continue;
+      if (level !== "warn" && level !== "bad") continue;
       const why = slot.reason || (slot.state === "running" ? "slower than real time: " + slot.speed : "in line");
       const id = [slot.slot, slot.state, why].join("\n");
-      if (!groups.has(id)) groups.set(id, { id, level, slot: slot.slot, state: slot.state, why, keys: [], since: Infinity });
-      const group = groups.get(id);
+      if (!reasons.has(id)) reasons.set(id, { level, slots: [slot.slot], state: slot.state, why, keys: [], since: Infinity });
+      const group = reasons.get(id);
       group.keys.push(stream.key);
       group.since = Math.min(group.since, slot.since);
     }
   }
-  for (const g of groups.values()) {
-    found.push({ id: g.id, level: g.level, what: g.slot + " of " + some(g.keys), state: g.state, why: g.why, since: g.since });
+  const groups = new Map();
+  for (const g of reasons.values()) {
+    const id = g.keys.join("\n"), first = groups.get(id);
+    if (!first) {
+      groups.set(id, { ...g, id });
+      continue;
+    }
+    first.slots.push(...g.slots);
+    first.since = Math.min(first.since, g.since);
+    if (first.level !== "bad" && g.level === "bad") Object.assign(first, { level: g.level, state: g.state, why: g.why });
   }
-  for (const m of model.parts.missing) {
-    found.push({ id: "missing " + m.key, level: "warn", what: m.key + " is missing", why: "source " + m.source + " expects it and nobody publishes it" });
-  }
-  found.sort((a, b) => (a.level === "bad" ? 0 : 1) - (b.level === "bad" ? 0 : 1));
-  const more = found.length - maxItems;
-  if (more > 0) found.splice(maxItems, more, { id: "more", level: "warn", what: plural(more, "more thing"), why: "filter for them in the table below" });
-  render(found);
+  return groups.values();
 }
 
 function render(found) {
@@ -109,8 +133,10 @@ function render(found) {
       items.set(f.id, item);
     }
     mark(item.node, "data-level", f.level);
+    const why = (f.state && f.state !== "running" ? f.state + ": " : "") + f.why;
     put(item.what, f.what);
-    put(item.why, (f.state && f.state !== "running" ? f.state + ": " : "") + f.why);
+    put(item.why, why);
+    mark(item.node, "title", f.what + "\n" + why); // a long text is cut
     item.since = f.since;
     item.until = f.until;
     if (list.children[i] !== item.node) list.insertBefore(item.node, list.children[i] || null);
