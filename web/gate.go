@@ -87,7 +87,7 @@ func (g *gate) wrap(next http.Handler) http.Handler {
 			g.refused(w, r, "origin", http.StatusForbidden, "refused: the request came from another site's page")
 		case !bearer && !g.cookie(r) && !atLogin(r.URL.Path):
 			if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
-				http.Redirect(w, r, "/login", http.StatusSeeOther)
+				http.Redirect(w, r, loginAt(r.URL.RequestURI()), http.StatusSeeOther)
 				return
 			}
 			w.Header().Set("WWW-Authenticate", `Bearer realm="stream-api"`)
@@ -98,14 +98,18 @@ func (g *gate) wrap(next http.Handler) http.Handler {
 	})
 }
 
-// crossSite finds reads that another site's page makes; going to a page by a
-// link is no such.
+// crossSite finds reads that another site's page makes; going by a link to a
+// page, or to a log from another host's page, is no such.
 func crossSite(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "none", "same-origin":
 		return false
 	}
-	return r.Header.Get("Sec-Fetch-Mode") != "navigate" || strings.HasPrefix(r.URL.Path, "/api/")
+	if r.Header.Get("Sec-Fetch-Mode") != "navigate" {
+		return true
+	}
+	log := r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/api/v1/logs/")
+	return strings.HasPrefix(r.URL.Path, "/api/") && !log
 }
 
 // named tells whether host (of the Host header) is one of ours. An address is
@@ -164,9 +168,13 @@ func (g *gate) cookie(r *http.Request) bool {
 }
 
 func (g *gate) refused(w http.ResponseWriter, r *http.Request, why string, code int, text string) {
+	g.count(r, why)
+	refuse(w, code, text)
+}
+
+func (g *gate) count(r *http.Request, why string) {
 	g.metrics.refusals.WithLabelValues(why).Inc()
 	g.log.Debug().Str("reason", why).Str("path", printable(r.URL.Path)).Str("from", r.RemoteAddr).Msg("request refused")
-	refuse(w, code, text)
 }
 
 // secure sets what every answer carries.

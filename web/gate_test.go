@@ -93,6 +93,8 @@ func TestOtherSitesPagesCanNeitherReadNorWrite(t *testing.T) {
 		"read by a script of another site": {asking{path: "/api/v1/status"}, map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, 403},
 		"a link to the page":               {asking{path: "/"}, map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, 200},
 		"a link to the API":                {asking{path: "/api/v1/status"}, map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, 403},
+		"a link to a log":                  {asking{path: "/api/v1/logs/dist"}, map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, 400},
+		"a log read by another site":       {asking{path: "/api/v1/logs/s1/dist"}, map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}, 403},
 		"asynqmon from another site":       {asking{method: http.MethodDelete, path: "/asynqmon/api/queues/x"}, map[string]string{"Origin": "http://evil.example.com"}, 403},
 		"asynqmon from here":               {asking{method: http.MethodDelete, path: "/asynqmon/api/queues/x"}, map[string]string{"Origin": "http://127.0.0.1:8080"}, 200},
 	} {
@@ -140,12 +142,16 @@ func TestLoginGivesACookieThatOnlyThisTokenMakesValid(t *testing.T) {
 		return ask(h, asking{method: http.MethodPost, path: "/login", body: url.Values{"token": {token}}.Encode(),
 			head: map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Origin": "http://127.0.0.1:8080"}})
 	}
-	if w := login("wrong"); len(w.Result().Cookies()) != 0 {
+	w := login("wrong")
+	if len(w.Result().Cookies()) != 0 {
 		t.Errorf("a wrong token is given a cookie: %v", w.Result().Cookies())
 	}
+	if page := ask(h, asking{path: w.Header().Get("Location")}); page.Code != 200 || !strings.Contains(page.Body.String(), "That is not the token.") {
+		t.Errorf("a wrong token leads to %q: %d %s; want the page to say so", w.Header().Get("Location"), page.Code, page.Body)
+	}
 	cookies := login(testToken).Result().Cookies()
-	if len(cookies) != 1 || !cookies[0].HttpOnly || cookies[0].SameSite != http.SameSiteStrictMode || strings.Contains(cookies[0].Value, testToken) {
-		t.Fatalf("cookies: %+v; want one, HttpOnly, SameSite=Strict, without the token", cookies)
+	if len(cookies) != 1 || !cookies[0].HttpOnly || cookies[0].SameSite != http.SameSiteLaxMode || strings.Contains(cookies[0].Value, testToken) {
+		t.Fatalf("cookies: %+v; want one, HttpOnly, SameSite=Lax, without the token", cookies)
 	}
 	with := func(h http.Handler, value string) int {
 		return ask(h, asking{path: "/api/v1/status", head: map[string]string{"Cookie": cookieName + "=" + value}}).Code
@@ -165,12 +171,37 @@ func TestLoginGivesACookieThatOnlyThisTokenMakesValid(t *testing.T) {
 	}
 	refused := 0
 	for range 30 {
-		if login("guess").Code == 429 {
+		if w := login("guess"); w.Code == 429 && strings.Contains(w.Body.String(), "Too many attempts") && strings.Contains(w.Body.String(), "<form") {
 			refused++
 		}
 	}
 	if refused == 0 {
 		t.Error("thirty guesses at once were all looked at")
+	}
+}
+
+func TestLoginLeadsBackButNowhereElse(t *testing.T) {
+	t.Parallel()
+	h := handlerFor(t, Options{Listen: "0.0.0.0:8080", Token: testToken})
+	w := ask(h, asking{path: "/api/v1/logs/s1/dist?tail=5", head: map[string]string{"Accept": "text/html"}})
+	if got := w.Header().Get("Location"); w.Code != 303 || got != "/login?next=%2Fapi%2Fv1%2Flogs%2Fs1%2Fdist%3Ftail%3D5" {
+		t.Errorf("a browser without the cookie: %d to %q", w.Code, got)
+	}
+	if page := ask(h, asking{path: w.Header().Get("Location")}).Body.String(); !strings.Contains(page, `name="next" value="/api/v1/logs/s1/dist?tail=5"`) {
+		t.Errorf("the form does not keep where to go: %s", page)
+	}
+	for next, want := range map[string]string{
+		"/api/v1/logs/s1/dist?tail=5": "/api/v1/logs/s1/dist?tail=5", "": "/", "/": "/", "https://evil.example.com/": "/", "//evil.example.com": "/",
+		`/\evil.example.com`: "/", `/./\evil.example.com`: "/", "/\t/evil.example.com": "/", "evil": "/", `/"><script>`: "",
+	} {
+		w := ask(h, asking{method: http.MethodPost, path: "/login", body: url.Values{"token": {testToken}, "next": {next}}.Encode(),
+			head: map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Origin": "http://127.0.0.1:8080"}})
+		if got := w.Header().Get("Location"); want != "" && got != want || w.Code != 303 {
+			t.Errorf("login with next %q: %d to %q; want %q", next, w.Code, got, want)
+		}
+		if page := ask(h, asking{path: "/login?next=" + url.QueryEscape(next)}).Body.String(); strings.Contains(page, "evil") || strings.Contains(page, "<script") {
+			t.Errorf("the form with next %q: %s", next, page)
+		}
 	}
 }
 

@@ -1,37 +1,80 @@
 package web
 
 import (
+	"bytes"
+	"html/template"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 )
 
+var loginForm = template.Must(template.ParseFS(pageFiles, "page/login.html"))
+
 func (s *Server) loginPage(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
 	if s.gate.cookie(r) {
-		http.Redirect(w, r, "/", http.StatusSeeOther)
+		http.Redirect(w, r, localPath(query.Get("next")), http.StatusSeeOther)
 		return
 	}
-	servePage(w, r, "login.html")
+	problem := ""
+	if query.Has("wrong") {
+		problem = "That is not the token."
+	}
+	serveLogin(w, http.StatusOK, problem, query.Get("next"))
+}
+
+func serveLogin(w http.ResponseWriter, code int, problem, next string) {
+	var page bytes.Buffer
+	if err := loginForm.Execute(&page, struct{ Problem, Next string }{problem, localPath(next)}); err != nil {
+		refuse(w, http.StatusInternalServerError, "the page cannot be made")
+		return
+	}
+	w.Header().Set("Content-Type", contentTypes[".html"])
+	w.WriteHeader(code)
+	_, _ = w.Write(page.Bytes()) // a client that went away is no error of ours
+}
+
+// loginAt is the login that leads to a path of ours.
+func loginAt(next string) string {
+	if next = localPath(next); next == "/" {
+		return "/login"
+	}
+	return "/login?next=" + url.QueryEscape(next)
+}
+
+// localPath is next if it is a path on this server, else the page's. Browsers
+// take a backslash for a slash and leave out tabs and newlines, so that either
+// could make two slashes, and with them another host, of a path.
+func localPath(next string) string {
+	odd := func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' }
+	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsFunc(next, odd) {
+		return "/"
+	}
+	return next
 }
 
 // login turns the token into a cookie that a page's script cannot read.
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
-	if !s.gate.logins.Allow() {
-		s.gate.refused(w, r, "login-rate", http.StatusTooManyRequests, "too many attempts; wait some seconds")
-		return
-	}
 	if err := r.ParseForm(); err != nil {
 		refuse(w, http.StatusBadRequest, "the form cannot be read")
+		return
+	}
+	next := localPath(r.PostForm.Get("next"))
+	if !s.gate.logins.Allow() {
+		s.gate.count(r, "login-rate")
+		serveLogin(w, http.StatusTooManyRequests, "Too many attempts: wait some seconds.", next)
 		return
 	}
 	if s.o.Token == "" || !same(r.PostForm.Get("token"), s.o.Token) {
 		s.metrics.refusals.WithLabelValues("login").Inc()
 		s.o.Log.Warn().Str("from", r.RemoteAddr).Msg("login refused: wrong token")
-		http.Redirect(w, r, "/login?wrong", http.StatusSeeOther)
+		http.Redirect(w, r, "/login?wrong&next="+url.QueryEscape(next), http.StatusSeeOther)
 		return
 	}
 	until := time.Now().Add(cookieLife)
 	s.setCookie(w, r, s.gate.pass(until), until)
-	http.Redirect(w, r, "/", http.StatusSeeOther)
+	http.Redirect(w, r, next, http.StatusSeeOther)
 }
 
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
@@ -39,9 +82,11 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }
 
+// setCookie sets what a link from elsewhere may bring along: it reads, and all
+// that writes must come from this origin.
 func (s *Server) setCookie(w http.ResponseWriter, r *http.Request, value string, until time.Time) {
 	http.SetCookie(w, &http.Cookie{
-		Name: cookieName, Value: value, Path: "/", Expires: until, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Name: cookieName, Value: value, Path: "/", Expires: until, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https",
 	})
 }
