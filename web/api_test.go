@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"stream-api/internal/realtest"
 	"stream-api/store"
 	"stream-api/stream"
@@ -261,6 +263,27 @@ func TestEventStreamTellsChangesAndResumes(t *testing.T) {
 				t.Errorf("resumed after %s with %v; want %s among them", seen.id, events, claimed.id)
 			}
 		})
+	}
+}
+
+func TestEventStreamSkipsNothingAfterALongAbsence(t *testing.T) {
+	t.Parallel()
+	c := newCrew(t)
+	const happened = 2*feedMax + 5
+	pipe := c.redis.Client().Pipeline()
+	var ids []*redis.StringCmd
+	for range 1 + happened {
+		ids = append(ids, pipe.XAdd(c.ctx, &redis.XAddArgs{Stream: "events", Values: []string{"event", "noted"}}))
+	}
+	if _, err := pipe.Exec(c.ctx); err != nil {
+		t.Fatal(err)
+	}
+	base, _, _ := serve(t, Options{Store: c.store}, "")
+	from := watch(t, base, ids[0].Val(), false)
+	for i, id := range ids[1:] {
+		if m := await(t, from, "event "+id.Val(), func(m sse) bool { return m.name == "event" }); m.id != id.Val() {
+			t.Fatalf("after %d events comes %s; want %s", i, m.id, id.Val())
+		}
 	}
 }
 

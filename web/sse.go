@@ -14,7 +14,9 @@ import (
 // Limits of what of the feed is told again.
 const (
 	feedFirst = 100  // to who comes new
-	feedMax   = 1000 // to who comes back, or asks
+	feedMax   = 1000 // to who asks; in one read
+	// feedReads bounds what who comes back is told: more than the feed keeps.
+	feedReads = 12
 )
 
 // hello is the first message of an event stream.
@@ -54,8 +56,8 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "after is no id of an event: <milliseconds>-<number>")
 		return
 	}
-	n := feedFirst
-	if after != "" {
+	n, all := feedFirst, after != ""
+	if all {
 		n = feedMax
 	}
 	if text := r.URL.Query().Get("n"); text != "" {
@@ -64,13 +66,35 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 			refuse(w, http.StatusBadRequest, "n is a number from 0 to "+strconv.Itoa(feedMax))
 			return
 		}
-		n = asked
+		n, all = asked, false
 	}
 	if !strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
 		s.eventList(w, r, after, n)
 		return
 	}
-	s.eventStream(w, r, after, n)
+	s.eventStream(w, r, func(ctx context.Context) ([]store.Event, error) {
+		if all {
+			return s.missed(ctx, after)
+		}
+		return s.past(ctx, after, n)
+	}, after)
+}
+
+// missed is all that happened after an event, as far as the feed still has it.
+func (s *Server) missed(ctx context.Context, after string) ([]store.Event, error) {
+	var out []store.Event
+	for range feedReads {
+		part, err := s.past(ctx, after, feedMax)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, part...)
+		if len(part) < feedMax {
+			break
+		}
+		after = part[len(part)-1].ID
+	}
+	return out, nil
 }
 
 func (s *Server) past(ctx context.Context, after string, n int) ([]store.Event, error) {
@@ -104,16 +128,16 @@ func (s *Server) eventList(w http.ResponseWriter, r *http.Request, after string,
 	answer(w, http.StatusOK, map[string]any{"events": events})
 }
 
-// eventStream sends the past events, the picture, then what comes. With
-// ?only=events the picture and its changes are left out.
-func (s *Server) eventStream(w http.ResponseWriter, r *http.Request, after string, n int) {
+// eventStream sends the picture, the events that past reads, then what comes.
+// With ?only=events the picture and its changes are left out.
+func (s *Server) eventStream(w http.ResponseWriter, r *http.Request, past func(context.Context) ([]store.Event, error), after string) {
 	watcher, pic, err := s.board.join(r.Context())
 	if err != nil {
 		failed(w, err)
 		return
 	}
 	defer s.hub.leave(watcher)
-	past, err := s.past(r.Context(), after, n)
+	told, err := past(r.Context())
 	if err != nil {
 		failed(w, err)
 		return
@@ -134,7 +158,7 @@ func (s *Server) eventStream(w http.ResponseWriter, r *http.Request, after strin
 		frames = append(frames, pic)
 	}
 	last := after
-	for _, e := range past {
+	for _, e := range told {
 		frames, last = append(frames, eventFrame(e)), e.ID
 	}
 	if out.send(frames...) != nil {
