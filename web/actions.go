@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"mime"
@@ -94,9 +95,20 @@ type (
 	serviceBody struct {
 		Type     string `json:"type"`
 		Host     string `json:"host"`
-		Capacity *int   `json:"capacity"` // null: no limit
+		Capacity limit  `json:"capacity"` // null: no limit
 	}
 )
+
+// limit is a number or null; who says neither meant something else.
+type limit struct {
+	given bool
+	seats *int
+}
+
+func (l *limit) UnmarshalJSON(text []byte) error {
+	l.given = true
+	return json.Unmarshal(text, &l.seats)
+}
 
 func (s *Server) actions(mux *http.ServeMux) {
 	mux.Handle("POST /api/v1/streams/add", action(s, s.add))
@@ -269,12 +281,13 @@ func (s *Server) capacity(ctx context.Context, b serviceBody) (string, error) {
 	if err := errors.Join(stream.CheckType(b.Type), stream.CheckHost(b.Host)); err != nil {
 		return "", badRequest(err.Error())
 	}
-	said := fmt.Sprintf("%s on %s has no limit", b.Type, b.Host)
-	if b.Capacity != nil {
-		if *b.Capacity < 0 || *b.Capacity > maxCapacity {
-			return "", badRequest(fmt.Sprintf("capacity is a number from 0 to %d, or null for no limit", maxCapacity))
-		}
-		said = fmt.Sprintf("%s on %s has capacity %d", b.Type, b.Host, *b.Capacity)
+	seats := b.Capacity.seats
+	if !b.Capacity.given || seats != nil && (*seats < 0 || *seats > maxCapacity) {
+		return "", badRequest(fmt.Sprintf("capacity is a number from 0 to %d, or null for no limit", maxCapacity))
 	}
-	return said, s.o.Store.SetCapacity(ctx, b.Type, b.Host, b.Capacity)
+	said := fmt.Sprintf("%s on %s has no limit", b.Type, b.Host)
+	if seats != nil {
+		said = fmt.Sprintf("%s on %s has capacity %d", b.Type, b.Host, *seats)
+	}
+	return said, s.o.Store.SetCapacity(ctx, b.Type, b.Host, seats)
 }

@@ -60,6 +60,8 @@ func TestActionsReachTheStore(t *testing.T) {
 		{"hosts/drain", `{"host":"` + strings.Repeat("x", maxBody) + `"}`, 413, "too large"},
 		{"services/set", `{"type":"transcode","host":"speedy","capacity":7}`, 200, "capacity 7"},
 		{"services/set", `{"type":"transcode","host":"speedy","capacity":-1}`, 400, "from 0"},
+		{"services/set", `{"type":"transcode","host":"speedy"}`, 400, "or null for no limit"},
+		{"services/set", `{"type":"transcode","host":"speedy","capacity":"7"}`, 400, "not what is asked for"},
 		{"services/set", `{"type":"record","host":"speedy","capacity":1}`, 404, "not found"},
 		{"streams/hold", `{"key":"a/s1"}`, 200, "is held"},
 		{"streams/unhold", `{"key":"a/s1"}`, 200, "no more"},

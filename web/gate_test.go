@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -226,6 +227,21 @@ func TestEveryAnswerForbidsForeignContent(t *testing.T) {
 	}
 	if w := ask(h, asking{path: "/assets/..%2f..%2fweb.go"}); w.Code != 404 {
 		t.Errorf("a path out of the page's files: %d", w.Code)
+	}
+}
+
+func TestAWrongMethodIsToldTheRightOne(t *testing.T) {
+	t.Parallel()
+	h := handlerFor(t, Options{})
+	for at, want := range map[string]string{
+		"GET /api/v1/streams/add": "405 POST", "DELETE /api/v1/streams/add": "405 POST", "POST /api/v1/status": "405 GET, HEAD", "PUT /api/v1/logs/s1/dist": "405 GET, HEAD",
+		"POST /metrics": "405 GET, HEAD", "POST /": "405 GET, HEAD", "GET /logout": "405 POST", "GET /api/v1/nothing": "404 ", "POST /api/v1/nothing": "404 ", "HEAD /api/v1/status": "200 ",
+	} {
+		method, path, _ := strings.Cut(at, " ")
+		w := ask(h, asking{method: method, path: path})
+		if got := fmt.Sprintf("%d %s", w.Code, w.Header().Get("Allow")); got != want {
+			t.Errorf("%s: %s; want %s", at, got, want)
+		}
 	}
 }
 

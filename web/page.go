@@ -17,6 +17,7 @@ func pageHandler() http.Handler {
 		name, asset := strings.CutPrefix(r.URL.Path, "/assets/")
 		switch {
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
+			w.Header().Set("Allow", "GET, HEAD")
 			refuse(w, http.StatusMethodNotAllowed, "this is a page; ask with GET")
 		case r.URL.Path == "/":
 			servePage(w, r, "index.html")

@@ -116,7 +116,7 @@ func press(b *browser, within, word string) {
 
 func TestPageFiltersAndActs(t *testing.T) {
 	c := newCrew(t)
-	c.host("speedy", offer{kind: "transcode", seats: 2})
+	c.host("speedy", offer{kind: "transcode", seats: 2}, offer{kind: "source", seats: -1})
 	for _, key := range []string{"s1", "s2", "q1", "lecture/hall-7"} {
 		c.appear(key, nil, "transcode")
 	}
@@ -162,9 +162,12 @@ func TestPageFiltersAndActs(t *testing.T) {
 	press(b, ".host", "Uncordon")
 	press(b, "#confirm", "Uncordon")
 	b.await("it is up", `document.querySelector(".host").dataset.state === "up"`)
-	b.do(chromedp.Click(".host .bar"), chromedp.SetValue("#confirm input", "9"))
+	if got := b.text(`[...document.querySelectorAll(".host .services > *")].map((n) => n.tagName + " " + n.querySelector(".type").textContent).sort().join()`); got != "BUTTON transcode,DIV source" {
+		t.Errorf("services that can be changed: %s", got)
+	}
+	b.do(chromedp.Click(".host button.bar"), chromedp.SetValue("#confirm input", "9"))
 	press(b, "#confirm", "Set")
-	b.await("its capacity is 9", `document.querySelector(".host .number").textContent === "1 / 9"`)
+	b.await("its capacity is 9", `document.querySelector(".host button.bar .number").textContent === "1 / 9"`)
 
 	b.js(`document.querySelector('.row[data-key="q1"] .stream').click()`)
 	b.await("the stream's panel opens", `document.getElementById("drawer").open`)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -166,13 +167,30 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /api/v1/events", s.events)
 	mux.HandleFunc("GET /api/v1/logs/{path...}", s.logs)
 	s.actions(mux)
-	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("/api/", otherMethods(mux, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, http.StatusNotFound, "there is no such endpoint; see docs/http.md")
-	})
+	})))
 	if s.o.Monitor != nil {
 		mux.Handle(MonitorRoot+"/", s.monitor())
 		mux.Handle("GET "+MonitorRoot, http.RedirectHandler(MonitorRoot+"/", http.StatusMovedPermanently))
 	}
-	mux.Handle("/", pageHandler())
+	mux.Handle("/", otherMethods(mux, pageHandler()))
 	return mux
+}
+
+// otherMethods answers 405 where the path is known under another method, which
+// the mux does not see behind a pattern that takes all; next has the rest.
+func otherMethods(mux *http.ServeMux, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, v := range []struct{ method, allow string }{{http.MethodGet, "GET, HEAD"}, {http.MethodPost, "POST"}} {
+			probe := *r
+			probe.Method = v.method
+			if _, pattern := mux.Handler(&probe); strings.HasPrefix(pattern, v.method+" ") {
+				w.Header().Set("Allow", v.allow)
+				refuse(w, http.StatusMethodNotAllowed, "ask with "+v.method)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }

@@ -88,7 +88,8 @@ function makeBar(host, type) {
   track.setAttribute("role", "meter");
   track.setAttribute("aria-label", "slots of " + type);
   track.setAttribute("aria-valuemin", "0");
-  const node = button("", "bar", () => setCapacity(host, type));
+  // What a host polls has no seats to change.
+  const node = type === "source" ? el("div", "bar") : button("", "bar", () => setCapacity(host, type));
   node.replaceChildren(name, track, number, note);
   return { node, track, fill, number, note };
 }
@@ -109,7 +110,7 @@ function patchBar(bar, service, host) {
   else if (service.state !== host.state) notes.push(service.state);
   if (service.filter) notes.push("only " + service.filter);
   put(bar.note, notes.join(" · "));
-  mark(bar.node, "title", "Change the capacity of " + service.type + " on " + host.host);
+  if (service.type !== "source") mark(bar.node, "title", "Change the capacity of " + service.type + " on " + host.host);
 }
 
 function setCapacity(host, type) {
