@@ -69,6 +69,8 @@ func (c *command) list(ctx context.Context) (listing, error) {
 	return parsed(stdout.buf.Bytes(), "", parseExec)
 }
 
+// errTimeout is why a look at a source ends at its deadline. Whoever sets a
+// deadline around it gives this cause: theirs is over first.
 var errTimeout = errors.New("time-out")
 
 func (c *command) explain(ctx context.Context, err error, stderr string) error {

@@ -104,6 +104,30 @@ func TestTreeOfACommandEndsAtItsDeadline(t *testing.T) {
 	}
 }
 
+// The deadlines around the command's own are over before it.
+func TestTimeOutOfACommandIsSaidInWords(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := sh("sleep 300")
+	c.Name, c.Chain, c.Timeout = "ingest", []string{"dist"}, 200*time.Millisecond
+	const says = "did not end within 200ms and was killed: make it faster, or timeout longer"
+	if _, err := Probe(t.Context(), c); err == nil || !strings.Contains(err.Error(), says) {
+		t.Errorf("a look says %v; want %q", err, says)
+	}
+	w.poll(c, "a")
+	var problem string
+	realtest.Await(t, 20*time.Second, "no failed poll is told", func() bool {
+		found, err := w.store.Sources(t.Context())
+		if err == nil && len(found) == 1 {
+			problem = found[0].Error
+		}
+		return problem != ""
+	})
+	if !strings.Contains(problem, says) {
+		t.Errorf("the source says %q; want %q", problem, says)
+	}
+}
+
 // What a good command leaves in the background would pile up poll by poll.
 func TestLeftoversOfAGoodCommandAreEnded(t *testing.T) {
 	t.Parallel()

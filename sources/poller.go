@@ -178,7 +178,7 @@ func (p *Poller) poll(ctx context.Context) (retry time.Time) {
 // look asks the ingest and judges its answer; ok is false if it told nothing.
 func (p *Poller) look(ctx context.Context) (v view, info store.SourceInfo, ok bool) {
 	begun := time.Now()
-	listCtx, cancel := context.WithTimeout(ctx, p.cfg.Timeout)
+	listCtx, cancel := context.WithTimeoutCause(ctx, p.cfg.Timeout, errTimeout)
 	l, err := p.lister.list(listCtx)
 	cancel()
 	took := time.Since(begun)

@@ -25,7 +25,7 @@ func Probe(ctx context.Context, cfg Config) (Probed, error) {
 	}
 	from := cfg.lister()
 	defer from.close()
-	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, cfg.Timeout, errTimeout)
 	defer cancel()
 	begun := time.Now()
 	l, err := from.list(ctx)
