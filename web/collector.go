@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"stream-api/store"
 	"stream-api/stream"
 )
 
@@ -37,7 +38,7 @@ var pictureMetrics = []struct {
 	{"host_up", []string{"host", "state"}, "1 unless the host is down; absent for a host that left as it was told to, as all else of it."},
 	{"host_lease_seconds", []string{"host"}, "Time until the host's lease ends; negative: it ended so long ago."},
 	{"source_good", []string{"source"}, "1 if the last poll was good."},
-	{"source_last_good_seconds", []string{"source"}, "Age of the last good poll."},
+	{"source_last_good_seconds", []string{"source"}, "Age of the last good poll; absent for what was added by hand."},
 	{"source_streams", []string{"source"}, "Streams announced."},
 	{"source_missing", []string{"source"}, "Expected streams that nobody publishes."},
 	{"source_refused", []string{"source"}, "Mounts of the last good poll that were refused."},
@@ -172,7 +173,7 @@ func (g gauges) sources(pic picture) {
 	}
 	for _, s := range pic.parts.Sources {
 		g.set("source_good", one(s.State == stream.SourceGood), s.Name)
-		if s.LastGood > 0 {
+		if s.LastGood > 0 && s.Name != store.ManualSource { // nobody polls what was added by hand
 			g.set("source_last_good_seconds", float64(pic.at-s.LastGood)/1000, s.Name)
 		}
 		g.set("source_streams", float64(s.Streams), s.Name)

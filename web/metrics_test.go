@@ -133,6 +133,9 @@ func TestScrapeTellsThePictureAndPassesTheLinter(t *testing.T) {
 	if strings.Contains(text, `stream_api_service_capacity{host="speedy",type="dist"}`) {
 		t.Error("a service without a limit has a capacity")
 	}
+	if !strings.Contains(text, `stream_api_source_last_good_seconds{source="ingest"}`) || strings.Contains(text, `stream_api_source_last_good_seconds{source="manual"}`) {
+		t.Error("want the age of the last poll of what is polled, and of that alone")
+	}
 	if strings.Contains(text, `host="gone"`) {
 		t.Error("a host that left has metrics")
 	}
