@@ -46,7 +46,9 @@ func TestPageCountsWhatFailsAgainAndAgainAsNotRunning(t *testing.T) {
 	c.report(slots[1], "exited", "exit 1", map[string]string{"reason": "exit 1; its publisher is away, so this counts for nothing", "exit": "exit 1"})
 	b.await("one does not", `document.getElementById("tile-slots").textContent.includes("1 / 21 does not run") && document.getElementById("tile-slots").dataset.level === "bad"`)
 	b.await("it is the one that fails by itself", cell("s1", "transcode")+`.dataset.level === "bad" && `+cell("s2", "transcode")+`.dataset.level === "warn"`)
-	c.report(slots[0], "", "", map[string]string{"reason": ""})
+	c.report(slots[0], "start-failed", "no such value", map[string]string{"reason": "cannot start: no such value", "exit": ""})
+	b.await("one still does not", `document.getElementById("attention").textContent.includes("cannot start") && document.getElementById("tile-slots").dataset.level === "bad"`)
+	c.report(slots[0], "", "", map[string]string{"reason": "not moved: every other host is full"})
 	b.await("all run again", `document.getElementById("tile-slots").textContent.includes("2 / 2")`)
 	b.quiet()
 }
@@ -92,7 +94,7 @@ func TestPagePutsAlikeTroubleTogetherAndTheOldestFirst(t *testing.T) {
 	b := newBrowser(t, 1440, 900)
 	b.do(chromedp.Navigate(base + "/"))
 	b.await("all wait", `document.querySelectorAll(".rows .row").length === 5`)
-	const want = `warn dist, transcode, record of s2: pending: in line
+	const want = `warn dist, transcode, record of s2: pending: no host offers transcode
 warn dist, transcode, record of s1, s3: pending: every host is full
 warn s8, s9 are missing: source ingest expects them and nobody publishes them`
 	if got := b.text(attention); got != want {

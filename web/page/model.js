@@ -79,13 +79,16 @@ function prepare(stream) {
 
 export const speedOf = (slot) => slot.speed ? parseFloat(slot.speed) : NaN;
 
+// fails tells whether the reason of a running slot is that its child ends again
+// and again, or cannot start. Exits without a publisher say nothing of it, and a
+// move that was given up leaves it running.
+const fails = (reason) => !reason.includes("counts for nothing") && !reason.startsWith("not moved: ");
+
 // severity: ok, info (on its way), warn, bad.
 export function severity(slot) {
   switch (slot.state) {
   case "running":
-    // Its child ended and is started again and again; but without a publisher
-    // that says nothing of it.
-    if (slot.reason) return slot.exit && !slot.reason.includes("counts for nothing") ? "bad" : "warn";
+    if (slot.reason) return fails(slot.reason) ? "bad" : "warn";
     return speedOf(slot) < 0.95 ? "warn" : "ok";
   case "assigned": return "info";
   case "stopping": return "idle";

@@ -74,7 +74,7 @@ function attend() {
     if (host.state === "down" && !host.left) found.push({ id: "host " + host.host, level: "bad", what: shortHost(host.host) + " is down", why: "its lease ended" });
   }
   for (const g of slotsInTrouble()) {
-    found.push({ id: g.id, level: g.level, what: some(g.slots) + " of " + some(g.keys), state: g.state, why: g.why, since: g.since });
+    found.push({ id: g.id, level: g.level, what: some(g.slots) + " of " + some(g.keys), why: g.why, since: g.since });
   }
   const absent = new Map();
   for (const m of model.parts.missing) absent.set(m.source, [...(absent.get(m.source) || []), m.key]);
@@ -102,7 +102,7 @@ function slotsInTrouble() {
       if (level !== "warn" && level !== "bad") continue;
       const why = slot.reason || (slot.state === "running" ? "slower than real time: " + slot.speed : "in line");
       const id = [slot.slot, slot.state, why].join("\n");
-      if (!reasons.has(id)) reasons.set(id, { level, slots: [slot.slot], state: slot.state, why, keys: [], since: Infinity });
+      if (!reasons.has(id)) reasons.set(id, { level, slots: [slot.slot], why: (slot.state === "running" ? "" : slot.state + ": ") + why, keys: [], since: Infinity });
       const group = reasons.get(id);
       group.keys.push(stream.key);
       group.since = Math.min(group.since, slot.since);
@@ -110,17 +110,21 @@ function slotsInTrouble() {
   }
   const groups = new Map();
   for (const g of reasons.values()) {
-    const id = g.keys.join("\n"), first = groups.get(id);
-    if (!first) {
+    const id = g.keys.join("\n"), all = groups.get(id);
+    if (!all) {
       groups.set(id, { ...g, id });
       continue;
     }
-    first.slots.push(...g.slots);
-    first.since = Math.min(first.since, g.since);
-    if (first.level !== "bad" && g.level === "bad") Object.assign(first, { level: g.level, state: g.state, why: g.why });
+    all.slots.push(...g.slots);
+    all.since = Math.min(all.since, g.since);
+    if (g.level === "bad") all.level = "bad";
+    if (!follows(g.why)) all.why = follows(all.why) ? g.why : all.why + "; " + g.slots[0] + " " + g.why;
   }
   return groups.values();
 }
+
+// follows tells whether a slot is only behind another, or in line.
+const follows = (why) => /^pending: (waits for|in line$)/.test(why);
 
 function render(found) {
   const keep = new Set(found.map((f) => f.id));
@@ -133,10 +137,9 @@ function render(found) {
       items.set(f.id, item);
     }
     mark(item.node, "data-level", f.level);
-    const why = (f.state && f.state !== "running" ? f.state + ": " : "") + f.why;
     put(item.what, f.what);
-    put(item.why, why);
-    mark(item.node, "title", f.what + "\n" + why); // a long text is cut
+    put(item.why, f.why);
+    mark(item.node, "title", f.what + "\n" + f.why); // a long text is cut
     item.since = f.since;
     item.until = f.until;
     if (list.children[i] !== item.node) list.insertBefore(item.node, list.children[i] || null);
