@@ -157,14 +157,10 @@ func (c *Config) completePoll() error {
 	}
 	u, err := url.Parse(c.URL)
 	switch {
-	case err != nil:
-		var inner *url.Error // whose text would repeat credentials
-		if errors.As(err, &inner) {
-			err = inner.Err
-		}
-		return fmt.Errorf("url: %w", err)
+	case err != nil: // its text would repeat a part of a password
+		return errors.New("url: cannot be read; write http://host:port, and in a user or password / as %2F, @ as %40, % as %25")
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return fmt.Errorf("url %q: write http://host:port or https://host:port", withoutUser(c.URL))
+		return errors.New("url: write http://host:port or https://host:port")
 	}
 	if u.User != nil {
 		if c.User == "" && c.Password == "" {
