@@ -20,6 +20,13 @@ local limit, drain, pin = tonumber(ARGV[6]), ARGV[7], ARGV[8] == '1'
 local moves, member = ns .. 'moves', key .. '|' .. slot
 local s = redis.call('HMGET', ns .. 'stream:' .. key .. ':' .. slot, 'state', 'host', 'token', 'type')
 if not s[1] then return { 'absent' } end
+local words = ns .. 'override:' .. key
+if not pin and drain ~= '1' then
+  local pinned = redis.call('HGET', words, 'pin:' .. slot)
+  if pinned and pinned ~= target and (target ~= '' or pinned == s[2]) then
+    return { 'refused', slot .. ' is pinned to ' .. pinned .. ': take that back first, or pin it elsewhere' }
+  end
+end
 if redis.call('HEXISTS', moves, member) == 1 then return { 'busy' } end
 if drain == '1' then
   for _, wish in ipairs(redis.call('HVALS', moves)) do
@@ -32,16 +39,10 @@ if target ~= '' and target ~= s[2] then
   if not state then return { 'refused', 'host ' .. target .. ' offers no ' .. s[4] } end
   if state ~= 'up' then return { 'refused', s[4] .. ' on ' .. target .. ' is ' .. state } end
 end
-local words = ns .. 'override:' .. key
 if pin then
   redis.call('HSET', words, 'pin:' .. slot, target)
   mark(key)
   wake('dirty')
-elseif drain ~= '1' then
-  local pinned = redis.call('HGET', words, 'pin:' .. slot)
-  if pinned and pinned ~= target and (target ~= '' or pinned == s[2]) then
-    return { 'refused', slot .. ' is pinned to ' .. pinned .. ': take that back first, or pin it elsewhere' }
-  end
 end
 if s[1] ~= 'running' then return { 'not', s[1] } end
 if target == s[2] then return { 'there' } end
