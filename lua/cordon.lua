@@ -10,6 +10,7 @@ local ns, actor, host, state, deadline = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ton
 -- include: now
 -- include: event
 -- include: index
+-- include: bound
 -- include: rev
 
 local h = ns .. 'host:' .. host

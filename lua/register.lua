@@ -15,6 +15,7 @@ local FIRST, WIDTH = 12, 8
 -- include: now
 -- include: event
 -- include: index
+-- include: bound
 -- include: rev
 
 local h, lease, slots = ns .. 'host:' .. host, ns .. 'hosts:lease', ns .. 'slots:' .. host

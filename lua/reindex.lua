@@ -14,6 +14,7 @@ local FIRST, WIDTH = 5, 5
 -- include: now
 -- include: event
 -- include: index
+-- include: bound
 
 local slots, mended, used = ns .. 'slots:' .. host, 0, {}
 for _, member in ipairs(redis.call('SMEMBERS', slots)) do
