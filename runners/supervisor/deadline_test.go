@@ -14,7 +14,7 @@ import (
 
 func TestWithoutAGoNothingStarts(t *testing.T) {
 	t.Parallel()
-	r := prepare(t, shell("touch $NOTES/ran"), func(s *Spec) { s.GoWithin = 100 * time.Millisecond })
+	r := prepare(t, shell("touch $NOTES/ran"), func(s *Spec) { s.GoWithin = 2 * time.Second }) // a busy machine must have connected by then
 	done := r.await(EventDone)
 	if done.End.Reason != EndNoGo || r.noted("ran") || r.saw(EventStarted) > 0 {
 		t.Errorf("ended %v, child ran: %v", done.End, r.noted("ran"))
