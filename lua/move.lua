@@ -16,15 +16,15 @@ local limit, drain, pin = tonumber(ARGV[6]), ARGV[7], ARGV[8] == '1'
 -- include: now
 -- include: dirty
 -- include: event
+-- include: pin
 
 local moves, member = ns .. 'moves', key .. '|' .. slot
 local s = redis.call('HMGET', ns .. 'stream:' .. key .. ':' .. slot, 'state', 'host', 'token', 'type')
 if not s[1] then return { 'absent' } end
-local words = ns .. 'override:' .. key
 if not pin and drain ~= '1' then
-  local pinned = redis.call('HGET', words, 'pin:' .. slot)
-  if pinned and pinned ~= target and (target ~= '' or pinned == s[2]) then
-    return { 'refused', slot .. ' is pinned to ' .. pinned .. ': take that back first, or pin it elsewhere' }
+  local only = pinned(key, slot)
+  if only and only ~= target and (target ~= '' or only == s[2]) then
+    return { 'refused', slot .. ' is pinned to ' .. only .. ': take that back first, or pin it elsewhere' }
   end
 end
 if redis.call('HEXISTS', moves, member) == 1 then return { 'busy' } end
@@ -40,7 +40,7 @@ if target ~= '' and target ~= s[2] then
   if state ~= 'up' then return { 'refused', s[4] .. ' on ' .. target .. ' is ' .. state } end
 end
 if pin then
-  redis.call('HSET', words, 'pin:' .. slot, target)
+  redis.call('HSET', ns .. 'override:' .. key, 'pin:' .. slot, target)
   mark(key)
   wake('dirty')
 end

@@ -27,6 +27,7 @@ local FIRST = 14
 -- include: slot
 -- include: token
 -- include: room
+-- include: pin
 
 local at = ns .. 'stream:' .. key .. ':' .. slot
 local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid', 'move')

@@ -15,6 +15,7 @@ local FIRST = 10
 -- include: event
 -- include: rev
 -- include: room
+-- include: pin
 
 local why = held()
 if why then return { 'hold', why } end

@@ -21,6 +21,19 @@ func (g *stage) successor(host string) store.Reservation {
 	return got[0].Reservation
 }
 
+// orphan is a successor placed on the host, whose slot a gave back meanwhile.
+func (g *stage) orphan(host string) store.Reservation {
+	g.t.Helper()
+	a := g.host("a")
+	g.want("s1")
+	v := g.given("s1", "a")
+	g.runs(v, a)
+	next := g.successor(host)
+	g.dies(v)
+	g.release(v, a)
+	return next
+}
+
 // The holder leaves between the placing of its successor and the claim: who
 // claims first has the slot, and nobody else.
 func TestASuccessorThatIsClaimedTakesTheSlotOfAHolderThatLeft(t *testing.T) {
@@ -32,13 +45,8 @@ func TestASuccessorThatIsClaimedTakesTheSlotOfAHolderThatLeft(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := newStage(t).open()
-			a, b, _ := g.host("a"), g.host("b"), g.host("c")
-			g.want("s1")
-			v := g.given("s1", "a")
-			g.runs(v, a)
-			next := g.successor("b")
-			g.dies(v)
-			g.release(v, a)
+			b, _ := g.host("b"), g.host("c")
+			next := g.orphan("b")
 			between(g)
 			g.must(g.s.Claim(g.ctx, next, b.Incarnation))
 			s := g.slot("s1")
@@ -66,13 +74,8 @@ func TestASuccessorThatIsClaimedTakesTheSlotOfAHolderThatLeft(t *testing.T) {
 func TestASuccessorOfWhatRunsElsewhereIsNotClaimed(t *testing.T) {
 	t.Parallel()
 	g := newStage(t).open()
-	a, b, c := g.host("a"), g.host("b"), g.host("c")
-	g.want("s1")
-	v := g.given("s1", "a")
-	g.runs(v, a)
-	next := g.successor("b")
-	g.dies(v)
-	g.release(v, a)
+	b, c := g.host("b"), g.host("c")
+	next := g.orphan("b")
 	g.runs(g.given("s1", "c"), c)
 	if err := g.s.Claim(g.ctx, next, b.Incarnation); err == nil {
 		t.Error("claimed beside the one that runs")

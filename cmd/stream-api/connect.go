@@ -101,6 +101,26 @@ func (g *global) with(cmd *cobra.Command, do func(context.Context, *store.Store)
 	return do(cmd.Context(), s)
 }
 
+// lists runs a command that shows a part of the status, as JSON or as a table.
+func (g *global) lists(part func(stream.Status) any, rows func(stream.Status) *table) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, _ []string) error {
+		asJSON, err := g.json()
+		if err != nil {
+			return err
+		}
+		return g.with(cmd, func(ctx context.Context, s *store.Store) error {
+			status, err := readStatus(ctx, s)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(os.Stdout, part(status))
+			}
+			return rows(status).write(os.Stdout, onTerminal(os.Stdout))
+		})
+	}
+}
+
 // actor names who acts in the event feed.
 func actor() string {
 	name := "unknown"

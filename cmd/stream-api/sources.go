@@ -15,25 +15,7 @@ func sourcesCommand(g *global) *cobra.Command {
 	c := &cobra.Command{Use: "sources", Short: "List sources, and forget those that are no more", GroupID: "act", Args: cobra.NoArgs}
 	ls := &cobra.Command{
 		Use: "ls", Short: "List sources", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			asJSON, err := g.json()
-			if err != nil {
-				return err
-			}
-			s, done, err := g.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer done()
-			status, err := readStatus(cmd.Context(), s)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return printJSON(os.Stdout, status.Sources)
-			}
-			return sourceTable(status).write(os.Stdout, onTerminal(os.Stdout))
-		},
+		RunE: g.lists(func(s stream.Status) any { return s.Sources }, sourceTable),
 	}
 	g.outputFlag(ls)
 	c.AddCommand(ls, sourcesRemove(g))

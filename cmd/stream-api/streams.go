@@ -26,40 +26,26 @@ func streamsCommand(g *global) *cobra.Command {
 func streamsList(g *global) *cobra.Command {
 	c := &cobra.Command{
 		Use: "ls", Short: "List streams with the states of their slots", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			asJSON, err := g.json()
-			if err != nil {
-				return err
-			}
-			s, done, err := g.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer done()
-			status, err := readStatus(cmd.Context(), s)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return printJSON(os.Stdout, status.Streams)
-			}
-			t := &table{head: []string{"STREAM", "SOURCE", "PRIORITY", "SLOTS"}}
-			for _, v := range status.Streams {
-				var slots []string
-				for _, slot := range v.Slots {
-					text := slot.Slot + "=" + string(slot.State)
-					if slot.Host != "" {
-						text += "@" + slot.Host
-					}
-					slots = append(slots, text)
-				}
-				t.add(cell{v.Key, plain}, cell{v.Source, plain}, cell{fmt.Sprint(v.Priority), plain}, cell{strings.Join(slots, " "), plain})
-			}
-			return t.write(os.Stdout, onTerminal(os.Stdout))
-		},
+		RunE: g.lists(func(s stream.Status) any { return s.Streams }, streamTable),
 	}
 	g.outputFlag(c)
 	return c
+}
+
+func streamTable(status stream.Status) *table {
+	t := &table{head: []string{"STREAM", "SOURCE", "PRIORITY", "SLOTS"}}
+	for _, v := range status.Streams {
+		var slots []string
+		for _, slot := range v.Slots {
+			text := slot.Slot + "=" + string(slot.State)
+			if slot.Host != "" {
+				text += "@" + slot.Host
+			}
+			slots = append(slots, text)
+		}
+		t.add(cell{v.Key, plain}, cell{v.Source, plain}, cell{fmt.Sprint(v.Priority), plain}, cell{strings.Join(slots, " "), plain})
+	}
+	return t
 }
 
 func streamsShow(g *global) *cobra.Command {

@@ -8,12 +8,6 @@ local function room(stype, class, avoided, n)
   return false
 end
 
--- pinned: the host that an operator pinned the slot to, or nil. Its successor is
--- pinned with it.
-local function pinned(key, slot)
-  return redis.call('HGET', ns .. 'override:' .. key, 'pin:' .. (string.match(slot, '^(.*)~next$') or slot)) or nil
-end
-
 -- room_on: the same as room of one host.
 local function room_on(host, stype, class, avoided)
   local load = tonumber(redis.call('ZSCORE', ns .. 'load:' .. stype .. ':' .. class, host))
