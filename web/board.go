@@ -108,10 +108,7 @@ func (b *board) run(ctx context.Context) {
 func (b *board) current(ctx context.Context) (picture, error) {
 	b.reading.Lock()
 	defer b.reading.Unlock()
-	b.mu.Lock()
-	pic := b.pic
-	b.mu.Unlock()
-	if time.Since(pic.read) < fresh {
+	if pic := b.picture(); time.Since(pic.read) < fresh {
 		return pic, nil
 	}
 	return b.readAll(ctx)
@@ -123,11 +120,8 @@ func (b *board) refresh(ctx context.Context) {
 	defer cancel()
 	b.reading.Lock()
 	defer b.reading.Unlock()
-	b.mu.Lock()
-	last := b.pic.read
-	b.mu.Unlock()
 	var err error
-	if time.Since(last) > sweepFor { // nobody watched for long
+	if time.Since(b.picture().read) > sweepFor { // nobody watched for long
 		_, err = b.readAll(ctx)
 	} else {
 		err = b.readChanged(ctx)
@@ -147,14 +141,30 @@ func (b *board) readAll(ctx context.Context) (picture, error) {
 	if err != nil {
 		return picture{}, b.failed(err)
 	}
-	b.mu.Lock()
-	for key := range b.pic.streams {
-		if !slices.Contains(keys, key) {
-			keys = append(keys, key) // to notice that it is gone
+	return b.read(ctx, withGone(keys, b.picture().streams), true)
+}
+
+// withGone adds to the keys there are those of the last picture, to notice that
+// they are gone.
+func withGone(keys []string, last map[string]seen) []string {
+	there := make(map[string]bool, len(keys))
+	for _, key := range keys {
+		there[key] = true
+	}
+	for key := range last {
+		if !there[key] {
+			keys = append(keys, key)
 		}
 	}
-	b.mu.Unlock()
-	return b.read(ctx, keys, true)
+	return keys
+}
+
+// picture is the last picture. Its values are never changed, so that it can be
+// read without mu.
+func (b *board) picture() picture {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.pic
 }
 
 // readChanged reads the streams that were said to have changed, some of the
@@ -163,13 +173,13 @@ func (b *board) readChanged(ctx context.Context) error {
 	if err := b.listNew(ctx); err != nil {
 		return b.failed(err)
 	}
+	keys := b.sweep()
 	b.mu.Lock()
-	keys := slices.Collect(maps.Keys(b.dirty))
+	keys = slices.AppendSeq(keys, maps.Keys(b.dirty))
 	b.dirty = map[string]bool{}
 	since := time.Since(b.overviewAt)
 	broad := since > min(b.overviewTook[0], b.overviewTook[1])*duty && (b.broad || since > idleGap-minGap)
 	b.broad = b.broad && !broad
-	keys = append(keys, b.sweep()...)
 	b.mu.Unlock()
 	slices.Sort(keys)
 	_, err := b.read(ctx, slices.Compact(keys), broad)
@@ -186,17 +196,12 @@ func (b *board) listNew(ctx context.Context) error {
 		return err
 	}
 	b.listed = time.Now()
+	last, listed := b.picture().streams, len(keys)
+	keys = withGone(keys, last)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	there := make(map[string]bool, len(keys))
-	for _, key := range keys {
-		there[key] = true
-		if _, known := b.pic.streams[key]; !known {
-			b.dirty[key] = true
-		}
-	}
-	for key := range b.pic.streams {
-		if !there[key] {
+	for i, key := range keys {
+		if _, known := last[key]; !known || i >= listed {
 			b.dirty[key] = true
 		}
 	}
@@ -205,15 +210,15 @@ func (b *board) listNew(ctx context.Context) error {
 
 // sweep picks the streams whose turn it is to be read although nothing was
 // said of them: what changes without an event, such as speed. The caller holds
-// reading and mu.
+// reading.
 func (b *board) sweep() []string {
-	took := time.Since(b.sweptAt)
+	took, streams := time.Since(b.sweptAt), b.picture().streams
 	b.sweptAt = time.Now()
-	n := min(1+int(float64(len(b.pic.streams))*took.Seconds()/sweepFor.Seconds()), sweepMax, len(b.pic.streams))
+	n := min(1+int(float64(len(streams))*took.Seconds()/sweepFor.Seconds()), sweepMax, len(streams))
 	if n == 0 {
 		return nil
 	}
-	keys := slices.Sorted(maps.Keys(b.pic.streams))
+	keys := slices.Sorted(maps.Keys(streams))
 	from, _ := slices.BinarySearch(keys, b.cursor)
 	out := make([]string, 0, n)
 	for i := range n {
@@ -271,9 +276,7 @@ func (b *board) problemNow() string {
 
 // merge makes the next picture and sends the difference.
 func (b *board) merge(asked []string, got []stream.StreamStatus, over *stream.Status) (picture, error) {
-	b.mu.Lock()
-	old := b.pic
-	b.mu.Unlock()
+	old := b.picture()
 	next := picture{read: time.Now(), at: old.at, streams: maps.Clone(old.streams), parts: old.parts, raw: old.raw}
 	change := map[string]json.RawMessage{}
 	for _, key := range asked {
@@ -312,6 +315,7 @@ func (b *board) merge(asked []string, got []stream.StreamStatus, over *stream.St
 			return picture{}, b.failed(err)
 		}
 	}
+	next.whole = sync.OnceValue(func() frame { return pictureFrame(next) })
 	b.publish(next, change, news)
 	return next, nil
 }
@@ -335,11 +339,16 @@ func (b *board) join(ctx context.Context) (*watcher, frame, error) {
 	if _, err := b.current(ctx); err != nil {
 		return nil, frame{}, err
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	w, err := b.hub.join()
+	w, pic, err := b.enter()
 	if err != nil {
 		return nil, frame{}, err
 	}
-	return w, pictureFrame(b.pic), nil
+	return w, pic.whole(), nil // without mu: it takes long where streams are many
+}
+
+func (b *board) enter() (*watcher, picture, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	w, err := b.hub.join()
+	return w, b.pic, err
 }

@@ -126,8 +126,8 @@ func (g *gate) named(host string) bool {
 }
 
 func (g *gate) bearer(r *http.Request) bool {
-	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	return ok && g.token != "" && same(given, g.token)
+	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.EqualFold(scheme, "Bearer") && g.token != "" && same(strings.TrimLeft(given, " "), g.token)
 }
 
 // same compares in a time that depends on neither text.

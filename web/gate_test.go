@@ -130,6 +130,14 @@ func TestTokenGuardsAllButProbesAndHooks(t *testing.T) {
 	if w.Code != 200 {
 		t.Errorf("status with the token: %d %s", w.Code, w.Body)
 	}
+	for given, want := range map[string]int{
+		"bearer " + testToken: 200, "BEARER " + testToken: 200, "Bearer  " + testToken: 200,
+		"Bearer": 401, "Bearer ": 401, testToken: 401, "Basic " + testToken: 401, "Bearer" + testToken: 401,
+	} {
+		if got := ask(h, asking{path: "/api/v1/status", head: map[string]string{"Authorization": given}}).Code; got != want {
+			t.Errorf("Authorization: %q: %d; want %d", given, got, want)
+		}
+	}
 	w = ask(h, asking{path: "/", head: map[string]string{"Accept": "text/html"}})
 	if w.Code != 303 || w.Header().Get("Location") != "/login" {
 		t.Errorf("a browser without the cookie: %d to %q; want to be sent to /login", w.Code, w.Header().Get("Location"))

@@ -17,6 +17,8 @@ type picture struct {
 	streams map[string]seen
 	parts   parts
 	raw     map[string]json.RawMessage // encoded parts, to compare
+	// whole encodes it when first asked for, once for all who join.
+	whole func() frame
 }
 
 // seen is a stream with its encoded form.
