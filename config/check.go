@@ -117,6 +117,7 @@ func (d *decoder) finishSource(c *Config, s *Source, path string) {
 	d.checkHostRefs(c, s.templates(path))
 	d.checkBases(c, s, path)
 	d.resolveStream(c, s, path)
+	d.checkPulled(c, s, path)
 }
 
 // checkPluginKeys: a key that another plugin knows is no typing error.
@@ -205,7 +206,7 @@ func (d *decoder) checkBases(c *Config, s *Source, path string) {
 		if len(base.t.Refs()) == 0 {
 			continue
 		}
-		text, err := base.t.Resolve(c.hostOnly)
+		text, err := base.t.Resolve(c.withPlace)
 		if err != nil {
 			continue // with secrets it cannot be said yet; an unknown variable was
 		}
@@ -213,6 +214,29 @@ func (d *decoder) checkBases(c *Config, s *Source, path string) {
 			at := join(join(path, "vars"), base.key)
 			d.problem(d.valueAt(at), at, "%v", err)
 		}
+	}
+}
+
+// checkPulled checks that streams' names have their place in what they are
+// pulled from, which is pull or what dependants see as ${source:url}.
+func (d *decoder) checkPulled(c *Config, s *Source, path string) {
+	if s.Plugin != PluginPoll {
+		return
+	}
+	at, text, instead := join(path, "vars.pull"), s.Stream["url"], ""
+	if s.Vars.Pull.String() == "" {
+		if _, given := s.StreamTemplates["url"]; !given {
+			return // that of the ingest was checked
+		}
+		at, instead = join(path, "stream.url"), "; or give vars.pull, and dependants see this url as it is"
+	} else {
+		var err error
+		if text, err = s.Vars.Pull.Resolve(c.withPlace); err != nil {
+			return // said already
+		}
+	}
+	if err := stream.CheckPull(text, s.Vars.Type == "srtrelay"); err != nil {
+		d.problem(d.valueAt(at), at, "%v%s", err, instead)
 	}
 }
 
@@ -247,6 +271,17 @@ func (d *decoder) resolveStream(c *Config, s *Source, path string) {
 	}
 	s.Stream["url"] = text
 }
+
+// withPlace is hostOnly that leaves the place of a stream's name in pull.
+func (c *Config) withPlace(ref stream.Ref) (string, bool, error) {
+	if ref.String() == stream.PullPlace {
+		return stream.PullPlace, true, nil
+	}
+	return c.hostOnly(ref)
+}
+
+// ResolvePull fills in a source's pull but for stream.PullPlace.
+func (c *Config) ResolvePull(t stream.Template) (string, error) { return t.Resolve(c.withPlace) }
 
 // hostOnly finds ${host:…}.
 func (c *Config) hostOnly(ref stream.Ref) (string, bool, error) {

@@ -161,15 +161,22 @@ func (n *node) inside(offset int) place {
 }
 
 // checkScope says why a reference cannot be used where only those scopes can.
-// "*" stands for the names of slots.
+// "*" stands for the names of slots, and scope:name for this one alone.
 func checkScope(ref stream.Ref, allowed []string) error {
 	for _, scope := range allowed {
-		if scope == ref.Scope || scope == "*" && ref.OfSlot() {
+		if scope == ref.Scope || scope == "*" && ref.OfSlot() || scope == ref.Scope+":"+ref.Name {
 			return nil
 		}
 	}
 	if ref.Secret() {
 		return fmt.Errorf("%s cannot be used here: this value is stored in Redis and published, which secrets never are", ref)
 	}
-	return fmt.Errorf("%s has no value here: only ${%s:…}", ref, strings.Join(allowed, ":…}, ${"))
+	known := make([]string, len(allowed))
+	for i, scope := range allowed {
+		known[i] = "${" + scope + "}"
+		if !strings.Contains(scope, ":") {
+			known[i] = "${" + scope + ":…}"
+		}
+	}
+	return fmt.Errorf("%s has no value here: only %s", ref, strings.Join(known, ", "))
 }

@@ -61,8 +61,9 @@ type SourceVars struct {
 	User     stream.Template `yaml:"user" only:"poll" scopes:"host env file"`
 	Password stream.Template `yaml:"password" only:"poll" scopes:"host env file"`
 
-	// Pull is the base of ${stream:url}; empty: the source's ${source:url}.
-	Pull stream.Template `yaml:"pull" only:"poll" scopes:"host" validate:"pullurl"`
+	// Pull is the base of ${stream:url}, or with ${stream:key} in it the whole
+	// of it; empty: the source's ${source:url}.
+	Pull stream.Template `yaml:"pull" only:"poll" scopes:"host stream:key" validate:"pullurl"`
 	// Strip is a prefix taken off the listed names, such as live/.
 	Strip string `yaml:"strip" only:"poll" validate:"max=64"`
 	// StallAfter without new bytes a stream is shown as stalled.

@@ -34,9 +34,10 @@ type Config struct {
 	Type           string // one of Types; icecast if empty
 	URL            string
 	User, Password string
-	// Pull is the base of ${stream:url}, where processing pulls streams from;
-	// empty: SourceVars["url"] if given, else by type: for icecast URL itself,
-	// for the others their usual port on its host.
+	// Pull is the base of ${stream:url}, where processing pulls streams from,
+	// or with stream.PullPlace in it the whole of it; empty: SourceVars["url"] if given,
+	// else by type: for icecast URL itself, for the others their usual port on
+	// its host.
 	Pull string
 	// Strip is a prefix taken off the listed names, such as "live/" of RTMP
 	// servers, so that one stream has one key at every ingest.
@@ -183,6 +184,9 @@ func (c *Config) completePoll() error {
 				c.Pull += ":" + port[1]
 			}
 		}
+	}
+	if err := stream.CheckPull(c.Pull, c.Type == "srtrelay"); err != nil {
+		return fmt.Errorf("pull: %w", err)
 	}
 	return nil
 }

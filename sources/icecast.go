@@ -135,7 +135,7 @@ func (c *icecastMount) add(l *listing, pull string) error {
 	case c.m.Key == "":
 		l.unread("a mount without a name")
 	case c.live:
-		c.m.Vars["url"] = join(pull, c.path)
+		c.m.Vars["url"] = stream.PullURL(pull, c.path)
 		return l.add(c.m)
 	}
 	return nil

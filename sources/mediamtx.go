@@ -69,8 +69,10 @@ func (l *listing) append(page listing, limit int64) error {
 }
 
 // parseMediaMTX reads one page and returns the number of pages. A path counts
-// while it is online; servers before 1.19.3 say ready instead. A newer one
-// also calls ready what is only kept available without a publisher.
+// while it is available, which servers before 1.17 call ready, and online, if
+// they say so: a path kept always available is not online while nobody
+// publishes it, and one with a source of its own is online, but not available,
+// while that source cannot be reached.
 func parseMediaMTX(body []byte, pull string) (listing, int, error) {
 	var l listing
 	pages, found := 0, false
@@ -102,13 +104,15 @@ func parseMediaMTX(body []byte, pull string) (listing, int, error) {
 
 func readMediaMTXPath(s *jsonScanner, l *listing, pull string) error {
 	m := stream.Mount{Vars: make(map[string]string, 4), Bytes: -1}
-	var ready, online string
+	var ready, available, online string
 	ok, err := s.entry(l, func(name []byte) (err error) {
 		switch string(name) {
 		case "name":
 			m.Key, err = s.text()
 		case "ready":
 			ready, err = s.text()
+		case "available":
+			available, err = s.text()
 		case "online":
 			online, err = s.text()
 		case "inboundBytes":
@@ -134,8 +138,11 @@ func readMediaMTXPath(s *jsonScanner, l *listing, pull string) error {
 		l.unread("a path without a name")
 		return nil
 	}
-	if online == "true" || online == "" && ready == "true" {
-		m.Vars["url"] = join(pull, m.Key)
+	if available == "" {
+		available = ready
+	}
+	if available == "true" && (online == "true" || online == "") {
+		m.Vars["url"] = stream.PullURL(pull, m.Key)
 		return l.add(m)
 	}
 	return nil

@@ -118,7 +118,7 @@ func readRTMPApplication(s *xmlScanner, l *listing, pull string) error {
 			continue
 		}
 		m.Key = join(strings.TrimSpace(app), m.Key)
-		m.Vars["url"] = join(pull, m.Key)
+		m.Vars["url"] = stream.PullURL(pull, m.Key)
 		if err == nil {
 			err = l.add(m)
 		}

@@ -163,11 +163,16 @@ func readSRSStream(s *jsonScanner, l *listing, pull string) (id string, err erro
 		l.unread("a stream without a name")
 		return id, nil
 	}
-	m.Vars["url"] = join(pull, m.Key)
-	if vhost != "" {
-		m.Vars["url"] = join(pull, path) + "?vhost=" + vhost
-		fact(m.Vars, "vhost", vhost)
+	if vhost == "" {
+		m.Vars["url"] = stream.PullURL(pull, m.Key)
+		return id, l.add(m)
 	}
+	mark := "?"
+	if strings.Contains(pull, "?") {
+		mark = "&"
+	}
+	m.Vars["url"] = stream.PullURL(pull, path) + mark + "vhost=" + vhost
+	fact(m.Vars, "vhost", vhost)
 	return id, l.add(m)
 }
 

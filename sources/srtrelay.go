@@ -26,15 +26,10 @@ func (c *srtrelay) list(ctx context.Context) (listing, error) {
 }
 
 // parseSrtrelay reads [{"name","url","clients","created"},…]. The url is made
-// of the relay's own publicAddress; it is made anew from pull, such as
-// srt://ingest:1337 or srt://ingest:1337?latency=500000.
+// of the relay's own publicAddress; it is made anew from pull.
 func parseSrtrelay(body []byte, pull string) (listing, error) {
 	var l listing
 	s := jsonScanner{b: body}
-	mark := "?"
-	if strings.Contains(pull, "?") {
-		mark = "&"
-	}
 	entry := func() error {
 		m := stream.Mount{Bytes: -1}
 		ok, err := s.entry(&l, func(name []byte) (err error) {
@@ -56,7 +51,7 @@ func parseSrtrelay(body []byte, pull string) (listing, error) {
 			return nil
 		}
 		m.Session = cleanFact(m.Session)
-		m.Vars = map[string]string{"url": pull + mark + "streamid=play/" + m.Key}
+		m.Vars = map[string]string{"url": srtrelayURL(pull, m.Key)}
 		return l.add(m)
 	}
 	err := s.arrayOrNull(entry)
@@ -67,6 +62,24 @@ func parseSrtrelay(body []byte, pull string) (listing, error) {
 		return listing{}, err
 	}
 	return l.complete()
+}
+
+// srtrelayURL is where to pull a stream of a relay from, with pull such as
+// srt://ingest:1337 or srt://ingest:1337?latency=500000. After play/ a second
+// slash begins a password, so a name with a slash needs the other form, which
+// the relay knows since 1.3. ffmpeg wants its # as it is.
+func srtrelayURL(pull, name string) string {
+	id := "play/" + name
+	if strings.Contains(name, "/") {
+		id = "#!::m=request,r=" + name
+	}
+	switch {
+	case strings.Contains(pull, stream.PullPlace):
+		return stream.PullURL(pull, name)
+	case strings.Contains(pull, "?"):
+		return pull + "&streamid=" + id
+	}
+	return pull + "?streamid=" + id
 }
 
 // entry reads one object of a list; anything else is counted as unreadable

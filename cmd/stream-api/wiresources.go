@@ -36,7 +36,11 @@ func sourceConfig(cfg *config.Config, s config.Source) (sources.Config, error) {
 		out.URL = resolve("url", s.Vars.URL)
 		out.User = resolve("user", s.Vars.User)
 		out.Password = resolve("password", s.Vars.Password)
-		out.Pull = resolve("pull", s.Vars.Pull)
+		pull, pullErr := cfg.ResolvePull(s.Vars.Pull)
+		if pullErr != nil {
+			return sources.Config{}, fmt.Errorf("source %s: pull: %w", s.Name, pullErr)
+		}
+		out.Pull = pull
 		out.Strip, out.StallAfter = s.Vars.Strip, s.Vars.StallAfter
 	case config.PluginExec:
 		for _, arg := range s.Vars.Command {
