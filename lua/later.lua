@@ -1,4 +1,6 @@
--- later: marks the streams whose time to be looked at again has come.
+-- later: marks the streams whose time to be looked at again has come. Nobody asks
+-- for more than a day from now; a later time was set by hand, or before the clock
+-- went back.
 -- KEYS: none. Touches later, dirty.
 -- ARGV: ns, actor, n (streams at most).
 -- RETURN: {'ok', streams marked}.
@@ -10,6 +12,9 @@ local ns, actor, n = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
 local later = ns .. 'later'
 local due = redis.call('ZRANGE', later, '-inf', int(now), 'BYSCORE', 'LIMIT', 0, n)
+for _, key in ipairs(redis.call('ZRANGE', later, int(now + 90000000), '+inf', 'BYSCORE', 'LIMIT', 0, n)) do
+  due[#due + 1] = key
+end
 for _, key in ipairs(due) do
   redis.call('ZREM', later, key)
   mark(key)

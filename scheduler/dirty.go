@@ -17,25 +17,37 @@ const lookBatch = 200
 // brokenPause is how long a stream whose keys are broken is let alone.
 const brokenPause = 10 * time.Second
 
+// lookTries is how often one round looks at a stream that is marked again
+// meanwhile, before it leaves it to the next round.
+const lookTries = 3
+
 // look is the loop over marked streams: it makes each what is said of it.
 func (s *Scheduler) look(ctx context.Context) (time.Duration, error) {
-	broken := map[string]bool{}
+	tries, done := map[string]int{}, 0
 	for {
-		marks, err := s.store.Dirty(ctx, lookBatch+len(broken))
+		marks, err := s.store.Dirty(ctx, lookBatch+done)
 		if err != nil {
 			return 0, err
 		}
-		marks = slices.DeleteFunc(marks, func(m store.Mark) bool { return broken[m.Key] })
+		marks = slices.DeleteFunc(marks, func(m store.Mark) bool { return tries[m.Key] >= lookTries })
 		if len(marks) == 0 {
 			return 0, nil
 		}
-		if err := s.lookAt(ctx, marks, broken); err != nil {
+		if err := s.lookAt(ctx, marks, tries); err != nil {
 			return 0, err
+		}
+		done = 0
+		for _, n := range tries {
+			if n >= lookTries {
+				done++
+			}
 		}
 	}
 }
 
-func (s *Scheduler) lookAt(ctx context.Context, marks []store.Mark, broken map[string]bool) error {
+// lookAt looks at some marked streams. tries counts how often a mark stayed:
+// one whose keys are broken is not tried again in this round.
+func (s *Scheduler) lookAt(ctx context.Context, marks []store.Mark, tries map[string]int) error {
 	keys := make([]string, len(marks))
 	for i, m := range marks {
 		keys[i] = m.Key
@@ -70,9 +82,11 @@ func (s *Scheduler) lookAt(ctx context.Context, marks []store.Mark, broken map[s
 	for i, a := range answers {
 		switch {
 		case a.Err != nil:
-			broken[marks[i].Key] = true
+			tries[marks[i].Key] = lookTries
 			s.brokenStream(marks[i].Key, a.Err)
-		case !a.Stale:
+		case a.Stale:
+			tries[marks[i].Key]++
+		default:
 			s.counts.wanted.Add(1)
 			s.touched.add(wants[i].Chain...)
 			version := strconv.FormatInt(marks[i].Number, 10)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 )
 
@@ -11,6 +12,17 @@ import (
 type Mark struct {
 	Key    string
 	Number int64
+	// odd is the score as it stands, where a hand made it no whole number: the
+	// mark is cleared under what was read, whatever that is.
+	odd string
+}
+
+// score is the mark's score as Redis writes it.
+func (m Mark) score() string {
+	if m.odd != "" {
+		return m.odd
+	}
+	return strconv.FormatInt(m.Number, 10)
 }
 
 // Want is what a stream should be, read after its mark.
@@ -60,7 +72,7 @@ func (s *Store) Wants(ctx context.Context, wants []Want) ([]Commands, error) {
 		if err != nil {
 			return nil, fmt.Errorf("want %s: %w", w.Key, err)
 		}
-		args := []any{w.Key, strconv.FormatInt(w.Number, 10), bit(w.Wanted), bit(w.Held), string(chain), w.Priority, len(w.Chain)}
+		args := []any{w.Key, w.score(), bit(w.Wanted), bit(w.Held), string(chain), w.Priority, len(w.Chain)}
 		for _, slot := range w.Chain {
 			args = append(args, slot)
 		}
@@ -97,7 +109,11 @@ func (s *Store) Dirty(ctx context.Context, n int) ([]Mark, error) {
 	marks := make([]Mark, 0, len(rows))
 	for _, row := range rows {
 		key, _ := row.Member.(string)
-		marks = append(marks, Mark{Key: key, Number: int64(row.Score)})
+		m := Mark{Key: key, Number: int64(row.Score)}
+		if row.Score != math.Trunc(row.Score) || math.Abs(row.Score) >= 1<<53 {
+			m.Number, m.odd = 0, strconv.FormatFloat(row.Score, 'g', -1, 64)
+		}
+		marks = append(marks, m)
 	}
 	return marks, nil
 }
