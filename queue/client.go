@@ -133,15 +133,15 @@ func (c *Client) sendEvent(ctx context.Context, kind Kind, queue string, keys []
 	// the same keys is being read must not be taken for that one.
 	id := fmt.Sprintf("%s.%s.%d.%s", kind, strings.ReplaceAll(keys[0], "/", ":"), len(keys), rand.Text())
 	err = c.send(ctx, asynq.NewTask(eventPrefix+string(kind), payload), queue, id, eventRetention)
-	if err != nil {
+	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
 		return fmt.Errorf("event %s: %w", kind, err)
 	}
 	return nil
 }
 
-// SlotCommand sends verb to the host of the slot. Sending the same again
-// (same verb, slot, token and attempt or version) does nothing and is no
-// error.
+// SlotCommand sends verb to the host of the slot. A start that was sent before
+// (same slot, token and attempt) is sent no second time, and no stop or update
+// while one of the same slot and token waits to be read; neither is an error.
 func (c *Client) SlotCommand(ctx context.Context, verb Verb, s Slot) error {
 	cmd := Command{Verb: verb, Slot: s}
 	if err := cmd.check(); err != nil {
@@ -152,26 +152,49 @@ func (c *Client) SlotCommand(ctx context.Context, verb Verb, s Slot) error {
 		return fmt.Errorf("slot command %s: %w", cmd.id(), err)
 	}
 	queue := slotQueueName(c.namespace, Service{Type: s.Type, Host: s.Host})
-	retention := slotRetention
+	task, retention := asynq.NewTask(slotPrefix+string(verb), payload), slotRetention
 	if verb == Update {
 		// All it says is "look"; a child that publishes often causes thousands.
 		retention = 0
 	}
-	if err := c.send(ctx, asynq.NewTask(slotPrefix+string(verb), payload), queue, cmd.id(), retention); err != nil {
+	err = c.send(ctx, task, queue, cmd.id(), retention)
+	if errors.Is(err, asynq.ErrTaskIDConflict) && verb != Start {
+		err = c.sendBehind(ctx, task, queue, cmd.id(), retention)
+	}
+	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
 		return fmt.Errorf("slot command %s: %w", cmd.id(), err)
 	}
 	return nil
 }
 
+// sendBehind sends what asynq refuses because of an earlier task of its id. One
+// that waits says the same already. One that is being read may have been read
+// too early, so another goes behind it. One that is done makes room.
+func (c *Client) sendBehind(ctx context.Context, task *asynq.Task, queue, id string, retention time.Duration) error {
+	state, err := c.redis.HGet(ctx, layout(queue).task(id), "state").Result()
+	switch {
+	case errors.Is(err, redis.Nil): // done since
+	case err != nil:
+		return err
+	case state == "pending":
+		return nil
+	case state == "active":
+		return c.send(ctx, task, queue, id+".next", retention)
+	default:
+		err := c.inspector.DeleteTask(queue, id)
+		if err != nil && !errors.Is(err, asynq.ErrTaskNotFound) {
+			return err
+		}
+	}
+	return c.send(ctx, task, queue, id, retention)
+}
+
 // send enqueues a task that is tried once. An id that asynq holds already is
-// a task that was sent already: by another process, or by the Redis client's
-// own repetition of a call whose answer was lost.
+// ErrTaskIDConflict: a task that was sent already, by another process, or by the
+// Redis client's own repetition of a call whose answer was lost.
 func (c *Client) send(ctx context.Context, task *asynq.Task, queue, id string, retention time.Duration) error {
 	_, err := c.currentSender().EnqueueContext(ctx, task,
 		asynq.Queue(queue), asynq.TaskID(id), asynq.MaxRetry(0),
 		asynq.Timeout(taskTimeout), asynq.Retention(retention))
-	if errors.Is(err, asynq.ErrTaskIDConflict) {
-		return nil
-	}
 	return err
 }

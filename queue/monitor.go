@@ -60,12 +60,12 @@ func formatPayload(taskType string, payload []byte) string {
 	if err != nil {
 		return stream.Quote(string(payload))
 	}
-	which := "attempt " + strconv.FormatInt(c.Attempt, 10)
-	if c.Version != "" {
-		which = "version " + c.Version
+	which := ""
+	if c.Verb == Start {
+		which = " attempt " + strconv.FormatInt(c.Attempt, 10) + ","
 	}
 	// The token is last: asynqmon cuts a line at some fifty characters.
-	return fmt.Sprintf("%s %s on %s, %s, token %s", c.Key, c.Slot.Slot, c.Host, which, c.Token)
+	return fmt.Sprintf("%s %s on %s,%s token %s", c.Key, c.Slot.Slot, c.Host, which, c.Token)
 }
 
 // formatResult shows the text that the handler gave.

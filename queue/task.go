@@ -36,13 +36,8 @@ type Slot struct {
 	Type  string `json:"type"`
 	Host  string `json:"host"`
 	Token string `json:"token"`
-	// Attempt counts the sendings of one command; it makes each of them
-	// distinct.
+	// Attempt counts the sendings of a start; it makes each of them distinct.
 	Attempt int64 `json:"attempt,omitempty"`
-	// Version names what an update is about, where there is such a name; it
-	// then takes the place of Attempt in the id, so that one version is
-	// announced once.
-	Version string `json:"version,omitempty"`
 }
 
 // Command is a slot command as its host receives it.
@@ -57,8 +52,8 @@ const (
 	slotPrefix  = "slot:"
 )
 
-// wordPattern holds what a token and a version are made of; neither may hold
-// the '.' that parts them in an id.
+// wordPattern holds what a token is made of; it may not hold the '.' that parts
+// an id.
 var wordPattern = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
 func isWord(s string) bool { return len(s) <= 128 && wordPattern.MatchString(s) }
@@ -90,21 +85,18 @@ func (c Command) check() error {
 	if c.Attempt < 0 {
 		return fmt.Errorf("attempt %d is negative", c.Attempt)
 	}
-	if c.Version != "" && !isWord(c.Version) {
-		return fmt.Errorf("%s is no version", stream.Quote(c.Version))
-	}
 	return nil
 }
 
 // id is the task's id; see the package's comment. No part but the key holds
 // a '.', and no two keys become the same text.
 func (c Command) id() string {
-	last := c.Version
-	if last == "" {
-		last = strconv.FormatInt(c.Attempt, 10)
-	}
 	key := strings.ReplaceAll(c.Key, "/", ":")
-	return strings.Join([]string{string(c.Verb), key, c.Slot.Slot, c.Token, last}, ".")
+	parts := []string{string(c.Verb), key, c.Slot.Slot, c.Token}
+	if c.Verb == Start {
+		parts = append(parts, strconv.FormatInt(c.Attempt, 10))
+	}
+	return strings.Join(parts, ".")
 }
 
 // decodeCommand reads a task of a slot queue. Unknown fields are those of a

@@ -66,7 +66,6 @@ func TestCommandIDsDifferAndAreOneSegmentOfAPath(t *testing.T) {
 		func(c *Command) { c.Slot.Slot = "transcode" + stream.ShadowSuffix },
 		func(c *Command) { c.Token = "17-ac" },
 		func(c *Command) { c.Attempt = 2 },
-		func(c *Command) { c.Version = "v1" },
 	}
 	seen := map[string]bool{}
 	for _, f := range vary {
@@ -97,7 +96,6 @@ func TestMalformedCommandsAreRefused(t *testing.T) {
 		"token":   func(c *Command) { c.Token = "1.a" },
 		"empty":   func(c *Command) { c.Token = "" },
 		"attempt": func(c *Command) { c.Attempt = -1 },
-		"version": func(c *Command) { c.Version = "a/b" },
 	} {
 		c := Command{Start, good}
 		f(&c)

@@ -226,7 +226,7 @@ func (r *Runner) hint(ctx context.Context, slots []store.Reservation) {
 	for _, v := range slots {
 		err := r.call(ctx, func(ctx context.Context) error {
 			return r.queue.SlotCommand(ctx, queue.Update, queue.Slot{
-				Key: v.Key, Slot: v.Slot, Type: v.Type, Host: v.Host, Token: v.Token, Attempt: time.Now().UnixMilli(),
+				Key: v.Key, Slot: v.Slot, Type: v.Type, Host: v.Host, Token: v.Token,
 			})
 		})
 		if err != nil {

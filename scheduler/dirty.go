@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
 	"time"
 
 	"stream-api/queue"
@@ -89,9 +88,8 @@ func (s *Scheduler) lookAt(ctx context.Context, marks []store.Mark, tries map[st
 		default:
 			s.counts.wanted.Add(1)
 			s.touched.add(wants[i].Chain...)
-			version := strconv.FormatInt(marks[i].Number, 10)
-			s.tellLater(queue.Stop, version, a.Stops)
-			s.tellLater(queue.Update, version, a.Updates)
+			s.tellLater(queue.Stop, a.Stops)
+			s.tellLater(queue.Update, a.Updates)
 		}
 	}
 	s.places.ring()

@@ -75,7 +75,7 @@ func (s *Scheduler) evict(ctx context.Context, slots []store.SlotRecord) error {
 		case err != nil:
 			return err
 		}
-		s.tellLater(queue.Update, "evict", []store.Reservation{v.Reservation})
+		s.tellLater(queue.Update, []store.Reservation{v.Reservation})
 	}
 	return nil
 }

@@ -3,7 +3,7 @@ package scheduler
 import (
 	"context"
 	"errors"
-	"strconv"
+	"slices"
 	"time"
 
 	"stream-api/queue"
@@ -22,7 +22,7 @@ func (s *Scheduler) move(ctx context.Context) (time.Duration, error) {
 	if err != nil || len(moves) == 0 && len(draining) == 0 {
 		return 0, err
 	}
-	hosts, err := s.hostsByName(ctx)
+	hosts, err := s.hostsOf(ctx, moves, draining)
 	if err != nil {
 		return 0, err
 	}
@@ -53,8 +53,14 @@ func skippable(err error) error {
 	return err
 }
 
-func (s *Scheduler) hostsByName(ctx context.Context) (map[string]store.HostRecord, error) {
-	hosts, err := s.store.Hosts(ctx)
+// hostsOf reads the hosts that are left, which are few beside all there are.
+func (s *Scheduler) hostsOf(ctx context.Context, moves []store.Move, draining []string) (map[string]store.HostRecord, error) {
+	names := slices.Clone(draining)
+	for _, m := range moves {
+		names = append(names, m.Host)
+	}
+	slices.Sort(names)
+	hosts, err := s.store.HostsNamed(ctx, slices.Compact(names))
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +149,7 @@ func (s *Scheduler) yield(ctx context.Context, m store.Move) error {
 		return err
 	}
 	if asked {
-		s.tellLater(queue.Update, versionOf(m), []store.Reservation{m.Reservation})
+		s.tellLater(queue.Update, []store.Reservation{m.Reservation})
 		return nil
 	}
 	if !m.Drain {
@@ -184,8 +190,8 @@ func (s *Scheduler) swap(ctx context.Context, p progress) error {
 	if err != nil {
 		return err
 	}
-	s.tellLater(queue.Stop, versionOf(p.move), c.Stops)
-	s.tellLater(queue.Update, "swap-"+p.next.Token, c.Updates)
+	s.tellLater(queue.Stop, c.Stops)
+	s.tellLater(queue.Update, c.Updates)
 	return s.endMove(ctx, p.move, "")
 }
 
@@ -194,7 +200,7 @@ func (s *Scheduler) endMove(ctx context.Context, m store.Move, why string) error
 	if err != nil {
 		return err
 	}
-	s.tellLater(queue.Stop, versionOf(m), stops)
+	s.tellLater(queue.Stop, stops)
 	line := s.log.Info().Str("stream", m.Key).Str("slot", m.Slot).Str("host", m.Host).Str("token", m.Token)
 	if why != "" {
 		line.Str("reason", why).Msg("not moved")
@@ -205,5 +211,3 @@ func (s *Scheduler) endMove(ctx context.Context, m store.Move, why string) error
 	s.moves.ring() // a drained host has the next slot to move
 	return nil
 }
-
-func versionOf(m store.Move) string { return "move-" + strconv.FormatInt(m.Since, 10) }

@@ -19,10 +19,10 @@ const senders = 8
 
 // tellLater has hosts told, by the goroutine of tell. What finds no room is
 // dropped: the hosts' revisions carry the truth.
-func (s *Scheduler) tellLater(verb queue.Verb, version string, slots []store.Reservation) {
+func (s *Scheduler) tellLater(verb queue.Verb, slots []store.Reservation) {
 	for _, v := range slots {
 		select {
-		case s.tellings <- telling{verb: verb, slot: slotOf(v, 0, version)}:
+		case s.tellings <- telling{verb: verb, slot: slotOf(v, 0)}:
 		default:
 			return
 		}
@@ -78,8 +78,8 @@ func (s *Scheduler) send(ctx context.Context, batch []telling) error {
 	return failed
 }
 
-func slotOf(v store.Reservation, attempt int, version string) queue.Slot {
+func slotOf(v store.Reservation, attempt int) queue.Slot {
 	return queue.Slot{
-		Key: v.Key, Slot: v.Slot, Type: v.Type, Host: v.Host, Token: v.Token, Attempt: int64(attempt), Version: version,
+		Key: v.Key, Slot: v.Slot, Type: v.Type, Host: v.Host, Token: v.Token, Attempt: int64(attempt),
 	}
 }

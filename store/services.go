@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"stream-api/stream"
 )
 
@@ -58,21 +60,42 @@ type ServiceRecord struct {
 
 // Hosts reads every host and service that is known.
 func (s *Store) Hosts(ctx context.Context) ([]HostRecord, error) {
-	names, err := s.client.SMembers(ctx, s.key("hosts")).Result()
-	if err != nil {
+	pipe := s.client.Pipeline()
+	known, leases := pipe.SMembers(ctx, s.key("hosts")), pipe.ZRangeWithScores(ctx, s.key("hosts:lease"), 0, -1)
+	if err := pipelined(pipe.Exec(ctx)); err != nil {
 		return nil, fmt.Errorf("read hosts: %w", err)
 	}
-	slices.Sort(names)
-	leases, err := s.client.ZRangeWithScores(ctx, s.key("hosts:lease"), 0, -1).Result()
-	if err != nil {
-		return nil, fmt.Errorf("read hosts:lease: %w", err)
-	}
-	deadline := make(map[string]int64, len(leases))
-	for _, z := range leases {
+	// Who beats is a host, though a hand took it from the list.
+	names := known.Val()
+	deadline := make(map[string]int64, len(leases.Val()))
+	for _, z := range leases.Val() {
 		if name, ok := z.Member.(string); ok {
 			deadline[name] = int64(z.Score)
+			names = append(names, name)
 		}
 	}
+	slices.Sort(names)
+	return s.hosts(ctx, slices.Compact(names), func(name string) int64 { return deadline[name] })
+}
+
+// HostsNamed reads some hosts with their services. One that is not known is
+// read as well, and has nothing.
+func (s *Store) HostsNamed(ctx context.Context, names []string) ([]HostRecord, error) {
+	pipe := s.client.Pipeline()
+	leases := make(map[string]*redis.FloatCmd, len(names))
+	for _, name := range names {
+		leases[name] = pipe.ZScore(ctx, s.key("hosts:lease"), name)
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	if err := pipelined(pipe.Exec(ctx)); err != nil {
+		return nil, fmt.Errorf("read hosts:lease: %w", err)
+	}
+	return s.hosts(ctx, names, func(name string) int64 { return int64(leases[name].Val()) })
+}
+
+func (s *Store) hosts(ctx context.Context, names []string, deadline func(host string) int64) ([]HostRecord, error) {
 	rows, err := s.hashes(ctx, func(yield func(string)) {
 		for _, name := range names {
 			yield(s.key("host", name))
@@ -91,7 +114,7 @@ func (s *Store) Hosts(ctx context.Context) ([]HostRecord, error) {
 		h := HostRecord{
 			Host: names[i], State: stream.HostState(row["state"]), Want: stream.HostState(row["want"]),
 			Incarnation: row["incarnation"], HostID: row["host_id"], Reason: row["reason"],
-			Deadline: deadline[names[i]], URL: row["url"], Version: row["version"],
+			Deadline: deadline(names[i]), URL: row["url"], Version: row["version"],
 		}
 		h.DrainUntil = atoi64(row["drain_until"])
 		h.TTL = time.Duration(atoi64(row["ttl"])) * time.Millisecond
