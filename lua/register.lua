@@ -4,14 +4,14 @@
 --   service:<type>:<host>, load:<type>:<class>, classes:<type>, types, events.
 -- ARGV: ns, actor, host, incarnation, replaces (the incarnation it follows, ''
 --   for none), host_id, ttl (ms), beat (ms), url, version, n, then n services of
---   8: type, capacity ('' for no limit), filter, url, needs, class, class JSON,
---   handover.
+--   9: type, capacity ('' for no limit), filter, url, needs, prefer, class, class
+--   JSON, handover.
 -- RETURN: {'ok', now, rev, state} | {'taken', host_id, ms until its lease ends,
 --   slots it holds} | {'changed', incarnation now there}.
 -- TWICE: the same incarnation registers again with the same result.
 local ns, actor, host, incarnation, replaces, host_id = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local ttl, beat, url, version, n = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[10], tonumber(ARGV[11])
-local FIRST, WIDTH = 12, 8
+local FIRST, WIDTH = 12, 9
 -- include: now
 -- include: event
 -- include: index
@@ -34,7 +34,8 @@ local state = old[4] or 'up'
 local offered, names = {}, {}
 for i = 0, n - 1 do
   local at = FIRST + i * WIDTH
-  local stype, capacity, filter, link, needs, class = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
+  local stype, capacity, filter, link = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  local needs, prefer, class = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
   offered[stype], names[#names + 1] = true, stype
   local service = ns .. 'service:' .. stype .. ':' .. host
   sound(service)
@@ -48,12 +49,13 @@ for i = 0, n - 1 do
   offer('capacity', s[1], capacity)
   offer('filter', s[2], filter)
   offer('url', s[3], link)
-  redis.call('HSET', ns .. 'classes:' .. stype, class, ARGV[at + 6])
+  redis.call('HSET', ns .. 'classes:' .. stype, class, ARGV[at + 7])
   -- A filter set by hand has a class of its own, which reindex keeps right.
   if s[4] and (redis.call('HGET', service, 'filter') or '') ~= filter then class = s[4] end
   if s[4] and s[4] ~= class then redis.call('ZREM', ns .. 'load:' .. stype .. ':' .. s[4], host) end
   redis.call('HDEL', service, 'withdrawn')
-  redis.call('HSET', service, 'state', bound(service, state), 'class', class, 'needs', needs, 'handover', ARGV[at + 7])
+  redis.call('HSET', service, 'state', bound(service, state), 'class', class, 'needs', needs,
+    'prefer', prefer, 'handover', ARGV[at + 8])
   redis.call('SADD', ns .. 'types', stype)
   recount(stype, host)
   index(stype, host)

@@ -2,6 +2,8 @@ package scheduler
 
 import (
 	"fmt"
+	"regexp"
+	"strconv"
 	"testing"
 	"time"
 
@@ -254,5 +256,34 @@ func TestDrainDeadlineStopsWhatFoundNoRoom(t *testing.T) {
 	r.awaitState("s1", "record", stream.Pending)
 	if r.used("a", "record") != 0 {
 		t.Errorf("a holds %d; want none after the deadline", r.used("a", "record"))
+	}
+}
+
+// TestAWishReadsTheHostsItIsAboutAndNoOther: four times a second, while it waits.
+func TestAWishReadsTheHostsItIsAboutAndNoOther(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	a := r.host("a", offerOf("record", 1, stream.Class{}))
+	for i := range 40 {
+		(&host{r: r, id: store.Holder{Host: fmt.Sprintf("h%02d", i), Incarnation: "1"}}).register(offerOf("dist", 1, stream.Class{}))
+	}
+	s, stop := r.run(newFleet(a), Options{})
+	r.add("s1", stream.Announcement{Chain: []string{"record"}})
+	r.awaitState("s1", "record", stream.Running)
+	stop()
+	if _, err := r.store.Move(t.Context(), "s1", "record", "", 0); err != nil {
+		t.Fatal(err)
+	}
+	reads := func() (n int) {
+		line := regexp.MustCompile(`cmdstat_hgetall:calls=(\d+)`).FindStringSubmatch(r.redis.Client().Info(t.Context(), "commandstats").Val())
+		n, _ = strconv.Atoi(line[1])
+		return n
+	}
+	before := reads()
+	if _, err := s.move(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := reads() - before; n > 12 {
+		t.Errorf("%d hashes are read for one wish among 41 hosts", n)
 	}
 }

@@ -26,24 +26,23 @@ func (s *Scheduler) upkeep(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	paused := map[string]map[string]bool{}
-	for _, q := range queues {
-		if paused[q.Host] == nil {
-			paused[q.Host] = map[string]bool{}
-		}
-		paused[q.Host][q.Type] = true
-	}
-	mended := 0
+	paused := make(map[string]map[string]bool, len(hosts))
 	for _, h := range hosts {
-		types := paused[h.Host]
-		if types == nil {
-			types = map[string]bool{}
+		paused[h.Host] = map[string]bool{}
+	}
+	for _, q := range queues {
+		if paused[q.Host] != nil {
+			paused[q.Host][q.Type] = true
 		}
-		n, err := s.store.Reindex(ctx, h.Host, types)
-		if err != nil {
-			return 0, err
+	}
+	mended, refused, err := s.store.ReindexHosts(ctx, hosts, paused)
+	if err != nil {
+		return 0, err
+	}
+	for host, err := range refused {
+		if s.talk.once("host "+host, time.Hour) {
+			s.log.Warn().Err(err).Str("host", host).Msg("what is derived of this host is not mended")
 		}
-		mended += n
 	}
 	if mended > 0 {
 		s.log.Info().Int("mended", mended).Msg("derived figures were mended; see the events")

@@ -24,18 +24,3 @@ func (s *Store) Classes(ctx context.Context, t string) (map[string]stream.Class,
 	}
 	return classes, nil
 }
-
-// class reads one class; one that is absent or does not read is the zero class.
-func (s *Store) class(ctx context.Context, t, id string) (stream.Class, error) {
-	var c stream.Class
-	row, err := s.client.HGet(ctx, s.key("classes", t), id).Result()
-	if err := present(err); err != nil {
-		return c, fmt.Errorf("read classes:%s: %w", t, err)
-	}
-	if row != "" {
-		if err := json.Unmarshal([]byte(row), &c); err != nil {
-			return stream.Class{}, nil // edited by hand: the service gets a class that reads
-		}
-	}
-	return c, nil
-}

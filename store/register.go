@@ -75,7 +75,7 @@ func (s *Store) Register(ctx context.Context, g Registration) (Beat, error) {
 		if o.Capacity != nil {
 			capacity = strconv.Itoa(*o.Capacity)
 		}
-		args = append(args, o.Type, capacity, o.Class.Filter, o.URL, o.Class.Needs, o.Class.ID(), classText(o.Class),
+		args = append(args, o.Type, capacity, o.Class.Filter, o.URL, o.Class.Needs, o.Class.Prefer, o.Class.ID(), classText(o.Class),
 			string(cmp.Or(o.Handover, stream.StopFirst)))
 	}
 	r, err := s.call(ctx, "register", args...)

@@ -49,6 +49,7 @@ type ServiceRecord struct {
 	Seats    int
 	Used     int
 	Filter   string
+	Prefer   string
 	URL      string
 	Class    string
 	Needs    string
@@ -66,7 +67,7 @@ func (s *Store) Hosts(ctx context.Context) ([]HostRecord, error) {
 		return nil, fmt.Errorf("read hosts: %w", err)
 	}
 	// Who beats is a host, though a hand took it from the list.
-	names := known.Val()
+	names := slices.Clone(known.Val())
 	deadline := make(map[string]int64, len(leases.Val()))
 	for _, z := range leases.Val() {
 		if name, ok := z.Member.(string); ok {
@@ -75,7 +76,9 @@ func (s *Store) Hosts(ctx context.Context) ([]HostRecord, error) {
 		}
 	}
 	slices.Sort(names)
-	return s.hosts(ctx, slices.Compact(names), func(name string) int64 { return deadline[name] })
+	hosts, err := s.hosts(ctx, slices.Compact(names), func(name string) int64 { return deadline[name] })
+	listed := known.Val()
+	return slices.DeleteFunc(hosts, func(h HostRecord) bool { return h.Incarnation == "" && !slices.Contains(listed, h.Host) }), err
 }
 
 // HostsNamed reads some hosts with their services. One that is not known is
@@ -143,7 +146,7 @@ func (s *Store) hosts(ctx context.Context, names []string, deadline func(host st
 func readService(t, host string, row map[string]string) ServiceRecord {
 	v := ServiceRecord{
 		Type: t, Host: host, Capacity: row["capacity"], Seats: -1, Used: atoi(row["used"]),
-		Filter: row["filter"], URL: row["url"], Class: row["class"], Needs: row["needs"],
+		Filter: row["filter"], Prefer: row["prefer"], URL: row["url"], Class: row["class"], Needs: row["needs"],
 		State: stream.HostState(row["state"]), Problem: row["problem"],
 		Handover: stream.Handover(row["handover"]), Paused: row["paused"] != "",
 	}

@@ -243,3 +243,22 @@ func (g *stage) empty() {
 	g.must(g.client.FlushAll(g.ctx).Err())
 	g.c.advance(0)
 }
+
+// roundTrips counts what a client sends.
+type roundTrips struct{ n int }
+
+func (*roundTrips) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (r *roundTrips) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		r.n++
+		return next(ctx, cmd)
+	}
+}
+
+func (r *roundTrips) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		r.n++
+		return next(ctx, cmds)
+	}
+}
