@@ -160,7 +160,11 @@ func (p *pass) page(ctx context.Context, slots []store.Circumstances) error {
 	for len(slots) > 0 {
 		var attempts []attempt
 		var requests []store.Request
-		for len(slots) > 0 && len(requests) < passBatch {
+		heads, most, err := p.heads(ctx)
+		if err != nil {
+			return err
+		}
+		for len(slots) > 0 && len(requests) < passBatch && len(attempts) < most {
 			c := slots[0]
 			slots = slots[1:]
 			if c.State != stream.Pending {
@@ -174,6 +178,7 @@ func (p *pass) page(ctx context.Context, slots []store.Circumstances) error {
 			if len(open) == 0 {
 				p.idle[idleSlot{c.Key, c.Slot}] = true
 			}
+			byHead(open, heads)
 			a := plan(c, open, p.full)
 			if len(a.requests) == 0 {
 				p.left = append(p.left, c)
@@ -195,6 +200,23 @@ func (p *pass) page(ctx context.Context, slots []store.Circumstances) error {
 		}
 	}
 	return nil
+}
+
+// heads reads the load of the heads of classes, where there are more of them than
+// one call of the store takes, and how many slots may be asked for before that is
+// to be read anew: one for each class of a call.
+func (p *pass) heads(ctx context.Context) (heads map[string]float64, most int, err error) {
+	var open []string
+	for _, r := range p.rules {
+		if r.rule != nil && !p.full[r.id] {
+			open = append(open, r.id)
+		}
+	}
+	if len(open) <= store.MaxClasses || p.hold != "" {
+		return nil, passBatch, nil
+	}
+	heads, err = p.s.store.Heads(ctx, p.stype, open)
+	return heads, store.MaxClasses, err
 }
 
 func (p *pass) learn(attempts []attempt, answers []store.Placement) {

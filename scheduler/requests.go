@@ -1,6 +1,10 @@
 package scheduler
 
 import (
+	"cmp"
+	"math"
+	"slices"
+
 	"stream-api/store"
 	"stream-api/stream"
 )
@@ -13,6 +17,21 @@ type attempt struct {
 	// exact: a refusal says that the classes are full for everybody, as no
 	// host was left out for this slot's own reasons.
 	exact bool
+}
+
+// byHead puts the classes of each tier in the order of the load of their heads:
+// one call of the store takes only so many, and those it is asked first are the
+// ones that get the slot. It changes candidates.
+func byHead(candidates []store.Candidate, heads map[string]float64) {
+	load := func(c store.Candidate) float64 {
+		if head, ok := heads[c.Class]; ok {
+			return head
+		}
+		return math.Inf(1)
+	}
+	slices.SortStableFunc(candidates, func(a, b store.Candidate) int {
+		return cmp.Or(cmp.Compare(a.Tier, b.Tier), cmp.Compare(load(a), load(b)))
+	})
 }
 
 // plan makes the requests for one slot: all its candidate classes that are not
