@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"slices"
@@ -53,7 +54,11 @@ func TestServerOfTheMeasurement(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	_ = server.Run(ctx) // its parent kills it
+	l, err := net.Listen("tcp", os.Getenv("WEB_TEST_LISTEN"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = server.Serve(ctx, l) // its parent kills it
 }
 
 func TestPageUnderLoad(t *testing.T) {

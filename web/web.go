@@ -22,7 +22,8 @@ type Options struct {
 	// Store is read and, on an operator's word, written. Its actor is who
 	// the feed of events names for what is done here.
 	Store *store.Store
-	// Listen is host:port. Anything but loopback needs Token.
+	// Listen is the host:port that Serve will be given a listener of. Anything
+	// but loopback needs Token.
 	Listen string
 	// Token, if set, is asked of every request; at least 16 characters.
 	Token string
@@ -105,19 +106,10 @@ func New(o Options) (*Server, error) {
 // only while Serve runs.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// Run listens and serves until ctx ends.
-func (s *Server) Run(ctx context.Context) error {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.o.Listen)
-	if err != nil {
-		return fmt.Errorf("web.listen: %w", err)
-	}
-	return s.Serve(ctx, l)
-}
-
 // Serve serves on l until ctx ends, then closes it. It may be called once.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	inner, cancel := context.WithCancel(ctx)
-	var loops sync.WaitGroup
+	var loops, open sync.WaitGroup
 	loops.Go(func() { s.board.run(inner) })
 	loops.Go(func() { follow(inner, s.o.Store, s.board, s.metrics, s.o.Log) })
 	loops.Go(func() { hear(inner, s.o.Store, s.board) })
@@ -129,6 +121,14 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          nil,
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			switch state {
+			case http.StateNew:
+				open.Add(1)
+			case http.StateClosed, http.StateHijacked:
+				open.Done()
+			}
+		},
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
@@ -137,20 +137,46 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	select {
 	case err = <-served:
 	case <-ctx.Done():
+		_ = l.Close() // that it is closed is all that counts
+		<-served
 	}
 	cancel()
 	s.end.Do(func() { close(s.ended) })
 	s.hub.end()
-	stop, release := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
-	defer release()
-	if shut := server.Shutdown(stop); shut != nil {
-		err = errors.Join(err, server.Close())
-	}
+	err = errors.Join(err, endConnections(context.WithoutCancel(ctx), server, &open))
 	loops.Wait()
-	if err == nil || errors.Is(err, http.ErrServerClosed) {
-		return nil
+	if err != nil {
+		return fmt.Errorf("serve the status page: %w", err)
 	}
-	return fmt.Errorf("serve the status page: %w", err)
+	return nil
+}
+
+// The times in which connections end: first each may have the answer to what it
+// asks, then the handlers at work may come to their ends.
+const (
+	answerFor = time.Second
+	finishFor = 2 * time.Second
+)
+
+// endConnections answers whoever was let in, once the listener is closed.
+// Shutdown alone would drop requests that it finds unread.
+func endConnections(ctx context.Context, server *http.Server, open *sync.WaitGroup) error {
+	server.SetKeepAlivesEnabled(false)
+	answered := make(chan struct{})
+	go func() { // ends with the last connection, at the latest by Close
+		open.Wait()
+		close(answered)
+	}()
+	select {
+	case <-answered:
+	case <-time.After(answerFor):
+	}
+	stop, release := context.WithTimeout(ctx, finishFor)
+	defer release()
+	if server.Shutdown(stop) != nil {
+		return server.Close()
+	}
+	return nil
 }
 
 func (s *Server) routes() http.Handler {

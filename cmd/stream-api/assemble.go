@@ -31,12 +31,13 @@ type process struct {
 	pollers   []*sources.Poller
 	runner    *runners.Runner
 	web       *web.Server
+	door      *door // of web
 }
 
 // assemble wires a process together; nothing runs yet. A demo, if any, is
 // offered on the page.
 func assemble(cfg *config.Config, l *links, log zerolog.Logger, d web.Demo) (*process, error) {
-	p := &process{cfg: cfg, log: log, links: l}
+	p := &process{cfg: cfg, log: log, links: l, door: &door{}}
 	commands, err := queue.NewClient(l.client, cfg.Network.Namespace)
 	if err != nil {
 		return nil, configError(fmt.Errorf("network.namespace: %w", err))
@@ -184,8 +185,16 @@ func (p *process) start(ctx context.Context, group *errgroup.Group) {
 		group.Go(func() error { return poller.Run(ctx) })
 	}
 	if p.web != nil {
-		group.Go(func() error { return p.web.Run(ctx) })
+		group.Go(func() error { return p.serveWeb(ctx) })
 	}
+}
+
+func (p *process) serveWeb(ctx context.Context) error {
+	l, err := p.door.open(ctx, p.cfg.Web.Listen, p.log)
+	if err != nil {
+		return err
+	}
+	return p.web.Serve(ctx, l)
 }
 
 // endParts waits for what ends with ctx, for a beat: a store that hangs or a

@@ -44,6 +44,10 @@ func runHost(ctx context.Context, files []string) error {
 	if err != nil {
 		return err
 	}
+	page, err := inheritDoor()
+	if err != nil {
+		return err
+	}
 
 	cfg, err := config.Load(files...)
 	if err != nil {
@@ -61,14 +65,14 @@ func runHost(ctx context.Context, files []string) error {
 		leaving++ // it came before this life had ears of its own
 	}
 	told := &signals{leaving: leaving}
-	if err := live(context.WithoutCancel(ctx), cfg, log, incoming, told); err != nil {
+	if err := live(context.WithoutCancel(ctx), cfg, log, incoming, told, page); err != nil {
 		return err
 	}
-	return become(cfg, log, incoming, told)
+	return become(cfg, log, incoming, told, page)
 }
 
 // become makes the process the next life, if there is to be one.
-func become(cfg *config.Config, log zerolog.Logger, incoming chan os.Signal, told *signals) error {
+func become(cfg *config.Config, log zerolog.Logger, incoming chan os.Signal, told *signals, page *door) error {
 	// From here to the exec TERM ends the process, rather than be lost; a
 	// second HUP asks for nothing that the exec does not do.
 	signal.Ignore(syscall.SIGHUP)
@@ -91,12 +95,18 @@ func become(cfg *config.Config, log zerolog.Logger, incoming chan os.Signal, tol
 		env = append(env, fmt.Sprintf("%s=%d", leaveVariable, told.leaving))
 	}
 	log.Info().Str("program", told.program).Msg("starting anew; the children stay")
-	// What is open is close-on-exec; the state directory's lock is among it.
+	// What is open is close-on-exec, the state directory's lock too; only the
+	// page's socket is left open.
+	left, err := page.leaveOpen()
+	if err != nil {
+		log.Warn().Err(err).Msg("the page's socket cannot be kept open; the next life listens anew")
+	}
+	env = append(env, left...)
 	return fmt.Errorf("re-execute %s: %w", told.program, syscall.Exec(told.program, os.Args, env))
 }
 
 // live is one life of the process.
-func live(ctx context.Context, cfg *config.Config, log zerolog.Logger, incoming <-chan os.Signal, told *signals) error {
+func live(ctx context.Context, cfg *config.Config, log zerolog.Logger, incoming <-chan os.Signal, told *signals, page *door) error {
 	l, err := connect(cfg, log)
 	if err != nil {
 		return err
@@ -112,6 +122,7 @@ func live(ctx context.Context, cfg *config.Config, log zerolog.Logger, incoming 
 	if err != nil {
 		return err
 	}
+	p.door = page
 	log.Info().Str("host", cfg.Network.Name).Str("redis", l.shown()).Str("version", version).Int("sources", len(cfg.Sources)).Int("services", len(cfg.Services)).
 		Bool("scheduler", cfg.Scheduler.Enabled).Msg("the host starts")
 	ctx, cancel := context.WithCancel(ctx)
