@@ -69,7 +69,7 @@ func benchmarkSteady(b *testing.B, bodies [][]byte, parse parser) {
 			b.Fatal(err)
 		}
 		v := survey(l, p.judge(l.mounts), nil)
-		p.stalls.observe(time.Now(), v.bytes)
+		p.stalls.observe(time.Now(), v.bytes, v.earlier)
 		upsert, absent, back := difference(v, p.known)
 		if n == 0 {
 			p.known.Entries = upsert

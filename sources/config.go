@@ -258,7 +258,7 @@ func (c Config) lister() lister {
 	case "srtrelay":
 		return &srtrelay{web: web, base: c.URL, pull: c.Pull}
 	case "nginx-rtmp":
-		return &nginxRTMP{web: web, url: c.URL, pull: c.Pull}
+		return &nginxRTMP{web: web, url: c.URL, pull: c.Pull, workers: merger{forgets: true}}
 	case "mediamtx":
 		return &mediaMTX{web: web, base: c.URL, pull: c.Pull}
 	case "srs":

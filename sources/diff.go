@@ -12,7 +12,10 @@ import (
 // view is one good answer after every mount was judged.
 type view struct {
 	present map[string]*verdict // the mounts to announce, by key
-	bytes   map[string]int64    // of those whose server says so
+	bytes   map[string]int64    // of those whose server says so, if this answer does
+	earlier map[string]bool     // those of which this answer says nothing
+	partial bool                // see listing
+	ended   map[string]bool     // keys of listing.ended
 	ignored int
 	refused int
 	example string
@@ -29,7 +32,10 @@ func (v *view) refuse(why string) {
 // survey sorts the verdicts of one listing, one a mount. own tells whether a URL is what a
 // slot of another stream publishes, and which; it may be nil.
 func survey(l listing, verdicts []*verdict, own func(key, url string) (string, bool)) view {
-	v := view{present: make(map[string]*verdict, len(verdicts)), bytes: make(map[string]int64)}
+	v := view{
+		present: make(map[string]*verdict, len(verdicts)), bytes: make(map[string]int64),
+		earlier: make(map[string]bool, l.carried), partial: l.partial,
+	}
 	if l.unreadable > 0 {
 		v.refused, v.example = l.unreadable, l.example
 	}
@@ -47,7 +53,9 @@ func survey(l listing, verdicts []*verdict, own func(key, url string) (string, b
 				continue
 			}
 			v.present[one.key] = one
-			if n := l.mounts[i].Bytes; n >= 0 {
+			if i >= len(verdicts)-l.carried {
+				v.earlier[one.key] = true
+			} else if n := l.mounts[i].Bytes; n >= 0 {
 				v.bytes[one.key] = n
 			}
 		}
@@ -87,7 +95,7 @@ func difference(v view, known store.AnnouncedSet) (upsert map[string]string, abs
 		}
 	}
 	for key := range known.Entries {
-		if v.present[key] == nil {
+		if v.present[key] == nil && (!v.partial || v.ended[key]) {
 			absent = append(absent, key)
 		}
 	}

@@ -50,7 +50,7 @@ func (c *command) list(ctx context.Context) (listing, error) {
 	stderr := &lastLine{}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
-	cmd.Cancel = func() error { return endTree(cmd.Process.Pid, mark) }
+	cmd.Cancel = func() error { return endTree(cmd.Process, mark) }
 	cmd.WaitDelay = 2 * time.Second
 
 	// The kernel ties Pdeathsig to the thread that forks.

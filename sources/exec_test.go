@@ -2,10 +2,13 @@ package sources
 
 import (
 	"context"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -142,4 +145,33 @@ func TestLeftoversOfAGoodCommandAreEnded(t *testing.T) {
 		left, err := marked(nonce)
 		return err == nil && len(left) == 0
 	})
+}
+
+// A pid that was listed may be another's by the time it is to be killed.
+func TestOnlyWhatHasTheMarkIsKilled(t *testing.T) {
+	t.Parallel()
+	const mark = pollMark + "of-this-test-alone"
+	for _, c := range []struct {
+		env    []string
+		killed bool
+	}{{[]string{mark}, true}, {[]string{pollMark + "of-another"}, false}} {
+		cmd := exec.Command("sleep", "600")
+		cmd.Env = c.env
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		err := killMarked(cmd.Process.Pid, mark)
+		if killed := err == nil; killed != c.killed {
+			t.Errorf("%v: killed %v (%v)", c.env, killed, err)
+		}
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // its error is the signal
+		if err := killMarked(cmd.Process.Pid, mark); !errors.Is(err, syscall.ESRCH) {
+			t.Errorf("one that is gone: %v", err)
+		}
+		// What was waited for is no leader of a group of ours.
+		if err := endTree(cmd.Process, mark); err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -23,6 +23,7 @@ type icecast struct {
 	user     string
 	password string
 	public   bool // /status-json.xsl is not there, /admin/publicstats.json is
+	answers  merger
 }
 
 func (c *icecast) close() { c.web.close() }
@@ -34,18 +35,22 @@ func (c *icecast) list(ctx context.Context) (listing, error) {
 	body, err := c.web.get(ctx, join(c.base, "/admin/stats"))
 	if refused := (*statusError)(nil); errors.As(err, &refused) && refused.denied() {
 		// A changed password must not blind a source that can be read
-		// without one.
+		// without one, nor end what only those who have it are shown.
 		l, anonymousErr := c.anonymous(ctx)
 		if anonymousErr != nil {
 			return listing{}, err
 		}
-		l.warning = fmt.Sprintf("%v; reading the public list instead, which does not say how many bytes come in", err)
-		return l, nil
+		l.warning = fmt.Sprintf("%v; reading the public list instead, which lacks hidden mounts (those known stay as they were) and the bytes that come in", err)
+		return c.answers.part("public", l)
 	}
 	if err != nil {
 		return listing{}, err
 	}
-	return parsed(body, c.pull, parseIcecastXML)
+	l, err := parsed(body, c.pull, parseIcecastXML)
+	if err != nil {
+		return listing{}, err
+	}
+	return c.answers.whole("admin", l), nil
 }
 
 func (c *icecast) anonymous(ctx context.Context) (listing, error) {

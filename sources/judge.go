@@ -22,7 +22,7 @@ type verdict struct {
 // judge applies the configuration to one mount. It is pure: the same mount
 // always gets the same verdict.
 func (c *Config) judge(m stream.Mount) verdict {
-	v := verdict{key: strings.TrimPrefix(m.Key, c.Strip)}
+	v := verdict{key: c.key(m.Key)}
 	// match comes first: what is not meant for us needs no good name.
 	if c.Match != nil && !c.Match.MatchString(v.key) {
 		v.ignored = true
@@ -54,6 +54,9 @@ func (c *Config) judge(m stream.Mount) verdict {
 	}
 	return v
 }
+
+// key is that of the stream a server lists as name.
+func (c *Config) key(name string) string { return strings.TrimPrefix(name, c.Strip) }
 
 // apply changes the announcement if the rule matches its key.
 func (r *Rule) apply(key string, a *stream.Announcement) bool {

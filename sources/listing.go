@@ -25,6 +25,14 @@ type listing struct {
 	example    string
 	bytes      int    // size of the answer
 	warning    string // something to mend that did not stop the poll
+
+	// carried counts the mounts, last in the list, that an earlier answer
+	// listed and of which this one says nothing.
+	carried int
+	// partial says that there may be streams which no answer has listed yet.
+	// Of all others only those in ended are known not to be live.
+	partial bool
+	ended   []string
 }
 
 // maxMounts bounds an answer in mounts: a hostile one of 16 MiB could name more

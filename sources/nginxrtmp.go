@@ -12,13 +12,13 @@ import (
 // http://ingest:8080/stat.
 //
 // Only the worker process that answers tells of its streams. Connections are
-// not kept, so that every worker is asked in turn, and a page that changes
-// hands gives a warning: worker_processes must be 1.
+// not kept, so that every worker is asked in turn; the last answers of all are
+// merged, and a warning says that worker_processes should be 1.
 type nginxRTMP struct {
 	web     *fetcher
 	url     string
 	pull    string
-	workers [2]string // process ids of the last two different answers
+	workers merger
 }
 
 func (c *nginxRTMP) close() { c.web.close() }
@@ -34,25 +34,16 @@ func (c *nginxRTMP) list(ctx context.Context) (listing, error) {
 		worker = pid
 		return l, err
 	})
-	if err == nil && c.several(worker) {
-		l.warning = "the page is answered by several nginx workers, each of which knows only its own streams; set worker_processes 1"
+	if err != nil {
+		return listing{}, err
 	}
-	return l, err
-}
-
-// several tells whether the page went from one worker to another and back; a
-// single change is a restart.
-func (c *nginxRTMP) several(worker string) bool {
-	switch worker {
-	case c.workers[0]:
-		return false
-	case c.workers[1]:
-		c.workers[0], c.workers[1] = worker, c.workers[0]
-		return true
-	default:
-		c.workers[0], c.workers[1] = worker, c.workers[0]
-		return false
+	if l, err = c.workers.part(worker, l); err != nil {
+		return listing{}, err
 	}
+	if c.workers.several() {
+		l.warning = "the page is answered by several nginx workers, each of which knows only its own streams, so that ends are seen late; set worker_processes 1"
+	}
+	return l, nil
 }
 
 // parseNginxRTMP reads the page and returns the answering worker's process id

@@ -70,6 +70,8 @@ type Poller struct {
 	lastGood    int64 // store time of the previous good poll
 	memory      map[string]remembered
 	stalls      stallWatch
+	told        told
+	warning     lasting
 	failures    int // polls of the ingest failed in a row
 	storeErrors int // calls of the store failed in a row
 
@@ -97,6 +99,7 @@ func New(cfg Config, deps Deps) (*Poller, error) {
 		wake:   make(chan struct{}, 1),
 		rhythm: rhythm{interval: cfg.Interval},
 		stalls: stallWatch{after: cfg.StallAfter},
+		told:   told{},
 		stats:  Stats{Source: cfg.Name, Type: cfg.kind(), State: stream.SourceUnknown},
 	}, nil
 }
@@ -190,9 +193,13 @@ func (p *Poller) look(ctx context.Context) (v view, info store.SourceInfo, ok bo
 		return view{}, store.SourceInfo{}, false
 	}
 	v = survey(l, p.judge(l.mounts), p.deps.OwnOutput)
+	v.ended = make(map[string]bool, len(l.ended))
+	for _, name := range l.ended {
+		v.ended[p.cfg.key(name)] = true
+	}
 	info = p.info()
-	info.Refused, info.Example, info.Warning = v.refused, v.example, l.warning
-	info.Stalled = p.stalls.observe(begun, v.bytes)
+	info.Refused, info.Example, info.Warning = v.refused, v.example, p.warning.note(begun, l.warning)
+	info.Stalled = p.stalls.observe(begun, v.bytes, v.earlier)
 	p.good(l, v, info, took)
 	return v, info, true
 }

@@ -115,7 +115,7 @@ func TestStallIsSeenAfterItsTimeAndThreePolls(t *testing.T) {
 	start := time.Unix(1000, 0)
 	see := func(seconds int, bytes map[string]int64, want ...string) {
 		t.Helper()
-		if got := w.observe(start.Add(time.Duration(seconds)*time.Second), bytes); !reflect.DeepEqual(got, want) && len(got)+len(want) > 0 {
+		if got := w.observe(start.Add(time.Duration(seconds)*time.Second), bytes, nil); !reflect.DeepEqual(got, want) && len(got)+len(want) > 0 {
 			t.Errorf("after %d s: %q, want %q", seconds, got, want)
 		}
 	}

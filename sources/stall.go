@@ -20,19 +20,29 @@ type growth struct {
 	bytes int64
 	at    time.Time // when bytes last changed
 	polls int       // good polls since then
+	stall bool
 }
 
 // observe takes the bytes of one good listing and returns the keys without new
-// ones for long enough, over at least three polls, sorted.
-func (w *stallWatch) observe(now time.Time, bytes map[string]int64) []string {
+// ones for long enough, over at least three polls, sorted. Of those in earlier
+// the listing said nothing.
+func (w *stallWatch) observe(now time.Time, bytes map[string]int64, earlier map[string]bool) []string {
 	next := make(map[string]growth, len(bytes))
 	var stalled []string
+	for key := range earlier {
+		if g, known := w.grown[key]; known {
+			next[key] = g
+			if g.stall {
+				stalled = append(stalled, key)
+			}
+		}
+	}
 	for key, n := range bytes {
 		g, known := w.grown[key]
 		if !known || g.bytes != n {
 			g = growth{bytes: n, at: now}
 		} else if g.polls++; g.polls >= 3 && now.Sub(g.at) >= w.after {
-			stalled = append(stalled, key)
+			g.stall, stalled = true, append(stalled, key)
 		}
 		next[key] = g
 	}

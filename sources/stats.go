@@ -73,7 +73,7 @@ func (p *Poller) failed(ctx context.Context, err error, took time.Duration) {
 }
 
 // good notes an answer of the ingest. Lines are logged only when something
-// is other than it was.
+// is other than it was, for good: what comes and goes is said once.
 func (p *Poller) good(l listing, v view, info store.SourceInfo, took time.Duration) {
 	before := p.Stats()
 	p.failures = 0
@@ -81,22 +81,23 @@ func (p *Poller) good(l listing, v view, info store.SourceInfo, took time.Durati
 		p.log.Info().Str("state", string(stream.SourceGood)).Int("streams", len(v.present)).
 			Msg("the source is read")
 	}
-	if before.Refused == 0 && v.refused > 0 {
+	now := time.Now()
+	if v.refused > 0 && p.told.first(now, "refused") {
 		p.log.Warn().Int("refused", v.refused).Str("reason", v.example).Msg("mounts are refused")
 	}
-	if before.Warning != l.warning && l.warning != "" {
+	if l.warning != "" && p.told.first(now, l.warning) {
 		p.log.Warn().Str("reason", l.warning).Msg("the source should be mended")
 	}
-	if before.Stalled == 0 && len(info.Stalled) > 0 {
+	if len(info.Stalled) > 0 && p.told.first(now, "stalled") {
 		p.log.Warn().Strs("stream", info.Stalled[:min(len(info.Stalled), 10)]).Int("stalled", len(info.Stalled)).
 			Msg("streams are listed while no bytes come in")
 	}
 	p.count(func(s *Stats) {
 		s.Good++
 		s.State, s.Problem = stream.SourceGood, ""
-		s.LastGood, s.Duration, s.Bytes = time.Now(), took, l.bytes
+		s.LastGood, s.Duration, s.Bytes = now, took, l.bytes
 		s.Streams, s.Ignored, s.Refused = len(v.present), v.ignored, v.refused
-		s.Example, s.Warning, s.Stalled = v.example, l.warning, len(info.Stalled)
+		s.Example, s.Warning, s.Stalled = v.example, info.Warning, len(info.Stalled)
 	})
 }
 

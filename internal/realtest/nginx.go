@@ -20,10 +20,27 @@ type NginxRTMPServer struct {
 	run *process
 }
 
+// NginxOptions are those of NginxRTMPWith.
+type NginxOptions struct {
+	Workers int // worker processes; 0: 1
+	// Live are further directives of the application live, such as
+	// "exec_publish …;".
+	Live string
+}
+
 // NginxRTMP starts an nginx with the rtmp module on free ports; it ends with
 // the test. If hook is not empty, its publishers are told to that URL by
 // on_publish and on_publish_done.
 func NginxRTMP(t testing.TB, hook string) *NginxRTMPServer {
+	t.Helper()
+	if hook != "" {
+		hook = fmt.Sprintf("on_publish %s; on_publish_done %s;", hook, hook)
+	}
+	return NginxRTMPWith(t, NginxOptions{Live: hook})
+}
+
+// NginxRTMPWith is NginxRTMP with other options.
+func NginxRTMPWith(t testing.TB, o NginxOptions) *NginxRTMPServer {
 	t.Helper()
 	module := "/usr/lib/nginx/modules/ngx_rtmp_module.so"
 	if _, err := os.Stat(module); err != nil {
@@ -36,15 +53,12 @@ func NginxRTMP(t testing.TB, hook string) *NginxRTMPServer {
 		StatURL: fmt.Sprintf("http://127.0.0.1:%d/stat", web),
 		t:       t, dir: directory(t, "nginx"),
 	}
-	user, notify := "", ""
+	user := ""
 	if os.Geteuid() == 0 {
 		user = "user root;" // the directory is ours alone
 	}
-	if hook != "" {
-		notify = fmt.Sprintf("on_publish %s; on_publish_done %s;", hook, hook)
-	}
 	conf := fmt.Sprintf(`load_module %s;
-daemon off; %s worker_processes 1; pid %[3]s/pid; error_log %[3]s/error.log notice;
+daemon off; %s worker_processes %[7]d; pid %[3]s/pid; error_log %[3]s/error.log notice;
 events { worker_connections 256; }
 rtmp {
   server {
@@ -58,7 +72,7 @@ http {
   client_body_temp_path %[3]s; proxy_temp_path %[3]s; fastcgi_temp_path %[3]s; uwsgi_temp_path %[3]s; scgi_temp_path %[3]s;
   server { listen 127.0.0.1:%[5]d; location /stat { rtmp_stat all; } }
 }
-`, module, user, s.dir, rtmp, web, notify)
+`, module, user, s.dir, rtmp, web, o.Live, max(o.Workers, 1))
 	path := filepath.Join(s.dir, "nginx.conf")
 	if err := os.WriteFile(path, []byte(conf), 0o644); err != nil {
 		t.Fatalf("configuration of nginx: %v", err)
