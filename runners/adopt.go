@@ -15,10 +15,14 @@ import (
 // end. Whether it is still this host's the store says later; until then what
 // lives is fed as its mode allows.
 func (r *Runner) adopt() error {
-	memos, err := r.dir.memos()
+	memos, unread, err := r.dir.memos()
 	if err != nil {
 		return err
 	}
+	for dir, why := range unread {
+		r.log.Warn().Err(why).Str("dir", dir).Msg("a slot's memo does not read: nothing can be taken over, so what runs of it is stopped and the slot given back")
+	}
+	r.unread = unread
 	strays, err := r.dir.strays(memos)
 	if err != nil {
 		return err
@@ -32,6 +36,8 @@ func (r *Runner) adopt() error {
 	for _, m := range memos {
 		if m.Ended.IsZero() {
 			r.adoptOne(m)
+		} else {
+			r.tombstones.remember(m.Reservation.Token, m.Ended) // should these have been lost
 		}
 	}
 	for _, dir := range strays {
@@ -135,13 +141,19 @@ func (r *Runner) clear(ctx context.Context, dir string) {
 func (r *Runner) giveBackUnknown(s store.SlotRecord) {
 	h := r.newHolding(s.Reservation)
 	h.settled = true
-	// Without a directory no supervisor was ever made, or it ended and was
-	// cleared away.
-	_, err := os.Lstat(r.dir.slot(h.token))
-	h.spent = !errors.Is(err, fs.ErrNotExist)
 	h.settle("stale: nothing runs under this token here any more", nil)
-	h.wishEnd(endNow, "nothing of it lives on its host", 0, false)
+	reason := "nothing of it lives on its host"
+	if why := r.unread[r.dir.slot(h.token)]; why != nil {
+		reason = "its host cannot take it over: " + why.Error()
+	}
+	h.wishEnd(endNow, reason, 0, false)
 	// Its memo may be what was lost: its directory has the last word.
 	h.static = false
-	r.enter(h, h.finish)
+	r.enter(h, func(context.Context) step {
+		// Without a directory no supervisor was ever made, or it ended and was
+		// cleared away.
+		_, err := os.Lstat(r.dir.slot(h.token))
+		h.spent = !errors.Is(err, fs.ErrNotExist)
+		return h.finish
+	})
 }

@@ -101,7 +101,10 @@ func (h *holding) regain(ctx context.Context) (gone bool, err error) {
 // mopUp makes sure that nothing of a supervisor that is gone lives on.
 func mopUp(ctx context.Context, dir string, log zerolog.Logger) (gone bool, err error) {
 	err = supervisor.Finish(ctx, dir)
-	if errors.Is(err, supervisor.ErrLive) || ctx.Err() != nil {
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, supervisor.ErrLive) || ctx.Err() != nil:
 		return false, err
 	}
 	found, lookErr := supervisor.Look(dir)
@@ -111,10 +114,8 @@ func mopUp(ctx context.Context, dir string, log zerolog.Logger) (gone bool, err 
 	if found.Live || len(found.Leftovers) > 0 {
 		return false, err
 	}
-	if err != nil {
-		// A hook that fails is told, and does not hold the slot back.
-		log.Warn().Err(err).Msg("what a killed supervisor left")
-	}
+	// A hook that fails is told, and does not hold the slot back.
+	log.Warn().Err(err).Msg("what a killed supervisor left")
 	return true, nil
 }
 

@@ -30,3 +30,6 @@ func (r *Runner) FillDisk() (clear func()) {
 		t.file = whole
 	}
 }
+
+// TokenName is a slot's directory below s.
+func TokenName(token string) string { return tokenName(token) }

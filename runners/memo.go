@@ -6,12 +6,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"stream-api/internal/regular"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 	"stream-api/stream"
@@ -52,39 +59,72 @@ func (d *stateDir) writeMemo(m memo) error {
 	return nil
 }
 
-// memos reads every memo, newest first. One that does not read is left to
-// strays: its directory belongs to nobody.
-func (d *stateDir) memos() ([]memo, error) {
-	names, err := filepath.Glob(filepath.Join(d.slots(), "*"+memoSuffix))
+// memoReaders is how many memos are read at once. As many that hang end the
+// reading: a file system that does not answer would not for the others.
+const memoReaders = 8
+
+// memos reads every memo, newest first. unread says by slot's directory why one
+// does not read: that directory is left to strays, as it belongs to nobody.
+func (d *stateDir) memos() (found []memo, unread map[string]error, err error) {
+	names, err := d.memoPaths()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var out []memo
+	unread = map[string]error{}
+	var mu sync.Mutex
+	var readers errgroup.Group
+	readers.SetLimit(memoReaders)
+	hang := 0
 	for _, name := range names {
-		m, ok, err := d.readMemo(name)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			out = append(out, m)
-		}
+		readers.Go(func() error {
+			mu.Lock()
+			hopeless := hang >= memoReaders
+			mu.Unlock()
+			m, err := memo{}, error(regular.ErrHangs)
+			if !hopeless {
+				m, err = d.readMemo(name)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				found = append(found, m)
+			case errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOMEM):
+				return err // of this process, and not of the file
+			case !errors.Is(err, fs.ErrNotExist):
+				unread[strings.TrimSuffix(name, memoSuffix)] = err
+			}
+			if errors.Is(err, regular.ErrHangs) {
+				hang++
+			}
+			return nil
+		})
 	}
-	slices.SortFunc(out, func(a, b memo) int { return cmp.Compare(b.Reservation.Token, a.Reservation.Token) })
-	return out, nil
+	err = readers.Wait()
+	slices.SortFunc(found, func(a, b memo) int { return cmp.Compare(b.Reservation.Token, a.Reservation.Token) })
+	return found, unread, err
 }
 
-// readMemo reads one; ok false: it is gone, or no memo of the slot that it is
-// named after.
-func (d *stateDir) readMemo(name string) (m memo, ok bool, err error) {
-	text, err := os.ReadFile(name)
-	if errors.Is(err, os.ErrNotExist) {
-		return memo{}, false, nil
-	}
+// memoPaths lists what is called as a memo is.
+func (d *stateDir) memoPaths() ([]string, error) {
+	return regular.Within(dirPatience, d.slots(), func() ([]string, error) { return filepath.Glob(filepath.Join(d.slots(), "*"+memoSuffix)) }, nil)
+}
+
+// readMemo reads one. Error: fs.ErrNotExist, regular.ErrOdd if it is no memo of
+// the slot that it is named after, and what the file system says.
+func (d *stateDir) readMemo(name string) (memo, error) {
+	text, err := readFile(name, maxMemo)
 	if err != nil {
-		return memo{}, false, err
+		return memo{}, err
 	}
-	ok = json.Unmarshal(text, &m) == nil && d.memoPath(m.Reservation.Token) == name
-	return m, ok, nil
+	var m memo
+	if err := json.Unmarshal(text, &m); err != nil {
+		return memo{}, fmt.Errorf("%s: %w: %w", name, regular.ErrOdd, err)
+	}
+	if d.memoPath(m.Reservation.Token) != name {
+		return memo{}, fmt.Errorf("%s speaks of another slot: %w", name, regular.ErrOdd)
+	}
+	return m, nil
 }
 
 // sweep removes what was half written when a life was killed or the disk was
@@ -92,8 +132,8 @@ func (d *stateDir) readMemo(name string) (m memo, ok bool, err error) {
 func (d *stateDir) sweep() error {
 	var errs []error
 	for _, pattern := range []string{
-		filepath.Join(d.path, fileHostID+newSuffix), filepath.Join(d.path, fileIncarnation+newSuffix),
-		filepath.Join(d.path, fileTombstones+newSuffix), filepath.Join(d.slots(), "*"+memoSuffix+newSuffix),
+		filepath.Join(d.path, fileHostID+regular.NewSuffix), filepath.Join(d.path, fileIncarnation+regular.NewSuffix),
+		filepath.Join(d.path, fileTombstones+regular.NewSuffix), filepath.Join(d.slots(), "*"+memoSuffix+regular.NewSuffix),
 	} {
 		names, err := filepath.Glob(pattern)
 		errs = append(errs, err)
@@ -101,20 +141,21 @@ func (d *stateDir) sweep() error {
 			errs = append(errs, os.Remove(name))
 		}
 	}
-	names, err := filepath.Glob(filepath.Join(d.slots(), "*"+memoSuffix))
+	_, unread, err := d.memos()
 	errs = append(errs, err)
-	for _, name := range names {
-		_, ok, err := d.readMemo(name)
-		if err != nil || ok {
-			errs = append(errs, err)
-			continue
+	for dir, why := range unread {
+		if !errors.Is(why, regular.ErrOdd) {
+			continue // it may read another time
 		}
-		if _, err := os.Lstat(strings.TrimSuffix(name, memoSuffix)); errors.Is(err, os.ErrNotExist) {
-			errs = append(errs, os.Remove(name))
+		if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, os.Remove(dir+memoSuffix))
 		}
 	}
 	return errors.Join(errs...)
 }
+
+// slotName is what tokenName makes.
+var slotName = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
 // strays are slots' directories that no memo speaks of: of a life that was
 // killed while it made them, or whose memo was lost.
@@ -123,13 +164,13 @@ func (d *stateDir) strays(known []memo) ([]string, error) {
 	for _, m := range known {
 		names[tokenName(m.Reservation.Token)] = true
 	}
-	entries, err := os.ReadDir(d.slots())
+	entries, err := regular.Within(dirPatience, d.slots(), func() ([]fs.DirEntry, error) { return os.ReadDir(d.slots()) }, nil)
 	if err != nil {
 		return nil, err
 	}
 	var out []string
 	for _, e := range entries {
-		if e.IsDir() && !names[e.Name()] {
+		if e.IsDir() && slotName.MatchString(e.Name()) && !names[e.Name()] {
 			out = append(out, filepath.Join(d.slots(), e.Name()))
 		}
 	}
@@ -146,7 +187,7 @@ const (
 // prune removes logs and memos of slots that ended long ago or are followed
 // by many others.
 func (d *stateDir) prune(ctx context.Context, now time.Time) error {
-	all, err := d.memos()
+	all, _, err := d.memos()
 	if err != nil {
 		return err
 	}
@@ -168,7 +209,7 @@ func (d *stateDir) prune(ctx context.Context, now time.Time) error {
 
 // remove takes the directory and the memo of an ended slot away.
 func (d *stateDir) remove(ctx context.Context, token string) error {
-	if _, err := os.Stat(d.slot(token)); err == nil {
+	if _, err := os.Lstat(d.slot(token)); err == nil {
 		if err := supervisor.Remove(ctx, d.slot(token)); err != nil {
 			return err
 		}
@@ -182,7 +223,7 @@ func (d *stateDir) remove(ctx context.Context, token string) error {
 // logOf finds the directory with the log of a slot under a token, or with an
 // empty one the latest; empty: none.
 func (d *stateDir) logOf(key, slot, token string) (string, error) {
-	all, err := d.memos()
+	all, _, err := d.memos()
 	if err != nil {
 		return "", err
 	}

@@ -40,6 +40,7 @@ type Runner struct {
 	// From Run on.
 	dir        *stateDir
 	tombstones *tombstones
+	unread     map[string]error // why the memos of slots' directories did not read
 	replaces   string
 	heir       bool            // a life before this one registered
 	ended      atomic.Int64    // slots since old logs were last removed
@@ -161,6 +162,9 @@ func (r *Runner) open() (err error) {
 		return errors.Join(fmt.Errorf("state directory: %w", err), r.dir.close())
 	}
 	r.heir = r.replaces != ""
+	for _, odd := range r.dir.odd {
+		r.log.Warn().Str("what", odd).Msg("something else lay in the state directory where a file of this host should; it goes on without")
+	}
 	if err := errors.Join(r.dir.sweep(), r.dir.prune(context.Background(), time.Now())); err != nil {
 		r.log.Warn().Err(err).Msg("old logs and leftovers are not removed")
 	}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"stream-api/internal/regular"
 	"stream-api/store"
 )
 
@@ -101,8 +102,8 @@ func TestLeftoversAreSwept(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{
-		filepath.Join(d.path, fileTombstones+newSuffix), filepath.Join(d.path, "own.new"),
-		d.memoPath("2-b") + newSuffix, d.memoPath("3-c"), broken + memoSuffix,
+		filepath.Join(d.path, fileTombstones+regular.NewSuffix), filepath.Join(d.path, "own.new"),
+		d.memoPath("2-b") + regular.NewSuffix, d.memoPath("3-c"), broken + memoSuffix,
 	} {
 		if err := os.WriteFile(name, []byte(`{"reservation":`), 0o600); err != nil {
 			t.Fatal(err)

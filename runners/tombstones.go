@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"stream-api/internal/regular"
 )
 
 // Bounds of what is remembered. A token is of use to nobody once its release
@@ -43,8 +45,11 @@ type tombstones struct {
 // gone on with as it is.
 func openTombstones(path string, now time.Time, log zerolog.Logger) (*tombstones, error) {
 	t := &tombstones{path: path, log: log, dead: map[string]int64{}}
-	text, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	text, err := readFile(path, maxTombsBytes)
+	switch {
+	case errors.Is(err, regular.ErrOdd):
+		log.Warn().Err(err).Msg("the tombstones do not read; which tokens ended the memos tell, for as long as they are kept")
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("tombstones: %w", err)
 	}
 	for line := range strings.Lines(string(text)) {
@@ -58,7 +63,7 @@ func openTombstones(path string, now time.Time, log zerolog.Logger) (*tombstones
 	t.torn = len(text) > 0 && !bytes.HasSuffix(text, []byte("\n"))
 	if err := t.rewrite(now); err != nil {
 		log.Warn().Err(err).Msg("the tombstones are not rewritten without the old ones; they are gone on with as they are")
-		if t.file, err = os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
+		if t.file, err = regular.Open(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
 			return nil, fmt.Errorf("tombstones: %w", err)
 		}
 	}
@@ -79,7 +84,7 @@ func (t *tombstones) rewrite(now time.Time) error {
 	if err := replaceFile(t.path, out.Bytes()); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(t.path, os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := regular.Open(t.path, os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
+
+	"stream-api/internal/regular"
 )
 
 func TestAFullDiskForgetsNoTombstone(t *testing.T) {
@@ -41,7 +43,7 @@ func TestAFullDiskForgetsNoTombstone(t *testing.T) {
 	}
 
 	// The next life, whose disk has no room for a file rewritten, either.
-	if err := os.MkdirAll(filepath.Join(path+newSuffix, "in the way"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(path+regular.NewSuffix, "in the way"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for _, more := range []string{"", "1800000000 9-ha"} {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"stream-api/config"
+	"stream-api/internal/regular"
 	"stream-api/runners/supervisor"
 	"stream-api/sources"
 	"stream-api/store"
@@ -142,7 +143,7 @@ func examineStateDir(cfg *config.Config) []store.Finding {
 
 // runnerLives tells whether a runner has the state directory's lock.
 func runnerLives(dir string) (bool, error) {
-	lock, err := os.Open(filepath.Join(dir, "lock"))
+	lock, err := regular.Open(filepath.Join(dir, "lock"), os.O_RDONLY, 0)
 	if err != nil {
 		return false, err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"stream-api/internal/regular"
 	"stream-api/runners"
 	"stream-api/runners/supervisor"
 )
@@ -98,7 +99,7 @@ func (s *stage) strike() error { return errors.Join(s.progress.Close(), os.Remov
 
 // told prints what the program published.
 func (s *stage) told() error {
-	text, err := os.ReadFile(s.vars())
+	text, err := regular.Read(s.vars(), 1<<20)
 	if err != nil {
 		return err
 	}

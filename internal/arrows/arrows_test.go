@@ -16,20 +16,21 @@ const module = "stream-api/"
 // A package that is not listed may import nothing and be imported by nobody,
 // so that a new one has to find its place here first.
 var may = map[string][]string{
-	"stream":             {},                                                 // the vocabulary
-	"lua":                {},                                                 // text and its contract
-	"store":              {"stream", "lua"},                                  // the only owner of Redis keys
-	"store/embedded":     {},                                                 // a server, knows no key
-	"queue":              {"stream"},                                         // a hint cannot decide anything, so it knows no store
-	"sources":            {"stream", "store", "queue"},                       //
-	"scheduler":          {"stream", "store", "queue"},                       // never runners: a decision knows no process
-	"runners":            {"stream", "store", "queue", "runners/supervisor"}, // never scheduler: a host obeys the store alone
-	"runners/supervisor": {},                                                 // small, and older or newer than its runner
-	"config":             {"stream"},                                         // a leaf: nobody's options are its types
-	"web":                {"stream", "store", "queue"},                       //
+	"stream":             {},                                                                     // the vocabulary
+	"lua":                {},                                                                     // text and its contract
+	"store":              {"stream", "lua"},                                                      // the only owner of Redis keys
+	"store/embedded":     {},                                                                     // a server, knows no key
+	"queue":              {"stream"},                                                             // a hint cannot decide anything, so it knows no store
+	"sources":            {"stream", "store", "queue"},                                           //
+	"scheduler":          {"stream", "store", "queue"},                                           // never runners: a decision knows no process
+	"runners":            {"stream", "store", "queue", "runners/supervisor", "internal/regular"}, // never scheduler: a host obeys the store alone
+	"runners/supervisor": {"internal/regular"},                                                   // small, and older or newer than its runner
+	"config":             {"stream"},                                                             // a leaf: nobody's options are its types
+	"web":                {"stream", "store", "queue"},                                           //
 	"internal/arrows":    {},
 	"internal/realrun":   {"internal/realtest", "stream"}, // the program from outside; stream for the contract of its JSON
 	"internal/realtest":  {},
+	"internal/regular":   {}, // files, and no noun of ours
 }
 
 // home says which packages may import a library, so that each has one.

@@ -25,7 +25,7 @@ func Finish(ctx context.Context, dir string) error {
 	if f.Ended() {
 		return nil
 	}
-	if err := KillLeftovers(ctx, dir); err != nil {
+	if err := killLeftovers(ctx, f); err != nil {
 		return err
 	}
 	if f.StateErr != nil {

@@ -408,9 +408,8 @@ func TestATreeThatKeepsForkingIsGoneAfterItsEnd(t *testing.T) {
 	}
 	all, err := allProcesses()
 	r.must(err)
-	mark := []byte(EnvVars + "=" + varsPath(r.dir))
 	for _, p := range all {
-		if hasEnv(p.pid, mark) && !p.dead() {
+		if markOf(p.pid) == varsPath(r.dir) && !p.dead() {
 			t.Errorf("%+v is left", p)
 		}
 	}

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"stream-api/internal/regular"
 )
 
 // ErrLive: the supervisor lives, so its directory is its own.
@@ -64,42 +67,60 @@ func Look(dir string) (Found, error) {
 		return Found{}, err
 	}
 	// After the question for the lock: what is read now is then the last word of a supervisor that is gone.
-	f.Spec, f.SpecErr = ReadSpec(dir)
-	f.State, f.StateErr = ReadState(dir)
+	if there, err := realDirectory(dir); there {
+		f.Spec, f.SpecErr = ReadSpec(dir)
+		f.State, f.StateErr = ReadState(dir)
+	} else {
+		err = cmp.Or(err, fmt.Errorf("%s: %w", dir, fs.ErrNotExist))
+		f.SpecErr, f.StateErr = err, err
+	}
 	if !f.Live && !f.Ended() {
 		f.Leftovers, err = leftovers(dir, f.State)
 	}
 	return f, err
 }
 
+// realDirectory reports whether dir is a directory, and no link to one: what lies behind a link is not the slot's.
+func realDirectory(dir string) (bool, error) {
+	info, err := regular.Within(filePatience, dir, func() (fs.FileInfo, error) { return os.Lstat(dir) }, nil)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && info.IsDir(), err
+}
+
 // leftovers finds what a killed supervisor left running: the members of its cgroup, those whose environment names this
 // directory's variables file, those in the session of its last child, and all descendants of any of these. Without a
-// cgroup, what cleared its environment, left its session, and whose parent is gone is not found.
+// cgroup, what cleared its environment, left its session, and whose parent is gone is not found. A supervisor that lives
+// though its lock and its state are lost is among them.
 func leftovers(dir string, state State) ([]Process, error) {
 	boot, err := bootID()
 	if err != nil {
 		return nil, err
 	}
-	all, err := allProcesses()
-	if err != nil {
-		return nil, fmt.Errorf("list processes: %w", err)
-	}
 	same := state.BootID == boot
+	if !same && state.BootID != "" {
+		return nil, nil // it was saved before anything was started, and nothing outlives its boot
+	}
+	c, err := processes.take()
+	if err != nil {
+		return nil, err
+	}
 	leader := same && state.Last.alive()
 	inCgroup := map[int]bool{}
 	if same && state.Cgroup != "" {
 		inCgroup = cgroupMembers(state.Cgroup)
 	}
-	mark := []byte(EnvVars + "=" + varsPath(dir))
+	mark := varsPath(dir)
 	ours := map[int]procStat{}
-	for _, s := range all {
+	for _, s := range c.all {
 		// The session's number is only known to be the child's own as long as the child itself lives.
 		if s.dead() || s.pid == os.Getpid() {
 			continue
 		}
-		if inCgroup[s.pid] || leader && s.session == state.Last.PID || hasEnv(s.pid, mark) {
+		if inCgroup[s.pid] || leader && s.session == state.Last.PID || c.marks[s.pid] == mark || c.keepers[s.pid] == dir {
 			ours[s.pid] = s
-			for _, d := range below(s.pid, all) {
+			for _, d := range below(s.pid, c.all) {
 				if !d.dead() {
 					ours[d.pid] = d
 				}
@@ -131,50 +152,46 @@ func cgroupMembers(dir string) map[int]bool {
 	return members
 }
 
-// hasEnv reports whether pid was started with exactly this entry in its environment; false also if that is not ours to see.
-func hasEnv(pid int, entry []byte) bool {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
-	if err != nil {
-		return false
-	}
-	for kv := range bytes.SplitSeq(text, []byte{0}) {
-		if bytes.Equal(kv, entry) {
-			return true
-		}
-	}
-	return false
-}
-
 // KillLeftovers ends what a dead supervisor left running in dir, and returns when none of it is found any more. It never
 // touches a process it cannot prove to be one of these: each is held by a pidfd while its start time is compared. A living
 // supervisor gives ErrLive.
 func KillLeftovers(ctx context.Context, dir string) error {
+	f, err := Look(dir)
+	if err != nil {
+		return err
+	}
+	return killLeftovers(ctx, f)
+}
+
+// killLeftovers is KillLeftovers for what was looked at a moment ago.
+func killLeftovers(ctx context.Context, f Found) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		f, err := Look(dir)
 		switch {
-		case err != nil:
-			return err
 		case f.Live:
-			return fmt.Errorf("%s: %w", dir, ErrLive)
+			return fmt.Errorf("%s: %w", f.Dir, ErrLive)
 		case len(f.Leftovers) == 0:
 			return sweepCgroup(f.State)
 		}
 		if c := f.State.Cgroup; c != "" && len(cgroupMembers(c)) > 0 {
 			if err := killCgroup(c); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("leftovers of %s: %w", dir, err)
+				return fmt.Errorf("leftovers of %s: %w", f.Dir, err)
 			}
 		}
 		for _, p := range f.Leftovers {
 			if err := p.signal(unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-				return fmt.Errorf("leftover %d of %s: %w", p.PID, dir, err)
+				return fmt.Errorf("leftover %d of %s: %w", p.PID, f.Dir, err)
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("leftovers of %s are not gone: %w", dir, context.Cause(ctx))
+			return fmt.Errorf("leftovers of %s are not gone: %w", f.Dir, context.Cause(ctx))
 		case <-tick.C:
+		}
+		var err error
+		if f, err = Look(f.Dir); err != nil {
+			return err
 		}
 	}
 }

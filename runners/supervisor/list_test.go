@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -255,5 +257,74 @@ func TestACgroupThatKillsAtBirthIsLeft(t *testing.T) {
 	}
 	if _, err := r.Stop(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// A host that comes back with many slots and none of their processes looks through the machine's once. Not parallel: it
+// counts.
+func TestManyThatAreGoneAreLookedForTogether(t *testing.T) {
+	root := t.TempDir()
+	before := processes.taken.Load()
+	var all sync.WaitGroup
+	for i := range 200 {
+		all.Go(func() {
+			if err := Finish(t.Context(), filepath.Join(root, strconv.Itoa(i))); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if walks := processes.taken.Load() - before; walks > 10 {
+		t.Errorf("%d walks over all processes for 200 slots", walks)
+	}
+}
+
+// What a boot left, no later one can hold: nothing is looked for.
+func TestASlotOfAnEarlierBootIsNotLookedFor(t *testing.T) {
+	dir, notes := slotDir(t)
+	spec := testSpec(dir, notes)
+	if err := errors.Join(spec.complete(), makeDir(spec), writeJSON(filepath.Join(dir, fileState), State{Version: SpecVersion, Phase: PhaseRunning, BootID: "an earlier one", Dirty: true})); err != nil {
+		t.Fatal(err)
+	}
+	before := processes.taken.Load()
+	if err := Finish(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := Look(dir); err != nil || !f.Ended() || processes.taken.Load() != before {
+		t.Errorf("%+v, %v, %d walks", f, err, processes.taken.Load()-before)
+	}
+}
+
+// A lock or a state that something else lies on, or nobody, makes no living supervisor a dead one.
+func TestALivingSupervisorIsNotTakenForDead(t *testing.T) {
+	t.Parallel()
+	for _, lost := range [][]string{{fileLock}, {fileLock, fileState}, {fileState}} {
+		r := launch(t)
+		child, err := readStat(r.await(EventStarted).PID)
+		r.must(err)
+		for _, name := range lost {
+			path := filepath.Join(r.dir, name)
+			r.must(errors.Join(unix.Mkfifo(path+".x", 0o600), os.Rename(path+".x", path)))
+		}
+		live, err := Live(r.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if both := len(lost) == 2; !live && !both {
+			t.Errorf("without %v it is taken for dead", lost)
+		}
+		if live {
+			continue
+		}
+		// Nothing tells of it any more but its own process, which is ended with all it keeps.
+		err = KillLeftovers(t.Context(), r.dir)
+		if errors.Is(err, ErrLive) {
+			continue // it has just saved its state anew
+		}
+		r.must(err)
+		if child.id().alive() || r.State().Supervisor.alive() {
+			t.Errorf("without %v: child alive %v, supervisor alive %v", lost, child.id().alive(), r.State().Supervisor.alive())
+		}
+		r.must(os.Remove(filepath.Join(r.dir, fileState))) // or nobody could say how it ended
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"stream-api/internal/regular"
 )
 
 // Marks of log lines: where a line came from.
@@ -185,7 +187,7 @@ func (j *journal) write(batch []byte) {
 // writeSome appends the lines of batch that fit into the file, or else begins a new file, and returns how much it took.
 func (j *journal) writeSome(batch []byte) (int, error) {
 	if j.file == nil {
-		f, err := os.OpenFile(j.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+		f, err := regular.Open(j.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 		if err != nil {
 			return 0, err
 		}

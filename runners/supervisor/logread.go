@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"stream-api/internal/regular"
 )
 
 // LogLine is one line of a slot's log.
@@ -93,7 +94,11 @@ func parseLogLine(text string) (LogLine, error) {
 	return LogLine{At: t, Mark: mark, Text: rest}, nil
 }
 
-// logReader reads a file that grows and is at times moved aside for a new one.
+// maxLogRead bounds what is read of a log at once. No log of ours is larger; what is, was put there by somebody else.
+const maxLogRead = 16 << 20
+
+// logReader reads a file that grows and is at times moved aside for a new one. Each question to the file system is given
+// up after a while, so that no reader is held by one that does not answer.
 type logReader struct {
 	path string
 	file *os.File
@@ -105,16 +110,19 @@ func (r *logReader) rest() ([]string, error) {
 	var lines []string
 	for {
 		if r.file == nil {
-			f, err := os.Open(r.path)
+			f, err := openLog(r.path)
 			if err != nil {
 				return lines, err
 			}
 			r.file = f
 		}
 		// Who was moved aside gets no more lines, so it is looked for before reading to the end.
-		moved := r.moved()
-		more, err := r.read()
-		lines = append(lines, more...)
+		moved, err := movedAside(r.file, r.path)
+		if err != nil {
+			return lines, err
+		}
+		text, err := readLog(r.file, r.path)
+		lines = append(lines, r.split(text)...)
 		if err != nil || !moved {
 			return lines, err
 		}
@@ -122,30 +130,44 @@ func (r *logReader) rest() ([]string, error) {
 	}
 }
 
-func (r *logReader) moved() bool {
-	mine, err := r.file.Stat()
-	if err != nil {
-		return false
-	}
-	present, err := os.Stat(r.path)
-	return err == nil && !os.SameFile(mine, present)
+func openLog(path string) (*os.File, error) {
+	return regular.Within(filePatience, path, func() (*os.File, error) { return regular.Open(path, os.O_RDONLY, 0) },
+		func(f *os.File) { _ = f.Close() }) // read only
 }
 
-func (r *logReader) read() ([]string, error) {
-	var lines []string
-	in := bufio.NewReader(r.file)
-	for {
-		text, err := in.ReadString('\n')
-		r.held.WriteString(strings.TrimSuffix(text, "\n"))
+func movedAside(f *os.File, path string) (bool, error) {
+	return regular.Within(filePatience, path, func() (bool, error) {
+		mine, err := f.Stat()
 		if err != nil {
-			if errors.Is(err, io.EOF) {
-				err = nil
-			}
-			return lines, err
+			return false, err
 		}
-		lines = append(lines, r.held.String())
-		r.held.Reset()
+		present, err := os.Lstat(path)
+		return err == nil && !os.SameFile(mine, present), nil
+	}, nil)
+}
+
+// readLog reads what has come to f since the last time.
+func readLog(f *os.File, path string) ([]byte, error) {
+	return regular.Within(filePatience, path, func() ([]byte, error) {
+		text, err := io.ReadAll(io.LimitReader(f, maxLogRead+1))
+		if err == nil && len(text) > maxLogRead {
+			return nil, fmt.Errorf("%s is larger than any log: %w", path, regular.ErrOdd)
+		}
+		return text, err
+	}, nil)
+}
+
+// split returns the lines that text ends, and holds what is left.
+func (r *logReader) split(text []byte) []string {
+	var lines []string
+	for line := range strings.Lines(string(text)) {
+		r.held.WriteString(strings.TrimSuffix(line, "\n"))
+		if strings.HasSuffix(line, "\n") {
+			lines = append(lines, r.held.String())
+			r.held.Reset()
+		}
 	}
+	return lines
 }
 
 func (r *logReader) close() {
@@ -155,14 +177,22 @@ func (r *logReader) close() {
 	}
 }
 
+// readLines reads the lines of a log that gets no more.
 func readLines(path string) ([]string, error) {
-	text, err := os.ReadFile(path)
+	r := logReader{path: path}
+	defer r.close()
+	f, err := openLog(path)
 	if err != nil {
 		return nil, err
 	}
-	var lines []string
-	for line := range strings.Lines(string(text)) {
-		lines = append(lines, strings.TrimSuffix(line, "\n"))
+	r.file = f
+	text, err := readLog(f, path)
+	if err != nil {
+		return nil, err
+	}
+	lines := r.split(text)
+	if r.held.Len() > 0 {
+		lines = append(lines, r.held.String())
 	}
 	return lines, nil
 }

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
+
+	"stream-api/internal/regular"
 )
 
 // SpecVersion is the version of spec.json and state.json.
@@ -202,8 +204,11 @@ func ReadSpec(dir string) (Spec, error) {
 	return s, nil
 }
 
+// filePatience is how long a file system may take to answer for one file.
+const filePatience = 2 * time.Second
+
 func readJSON(path string, into any) error {
-	text, err := os.ReadFile(path)
+	text, err := regular.Within(filePatience, path, func() ([]byte, error) { return regular.Read(path, maxMessage) }, nil)
 	if err != nil {
 		return err
 	}
@@ -220,11 +225,7 @@ func writeJSON(path string, value any) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	next := path + ".new"
-	if err := os.WriteFile(next, append(text, '\n'), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(next, path)
+	return regular.Replace(path, append(text, '\n'), 0o600)
 }
 
 // lookPath finds a program as a shell with this environment would; an absolute path is taken as it is.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"stream-api/internal/regular"
 )
 
 // Start makes spec's directory, starts a supervisor for it from the program at selfPath (which must hand the arguments
@@ -63,7 +65,7 @@ func makeDir(spec Spec) error {
 
 // spawnSupervisor returns when the supervisor listens.
 func spawnSupervisor(ctx context.Context, selfPath, dir string) (*os.Process, error) {
-	stderr, err := os.OpenFile(filepath.Join(dir, fileErrors), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	stderr, err := regular.Open(filepath.Join(dir, fileErrors), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"os/signal"
@@ -15,6 +14,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
+
+	"stream-api/internal/regular"
 )
 
 // Bounds of what a child may publish.
@@ -163,7 +164,7 @@ func (v *varsFile) settle() {
 }
 
 func (v *varsFile) read() {
-	text, err := readRegular(v.path, maxVarsFile+1)
+	text, err := regular.Head(v.path, maxVarsFile+1)
 	if err != nil {
 		if !errors.Is(err, os.ErrNotExist) { // between reset's two steps, or the child's own
 			v.warn("variables: %v", err)
@@ -181,19 +182,4 @@ func (v *varsFile) read() {
 		v.last = vars
 		v.changed(vars)
 	}
-}
-
-// readRegular reads at most limit bytes, and nothing that could block or lead elsewhere.
-func readRegular(path string, limit int64) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // read only
-	if info, err := f.Stat(); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no regular file", path)
-	}
-	return io.ReadAll(io.LimitReader(f, limit))
 }

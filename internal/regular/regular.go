@@ -1,0 +1,134 @@
+package regular
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrOdd: something else than a regular file lies there, or one that is larger than it can be.
+var ErrOdd = errors.New("no file of ours")
+
+// Open opens a regular file with the flags of os.OpenFile. It gives ErrOdd for a link, a directory, a pipe, a socket and
+// whatever else is none. os.O_TRUNC is refused: it would empty the file before it is looked at.
+func Open(path string, flag int, perm fs.FileMode) (*os.File, error) {
+	if flag&os.O_TRUNC != 0 {
+		return nil, fmt.Errorf("open %s: would be emptied before it is looked at", path)
+	}
+	f, err := os.OpenFile(path, flag|unix.O_NOFOLLOW|unix.O_NONBLOCK, perm)
+	if err != nil {
+		return nil, odd(path, err)
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is %s: %w", path, kind(info.Mode()), ErrOdd)
+	}
+	if err == nil {
+		err = unix.SetNonblock(int(f.Fd()), false) // whoever inherits it expects no less
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// odd says what lies at path if that is why it was not opened.
+func odd(path string, err error) error {
+	if !errors.Is(err, unix.ELOOP) && !errors.Is(err, unix.EISDIR) && !errors.Is(err, unix.ENXIO) {
+		return err
+	}
+	info, statErr := os.Lstat(path)
+	if statErr != nil || info.Mode().IsRegular() {
+		return err // it changed meanwhile, or a directory on the way to it is the reason
+	}
+	return fmt.Errorf("%s is %s: %w", path, kind(info.Mode()), ErrOdd)
+}
+
+func kind(m fs.FileMode) string {
+	switch {
+	case m&fs.ModeSymlink != 0:
+		return "a symbolic link"
+	case m.IsDir():
+		return "a directory"
+	case m&fs.ModeNamedPipe != 0:
+		return "a pipe"
+	case m&fs.ModeSocket != 0:
+		return "a socket"
+	}
+	return "no file but " + m.Type().String()
+}
+
+// Read reads the whole of a regular file of at most limit bytes. A larger one gives ErrOdd, and nothing of it is read.
+func Read(path string, limit int64) ([]byte, error) {
+	f, err := Open(path, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // read only
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > limit {
+		return nil, fmt.Errorf("%s has %d bytes, at most %d are read: %w", path, info.Size(), limit, ErrOdd)
+	}
+	return io.ReadAll(io.LimitReader(f, limit))
+}
+
+// Head reads at most the first limit bytes of a regular file, however large it is.
+func Head(path string, limit int64) ([]byte, error) {
+	f, err := Open(path, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // read only
+	return io.ReadAll(io.LimitReader(f, limit))
+}
+
+// NewSuffix is that of a file that Replace is writing.
+const NewSuffix = ".new"
+
+// Replace writes a file in one step, so that a reader sees the old or the new text. A link or a pipe at path is taken
+// away and not followed; a directory gives an error. It does not sync: what a crash of the machine may lose it may not
+// be used for. It may not be called for one path by two at once.
+func Replace(path string, text []byte, perm fs.FileMode) error {
+	next := path + NewSuffix
+	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err // a directory with something in it
+	}
+	f, err := os.OpenFile(next, os.O_CREATE|os.O_EXCL|os.O_WRONLY|unix.O_NOFOLLOW, perm)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(next, path)
+	}
+	if err != nil {
+		_ = os.Remove(next) // half of it would only fill a full disk
+	}
+	return err
+}
+
+// SetAside moves what is no regular file at path out of the way, to a name that is not taken, and returns that name;
+// empty if there was nothing odd. It tells by the name alone, so that nothing is opened.
+func SetAside(path string) (string, error) {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().IsRegular() {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	for n := 1; ; n++ {
+		aside := fmt.Sprintf("%s.odd%d", path, n)
+		if _, err := os.Lstat(aside); err == nil {
+			continue
+		}
+		return aside, os.Rename(path, aside)
+	}
+}
