@@ -70,6 +70,7 @@ if announcement ~= '' and redis.call('HSETNX', ns .. 'announced:' .. source, key
   -- Nobody polls what was announced by hand, so nobody could list it again.
   if source ~= 'manual' then redis.call('HSETNX', ns .. 'missing:' .. source, key, int(now)) end
   redis.call('HSET', ns .. 'source:' .. source, 'version', int(now_us) .. '-assert')
+  if source == 'manual' then redis.call('HSET', ns .. 'source:' .. source, 'state', 'good', 'last_good', int(now)) end
   redis.call('SADD', ns .. 'sources', source)
 end
 mark(key)

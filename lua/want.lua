@@ -1,20 +1,24 @@
 -- want: makes the record of a stream what its sources and its operators say,
 -- and clears the mark that asked for it. One call does both, and only if
--- nobody marked the stream again since the caller read what they say.
--- KEYS: none. Touches dirty, types:wanted, stream:<key>, stream:<key>:<slot>, streams, moves,
+-- nobody marked the stream again since the caller read what they say. In a hold
+-- nothing is unwanted: who speaks first may not be who has the last word. What
+-- would be is looked at again when the hold is over.
+-- KEYS: none. Touches reaper, dirty, later, types:wanted, stream:<key>, stream:<key>:<slot>, streams, moves,
 --   pending:<type>, outbox, slots:<host>, service:<type>:<host>,
 --   load:<type>:<class>, host:<host>, events.
 -- ARGV: ns, actor, key, mark (the score read from dirty), wanted (1 or 0), held
---   (1 or 0), chain (JSON), priority, n, n slots of the chain in order, m, m
+--   (1 or 0), adds (1: what is said does not all read, so slots are only added),
+--   chain (JSON), priority, n, n slots of the chain in order, m, m
 --   pairs of field and value (source, source:<var>, user values, sys:<name>).
 --   A shadow slot whose move nobody remembers is not wanted.
 -- RETURN: {'stale'} | {'ok', rows of stop commands, rows of update commands};
 --   a row is {key, slot, type, host, token}.
 -- TWICE: the mark is gone after the first: 'stale'.
 local ns, actor, key, number, wanted, heldback = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5] == '1', ARGV[6] == '1'
-local chain, priority, n = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
-local FIRST = 10
+local adds, chain, priority, n = ARGV[7] == '1', ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
+local FIRST = 11
 -- include: now
+-- include: hold
 -- include: event
 -- include: dirty
 -- include: index
@@ -40,6 +44,8 @@ local function matters(field)
 end
 
 local stops, updates, inchain = {}, {}, {}
+local hold, till = held()
+local postponed = hold and (heldback or not wanted)
 if wanted then
   local was = fields.key
   local fresh, changed = { key = key, chain = chain, priority = int(priority) }, false
@@ -58,6 +64,7 @@ if wanted then
       changed = changed or matters(field)
     end
   end
+  if adds and fields['sys:reason'] ~= fresh['sys:reason'] then event('nonsense', key, '', '', '', fresh['sys:reason'] or '') end
   redis.call('ZADD', ns .. 'streams', 0, key)
   if not was then event('appeared', key, '', '', '', fresh.source or '') end
 
@@ -78,17 +85,15 @@ if wanted then
       redis.call('ZADD', ns .. 'pending:' .. slot, rank, key .. '|' .. slot)
     else
       if not existing[slot] then redis.call('HSET', stream, 'slot:' .. slot, slot) end -- the record was lost
-      if s[5] ~= rank then
-        redis.call('HSET', record, 'score', rank)
-        redis.call('ZADD', ns .. 'pending:' .. slot, 'XX', rank, key .. '|' .. slot)
-      end
+      if s[5] ~= rank then redis.call('HSET', record, 'score', rank) end
+      if s[1] == 'pending' then redis.call('ZADD', ns .. 'pending:' .. slot, rank, key .. '|' .. slot) end
       if changed and s[1] == 'running' then
         bump(s[2])
         updates[#updates + 1] = { key, slot, slot, s[2], s[3] }
       end
     end
   end
-elseif fields.key and not fields['sys:gone'] then
+elseif fields.key and not fields['sys:gone'] and not hold then
   redis.call('HSET', stream, 'sys:gone', int(now))
   event('gone', key, '', '', '', '')
 end
@@ -96,7 +101,11 @@ end
 for slot, stype in pairs(existing) do
   local own = string.match(slot, '^(.-)~next$') or slot
   local orphan = own ~= slot and redis.call('HEXISTS', ns .. 'moves', key .. '|' .. own) == 0
-  if orphan or not inchain[own] then
+  if not orphan and (inchain[own] or adds and not heldback) then
+    -- It stays.
+  elseif hold then
+    postponed = true
+  else
     local why = not wanted and 'the stream ended' or heldback and 'held by an operator'
       or orphan and 'its move is over' or 'no longer in the chain'
     sound(stream .. ':' .. slot)
@@ -108,7 +117,8 @@ end
 -- unwant marks the stream again for what it forgot; this very look is the
 -- answer to that, so the mark goes whatever it is now.
 redis.call('ZREM', dirty, key)
-if not wanted and redis.call('EXISTS', stream) == 1 then
+if postponed then redis.call('ZADD', ns .. 'later', int(till or now + 1000), key) end
+if not wanted and not hold and redis.call('EXISTS', stream) == 1 then
   local left = false
   for _, field in ipairs(redis.call('HKEYS', stream)) do left = left or string.sub(field, 1, 5) == 'slot:' end
   if not left then

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,7 +44,8 @@ func decideWant(mark store.Mark, v store.Said, before *store.Record, hysteresis 
 		set("reason", "held by an operator")
 	}
 	return store.Want{
-		Mark: mark, Wanted: true, Held: v.Overrides.Held, Chain: a.Chain, Priority: a.Priority, Fields: fields,
+		Mark: mark, Wanted: true, Held: v.Overrides.Held, Adds: len(v.Problems) > 0,
+		Chain: a.Chain, Priority: a.Priority, Fields: fields,
 	}, c.again
 }
 
@@ -60,13 +62,25 @@ func operatorsVars(v store.Said) map[string]string {
 }
 
 // unreadable keeps a stream as it was while no announcement of it reads, and
-// shows why.
+// shows why. If its chain does not read either, the slots it has are its chain.
 func unreadable(mark store.Mark, v store.Said, before *store.Record) store.Want {
-	w := store.Want{Mark: mark, Wanted: true, Held: v.Overrides.Held, Fields: map[string]string{"source": ""}}
+	w := store.Want{Mark: mark, Wanted: true, Held: v.Overrides.Held, Adds: true, Fields: map[string]string{"source": ""}}
 	if before != nil {
 		w.Chain, w.Priority, w.Fields = before.Chain, before.Priority, before.Fields()
 		w.Fields["source"] = before.Source
+		if len(w.Chain) == 0 {
+			w.Chain = ownSlots(*before)
+		}
 	}
 	w.Fields["sys:reason"] = strings.Join(v.Problems, "; ")
 	return w
+}
+
+// ownSlots are the slots a stream has, in the order of their names.
+func ownSlots(r store.Record) []string {
+	own := map[string]bool{}
+	for slot := range r.Slots {
+		own[stream.OwnSlot(slot)] = true
+	}
+	return slices.Sorted(maps.Keys(own))
 }

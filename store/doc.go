@@ -13,7 +13,7 @@
 //
 //   - release, by its holder, whose tree is gone by then;
 //   - unassign, of what nobody claimed, so that no child was started;
-//   - want, of what nobody claimed, the same;
+//   - want, of what nobody claimed, the same, and not in a hold;
 //   - reap, of a host whose lease lapsed, so that its supervisors have ended
 //     their trees;
 //   - assert, by a holder with a later token, over one whose word is older.
@@ -53,6 +53,11 @@
 // be claimed or given in the moment between a restart and the first tick. place,
 // claim, unassign and giving up ask held() besides, which refuses while the last
 // tick is missing, older than 3 s or from the future.
+//
+// A hold also keeps what is wanted: want adds in it and unwants nothing, and has
+// the stream looked at again when it is over. Who speaks first to an emptied store
+// may have an older file. And what does not read (an announcement, a record's
+// chain, a key of another type) is unknown: for it a stream gets slots and loses none.
 //
 // Data set back to an older state names holders that have let go and forgets
 // holders that run. A hold opened for it makes the revision of every host a new

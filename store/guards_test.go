@@ -58,6 +58,8 @@ var guards = []guard{
 	{"heartbeat tells a reaped host", []cut{{"heartbeat", " or h[4] == 'down' then", " then"}}, beatOfAReapedHost},
 	{"a host keeps its lease while it holds", []cut{{"leave", "local held = redis.call('SCARD', ns .. 'slots:' .. host)", "local held = 0"}}, leaveAndDie},
 	{"want compares the mark", []cut{{"want", "if tonumber(redis.call('ZSCORE', dirty, key)) ~= tonumber(number) then", "if false then"}}, lateWant},
+	{"want unwants nothing in a hold", []cut{{"want", "local hold, till = held()", "local hold, till"}}, unwantedInAHold},
+	{"want takes nothing away for what does not read", []cut{{"want", "(inchain[own] or adds and not heldback)", "inchain[own]"}}, unwantedForNonsense},
 	{"place writes the outbox", []cut{{"place", "redis.call('ZADD', ns .. 'outbox', time, member)", ""}}, schedulerDiesAfterPlace},
 	{"gone frees what runs only when it has ended", []cut{{"want",
 		"redis.call('HSET', at, 'state', 'stopping', 'since', int(now), 'reason', why)",
@@ -88,6 +90,31 @@ func TestEachGuardIsNeeded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The store was emptied, and the first poller to speak has an older file.
+func unwantedInAHold(g *stage) error {
+	emptied(g)
+	_, err := g.s.Want(g.ctx, store.Want{Mark: g.marked("s1"), Wanted: true, Chain: []string{"rec"}, Fields: map[string]string{"source": "src"}})
+	g.must(err)
+	return g.stillRuns("s1")
+}
+
+// One of two announcements does not read; the other has no such slot.
+func unwantedForNonsense(g *stage) error {
+	running(g)
+	g.must(g.s.MarkDirty(g.ctx, "s1"))
+	_, err := g.s.Want(g.ctx, store.Want{Mark: g.marked("s1"), Wanted: true, Adds: true, Chain: []string{"rec"}, Fields: map[string]string{"source": "src"}})
+	g.must(err)
+	return g.stillRuns("s1")
+}
+
+func (g *stage) stillRuns(key string) error {
+	g.t.Helper()
+	if v := g.slot(key); v.State != stream.Running {
+		return fmt.Errorf("%s/enc is %s: %s", key, v.State, v.Reason)
+	}
+	return nil
 }
 
 func lateClaim(g *stage) error {

@@ -297,6 +297,13 @@ func (w *world) restore() {
 	if w.down || w.backup == nil {
 		return
 	}
+	for _, m := range w.machines {
+		for _, s := range m.alive() {
+			if w.excused(m, s) {
+				s.setBack = w.now + 20*second // the longest lease and two beats, and on the way
+			}
+		}
+	}
 	w.do("the server comes back with older data", func() error {
 		if err := w.client.FlushAll(w.ctx).Err(); err != nil {
 			return err

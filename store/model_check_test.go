@@ -99,12 +99,13 @@ func (w *world) checkChildren() {
 
 // excused is the stated gap: a keep host fed its children beyond what it was
 // told, while the store was in reach of others for all the time of its lease.
-// It lasts until the host has asked and was answered.
+// It lasts until the host has asked and was answered; by data set back to before
+// the gap, until the hold that opens has let the others speak.
 func (w *world) excused(m *machine, s *supervisor) bool {
 	if m.keep && w.now > s.trusted && w.uptime-m.lastHeard >= m.ttl-m.margin() {
 		s.gap = true
 	}
-	return s.gap
+	return s.gap || w.now < s.setBack
 }
 
 // checkRecords checks I1 to I4 and I6 over the records.
@@ -219,7 +220,8 @@ func (w *world) checkService(p picture, t, host string, used int, what string) {
 // nothing else is.
 func (w *world) checkWanted(p picture) {
 	for _, key := range w.keys() {
-		if _, marked := p["dirty"][key]; marked {
+		_, marked := p["dirty"][key]
+		if _, later := p["later"][key]; marked || later { // later: want was in a hold
 			continue
 		}
 		text := p["announced:manual"][key]

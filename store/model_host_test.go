@@ -42,6 +42,7 @@ type supervisor struct {
 	ending   int64 // when the tree will be gone; 0: nobody stops it
 	gen      int   // registration under which the store last agreed to it
 	gap      bool  // ran on under keep while the store was out of reach
+	setBack  int64 // until when the store's word on it may be older than the gap
 	alive    bool
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +27,8 @@ type Said struct {
 	// its name and since when, server ms.
 	Return string
 	Now    int64 // server ms, when this was read
-	// Problems are announcements that do not read.
+	// Problems are announcements that do not read. While there are any, what the
+	// others say may not be all: nothing is ended for it.
 	Problems []string
 }
 
@@ -68,9 +70,9 @@ type saidRow struct {
 // SaidOf reads all that is said of several streams, in two round trips, in the
 // order of the keys.
 func (s *Store) SaidOf(ctx context.Context, keys []string) ([]Said, error) {
-	sources, err := s.client.SMembers(ctx, s.key("sources")).Result()
+	sources, problem, err := s.speakers(ctx, keys)
 	if err != nil {
-		return nil, fmt.Errorf("read sources: %w", err)
+		return nil, err
 	}
 	pipe := s.client.Pipeline()
 	now := pipe.Time(ctx)
@@ -93,7 +95,13 @@ func (s *Store) SaidOf(ctx context.Context, keys []string) ([]Said, error) {
 	out := make([]Said, len(keys))
 	for k, key := range keys {
 		v := Said{Key: key, Now: now.Val().UnixMilli(), BySource: map[string]SaidBy{}, Overrides: readOverrides(rows[k].override.Val())}
+		if problem != "" {
+			v.Problems = append(v.Problems, problem)
+		}
 		for i, name := range sources {
+			if err := present(rows[k].announced[i].Err()); err != nil {
+				v.Problems = append(v.Problems, fmt.Sprintf("source %s: announced:%s is no hash", name, name))
+			}
 			if text := rows[k].announced[i].Val(); text != "" {
 				v.add(name, text, rows[k].missing[i].Val(), states[i])
 			}
@@ -102,6 +110,30 @@ func (s *Store) SaidOf(ctx context.Context, keys []string) ([]Said, error) {
 		out[k] = v
 	}
 	return out, nil
+}
+
+// speakers names the sources to be asked about streams: all that are known, and
+// those that the streams' records name, in case a hand took them off the list.
+func (s *Store) speakers(ctx context.Context, keys []string) (names []string, problem string, err error) {
+	pipe := s.client.Pipeline()
+	known := pipe.SMembers(ctx, s.key("sources"))
+	used := make([]*redis.StringCmd, len(keys))
+	for i, key := range keys {
+		used[i] = pipe.HGet(ctx, s.key("stream", key), "source")
+	}
+	if err := pipelined(pipe.Exec(ctx)); err != nil {
+		return nil, "", fmt.Errorf("read sources: %w", err)
+	}
+	if known.Err() != nil {
+		problem = "sources is no set"
+	}
+	names = known.Val()
+	for _, cmd := range used {
+		if name := cmd.Val(); name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names, problem, nil
 }
 
 // add takes up what one source says; announcements that do not read become
@@ -118,6 +150,9 @@ func (v *Said) add(source, announcement, missing string, state *redis.SliceCmd) 
 	}
 	if missing != "" {
 		by.MissingSince = max(atoi64(missing), 1) // nonsense by hand: missing since long
+	}
+	if source == ManualSource {
+		by.State, by.MissingSince = stream.SourceGood, 0 // nobody polls it, so it cannot be away
 	}
 	v.BySource[source] = by
 }

@@ -207,7 +207,9 @@ func (s *Store) Sources(ctx context.Context) ([]stream.SourceStatus, error) {
 		}
 		status.Expect, status.Refused, status.Example = info.Expect, info.Refused, info.Example
 		status.Stalled, status.Warning = info.Stalled, info.Warning
-		if status.State == "" {
+		if name == ManualSource {
+			status.State = stream.SourceGood // nobody polls it
+		} else if status.State == "" {
 			status.State = stream.SourceUnknown
 		}
 		out = append(out, status)

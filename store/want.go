@@ -30,6 +30,7 @@ type Want struct {
 	Mark
 	Wanted   bool // some source announces it
 	Held     bool // an operator holds it back: its record stays, no slot does
+	Adds     bool // what is said of it does not all read: slots are added, none is taken away
 	Chain    []string
 	Priority int
 	// Fields of the stream's record: source, source:<var>, sys:<name> and
@@ -46,7 +47,8 @@ type Commands struct {
 	Err     error // of Wants: this stream's keys are broken
 }
 
-// Want makes the stream's record so and clears the mark. Error: ErrStale
+// Want makes the stream's record so and clears the mark. In a hold it takes no
+// slot away, and has the stream looked at again when that is over. Error: ErrStale
 // when it was marked again meanwhile; read and come again.
 func (s *Store) Want(ctx context.Context, w Want) (Commands, error) {
 	all, err := s.Wants(ctx, []Want{w})
@@ -72,7 +74,7 @@ func (s *Store) Wants(ctx context.Context, wants []Want) ([]Commands, error) {
 		if err != nil {
 			return nil, fmt.Errorf("want %s: %w", w.Key, err)
 		}
-		args := []any{w.Key, w.score(), bit(w.Wanted), bit(w.Held), string(chain), w.Priority, len(w.Chain)}
+		args := []any{w.Key, w.score(), bit(w.Wanted), bit(w.Held), bit(w.Adds), string(chain), w.Priority, len(w.Chain)}
 		for _, slot := range w.Chain {
 			args = append(args, slot)
 		}
