@@ -39,6 +39,11 @@ func TestTheShippedExamplesLoad(t *testing.T) {
 			}
 			want(t, "services", strings.Join(c.Services.Types(), " "), hosts.services)
 			want(t, "sources", len(c.Sources), hosts.sources)
+			for kind, service := range c.Services {
+				if service.Plugin.Exec != nil {
+					checkOutputs(t, kind, *service.Plugin.Exec)
+				}
+			}
 			for _, w := range c.Warnings {
 				if !missingHere.MatchString(w.Message) {
 					t.Errorf("a warning that is no matter of this machine:\n%s", w)
@@ -54,6 +59,28 @@ func TestTheShippedExamplesLoad(t *testing.T) {
 		if name := strings.TrimPrefix(path, dir); !used[name] {
 			t.Errorf("%s is loaded by no test", name)
 		}
+	}
+}
+
+// checkOutputs fails a program whose children of two streams could not be told
+// apart, or would write to one file.
+func checkOutputs(t *testing.T, kind string, e Exec) {
+	t.Helper()
+	ofTheSlot := regexp.MustCompile(`\$\{(stream:key|slot:token|[a-z0-9_]+:[a-z0-9_]*url)`)
+	given := slices.Clone(e.Args)
+	for _, v := range e.Env {
+		given = append(given, v)
+	}
+	told := false
+	for _, v := range given {
+		text := v.String()
+		told = told || ofTheSlot.MatchString(text)
+		if file := strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "/dev/"); file && !strings.Contains(text, "${stream:key}") && !strings.Contains(text, "${slot:token}") {
+			t.Errorf("services.%s: the children of all streams write %s", kind, text)
+		}
+	}
+	if !told {
+		t.Errorf("services.%s: a child is not told which stream it is for", kind)
 	}
 }
 

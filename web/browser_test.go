@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"stream-api/internal/realtest"
 )
 
 // browser is a headless Chromium with one page.
@@ -139,6 +141,18 @@ func (b *browser) await(what, expression string) time.Duration {
 	}
 	b.t.Logf("%s: %v", what, took.Round(time.Millisecond))
 	return took
+}
+
+// arrives waits until the expression is true in whatever page the browser goes
+// to; await's own page must stay.
+func (b *browser) arrives(what, expression string) {
+	b.t.Helper()
+	realtest.Await(b.t, patience, "the browser does not arrive where "+what, func() bool {
+		ctx, cancel := context.WithTimeout(b.ctx, patience)
+		defer cancel()
+		yes, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("document.readyState === 'complete' && Boolean("+expression+")"))
+		return err == nil && yes
+	})
 }
 
 // quiet fails the test if the page complained.

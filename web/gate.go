@@ -87,7 +87,7 @@ func (g *gate) wrap(next http.Handler) http.Handler {
 			g.refused(w, r, "origin", http.StatusForbidden, "refused: the request came from another site's page")
 		case !bearer && !g.cookie(r) && !atLogin(r.URL.Path):
 			if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
-				http.Redirect(w, r, loginAt(r.URL.RequestURI()), http.StatusSeeOther)
+				seeOther(w, loginAt(r))
 				return
 			}
 			w.Header().Set("WWW-Authenticate", `Bearer realm="stream-api"`)

@@ -58,6 +58,25 @@ func ask(h http.Handler, a asking) *httptest.ResponseRecorder {
 	return w
 }
 
+// from is where a browser that asked for path is sent, which must be said in a
+// way that a proxy's path before ours survives.
+func from(path string, w *httptest.ResponseRecorder) string {
+	place := w.Header().Get("Location")
+	base, err := url.Parse("/streams" + path)
+	if err != nil {
+		return err.Error()
+	}
+	at, err := base.Parse(place)
+	if err != nil || at.Host != "" {
+		return "elsewhere: " + place
+	}
+	rest, ok := strings.CutPrefix(at.String(), "/streams")
+	if !ok {
+		return "out of the proxy's path: " + place
+	}
+	return rest
+}
+
 func TestForeignHostNamesAreRefused(t *testing.T) {
 	t.Parallel()
 	h := handlerFor(t, Options{AllowedHosts: []string{"streams.example.org"}, Host: "speedy.lan"})
@@ -139,8 +158,8 @@ func TestTokenGuardsAllButProbesAndHooks(t *testing.T) {
 		}
 	}
 	w = ask(h, asking{path: "/", head: map[string]string{"Accept": "text/html"}})
-	if w.Code != 303 || w.Header().Get("Location") != "/login" {
-		t.Errorf("a browser without the cookie: %d to %q; want to be sent to /login", w.Code, w.Header().Get("Location"))
+	if w.Code != 303 || w.Header().Get("Location") != "login" {
+		t.Errorf("a browser without the cookie: %d to %q; want to be sent to login", w.Code, w.Header().Get("Location"))
 	}
 }
 
@@ -155,7 +174,7 @@ func TestLoginGivesACookieThatOnlyThisTokenMakesValid(t *testing.T) {
 	if len(w.Result().Cookies()) != 0 {
 		t.Errorf("a wrong token is given a cookie: %v", w.Result().Cookies())
 	}
-	if page := ask(h, asking{path: w.Header().Get("Location")}); page.Code != 200 || !strings.Contains(page.Body.String(), "That is not the token.") {
+	if page := ask(h, asking{path: from("/login", w)}); page.Code != 200 || !strings.Contains(page.Body.String(), "That is not the token.") {
 		t.Errorf("a wrong token leads to %q: %d %s; want the page to say so", w.Header().Get("Location"), page.Code, page.Body)
 	}
 	cookies := login(testToken).Result().Cookies()
@@ -193,10 +212,10 @@ func TestLoginLeadsBackButNowhereElse(t *testing.T) {
 	t.Parallel()
 	h := handlerFor(t, Options{Listen: "0.0.0.0:8080", Token: testToken})
 	w := ask(h, asking{path: "/api/v1/logs/s1/dist?tail=5", head: map[string]string{"Accept": "text/html"}})
-	if got := w.Header().Get("Location"); w.Code != 303 || got != "/login?next=%2Fapi%2Fv1%2Flogs%2Fs1%2Fdist%3Ftail%3D5" {
+	if got := from("/api/v1/logs/s1/dist", w); w.Code != 303 || got != "/login?next=%2Fapi%2Fv1%2Flogs%2Fs1%2Fdist%3Ftail%3D5" {
 		t.Errorf("a browser without the cookie: %d to %q", w.Code, got)
 	}
-	if page := ask(h, asking{path: w.Header().Get("Location")}).Body.String(); !strings.Contains(page, `name="next" value="/api/v1/logs/s1/dist?tail=5"`) {
+	if page := ask(h, asking{path: from("/api/v1/logs/s1/dist", w)}).Body.String(); !strings.Contains(page, `name="next" value="/api/v1/logs/s1/dist?tail=5"`) {
 		t.Errorf("the form does not keep where to go: %s", page)
 	}
 	for next, want := range map[string]string{
@@ -205,7 +224,7 @@ func TestLoginLeadsBackButNowhereElse(t *testing.T) {
 	} {
 		w := ask(h, asking{method: http.MethodPost, path: "/login", body: url.Values{"token": {testToken}, "next": {next}}.Encode(),
 			head: map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Origin": "http://127.0.0.1:8080"}})
-		if got := w.Header().Get("Location"); want != "" && got != want || w.Code != 303 {
+		if got := from("/login", w); want != "" && got != want || w.Code != 303 {
 			t.Errorf("login with next %q: %d to %q; want %q", next, w.Code, got, want)
 		}
 		if page := ask(h, asking{path: "/login?next=" + url.QueryEscape(next)}).Body.String(); strings.Contains(page, "evil") || strings.Contains(page, "<script") {

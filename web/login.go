@@ -14,7 +14,7 @@ var loginForm = template.Must(template.ParseFS(pageFiles, "page/login.html"))
 func (s *Server) loginPage(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	if s.gate.cookie(r) {
-		http.Redirect(w, r, localPath(query.Get("next")), http.StatusSeeOther)
+		seeOther(w, "."+localPath(query.Get("next")))
 		return
 	}
 	problem := ""
@@ -35,12 +35,20 @@ func serveLogin(w http.ResponseWriter, code int, problem, next string) {
 	_, _ = w.Write(page.Bytes()) // a client that went away is no error of ours
 }
 
-// loginAt is the login that leads to a path of ours.
-func loginAt(next string) string {
-	if next = localPath(next); next == "/" {
-		return "/login"
+// loginAt is the login that leads back to what r asks for, seen from there.
+func loginAt(r *http.Request) string {
+	login := strings.Repeat("../", max(strings.Count(r.URL.EscapedPath(), "/")-1, 0)) + "login"
+	if next := localPath(r.URL.RequestURI()); next != "/" {
+		login += "?next=" + url.QueryEscape(next)
 	}
-	return "/login?next=" + url.QueryEscape(next)
+	return login
+}
+
+// seeOther sends a browser on. The place is relative to what was asked for, as
+// http.Redirect's is not: a proxy may have us below a path of its own.
+func seeOther(w http.ResponseWriter, place string) {
+	w.Header().Set("Location", place)
+	w.WriteHeader(http.StatusSeeOther)
 }
 
 // localPath is next if it is a path on this server, else the page's. Browsers
@@ -69,24 +77,25 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	if s.o.Token == "" || !same(r.PostForm.Get("token"), s.o.Token) {
 		s.metrics.refusals.WithLabelValues("login").Inc()
 		s.o.Log.Warn().Str("from", r.RemoteAddr).Msg("login refused: wrong token")
-		http.Redirect(w, r, "/login?wrong&next="+url.QueryEscape(next), http.StatusSeeOther)
+		seeOther(w, "login?wrong&next="+url.QueryEscape(next))
 		return
 	}
 	until := time.Now().Add(cookieLife)
 	s.setCookie(w, r, s.gate.pass(until), until)
-	http.Redirect(w, r, next, http.StatusSeeOther)
+	seeOther(w, "."+next)
 }
 
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 	s.setCookie(w, r, "", time.Unix(1, 0))
-	http.Redirect(w, r, "/login", http.StatusSeeOther)
+	seeOther(w, "login")
 }
 
 // setCookie sets what a link from elsewhere may bring along: it reads, and all
-// that writes must come from this origin.
+// that writes must come from this origin. Without a path the browser takes that
+// of the login, also where a proxy has us below one of its own.
 func (s *Server) setCookie(w http.ResponseWriter, r *http.Request, value string, until time.Time) {
 	http.SetCookie(w, &http.Cookie{
-		Name: cookieName, Value: value, Path: "/", Expires: until, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Name: cookieName, Value: value, Expires: until, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https",
 	})
 }

@@ -1,6 +1,10 @@
 package web
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +14,7 @@ import (
 
 	"stream-api/internal/realtest"
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 func TestPageFollowsALifeOfAStream(t *testing.T) {
@@ -228,5 +233,53 @@ func TestStrangersTextIsOnlyText(t *testing.T) {
 	if owned {
 		t.Error("text of a stranger became part of the page")
 	}
+	b.quiet()
+}
+
+// TestPageWorksBelowAPathOfAProxy asks for the page as a browser does through a
+// proxy that takes /streams/ off.
+func TestPageWorksBelowAPathOfAProxy(t *testing.T) {
+	c := newCrew(t)
+	c.host("speedy.lan", offer{kind: "dist", seats: 2}, offer{kind: stream.SourceType, seats: -1})
+	c.appear("s1", nil, "dist")
+	c.run("s1", "dist", "speedy.lan", "")
+	token := testToken
+	base, _, _ := serve(t, Options{Store: c.store, Token: token, Logs: ffmpegLog, Monitor: http.NotFoundHandler(), Mover: &mover{}}, "")
+	behind, err := url.Parse(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(behind)
+		r.Out.Host = r.In.Host
+	}}
+	mux := http.NewServeMux()
+	mux.Handle("/streams/", http.StripPrefix("/streams", forward))
+	proxy := httptest.NewServer(mux)
+	defer proxy.Close()
+	b := newBrowser(t, 1440, 900)
+	b.do(chromedp.Navigate(proxy.URL + "/streams/"))
+	b.arrives("the login is asked for", `location.pathname === "/streams/login" && document.querySelector("#token")`)
+	b.await("it has its colours", `getComputedStyle(document.body).display === "grid" && document.querySelector("img").naturalWidth > 0`)
+	b.do(chromedp.SetValue("#token", "a wrong token"))
+	b.js(`document.querySelector("form button").click()`)
+	b.arrives("it is refused", `location.pathname === "/streams/login" && document.querySelector(".problem")`)
+	b.do(chromedp.SetValue("#token", token))
+	b.js(`document.querySelector("form button").click()`)
+	b.arrives("it is live", `location.pathname === "/streams/" && document.getElementById("live").dataset.state === "live"`)
+	b.await("s1 runs", cellSays("s1", "dist", "speedy"))
+	if b.text(`String(document.getElementById("asynqmon").hidden)`) != "true" {
+		t.Error("asynqmon is offered, whose own links lead out of the path")
+	}
+	if said := b.text(`document.querySelector('[data-host="speedy.lan"] .services').innerText`); !strings.Contains(said, "polls") || strings.Contains(said, "∞") {
+		t.Errorf("of what the host polls its card says %q", said)
+	}
+	b.js(cell("s1", "dist") + `.click()`)
+	b.await("the log is read", `document.querySelectorAll("#drawer .logline").length > 3`)
+	press(b, "#drawer", "Restart")
+	press(b, "#confirm", "Restart")
+	b.await("it was restarted", `!document.getElementById("confirm").open`)
+	b.js(`document.querySelector("#logout button").click()`)
+	b.arrives("the login is asked for again", `location.pathname === "/streams/login"`)
 	b.quiet()
 }

@@ -200,7 +200,12 @@ func hostTable(status stream.Status) *table {
 	return t
 }
 
+// usedText is how many seats are taken. That a host polls sources is registered
+// like a service, but has no seats.
 func usedText(v stream.ServiceStatus) string {
+	if v.Type == stream.SourceType {
+		return "polls"
+	}
 	if v.Capacity == nil {
 		return fmt.Sprintf("%d/∞", v.Used)
 	}

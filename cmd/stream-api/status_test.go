@@ -21,3 +21,14 @@ func TestStatusNotesWhatASourceLacks(t *testing.T) {
 		t.Errorf("%v\n%s\nwant: %s", err, out.String(), want)
 	}
 }
+
+func TestStatusTellsWhoPollsWithoutFigures(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	err := hostTable(stream.Status{Hosts: []stream.HostStatus{{Host: "ber", State: stream.Up, Services: []stream.ServiceStatus{
+		{Type: "dist", State: stream.Up, Used: 2}, {Type: stream.SourceType, State: stream.Up},
+	}}}}).write(&out, false)
+	if err != nil || !strings.Contains(out.String(), "dist     2/∞") || !strings.Contains(out.String(), "source   polls") {
+		t.Errorf("%v\n%s\nwant 2/∞ of dist, and of source that it polls", err, out.String())
+	}
+}

@@ -15,10 +15,10 @@ export function tell(text, level) {
 
 // act posts an action; it throws what the server says against it.
 export async function post(path, body) {
-  const answer = await fetch("/api/v1/" + path, {
+  const answer = await fetch("api/v1/" + path, {
     method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal: AbortSignal.timeout(15000),
   });
-  if (answer.status === 401) location.assign("/login");
+  if (answer.status === 401) location.assign("login");
   let said = {};
   try { said = await answer.json(); } catch { /* a proxy's page; the status says enough */ }
   if (!answer.ok) throw new Error(said.error || "the server answered " + answer.status);

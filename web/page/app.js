@@ -42,7 +42,7 @@ function connect() {
   clearTimeout(retry);
   source?.close();
   heard = performance.now();
-  source = new EventSource("/api/v1/events" + (lastID ? "?after=" + encodeURIComponent(lastID) : ""));
+  source = new EventSource("api/v1/events" + (lastID ? "?after=" + encodeURIComponent(lastID) : ""));
   const on = (name, take) => source.addEventListener(name, (event) => {
     heard = performance.now();
     tries = 0;
@@ -67,7 +67,8 @@ function connect() {
 function greet(hello) {
   model.can = new Set(hello.can);
   model.host = hello.host;
-  byId("asynqmon").hidden = !model.can.has("asynqmon");
+  // Asynqmon's own links want the root of a name.
+  byId("asynqmon").hidden = !model.can.has("asynqmon") || location.pathname !== "/";
   byId("logout").hidden = !model.can.has("logout");
   if (model.version && model.version !== hello.version) updated = true;
   model.version = model.version || hello.version;
@@ -80,8 +81,8 @@ function lost() {
   retry = setTimeout(connect, Math.min(3000, 250 * 2 ** tries) * (0.75 + Math.random() / 2));
   live();
   // An ended login looks like any failure to an EventSource.
-  if (tries % 3 === 1) fetch("/api/v1/picture", { signal: AbortSignal.timeout(5000) }).then((answer) => {
-    if (answer.status === 401) location.assign("/login");
+  if (tries % 3 === 1) fetch("api/v1/picture", { signal: AbortSignal.timeout(5000) }).then((answer) => {
+    if (answer.status === 401) location.assign("login");
   }, () => { /* not reachable; the next try says more */ });
 }
 

@@ -178,7 +178,7 @@ async function startLog() {
   put(mine.logNote, "reading…");
   const path = open.key.split("/").map(encodeURIComponent).join("/") + "/" + encodeURIComponent(open.slot);
   try {
-    const answer = await fetch("/api/v1/logs/" + path + "?tail=200&follow=1", { signal: stop.signal });
+    const answer = await fetch("api/v1/logs/" + path + "?tail=200&follow=1", { signal: stop.signal });
     if (!answer.ok) {
       const said = await answer.json();
       mine.logNote.replaceChildren(said.error || "the server answered " + answer.status);

@@ -90,6 +90,7 @@ function makeBar(host, type) {
   track.setAttribute("aria-valuemin", "0");
   // What a host polls has no seats to change.
   const node = type === "source" ? el("div", "bar") : button("", "bar", () => setCapacity(host, type));
+  if (type === "source") track.style.visibility = "hidden"; // it keeps the figures in line
   node.replaceChildren(name, track, number, note);
   return { node, track, fill, number, note };
 }
@@ -102,7 +103,8 @@ function patchBar(bar, service, host) {
   mark(bar.node, "data-open", limit === null ? "" : null);
   const width = (part * 100).toFixed(1) + "%";
   if (bar.width !== width) { bar.width = width; bar.fill.style.width = width; }
-  put(bar.number, limit === null ? service.used + " / ∞" : service.used + " / " + limit);
+  if (service.type === "source") put(bar.number, "polls");
+  else put(bar.number, limit === null ? service.used + " / ∞" : service.used + " / " + limit);
   mark(bar.track, "aria-valuenow", String(service.used));
   mark(bar.track, "aria-valuemax", String(limit === null ? service.used : limit));
   const notes = [];
