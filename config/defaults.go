@@ -32,8 +32,14 @@ func (s *Service) setDefaults() {
 
 func (e *Exec) setDefaults() {
 	e.Stop = Stop{Signal: "TERM", Grace: 10 * time.Second}
-	e.Restart = Restart{Delay: 500 * time.Millisecond, MaxDelay: 5 * time.Second, GiveUpAfter: 5, Within: time.Minute}
+	e.Restart = DefaultRestart()
 	e.Hooks = Hooks{Timeout: 10 * time.Second}
+}
+
+// DefaultRestart is the policy of a service that gives none. It is also that of
+// a static one, whose start fails when its variables lack a value.
+func DefaultRestart() Restart {
+	return Restart{Delay: 500 * time.Millisecond, MaxDelay: 5 * time.Second, GiveUpAfter: 5, Within: time.Minute}
 }
 
 // mustTemplate is for the literals of this file.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	runnable "stream-api/program"
 	"stream-api/stream"
 )
 
@@ -58,22 +59,17 @@ func (d *decoder) warnMachine(c *Config) {
 
 func (d *decoder) warnProgram(path, program string) {
 	at := d.valueAt(path)
-	if !strings.HasPrefix(program, "/") {
-		if _, err := exec.LookPath(program); err != nil {
-			d.warn(at, path, "no program %s in PATH on this machine; its slots would fail", stream.Quote(program))
+	file := program
+	if !strings.HasPrefix(file, "/") {
+		found, err := exec.LookPath(file)
+		if err != nil {
+			d.warn(at, path, "no program %s in PATH; on this machine it would fail", stream.Quote(file))
+			return
 		}
-		return
+		file = found
 	}
-	info, err := os.Stat(program)
-	switch {
-	case os.IsNotExist(err):
-		d.warn(at, path, "%s does not exist on this machine; its slots would fail", program)
-	case err != nil:
-		d.warn(at, path, "%v", err)
-	case info.IsDir():
-		d.warn(at, path, "%s is a directory", program)
-	case info.Mode().Perm()&0o111 == 0:
-		d.warn(at, path, "%s is not executable; `chmod +x` it", program)
+	if err := runnable.Check(file); err != nil {
+		d.warn(at, path, "%v; on this machine it would fail", err)
 	}
 }
 

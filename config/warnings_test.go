@@ -46,9 +46,15 @@ func TestWhatThisMachineLacksIsAWarning(t *testing.T) {
 	if err := os.WriteFile(plain, []byte("#!/bin/sh\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	crlf := filepath.Join(dir, "crlf")
+	if err := os.WriteFile(crlf, []byte("#!/bin/sh\r\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	t.Setenv("STREAM_API_TEST_SET", "x")
 	for _, test := range []struct{ plugin, message string }{
-		{`path: /nowhere/x`, "does not exist on this machine"},
+		{`path: /nowhere/x`, "does not exist; on this machine it would fail"},
+		{`path: ` + crlf, "CRLF line ends"},
+		{`path: /bin/sh, hooks: {pre_start: ` + crlf + `}`, "CRLF line ends"},
 		{`path: no-such-program-here`, "in PATH"},
 		{`path: ` + plain, "is not executable"},
 		{`path: ` + dir, "is a directory"},

@@ -1,5 +1,5 @@
 -- claim: the host takes up what was placed on it. Only after this may a child
--- start. A successor whose slot lost its holder meanwhile takes the slot's name
+-- start; until its host says that one was, the slot's phase is starting. A successor whose slot lost its holder meanwhile takes the slot's name
 -- at once, under which its runner finds it at the next look.
 -- KEYS: none. Touches reaper, moves, host:<host>, stream:<key>, stream:<key>:<slot>, outbox,
 --   pending:<type>, slots:<host>, service:<type>:<host>, load:<type>:<class>, events.
@@ -39,7 +39,7 @@ if own then
     return { 'stale', 'the slot runs elsewhere already' }
   end
 end
-redis.call('HSET', at, 'state', 'running', 'since', int(now))
+redis.call('HSET', at, 'state', 'running', 'phase', 'starting', 'since', int(now))
 redis.call('HDEL', at, 'assigned', 'attempt')
 redis.call('ZREM', ns .. 'outbox', key .. '|' .. slot)
 event('claimed', key, slot, host, token, '')

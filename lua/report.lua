@@ -1,6 +1,7 @@
 -- report: what a host sees of a slot it runs, for people to read: restarts,
 -- reason, exit, stderr, speed, fps, stale, up (its child was
--- started), restart (to take the wish away). An empty value removes the field.
+-- started), restart (to take the wish away), phase (starting or failing; when it
+-- begins or ends, since is set). An empty value removes the field.
 -- KEYS: none. Touches host:<host>, stream:<key>:<slot>, events.
 -- ARGV: ns, actor, key, slot, host, token, incarnation, happened (an event to
 --   record, or ''), why, n, n pairs of field and value.
@@ -9,17 +10,21 @@
 local ns, actor, key, slot, host, token, incarnation = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local happened, why, n = ARGV[8], ARGV[9], tonumber(ARGV[10])
 local FIRST = 11
-local OPEN = { restarts = true, reason = true, exit = true, stderr = true, speed = true, fps = true, stale = true, up = true, restart = true }
+local OPEN = { restarts = true, reason = true, exit = true, stderr = true, speed = true, fps = true, stale = true, up = true, restart = true, phase = true }
+-- include: now
 -- include: event
 
 local at = ns .. 'stream:' .. key .. ':' .. slot
-local s = redis.call('HMGET', at, 'host', 'token')
+local s = redis.call('HMGET', at, 'host', 'token', 'phase')
 if s[1] ~= host or s[2] ~= token or redis.call('HGET', ns .. 'host:' .. host, 'incarnation') ~= incarnation then
   return { 'stale' }
 end
 for i = 0, n - 1 do
   local field, value = ARGV[FIRST + 2 * i], ARGV[FIRST + 2 * i + 1]
   if OPEN[field] then
+    if field == 'phase' and (s[3] or '') ~= value and ((s[3] or '') == '' or value == '') then
+      redis.call('HSET', at, 'since', int(now))
+    end
     if value == '' then redis.call('HDEL', at, field) else redis.call('HSET', at, field, value) end
   end
 end

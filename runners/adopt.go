@@ -49,6 +49,7 @@ func (r *Runner) adopt() error {
 func (r *Runner) adoptOne(m memo) {
 	h := r.newHolding(m.Reservation)
 	h.memo, h.settled, h.spent, h.phase = m, true, true, PhaseRunning
+	h.ran, h.shown = m.Static, unknownPhase
 	h.ownVars = m.Copy.Vars // until the stream is looked at
 	h.settle("adopted", nil)
 	if h.static != m.Static {

@@ -242,24 +242,6 @@ func TestTombstonesOutliveTheRunner(t *testing.T) {
 	}
 }
 
-func TestFailedStartsFollowThePolicy(t *testing.T) {
-	t.Parallel()
-	s := &Service{Exec: &Exec{Restart: supervisor.Restart{Delay: time.Second, MaxDelay: 3 * time.Second, GiveUpAfter: 3, Within: time.Minute}}}
-	var f failedStarts
-	at := time.Unix(0, 0)
-	for i, want := range []struct {
-		delay   time.Duration
-		failing bool
-	}{{time.Second, false}, {2 * time.Second, false}, {3 * time.Second, true}} {
-		if delay, failing := f.next(s, at); delay != want.delay || failing != want.failing {
-			t.Errorf("failure %d: %v, %v; want %v, %v", i+1, delay, failing, want.delay, want.failing)
-		}
-	}
-	if _, failing := f.next(s, at.Add(2*time.Minute)); failing {
-		t.Error("failures of long ago count")
-	}
-}
-
 func TestWeighTellsAChangeOfTheStreamFromOneOfTheFile(t *testing.T) {
 	t.Parallel()
 	parse := func(text string) stream.Template {
@@ -352,7 +334,10 @@ func TestEnvFilesAreReadAndSecret(t *testing.T) {
 func TestOptionsThatCannotHoldAreRefused(t *testing.T) {
 	t.Parallel()
 	good := func() Options {
-		return Options{Host: "a", StateDir: "/s", Self: "/bin/x", Lookup: func(stream.Ref) (string, bool, error) { return "", false, nil }}
+		return Options{
+			Host: "a", StateDir: "/s", Self: "/bin/x", Lookup: func(stream.Ref) (string, bool, error) { return "", false, nil },
+			Retry: supervisor.Restart{Delay: time.Second, MaxDelay: time.Second, Within: time.Minute},
+		}
 	}
 	for name, change := range map[string]func(*Options){
 		"a lease too short for its beat": func(o *Options) { o.TTL, o.Beat = 5*time.Second, 2*time.Second },

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 // failing decides what to do about a child that failed as often as its
@@ -70,7 +71,8 @@ func (h *holding) stay(ctx context.Context, reason string) {
 		}
 		h.slow = true
 	}
-	h.enter(PhaseRunning, reason)
+	h.enter(h.stands(), reason)
+	h.show(stream.Failing)
 	h.tell("failing", reason, map[string]string{"reason": reason})
 	h.flush(ctx)
 }
@@ -94,6 +96,7 @@ func (h *holding) recovered(ctx context.Context) {
 		h.slow = false
 	}
 	h.enter(PhaseRunning, "")
+	h.show(stream.Runs)
 	h.tell("recovered", "", map[string]string{"reason": ""})
 }
 

@@ -66,13 +66,16 @@ type holding struct {
 	offered    map[string]string // published last; nil: not known
 	unsaid     store.Observation
 	publisher  publisher
-	lastValues values // that were looked at last
-	weighed    bool   // and what they mean is settled
-	slow       bool   // kept here though it fails
-	stale      bool   // would be started otherwise now
-	saidUp     bool   // the store was told that it is up
-	renewing   bool   // it is being started anew, so that it is not up
-	answered   int64  // the operator's wish for a restart that was fulfilled last
+	lastValues values       // that were looked at last
+	weighed    bool         // and what they mean is settled
+	slow       bool         // kept here though it fails
+	stale      bool         // would be started otherwise now
+	ran        bool         // a child was started under this token, or it is static
+	shown      stream.Phase // as the store has it
+	unstarted  int          // starts that came to nothing before there was a supervisor
+	saidUp     bool         // the store was told that it is up
+	renewing   bool         // it is being started anew, so that it is not up
+	answered   int64        // the operator's wish for a restart that was fulfilled last
 	steady     <-chan time.Time
 	treeGone   bool   // the supervisor said so
 	spent      bool   // a Go may have been given under this token, or what needs none served
@@ -109,7 +112,7 @@ func (r *Runner) newHolding(v store.Reservation) *holding {
 		r: r, token: v.Token, stype: v.Type, service: service, static: service != nil && service.Exec == nil,
 		log:  named(r.o.Log, v),
 		wake: make(chan struct{}, 1), fed: make(chan struct{}, 1), gone: make(chan struct{}), first: make(chan struct{}),
-		res: v, phase: PhaseClaiming, since: time.Now(), mode: r.o.OnStoreLoss, memo: memo{Reservation: v},
+		res: v, phase: PhaseClaiming, since: time.Now(), mode: r.o.OnStoreLoss, memo: memo{Reservation: v}, shown: stream.Starting,
 	}
 	if service != nil {
 		h.mode = service.OnStoreLoss

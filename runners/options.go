@@ -67,6 +67,9 @@ type Options struct {
 	// SlowRetry is the least pause between two starts of a child that keeps
 	// failing and has nowhere better to go.
 	SlowRetry time.Duration
+	// Retry is how the start of what runs nothing, and so has no policy of its
+	// own, is tried again: its variables lack a value, say.
+	Retry supervisor.Restart
 	// CheckInterval is the mean time between two looks at the queues.
 	CheckInterval time.Duration
 	// Heart, if set, is a second store of the same server that renews the
@@ -131,6 +134,9 @@ func (o *Options) complete() error {
 	}
 	if o.TTL < margin(o.TTL)+3*o.Beat {
 		return fmt.Errorf("a lease of %v is too short for a beat of %v: at least 1 s + ttl/10 + 3 beats", o.TTL, o.Beat)
+	}
+	if o.Retry.Delay <= 0 || o.Retry.Within <= 0 {
+		return errors.New("no policy of retries")
 	}
 	seen := map[string]bool{}
 	for i := range o.Services {

@@ -188,9 +188,14 @@ func (r *Runner) readStream(ctx context.Context, key string) (rec store.Record, 
 }
 
 // offer publishes what the slot offers to the others of its stream, if it is
-// not published already. Nothing is not published: what an earlier token
-// offered stays until this one has something in its place.
+// not published already, once a child was started: what depends on it must not
+// start on the strength of a pre_start that may yet fail. Nothing is not
+// published: what an earlier token offered stays until this one has something in
+// its place.
 func (h *holding) offer(ctx context.Context) {
+	if !h.ran {
+		return
+	}
 	vars := maps.Clone(h.ownVars)
 	if vars == nil {
 		vars = map[string]string{}
@@ -267,10 +272,13 @@ func (h *holding) assert(ctx context.Context) {
 		h.wishEnd(endGently, answer.Why, 0, true)
 	default:
 		h.confirm(v.Slot, term)
-		h.offered, h.saidUp = nil, false
-		if h.static || h.publisher.well(time.Now(), steadyAfter) {
+		phase := h.shown
+		h.offered, h.saidUp, h.shown = nil, false, unknownPhase
+		h.show(phase)
+		switch {
+		case h.static || h.publisher.well(time.Now(), steadyAfter):
 			h.sayUp(ctx)
-		} else {
+		case h.publisher.well(time.Now(), 0):
 			h.steady = time.After(steadyAfter)
 		}
 		if answer.State == stream.Stopping {

@@ -11,6 +11,7 @@ import (
 
 	"stream-api/runners/supervisor"
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 // reportEvery bounds how often one slot's speed is written to the store, and
@@ -50,7 +51,7 @@ func (h *holding) flush(ctx context.Context) {
 }
 
 // exited takes in one end of the child that the supervisor goes on from.
-func (h *holding) exited(ctx context.Context, e supervisor.Exit, failures int) {
+func (h *holding) exited(ctx context.Context, e supervisor.Exit, failures, attempt int) {
 	h.mu.Lock()
 	h.pid = 0
 	h.mu.Unlock()
@@ -62,8 +63,12 @@ func (h *holding) exited(ctx context.Context, e supervisor.Exit, failures int) {
 	}
 	text := exitText(e)
 	h.lastText = text
-	if e.Reason == supervisor.ExitStart || e.Reason == supervisor.ExitPreStart {
+	if e.Stillborn() {
 		h.settle("", errors.New(text))
+		h.tell("", "", map[string]string{"restarts": h.restartedAs(attempt)})
+	}
+	if e.Counted {
+		h.show(stream.Failing)
 	}
 	reason := text
 	switch {
@@ -72,11 +77,40 @@ func (h *holding) exited(ctx context.Context, e supervisor.Exit, failures int) {
 	case failures > 1:
 		reason += fmt.Sprintf("; %d times lately", failures)
 	}
-	h.enter(PhaseRunning, reason)
+	h.enter(h.stands(), reason)
 	h.tell("exited", reason, map[string]string{
 		"reason": reason, "exit": text, "stderr": strings.Join(e.Stderr, "\n"), "speed": "", "fps": "",
 	})
 	h.flush(ctx)
+}
+
+// stands is the phase of what is served: whether a child was started at all.
+func (h *holding) stands() Phase {
+	if h.ran {
+		return PhaseRunning
+	}
+	return PhaseStarting
+}
+
+// restartedAs takes in how often the child was started again, a start that came
+// to nothing included, and gives it as the store has it.
+func (h *holding) restartedAs(n int) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.restarts = h.unstarted + n
+	return strconv.Itoa(h.restarts)
+}
+
+// unknownPhase is what no store has: the next word on it is news.
+const unknownPhase stream.Phase = "?"
+
+// show says where the child of a running slot stands, if that is news.
+func (h *holding) show(p stream.Phase) {
+	if h.shown == p {
+		return
+	}
+	h.shown = p
+	h.tell("", "", map[string]string{"phase": string(p)})
 }
 
 // exitText is an exit in the store's words: "exit 1", "signal SIGKILL", or

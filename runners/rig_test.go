@@ -47,6 +47,9 @@ const (
 	beat = 300 * time.Millisecond
 )
 
+// retry is for services that run nothing.
+var retry = supervisor.Restart{Delay: 50 * time.Millisecond, MaxDelay: 200 * time.Millisecond, Within: 10 * time.Second}
+
 // host is a place for runners of one host name: a state directory and a
 // directory that its children write their story to.
 type host struct {
@@ -153,7 +156,7 @@ func (h *host) options(services ...runners.Service) runners.Options {
 	}
 	return runners.Options{
 		Host: h.name, Services: services, StateDir: h.state, Self: self, TTL: ttl, Beat: beat,
-		Lookup: hereLookup, OnStoreLoss: runners.Keep, Log: zerolog.New(h.log).With().Timestamp().Logger(), Cooldown: 3 * time.Second, SlowRetry: 500 * time.Millisecond,
+		Lookup: hereLookup, OnStoreLoss: runners.Keep, Retry: retry, Log: zerolog.New(h.log).With().Timestamp().Logger(), Cooldown: 3 * time.Second, SlowRetry: 500 * time.Millisecond,
 		CheckInterval: 50 * time.Millisecond, Version: "test",
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"stream-api/runners/supervisor"
+	"stream-api/stream"
 )
 
 // serve looks after what runs until it is to end or has ended.
@@ -52,7 +53,7 @@ func (h *holding) serve(ctx context.Context) step {
 // greet says what is known at the beginning: of a start, or of a child that
 // was taken over.
 func (h *holding) greet(ctx context.Context) {
-	h.enter(PhaseRunning, h.lastReason())
+	h.enter(h.stands(), h.lastReason())
 	if h.static {
 		h.started(ctx, 0)
 	} else if sup := h.supervisor(); sup != nil {
@@ -68,12 +69,27 @@ func (h *holding) takeOver(ctx context.Context, sup *supervisor.Client) {
 	if len(s.Vars) > 0 {
 		h.childVars = s.Vars
 	}
+	stillborn := s.Exit != nil && s.Exit.Stillborn() && s.Phase != supervisor.PhaseRunning
 	h.mu.Lock()
-	h.restarts = s.Restarts
+	h.restarts = h.unstarted + s.Restarts
+	if stillborn && s.Phase != supervisor.PhaseStarting {
+		h.restarts++
+	}
 	h.pid = s.Child.PID
 	h.mu.Unlock()
 	h.slow = s.Pace > 0
 	h.publisher.resume(s.Away)
+	h.ran = h.ran || s.Last.PID != 0
+	// What a life before this one came to say of it is not known.
+	h.shown = unknownPhase
+	switch {
+	case h.slow || stillborn:
+		h.show(stream.Failing)
+	case h.ran:
+		h.show(stream.Runs)
+	default:
+		h.show(stream.Starting)
+	}
 	if s.Phase == supervisor.PhaseRunning {
 		h.started(ctx, s.Child.PID)
 	}
@@ -163,17 +179,20 @@ func endReason(e supervisor.End) string {
 func (h *holding) happened(ctx context.Context, e supervisor.Event) {
 	switch e.Kind {
 	case supervisor.EventStarted:
+		first := !h.ran
 		h.started(ctx, e.PID)
 		if e.Attempt > 1 {
 			h.r.counts.restarts.Add(1)
-			h.mu.Lock()
-			h.restarts = e.Attempt - 1
-			h.mu.Unlock()
-			h.tell("restarted", "", map[string]string{"restarts": fmt.Sprint(e.Attempt - 1)})
-			h.flush(ctx)
+			event := "restarted"
+			if first {
+				event = ""
+			}
+			h.tell(event, "", map[string]string{"restarts": h.restartedAs(e.Attempt - 1)})
 		}
+		h.flush(ctx)
+		h.offer(ctx)
 	case supervisor.EventExited:
-		h.exited(ctx, *e.Exit, e.Failures)
+		h.exited(ctx, *e.Exit, e.Failures, e.Attempt)
 	case supervisor.EventFailing:
 		h.failing(ctx, e.Failures)
 	case supervisor.EventVars:
@@ -198,6 +217,16 @@ func (h *holding) started(ctx context.Context, pid int) {
 	h.mu.Unlock()
 	h.renewing = false
 	h.publisher.began(time.Now())
+	if !h.ran {
+		h.ran = true
+		h.enter(PhaseRunning, h.lastReason())
+		h.tell("started", "", nil)
+		h.r.counts.starts.Add(1)
+		h.r.observe(h)
+	}
+	if !h.slow {
+		h.show(stream.Runs)
+	}
 	if h.static {
 		h.sayUp(ctx)
 	} else if !h.saidUp {
@@ -211,8 +240,6 @@ func (h *holding) started(ctx context.Context, pid int) {
 		text = fmt.Sprintf("started: pid %d", pid)
 	}
 	h.settle(text, nil)
-	h.r.counts.starts.Add(1)
-	h.r.observe(h)
 }
 
 // steadyAfter is how long a child must run before the store is told that it
@@ -220,10 +247,11 @@ func (h *holding) started(ctx context.Context, pid int) {
 // and one that ends at once must not take the place of one that is on air.
 const steadyAfter = time.Second
 
-// sayUp says that the slot is on air, once.
+// sayUp says that the slot is on air, once. What a pre_start hook published says
+// nothing of it.
 func (h *holding) sayUp(ctx context.Context) {
 	h.steady = nil
-	if h.saidUp || h.renewing {
+	if h.saidUp || h.renewing || !h.ran {
 		return
 	}
 	h.saidUp = true

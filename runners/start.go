@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"reflect"
 	"time"
 
 	"stream-api/runners/supervisor"
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 // errReclaim: the claim may not hold any more; it has to be asked for anew.
@@ -51,7 +53,8 @@ func (h *holding) claim(ctx context.Context) step {
 // prepare starts what was claimed. What cannot be started counts as a
 // failure as an exit does, under the same policy.
 func (h *holding) prepare(ctx context.Context) step {
-	var tries failedStarts
+	var past supervisor.Failures
+	tries, born := 0, time.Now()
 	for {
 		switch w := h.taken(); {
 		case w.end != endNot:
@@ -65,7 +68,7 @@ func (h *holding) prepare(ctx context.Context) step {
 		err := h.begin(context.WithoutCancel(ctx))
 		switch {
 		case err == nil:
-			if tries.n > 0 {
+			if tries > 0 {
 				h.enter(PhaseStarting, "")
 				h.tell("", "", map[string]string{"reason": ""})
 			}
@@ -78,10 +81,17 @@ func (h *holding) prepare(ctx context.Context) step {
 			return h.claim
 		}
 		h.settle("", err)
-		delay, failing := tries.next(h.service, time.Now())
+		var v supervisor.Verdict
+		past, v = h.policy().Next(past, supervisor.Ended{At: time.Since(born), Counted: true}, 0, rand.Float64())
+		tries++
+		h.mu.Lock()
+		h.unstarted = tries
+		h.mu.Unlock()
 		h.enter(PhaseStarting, "cannot start: "+err.Error())
-		h.tell("start-failed", err.Error(), map[string]string{"reason": "cannot start: " + err.Error(), "restarts": fmt.Sprint(tries.n)})
-		if failing || h.service == nil {
+		h.show(stream.Failing)
+		h.tell("start-failed", err.Error(), map[string]string{"reason": "cannot start: " + err.Error(), "restarts": h.restartedAs(0)})
+		delay := v.Delay
+		if v.Failing || h.service == nil {
 			helps := h.service == nil
 			if !helps {
 				helps, _ = h.leaves(ctx, "cannot start: "+err.Error()) // not known is no reason to leave
@@ -121,34 +131,12 @@ func (h *holding) rest(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// failedStarts is the restart policy before there is a supervisor to keep it.
-type failedStarts struct {
-	n     int
-	times []time.Time
-}
-
-// next counts a failed start and gives the pause before the next, and
-// whether it is time to give up.
-func (f *failedStarts) next(s *Service, now time.Time) (time.Duration, bool) {
-	policy := supervisor.Restart{}
-	if s != nil && s.Exec != nil {
-		policy = s.Exec.Restart
+// policy is how often and how soon a start is tried again.
+func (h *holding) policy() supervisor.Restart {
+	if h.service != nil && h.service.Exec != nil {
+		return h.service.Exec.Restart
 	}
-	delay, most := orDefault(policy.Delay, 500*time.Millisecond), orDefault(policy.MaxDelay, 5*time.Second)
-	for range f.n {
-		if delay *= 2; delay >= most {
-			break
-		}
-	}
-	f.n++
-	var recent []time.Time
-	for _, at := range f.times {
-		if now.Sub(at) < orDefault(policy.Within, time.Minute) {
-			recent = append(recent, at)
-		}
-	}
-	f.times = append(recent, now)
-	return min(delay, most), policy.GiveUpAfter > 0 && len(f.times) >= policy.GiveUpAfter
+	return h.r.o.Retry
 }
 
 func (h *holding) lastReason() string {

@@ -126,9 +126,12 @@ func (p progress) ready() bool {
 	return p.up(p.next)
 }
 
-// up tells whether a child runs: its holder says so, or took it up a while ago
+// up tells whether a child runs: its holder says so, or started it a while ago
 // and saw no end of it.
 func (p progress) up(v store.SlotRecord) bool {
+	if v.Phase != stream.Runs {
+		return false
+	}
 	ran := time.Duration(p.now-v.Since) * time.Millisecond
 	return v.Up || v.Exit == "" && ran >= p.grace
 }

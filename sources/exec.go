@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"stream-api/program"
 	"stream-api/stream"
 )
 
@@ -63,7 +64,7 @@ func (c *command) list(ctx context.Context) (listing, error) {
 			err = endErr
 		}
 	}
-	if err = c.explain(ctx, err, stderr.String()); err != nil {
+	if err = c.explain(ctx, err, cmd.Path, stderr.String()); err != nil {
 		return listing{}, err
 	}
 	return parsed(stdout.buf.Bytes(), "", parseExec)
@@ -73,7 +74,7 @@ func (c *command) list(ctx context.Context) (listing, error) {
 // deadline around it gives this cause: theirs is over first.
 var errTimeout = errors.New("time-out")
 
-func (c *command) explain(ctx context.Context, err error, stderr string) error {
+func (c *command) explain(ctx context.Context, err error, path, stderr string) error {
 	var exit *exec.ExitError
 	last := ""
 	if stderr != "" {
@@ -91,7 +92,10 @@ func (c *command) explain(ctx context.Context, err error, stderr string) error {
 	case errors.As(err, &exit):
 		return fmt.Errorf("%s failed: %v%s", c.argv[0], exit, last)
 	}
-	return fmt.Errorf("%s cannot be run: %w", c.argv[0], err)
+	if errors.Is(err, exec.ErrNotFound) {
+		return fmt.Errorf("%s cannot be run: %w", c.argv[0], err)
+	}
+	return fmt.Errorf("cannot be run: %w", program.Explain(path, err))
 }
 
 func inherited(names ...string) []string {

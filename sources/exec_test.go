@@ -81,6 +81,14 @@ func TestFailedCommandsAreUnknown(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "cannot be run") {
 		t.Errorf("missing program: %v", err)
 	}
+	crlf := filepath.Join(t.TempDir(), "crlf")
+	if err := os.WriteFile(crlf, []byte("#!/bin/sh\r\necho s1\r\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, err = testLister(t, Config{Plugin: PluginExec, Command: []string{crlf}}).list(context.Background())
+	if err == nil || !strings.Contains(err.Error(), "CRLF line ends") {
+		t.Errorf("a script with CRLF: %v", err)
+	}
 }
 
 func TestTreeOfACommandEndsAtItsDeadline(t *testing.T) {

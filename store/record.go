@@ -35,7 +35,7 @@ type Record struct {
 type SlotRecord struct {
 	Reservation
 	State    stream.State
-	Since    int64 // server milliseconds
+	Since    int64 // server milliseconds, of State, or since when its child runs or does not
 	Reason   string
 	Restarts int
 	Vars     map[string]string // published: ${<slot>:<var>}
@@ -49,6 +49,8 @@ type SlotRecord struct {
 	FPS    string
 	Stale  bool
 	Up     bool // its holder said that the child was started
+	// Phase of a running slot's child.
+	Phase stream.Phase
 	// Restart is since when an operator wants the child started anew, server
 	// ms; 0: nobody does. The holder takes it away when it has done so.
 	Restart int64
@@ -208,6 +210,9 @@ func readSlot(key, slot string, row map[string]string) SlotRecord {
 		Exit: row["exit"], Speed: row["speed"], FPS: row["fps"], Stale: row["stale"] != "", Up: row["up"] != "",
 		Restart: atoi64(row["restart"]),
 		Vars:    map[string]string{}, Avoid: map[string]int64{},
+	}
+	if phase := stream.Phase(row["phase"]); phase == stream.Starting || phase == stream.Failing {
+		r.Phase = phase // anything else is an edit
 	}
 	r.Since, _ = strconv.ParseInt(row["since"], 10, 64) // 0 if edited into nonsense: shown as never
 	if row["stderr"] != "" {

@@ -12,6 +12,7 @@ type Observation struct {
 	Why   string
 	// Fields to set: restarts, reason, exit, stderr, speed, fps, stale,
 	// up (non-empty once the child was started: a successor then takes over),
+	// phase (a stream.Phase; with it since is set, where it begins or ends),
 	// restart (only to take an operator's wish away).
 	// An empty value removes one.
 	Fields map[string]string

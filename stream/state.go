@@ -13,6 +13,18 @@ const (
 	Stopping State = "stopping" // no longer wanted, its children still end
 )
 
+// Phase is where the child of a running slot stands. The record is running from
+// the claim on, as from then on the slot is its host's; whether something is on
+// air only its phase tells.
+type Phase string
+
+// The phases.
+const (
+	Runs     Phase = ""         // its child was started and has not failed since
+	Starting Phase = "starting" // no child was started yet: pre_start runs, say
+	Failing  Phase = "failing"  // its child failed: it is down, or comes up and ends again and again
+)
+
 // HostState is the state of a host and of each of its services.
 type HostState string
 

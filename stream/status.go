@@ -31,11 +31,17 @@ type StreamStatus struct {
 
 // SlotStatus is one slot of a stream.
 type SlotStatus struct {
-	Slot     string            `json:"slot"`
-	State    State             `json:"state"`
-	Host     string            `json:"host"`
-	Token    string            `json:"token"`
-	Since    int64             `json:"since"`
+	Slot  string `json:"slot"`
+	State State  `json:"state"`
+	// Phase is starting or failing while a running slot has no child, or one
+	// that keeps failing; empty otherwise.
+	Phase Phase  `json:"phase,omitempty"`
+	Host  string `json:"host"`
+	Token string `json:"token"`
+	// Since is when it came into its state, or its child began or ceased to run.
+	Since int64 `json:"since"`
+	// Restarts counts the starts of its child after the first, and those that
+	// came to nothing.
 	Restarts int               `json:"restarts"`
 	Reason   string            `json:"reason"`
 	Vars     map[string]string `json:"vars"`
@@ -50,6 +56,15 @@ type SlotStatus struct {
 	Stale bool `json:"stale,omitempty"`
 	// Pin is the host on which an operator keeps the slot.
 	Pin string `json:"pin,omitempty"`
+}
+
+// Shown is the state in one word for people and metrics: the phase of a
+// running slot that has one, else the state.
+func (s SlotStatus) Shown() string {
+	if s.State == Running && s.Phase != Runs {
+		return string(s.Phase)
+	}
+	return string(s.State)
 }
 
 // HostStatus is one host and what it offers.

@@ -50,6 +50,10 @@ func TestPageCountsWhatFailsAgainAndAgainAsNotRunning(t *testing.T) {
 	b.await("one still does not", `document.getElementById("attention").textContent.includes("cannot start") && document.getElementById("tile-slots").dataset.level === "bad"`)
 	c.report(slots[0], "", "", map[string]string{"reason": "not moved: every other host is full"})
 	b.await("all run again", `document.getElementById("tile-slots").textContent.includes("2 / 2")`)
+	c.report(slots[1], "", "", map[string]string{"phase": "failing", "reason": ""})
+	b.await("a phase says so without words", `document.getElementById("tile-slots").textContent.includes("1 / 2") && `+cell("s2", "transcode")+`.dataset.level === "bad" && `+cell("s2", "transcode")+`.textContent.includes("fails on speedy")`)
+	c.report(slots[1], "", "", map[string]string{"phase": "starting"})
+	b.await("what starts is on its way", cell("s2", "transcode")+`.dataset.level === "info" && `+cell("s2", "transcode")+`.textContent.includes("starts on speedy")`)
 	b.quiet()
 }
 

@@ -28,7 +28,7 @@ var pictureMetrics = []struct {
 }{
 	{"store_up", nil, "1 if the store could be read at this scrape; 0: all other metrics of the store are absent."},
 	{"streams", nil, "Streams that have a record."},
-	{"slots", []string{"type", "state"}, "Slots by state: pending, assigned, running, stopping."},
+	{"slots", []string{"type", "state"}, "Slots by state: pending, assigned, starting, failing (no child runs, or one that keeps failing), running, stopping."},
 	{"slots_pending", []string{"type", "why"}, "Pending slots by class of reason: full, needs, cooldown, pinned, no-service, hold, other."},
 	{"slot_wait_seconds", []string{"type"}, "How long the longest waiting wanted slot has not been running."},
 	{"slot_speed", []string{"stream", "type", "host"}, "Speed that ffmpeg reports; 1 is real time."},
@@ -114,11 +114,11 @@ func (g gauges) slots(pic picture) {
 	for _, v := range pic.streams {
 		for _, slot := range v.status.Slots {
 			kind := slotType(slot.Slot)
-			states[[2]string{kind, string(slot.State)}]++
+			states[[2]string{kind, slot.Shown()}]++
 			if slot.State == stream.Pending {
 				waits[[2]string{kind, reasonClass(slot.Reason)}]++
 			}
-			if slot.State == stream.Pending || slot.State == stream.Assigned {
+			if slot.State != stream.Stopping && slot.Shown() != string(stream.Running) {
 				longest[kind] = max(longest[kind], float64(pic.at-slot.Since)/1000)
 			}
 			if slot.Stale {

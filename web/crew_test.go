@@ -165,7 +165,8 @@ func (c *crew) want(key string, wanted bool, vars map[string]string, chain ...st
 	return cmds
 }
 
-// run places a pending slot on the one host and claims it there.
+// run places a pending slot on the one host, claims it there and says that its
+// child was started.
 func (c *crew) run(key, slot, host, filter string) store.Reservation {
 	c.t.Helper()
 	placed, err := c.store.Place(c.ctx, []store.Request{{Key: key, Slot: slot, Type: slot, Only: host,
@@ -176,6 +177,7 @@ func (c *crew) run(key, slot, host, filter string) store.Reservation {
 	if err := c.store.Claim(c.ctx, placed[0].Reservation, host+"-1"); err != nil {
 		c.t.Fatal(err)
 	}
+	c.report(placed[0].Reservation, "started", "", map[string]string{"phase": ""})
 	return placed[0].Reservation
 }
 

@@ -14,7 +14,7 @@ const maxLifetimes = 100_000
 // so that no host's clock counts. It is used by one goroutine.
 type lifetimes struct {
 	appeared map[string]uint64     // stream → ms
-	ran      map[slotName]bool     // claimed since the stream appeared
+	ran      map[slotName]bool     // started since the stream appeared
 	taken    map[slotName]uint64   // taken back from a lapsed host, ms
 	slots    map[string][]slotName // of each stream, to forget them
 }
@@ -52,7 +52,7 @@ func (l *lifetimes) observe(e store.Event) (s sample, ok bool) {
 			l.taken[name] = at
 			l.slots[e.Stream] = append(l.slots[e.Stream], name)
 		}
-	case "claimed":
+	case "started":
 		if since, lost := l.taken[name]; lost {
 			delete(l.taken, name)
 			return sample{failover: true, kind: name.slot, seconds: seconds(since, at)}, true

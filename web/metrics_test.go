@@ -4,13 +4,16 @@ import (
 	"encoding/json"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/rs/zerolog"
 
+	"stream-api/internal/realtest"
 	"stream-api/store"
 	"stream-api/stream"
 )
@@ -145,21 +148,59 @@ func TestScrapeTellsThePictureAndPassesTheLinter(t *testing.T) {
 	}
 }
 
+// StreamApiSlotNotRunning and StreamApiRestartLoop go by these.
+func TestASlotWithoutAChildIsNotCountedAsRunning(t *testing.T) {
+	t.Parallel()
+	c := newCrew(t)
+	c.host("speedy", offer{kind: "slow", seats: 2}, offer{kind: "broken", seats: 2}, offer{kind: "fine", seats: 2})
+	c.appear("s1", nil, "slow", "broken", "fine")
+	c.run("s1", "fine", "speedy", "")
+	c.report(c.run("s1", "slow", "speedy", ""), "", "", map[string]string{"phase": "starting"})
+	v := c.run("s1", "broken", "speedy", "")
+	m := NewMetrics("1.2")
+	s, err := New(Options{Store: c.store, Listen: "127.0.0.1:0", Metrics: m, Log: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask(s.Handler(), asking{path: "/metrics"})
+	for n := 1; n <= 3; n++ {
+		c.report(v, "exited", "cannot start", map[string]string{"phase": "failing", "restarts": strconv.Itoa(n)})
+	}
+	var text string
+	realtest.Await(t, time.Minute, "what does not run is not shown", func() bool {
+		text = ask(s.Handler(), asking{path: "/metrics"}).Body.String()
+		for _, line := range []string{
+			`stream_api_slots{state="failing",type="broken"} 1`, `stream_api_slots{state="starting",type="slow"} 1`,
+			`stream_api_slots{state="running",type="fine"} 1`, `stream_api_slot_restarts_total{stream="s1",type="broken"} 3`,
+		} {
+			if !strings.Contains(text, line+"\n") {
+				return false
+			}
+		}
+		waits := regexp.MustCompile(`(?m)^stream_api_slot_wait_seconds\{type="(broken|slow)"\} [0-9.]*[1-9]`).FindAllString(text, -1)
+		return len(waits) == 2
+	})
+	if strings.Contains(text, `stream_api_slot_wait_seconds{type="fine"}`) {
+		t.Error("what runs is said to wait")
+	}
+}
+
 func TestDurationsAreReadOutOfTheFeed(t *testing.T) {
 	t.Parallel()
 	l := newLifetimes()
 	var got []sample
 	for _, e := range []store.Event{
 		{ID: "1000-0", Event: "appeared", Stream: "s1"},
-		{ID: "1250-0", Event: "claimed", Stream: "s1", Slot: "dist"},
-		{ID: "5000-0", Event: "claimed", Stream: "s1", Slot: "dist"}, // moved: not its first start
+		{ID: "1100-0", Event: "claimed", Stream: "s1", Slot: "dist"}, // nothing runs yet
+		{ID: "1250-0", Event: "started", Stream: "s1", Slot: "dist"},
+		{ID: "5000-0", Event: "started", Stream: "s1", Slot: "dist"}, // moved: not its first start
 		{ID: "6000-0", Event: "reaped", Stream: "s1", Slot: "dist"},
-		{ID: "6500-0", Event: "claimed", Stream: "s1", Slot: "dist"},
-		{ID: "7000-0", Event: "claimed", Stream: "unseen", Slot: "dist"},
+		{ID: "6500-0", Event: "started", Stream: "s1", Slot: "dist"},
+		{ID: "7000-0", Event: "started", Stream: "unseen", Slot: "dist"},
 		{ID: "8000-0", Event: "gone", Stream: "s1"},
 		{ID: "9000-0", Event: "appeared", Stream: "s1"},
-		{ID: "9100-0", Event: "claimed", Stream: "s1", Slot: "dist"},
-		{ID: "nonsense", Event: "claimed", Stream: "s1", Slot: "dist"},
+		{ID: "9100-0", Event: "started", Stream: "s1", Slot: "dist"},
+		{ID: "nonsense", Event: "started", Stream: "s1", Slot: "dist"},
 	} {
 		if s, ok := l.observe(e); ok {
 			got = append(got, s)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 
+	"stream-api/config"
 	"stream-api/queue"
 	"stream-api/runners"
 	"stream-api/runners/supervisor"
@@ -27,6 +28,7 @@ func (p *process) addRunner(commands *queue.Client) error {
 		TTL: cfg.Lease.TTL, Beat: cfg.Lease.Beat, OnStoreLoss: runners.StoreLoss(cfg.Lease.OnStoreLoss),
 		Lookup: cfg.Lookup, URL: p.webURL(), Version: version, Log: p.log,
 		Cooldown: cfg.Scheduler.Cooldown, CheckInterval: cfg.Queue.SlotsInterval, Heart: p.links.heart,
+		Retry: supervisor.Restart(config.DefaultRestart()),
 	}
 	for _, s := range cfg.Sources {
 		// Registered too, so that people see who polls what; several

@@ -143,7 +143,7 @@ func slotTable(status stream.Status) *table {
 			if i > 0 {
 				key = " "
 			}
-			t.add(cell{key, plain}, cell{slot.Slot, plain}, cell{string(slot.State), stateColour(slot.State)}, cell{slot.Host, plain},
+			t.add(cell{key, plain}, cell{slot.Slot, plain}, cell{slot.Shown(), slotColour(slot)}, cell{slot.Host, plain},
 				cell{ago(status.At, slot.Since), plain}, cell{strconv.Itoa(slot.Restarts), plain}, cell{reasonText(slot), plain})
 		}
 	}
@@ -161,14 +161,16 @@ func reasonText(slot stream.SlotStatus) string {
 	return text
 }
 
-func stateColour(s stream.State) colour {
-	switch s {
-	case stream.Running:
-		return green
-	case stream.Stopping:
+func slotColour(s stream.SlotStatus) colour {
+	switch {
+	case s.State == stream.Stopping:
 		return grey
+	case s.State != stream.Running || s.Phase == stream.Starting:
+		return yellow
+	case s.Phase == stream.Failing:
+		return red
 	}
-	return yellow
+	return green
 }
 
 func hostTable(status stream.Status) *table {

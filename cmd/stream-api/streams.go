@@ -37,7 +37,7 @@ func streamTable(status stream.Status) *table {
 	for _, v := range status.Streams {
 		var slots []string
 		for _, slot := range v.Slots {
-			text := slot.Slot + "=" + string(slot.State)
+			text := slot.Slot + "=" + slot.Shown()
 			if slot.Host != "" {
 				text += "@" + slot.Host
 			}
@@ -83,7 +83,7 @@ func printStream(v stream.StreamStatus) error {
 	}
 	printVars("", v.Vars)
 	for _, slot := range v.Slots {
-		fmt.Printf("\nslot      %s\n  state   %s\n  host    %s\n  token   %s\n  restarts %d\n", harmless(slot.Slot), slot.State, harmless(slot.Host), harmless(slot.Token), slot.Restarts)
+		fmt.Printf("\nslot      %s\n  state   %s\n  host    %s\n  token   %s\n  restarts %d\n", harmless(slot.Slot), slot.Shown(), harmless(slot.Host), harmless(slot.Token), slot.Restarts)
 		if slot.Pin != "" {
 			fmt.Printf("  pinned  to %s; streams move %s %s --unpin\n", harmless(slot.Pin), harmless(v.Key), harmless(slot.Slot))
 		}

@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"stream-api/config"
+	"stream-api/program"
 	"stream-api/runners"
+	"stream-api/runners/supervisor"
 	"stream-api/store"
 	"stream-api/stream"
 	"stream-api/web"
@@ -83,6 +86,7 @@ func (g *global) try(ctx context.Context, o trial) error {
 		return err
 	}
 	if o.show {
+		warnTrial(t)
 		return printTrial(t)
 	}
 	if service.Exec == nil {
@@ -196,6 +200,26 @@ func howToGive(e *runners.MissingError) string {
 		}
 	}
 	return text
+}
+
+// warnTrial says what of a trial could not be started here.
+func warnTrial(t runners.Trial) {
+	argv := [][]string{}
+	for _, h := range slices.Concat(t.PreStart, t.PostStop) {
+		argv = append(argv, h.Argv)
+	}
+	if t.Path != "" {
+		argv = append(argv, []string{t.Path})
+	}
+	for _, command := range argv {
+		path, err := supervisor.LookPath(command[0], t.Env)
+		if err == nil {
+			err = program.Check(path)
+		}
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "stream-api: warning: %v\n", err)
+		}
+	}
 }
 
 // printTrial prints what would be run.

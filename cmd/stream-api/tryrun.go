@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"stream-api/internal/regular"
+	"stream-api/program"
 	"stream-api/runners"
 	"stream-api/runners/supervisor"
 )
@@ -114,7 +115,7 @@ func (s *stage) told() error {
 func (s *stage) command(argv, env []string) (*exec.Cmd, error) {
 	path, err := supervisor.LookPath(argv[0], env)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("cannot start: %w", err)
 	}
 	return &exec.Cmd{
 		Path: path, Args: argv, Env: env, Dir: s.work(), Stdout: os.Stdout, Stderr: os.Stderr,
@@ -159,7 +160,7 @@ func (s *stage) program(ctx context.Context, t runners.Trial, e *runners.Exec, e
 // after the grace, with its whole group.
 func finish(ctx context.Context, c *exec.Cmd, sig syscall.Signal, grace time.Duration) error {
 	if err := c.Start(); err != nil {
-		return err
+		return fmt.Errorf("cannot start: %w", program.Explain(c.Path, err))
 	}
 	// Its end leaves nothing of its group behind.
 	defer func() { _ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }()

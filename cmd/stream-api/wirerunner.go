@@ -29,11 +29,9 @@ func runnerServices(cfg *config.Config) []runners.Service {
 func runnerExec(e *config.Exec) *runners.Exec {
 	return &runners.Exec{
 		Path: e.Path, Args: e.Args, Env: e.Env, EnvFile: e.EnvFile,
-		Stop: supervisor.Stop{Signal: e.Stop.Signal, Grace: e.Stop.Grace},
-		Restart: supervisor.Restart{
-			Delay: e.Restart.Delay, MaxDelay: e.Restart.MaxDelay, GiveUpAfter: e.Restart.GiveUpAfter, Within: e.Restart.Within,
-		},
-		Stall: e.Stall, PreStart: commandList(e.Hooks.PreStart), PostStop: commandList(e.Hooks.PostStop),
+		Stop:    supervisor.Stop(e.Stop),
+		Restart: supervisor.Restart(e.Restart),
+		Stall:   e.Stall, PreStart: commandList(e.Hooks.PreStart), PostStop: commandList(e.Hooks.PostStop),
 		HookTimeout: e.Hooks.Timeout,
 	}
 }

@@ -17,15 +17,16 @@ const module = "stream-api/"
 // so that a new one has to find its place here first.
 var may = map[string][]string{
 	"stream":             {},                                                                     // the vocabulary
+	"program":            {},                                                                     // looks at files, knows nothing of us
 	"lua":                {},                                                                     // text and its contract
 	"store":              {"stream", "lua"},                                                      // the only owner of Redis keys
 	"store/embedded":     {},                                                                     // a server, knows no key
 	"queue":              {"stream"},                                                             // a hint cannot decide anything, so it knows no store
-	"sources":            {"stream", "store", "queue"},                                           //
+	"sources":            {"stream", "store", "queue", "program"},                                //
 	"scheduler":          {"stream", "store", "queue"},                                           // never runners: a decision knows no process
 	"runners":            {"stream", "store", "queue", "runners/supervisor", "internal/regular"}, // never scheduler: a host obeys the store alone
-	"runners/supervisor": {"internal/regular"},                                                   // small, and older or newer than its runner
-	"config":             {"stream"},                                                             // a leaf: nobody's options are its types
+	"runners/supervisor": {"internal/regular", "program"},                                        // small, and older or newer than its runner
+	"config":             {"stream", "program"},                                                  // a leaf: nobody's options are its types
 	"web":                {"stream", "store", "queue"},                                           //
 	"internal/arrows":    {},
 	"internal/realrun":   {"internal/realtest", "stream"}, // the program from outside; stream for the contract of its JSON

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"stream-api/program"
 )
 
 // attempt is one start of the child up to the end of its tree and of post_stop. It returns why the life is over, or "".
@@ -217,22 +219,22 @@ func (l *life) judge(spec Spec, exit *Exit) {
 	away, pace := l.state.Away, l.state.Pace
 	l.mu.Unlock()
 	exit.Counted = !away
-	var v verdict
-	l.past, v = spec.Restart.next(l.past, ended{at: time.Since(l.born), ran: exit.Ran, counted: exit.Counted}, pace, rand.Float64())
-	l.delay = v.delay
-	l.change(func(s *State) { s.Failures, s.Failing = v.failures, v.failing })
+	var v Verdict
+	l.past, v = spec.Restart.Next(l.past, Ended{At: time.Since(l.born), Ran: exit.Ran, Counted: exit.Counted}, pace, rand.Float64())
+	l.delay = v.Delay
+	l.change(func(s *State) { s.Failures, s.Failing = v.Failures, v.Failing })
 }
 
 // afterwards tells of an end, runs post_stop, and passes reason on.
 func (l *life) afterwards(spec Spec, exit Exit, reason string) string {
-	var failures int
+	var failures, attempt int
 	var failing bool
 	l.change(func(s *State) {
 		s.Phase, s.Child, s.Exit = PhaseCleaning, Process{}, &exit
-		failures, failing = s.Failures, s.Failing && exit.Counted
+		failures, failing, attempt = s.Failures, s.Failing && exit.Counted, s.Attempts
 	})
 	l.journal.say("ended: %s after %s", exit, exit.Ran.Round(time.Millisecond))
-	l.emit(Event{Kind: EventExited, Exit: &exit, Failures: failures})
+	l.emit(Event{Kind: EventExited, Exit: &exit, Failures: failures, Attempt: attempt})
 	if failing {
 		l.emit(Event{Kind: EventFailing, Failures: failures})
 	}
@@ -255,7 +257,7 @@ func (l *life) afterwards(spec Spec, exit Exit, reason string) string {
 func (l *life) spawn(spec Spec, argv, env []string, out *output, after bool) (*process, error) {
 	path, err := lookPath(argv[0], spec.Env)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("cannot start: %w", err)
 	}
 	work := filepath.Join(spec.Dir, dirWork)
 	if err := os.MkdirAll(work, 0o700); err != nil { // the child may have removed it
@@ -276,6 +278,9 @@ func (l *life) spawn(spec Spec, argv, env []string, out *output, after bool) (*p
 			l.warn("cgroup %s: %v; going on without it", l.cgroup.path, why)
 			l.cgroup = nil
 		}
+	}
+	if err != nil && !errors.Is(err, errClosed) {
+		err = fmt.Errorf("cannot start: %w", program.Explain(path, err))
 	}
 	return p, err
 }

@@ -119,7 +119,7 @@ func (f *forker) fork(c command, null *os.File) (*process, error) {
 	defer f.mu.Unlock()
 	f.forking = false
 	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", c.path, err)
+		return nil, err
 	}
 	// Not reaped yet, so the pid is still this process's, even if it has ended.
 	stat, err := readStat(pid)
@@ -131,7 +131,7 @@ func (f *forker) fork(c command, null *os.File) (*process, error) {
 	}
 	if stat.unborn {
 		// The deadline, or a cgroup that kills (see cgroup); ForkExec cannot tell this from success.
-		return nil, fmt.Errorf("start %s: %w", c.path, errStillborn)
+		return nil, errStillborn
 	}
 	return p, nil
 }

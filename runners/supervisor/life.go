@@ -30,7 +30,7 @@ type life struct {
 	wishes wishes
 
 	// Of the walking goroutine alone.
-	past    failures
+	past    Failures
 	delay   time.Duration
 	started bool   // a child was started at least once
 	settle  func() // called when the first child runs

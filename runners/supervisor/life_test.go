@@ -327,6 +327,9 @@ func TestAProgramThatIsNotThereIsAFailedStart(t *testing.T) {
 		if exit.Reason != ExitStart || !strings.Contains(exit.Text, path) || !exit.Counted {
 			t.Errorf("%+v", exit)
 		}
+		if again := r.await(EventExited); again.Attempt != 2 || !again.Exit.Stillborn() {
+			t.Errorf("the second start that comes to nothing: %+v", again)
+		}
 	}
 }
 

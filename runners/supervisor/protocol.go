@@ -112,7 +112,7 @@ type EventKind string
 
 const (
 	EventStarted  EventKind = "started"  // PID, Attempt
-	EventExited   EventKind = "exited"   // Exit, Failures; the tree is gone, post_stop is still to run
+	EventExited   EventKind = "exited"   // Exit, Failures, Attempt; the tree is gone, post_stop is still to run
 	EventFailing  EventKind = "failing"  // Failures: give_up_after is reached; again with each further failure
 	EventVars     EventKind = "vars"     // Vars: the whole set
 	EventProgress EventKind = "progress" // Progress; at most one a second, older ones are replaced by newer

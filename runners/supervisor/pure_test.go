@@ -69,31 +69,31 @@ func TestNothingIsForkedAfterTheDeadline(t *testing.T) {
 var policy = Restart{Delay: time.Second, MaxDelay: 10 * time.Second, GiveUpAfter: 3, Within: time.Minute}
 
 func TestDelaysDoubleUpToTheLongestAndAreSpread(t *testing.T) {
-	var f failures
+	var f Failures
 	for i, want := range []time.Duration{1, 2, 4, 8, 10, 10, 10} {
 		want *= time.Second
 		at := time.Duration(i) * time.Second
-		_, low := policy.next(f, ended{at: at, counted: true}, 0, 0)
-		_, high := policy.next(f, ended{at: at, counted: true}, 0, math.Nextafter(1, 0))
-		if low.delay != want/2 || high.delay > want || high.delay < want-time.Millisecond {
-			t.Errorf("restart %d: %s to %s, wanted up to %s", i, low.delay, high.delay, want)
+		_, low := policy.Next(f, Ended{At: at, Counted: true}, 0, 0)
+		_, high := policy.Next(f, Ended{At: at, Counted: true}, 0, math.Nextafter(1, 0))
+		if low.Delay != want/2 || high.Delay > want || high.Delay < want-time.Millisecond {
+			t.Errorf("restart %d: %s to %s, wanted up to %s", i, low.Delay, high.Delay, want)
 		}
-		f, _ = policy.next(f, ended{at: at, counted: true}, 0, 0.5)
+		f, _ = policy.Next(f, Ended{At: at, Counted: true}, 0, 0.5)
 	}
-	if _, v := policy.next(f, ended{at: time.Hour, ran: time.Minute, counted: true}, 0, 0); v.delay != 500*time.Millisecond || v.failures != 1 {
+	if _, v := policy.Next(f, Ended{At: time.Hour, Ran: time.Minute, Counted: true}, 0, 0); v.Delay != 500*time.Millisecond || v.Failures != 1 {
 		t.Errorf("after running well: %+v", v)
 	}
-	if _, v := policy.next(f.fresh(), ended{at: 8 * time.Second, counted: true}, 0, 0); v.delay != 500*time.Millisecond || v.failures < 3 {
+	if _, v := policy.Next(f.fresh(), Ended{At: 8 * time.Second, Counted: true}, 0, 0); v.Delay != 500*time.Millisecond || v.Failures < 3 {
 		t.Errorf("after a kick: %+v", v)
 	}
-	if _, v := policy.next(failures{}, ended{}, time.Minute, 0.9); v.delay < time.Minute || v.delay > 75*time.Second {
+	if _, v := policy.Next(Failures{}, Ended{}, time.Minute, 0.9); v.Delay < time.Minute || v.Delay > 75*time.Second {
 		t.Errorf("with a pace: %+v", v)
 	}
 }
 
 func TestFailingIsSoManyWithinTheWindow(t *testing.T) {
-	var f failures
-	var v verdict
+	var f Failures
+	var v Verdict
 	for i, step := range []struct {
 		at      time.Duration
 		counted bool
@@ -105,16 +105,16 @@ func TestFailingIsSoManyWithinTheWindow(t *testing.T) {
 		{61, true, 4, true},   // the first is out of the window
 		{200, true, 1, false},
 	} {
-		f, v = policy.next(f, ended{at: step.at * time.Second, counted: step.counted}, 0, 0)
-		if v.failures != step.n || v.failing != step.failing {
+		f, v = policy.Next(f, Ended{At: step.at * time.Second, Counted: step.counted}, 0, 0)
+		if v.Failures != step.n || v.Failing != step.failing {
 			t.Errorf("step %d: %+v, wanted %d %v", i, v, step.n, step.failing)
 		}
 	}
 	never := policy
 	never.GiveUpAfter = 0
 	for i := range 10000 {
-		f, v = never.next(f, ended{at: time.Duration(i), counted: true}, 0, 0)
-		if v.failing || len(f.times) > 16 {
+		f, v = never.Next(f, Ended{At: time.Duration(i), Counted: true}, 0, 0)
+		if v.Failing || len(f.times) > 16 {
 			t.Fatalf("%+v, %d kept", v, len(f.times))
 		}
 	}

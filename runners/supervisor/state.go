@@ -85,6 +85,9 @@ type Exit struct {
 	Counted bool          `json:"counted"`          // as a failure
 }
 
+// Stillborn tells that no child ran: pre_start failed, or the program could not be started.
+func (e Exit) Stillborn() bool { return e.Reason == ExitStart || e.Reason == ExitPreStart }
+
 func (e Exit) String() string {
 	text := e.Reason
 	switch {

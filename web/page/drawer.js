@@ -1,6 +1,6 @@
 // The panel of one slot or one stream.
 import { el, put, age, timeOfDay, button, link, byName } from "./words.js";
-import { model, now } from "./model.js";
+import { model, now, stateOf } from "./model.js";
 import { confirm, act } from "./actions.js";
 
 const dialog = document.getElementById("drawer");
@@ -94,7 +94,7 @@ function render() {
 }
 
 function slotFacts(slot) {
-  return [["State", slot.state], ["For", "its age", () => shell.age], ["Host", slot.host], ["Pinned to", slot.pin], ["Reason", slot.reason], ["Restarts", String(slot.restarts)],
+  return [["State", stateOf(slot)], ["For", "its age", () => shell.age], ["Host", slot.host], ["Pinned to", slot.pin], ["Reason", slot.reason], ["Restarts", String(slot.restarts)],
     ["Last failure", slot.exit], ["Speed", slot.speed], ["Frames", slot.fps && slot.fps + " fps"],
     ["Environment", slot.stale ? "stale: it would now differ; a restart takes it up" : ""], ["Token", slot.token]];
 }

@@ -72,7 +72,7 @@ function prepare(stream) {
   stream.bySlot = new Map(stream.slots.map((slot) => [slot.slot, slot]));
   stream.trouble = stream.slots.some((slot) => severity(slot) !== "ok");
   stream.haystack = [stream.key, stream.source, stream.reason || "", stream.held ? "held" : "",
-    ...stream.slots.flatMap((s) => [s.slot, s.state, s.host, s.reason, s.stale ? "stale" : "", s.pin ? "pinned" : ""]),
+    ...stream.slots.flatMap((s) => [s.slot, stateOf(s), s.host, s.reason, s.stale ? "stale" : "", s.pin ? "pinned" : ""]),
     ...Object.values(stream.vars)].join("\n").toLowerCase();
   return stream;
 }
@@ -84,10 +84,15 @@ export const speedOf = (slot) => slot.speed ? parseFloat(slot.speed) : NaN;
 // move that was given up leaves it running.
 const fails = (reason) => !reason.includes("counts for nothing") && !reason.startsWith("not moved: ");
 
+// stateOf is the state in one word: the phase of a running slot that has one.
+export const stateOf = (slot) => slot.state === "running" && slot.phase || slot.state;
+
 // severity: ok, info (on its way), warn, bad.
 export function severity(slot) {
   switch (slot.state) {
   case "running":
+    if (slot.phase === "failing") return "bad";
+    if (slot.phase === "starting") return slot.reason ? "bad" : "info";
     if (slot.reason) return fails(slot.reason) ? "bad" : "warn";
     return speedOf(slot) < 0.95 ? "warn" : "ok";
   case "assigned": return "info";

@@ -1,6 +1,6 @@
 // The streams' tables: rows and cells are made once and patched by key.
 import { el, put, mark, brief, byName, plural } from "./words.js";
-import { model, now, severity, shortHost } from "./model.js";
+import { model, now, severity, shortHost, stateOf } from "./model.js";
 import { layout, chainOf } from "./layout.js";
 import { openSlot, openStream } from "./drawer.js";
 
@@ -11,7 +11,7 @@ const rows = new Map();  // key → row
 let tables = [], shape = "";
 let filter = [], onlyTrouble = false;
 
-const glyphs = { running: "●", pending: "◇", assigned: "◔", stopping: "◌" };
+const glyphs = { running: "●", pending: "◇", assigned: "◔", starting: "◔", failing: "○", stopping: "◌" };
 
 export function setFilter(text, troubled) {
   filter = text.toLowerCase().split(/\s+/).filter(Boolean);
@@ -181,17 +181,18 @@ function patchCell(cell, slot, next, inChain) {
   }
   mark(cell.node, "data-level", severity(slot));
   mark(cell.node, "data-state", slot.state);
-  put(cell.glyph, glyphs[slot.state] || "◇");
-  put(cell.who, slot.state === "running" ? shortHost(slot.host) : slot.state === "pending" ? "pending" : stateWord(slot));
+  put(cell.glyph, glyphs[stateOf(slot)] || "◇");
+  put(cell.who, stateOf(slot) === "running" ? shortHost(slot.host) : slot.state === "pending" ? "pending" : stateWord(slot));
   put(cell.detail, details(slot, next));
-  const said = [slot.reason || (slot.host ? slot.state + " on " + slot.host : ""), slot.pin && "pinned to " + slot.pin];
+  const said = [slot.reason || (slot.host ? stateOf(slot) + " on " + slot.host : ""), slot.pin && "pinned to " + slot.pin];
   mark(cell.node, "title", said.filter(Boolean).join("; ") || null);
   cell.since = slot.since;
   tickCell(cell, now());
 }
 
 function stateWord(slot) {
-  return (slot.state === "assigned" ? "starts" : "stops") + " on " + shortHost(slot.host);
+  const words = { assigned: "starts", starting: "starts", failing: "fails" };
+  return (words[stateOf(slot)] || "stops") + " on " + shortHost(slot.host);
 }
 
 function details(slot, next) {

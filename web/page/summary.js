@@ -1,6 +1,6 @@
 // The line of verdicts, and the list of what needs somebody.
 import { el, put, mark, plural, age } from "./words.js";
-import { model, now, severity, shortHost } from "./model.js";
+import { model, now, severity, shortHost, stateOf } from "./model.js";
 
 const root = document.getElementById("summary");
 const tiles = new Map();
@@ -31,7 +31,7 @@ export function summarise() {
       if (slot.state === "stopping" || slot.slot.endsWith("~next")) continue;
       all++;
       const level = severity(slot);
-      if (slot.state === "running" && level !== "bad") running++;
+      if (stateOf(slot) === "running" && level !== "bad") running++;
       if (level === "bad") bad++;
     }
   }
@@ -100,9 +100,10 @@ function slotsInTrouble() {
     for (const slot of stream.slots) {
       const level = severity(slot);
       if (level !== "warn" && level !== "bad") continue;
-      const why = slot.reason || (slot.state === "running" ? "slower than real time: " + slot.speed : "in line");
-      const id = [slot.slot, slot.state, why].join("\n");
-      if (!reasons.has(id)) reasons.set(id, { level, slots: [slot.slot], why: (slot.state === "running" ? "" : slot.state + ": ") + why, keys: [], since: Infinity });
+      const state = stateOf(slot), silent = { running: "slower than real time: " + slot.speed, failing: "its child failed" };
+      const why = slot.reason || silent[state] || "in line";
+      const id = [slot.slot, state, why].join("\n");
+      if (!reasons.has(id)) reasons.set(id, { level, slots: [slot.slot], why: (state === "running" ? "" : state + ": ") + why, keys: [], since: Infinity });
       const group = reasons.get(id);
       group.keys.push(stream.key);
       group.since = Math.min(group.since, slot.since);
