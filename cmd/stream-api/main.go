@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"stream-api/internal/seclude"
 	"stream-api/runners/supervisor"
 )
 
@@ -21,6 +22,10 @@ func main() {
 	// on its own.
 	if len(os.Args) > 1 && os.Args[1] == supervisor.Command {
 		os.Exit(supervisor.Main(os.Args[2:]))
+	}
+	if err := seclude.Process(); err != nil {
+		fmt.Fprintln(os.Stderr, "stream-api:", err)
+		os.Exit(1)
 	}
 	os.Exit(execute(os.Args[1:]))
 }

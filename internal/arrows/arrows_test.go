@@ -25,12 +25,13 @@ var may = map[string][]string{
 	"sources":            {"stream", "store", "queue", "program"},                                //
 	"scheduler":          {"stream", "store", "queue"},                                           // never runners: a decision knows no process
 	"runners":            {"stream", "store", "queue", "runners/supervisor", "internal/regular"}, // never scheduler: a host obeys the store alone
-	"runners/supervisor": {"internal/regular", "program"},                                        // small, and older or newer than its runner
+	"runners/supervisor": {"internal/regular", "internal/seclude", "program"},                    // small, and older or newer than its runner
 	"config":             {"stream", "program"},                                                  // a leaf: nobody's options are its types
 	"web":                {"stream", "store", "queue"},                                           //
 	"internal/arrows":    {},
 	"internal/realrun":   {"internal/realtest", "stream"}, // the program from outside; stream for the contract of its JSON
 	"internal/realtest":  {},
+	"internal/seclude":   {}, // the process, and no noun of ours
 	"internal/regular":   {}, // files, and no noun of ours
 }
 

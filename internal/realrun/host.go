@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -63,6 +64,7 @@ type Host struct {
 	StateDir string
 
 	t      testing.TB
+	under  []string
 	files  []string
 	env    []string
 	cmd    *exec.Cmd
@@ -75,12 +77,18 @@ type Host struct {
 // state directory are added as a second file. It ends with the test.
 func Start(t testing.TB, name, redis, yaml string, env ...string) *Host {
 	t.Helper()
+	return StartUnder(t, nil, name, redis, yaml, env...)
+}
+
+// StartUnder is Start by a command that execs the arguments after its own.
+func StartUnder(t testing.TB, under []string, name, redis, yaml string, env ...string) *Host {
+	t.Helper()
 	// Not t.TempDir: sockets need short paths.
 	dir, err := os.MkdirTemp("", "sa-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &Host{Name: name, StateDir: filepath.Join(dir, "s"), t: t, env: env, log: &logBuffer{}, binary: Binary(t)}
+	h := &Host{Name: name, StateDir: filepath.Join(dir, "s"), t: t, under: under, env: env, log: &logBuffer{}, binary: Binary(t)}
 	own := fmt.Sprintf("network: {name: %s, redis: %q}\nstate_dir: %s\nlog: {format: json, level: debug}\n", name, redis, h.StateDir)
 	h.files = []string{filepath.Join(dir, "host.yaml"), filepath.Join(dir, "own.yaml")}
 	for i, text := range []string{yaml, own} {
@@ -105,7 +113,8 @@ func Start(t testing.TB, name, redis, yaml string, env ...string) *Host {
 // Again starts the host's process after it ended, with the same files.
 func (h *Host) Again() {
 	h.t.Helper()
-	h.cmd = exec.Command(h.binary, "run", "-c", h.files[0], "-c", h.files[1])
+	argv := append(slices.Clone(h.under), h.binary, "run", "-c", h.files[0], "-c", h.files[1])
+	h.cmd = exec.Command(argv[0], argv[1:]...)
 	h.cmd.Env = append(os.Environ(), h.env...)
 	h.cmd.Stdout, h.cmd.Stderr = h.log, h.log
 	// A test binary that dies takes its hosts with it; their supervisors end

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"stream-api/internal/seclude"
 )
 
 // Command is the first argument that makes the program a supervisor; the second is the slot's directory. Programs hand
@@ -26,7 +28,11 @@ func Main(args []string) int {
 		return 2
 	}
 	ready := readyPipe()
-	s, err := newSupervisor(args[0])
+	var s *supervisor
+	err := seclude.Process()
+	if err == nil {
+		s, err = newSupervisor(args[0])
+	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "supervisor of %s: %v\n", args[0], err)
 		report(ready, err.Error())
@@ -42,7 +48,6 @@ func readyPipe() *os.File {
 	if os.Getenv(envReady) != "3" {
 		return nil
 	}
-	unix.CloseOnExec(3)
 	return os.NewFile(3, "ready")
 }
 
