@@ -7,6 +7,7 @@
 -- TWICE: the second finds nothing: 'stays'.
 local ns, actor, host, after = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 -- include: now
+-- include: event
 -- include: sound
 
 local h = ns .. 'host:' .. host

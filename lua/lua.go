@@ -10,7 +10,9 @@
 // builds stands in its head under "Touches".
 //
 // A line "-- include: name" is replaced by include/name.lua at load, once a
-// script. The package starts no goroutine.
+// script. include/call.lua stands before all of them, so that besides what its
+// head says each may set keys aside (aside, aside:<key>) and tell it in events.
+// The package starts no goroutine.
 package lua
 
 import (
@@ -51,12 +53,17 @@ func Load(clock Clock) (map[string]Script, error) {
 	if err != nil {
 		return nil, err
 	}
+	before, err := files.ReadFile("include/call.lua")
+	if err != nil {
+		return nil, err
+	}
 	scripts := make(map[string]Script, len(names))
 	for _, file := range names {
 		text, err := expand(file, clock, map[string]bool{})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
+		text = string(before) + text
 		sum := sha1.Sum([]byte(text))
 		name := strings.TrimSuffix(file, ".lua")
 		scripts[name] = Script{Name: name, Text: text, SHA: hex.EncodeToString(sum[:])}

@@ -1,7 +1,7 @@
 -- publish: the whole set of variables a running slot offers to the others of
 -- its stream. It replaces what this or an earlier token published. Hosts that
 -- hold other slots of the stream are told by their revision.
--- KEYS: none. Touches host:<host>, stream:<key>, stream:<key>:<slot>, events.
+-- KEYS: none. Touches host:<host>, stream:<key>, stream:<key>:<slot>.
 -- ARGV: ns, actor, key, slot, host, token, incarnation, n, n pairs of name and
 --   value.
 -- RETURN: {'ok', rows of update commands} | {'same'} | {'stale'};
@@ -11,7 +11,6 @@ local ns, actor, key, slot, host, token, incarnation = ARGV[1], ARGV[2], ARGV[3]
 local n = tonumber(ARGV[8])
 local FIRST = 9
 -- include: now
--- include: event
 -- include: dependants
 -- include: rev
 

@@ -33,7 +33,7 @@ func (s *Scheduler) dispatch(ctx context.Context) (time.Duration, error) {
 		}
 		// One start that cannot be sent must not delay the others; it is due
 		// again after Resend.
-		s.talk.heard("send", s.send(ctx, batch))
+		s.talk.heard("send", s.sendMending(ctx, batch))
 		if len(due) < outboxBatch {
 			if next >= 0 {
 				return min(max(next, time.Millisecond), s.o.Net), nil

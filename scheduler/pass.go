@@ -38,10 +38,15 @@ func (s *Scheduler) place(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
+	var refused error
 	for _, t := range types {
 		p := pass{s: s, stype: t, thorough: thorough, full: map[string]bool{}}
 		if err := p.run(ctx); err != nil {
 			s.touched.add(t)
+			if store.IsWrongType(err) {
+				refused = err // of this type; the others are served
+				continue
+			}
 			return 0, err
 		}
 		if p.placed > 0 {
@@ -51,7 +56,7 @@ func (s *Scheduler) place(ctx context.Context) (time.Duration, error) {
 	if thorough {
 		s.netDone = time.Now()
 	}
-	return 0, nil
+	return 0, refused
 }
 
 func (s *Scheduler) netDue() bool { return time.Since(s.netDone) >= s.o.Net }

@@ -185,6 +185,7 @@ func (s *Scheduler) work(ctx context.Context) {
 	}
 	var all sync.WaitGroup
 	for _, l := range loops {
+		l.run = s.mending(l.run)
 		all.Go(func() { l.loop(ctx, s.o.Beat, s.talk) })
 	}
 	all.Go(func() { s.listen(ctx) })

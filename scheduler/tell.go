@@ -45,9 +45,19 @@ func (s *Scheduler) tell(ctx context.Context) {
 					more = false
 				}
 			}
-			s.talk.heard("tell", s.send(ctx, batch))
+			s.talk.heard("tell", s.sendMending(ctx, batch))
 		}
 	}
+}
+
+// sendMending is send, once more if a key of a queue was made another type. What
+// was sent already is not sent twice.
+func (s *Scheduler) sendMending(ctx context.Context, batch []telling) error {
+	err := s.send(ctx, batch)
+	if s.putAside(ctx, err) {
+		return s.send(ctx, batch)
+	}
+	return err
 }
 
 // send sends commands, several at a time, and returns the first failure.

@@ -22,6 +22,14 @@ func (s *Scheduler) upkeep(ctx context.Context) (time.Duration, error) {
 	if err != nil || !mine {
 		return 0, err
 	}
+	if n, err := s.store.PutAside(ctx); err != nil {
+		return 0, err
+	} else if n > 0 {
+		s.log.Warn().Int("keys", n).Msg("keys that were made another type are set aside; see the events")
+		if hosts, err = s.store.Hosts(ctx); err != nil {
+			return 0, err
+		}
+	}
 	queues, err := s.cmd.PausedQueues(ctx)
 	if err != nil {
 		return 0, err

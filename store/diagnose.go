@@ -42,6 +42,14 @@ func (s *Store) Diagnose(ctx context.Context) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	odd, err := s.Odd(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range odd {
+		clock = append(clock, Finding{Failure, fmt.Sprintf("%s is a %s and no %s: what should be in it is not read", k.Key, k.Was, k.Should),
+			"a scheduler sets it aside within 10 s; if none is at work: redis-cli RENAME it to another name"})
+	}
 	return append(append(out, clock...), diagnoseStatus(status)...), nil
 }
 
@@ -148,6 +156,10 @@ func diagnoseStatus(status stream.Status) []Finding {
 				out = append(out, Finding{Warning, fmt.Sprintf("%s on %s is over-full: %d/%d", v.Type, h.Host, v.Used, *v.Capacity), "it drains as streams end; or move some: stream-api streams move"})
 			}
 		}
+	}
+	for _, k := range status.Aside {
+		out = append(out, Finding{Warning, fmt.Sprintf("%s was a %s and no %s; it was set aside, and what should be in it is made anew", k.Key, k.Was, k.Should),
+			"look who wrote it, then: redis-cli DEL " + k.Aside})
 	}
 	for _, src := range status.Sources {
 		if src.State != stream.SourceGood {

@@ -139,6 +139,10 @@
 //	seats                  zset    busy schedulers by when their seat ends, ms
 //	token                  string  the highest token number
 //	events                 stream  what happened, capped
+//	draining               set     hosts that are drained
+//	turn:upkeep            string  who does the upkeep of these seconds
+//	aside                  hash    key that was of another type → the two types
+//	aside:<key>            any     what it held
 //	schema                 string  version of this layout
 //	wake                   channel hints: dirty, room <type>, pending <type>, …
 //

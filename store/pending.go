@@ -39,7 +39,7 @@ func (s *Store) PendingTypes(ctx context.Context, types []string) ([]string, err
 		return nil, nil
 	}
 	cmds, err := pipe.Exec(ctx)
-	if err != nil {
+	if err := pipelined(cmds, err); err != nil {
 		return nil, fmt.Errorf("read pending: %w", err)
 	}
 	var out []string

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"stream-api/stream"
 )
 
 // Seat takes or renews one of n busy places among the schedulers for ttl.
@@ -43,9 +45,22 @@ func (s *Store) Seated(ctx context.Context) ([]string, error) {
 // Turn tells whether the caller is the first in ttl to ask for the named turn:
 // work that any scheduler may do but one should.
 func (s *Store) Turn(ctx context.Context, name, id string, ttl time.Duration) (bool, error) {
-	first, err := s.client.SetNX(ctx, s.key("turn", name), id, ttl).Result()
+	at := s.key("turn", name)
+	first, err := s.client.SetNX(ctx, at, id, ttl).Result()
 	if err != nil {
 		return false, fmt.Errorf("take turn %s: %w", name, err)
 	}
-	return first, nil
+	if first {
+		return true, nil
+	}
+	left, err := s.client.TTL(ctx, at).Result()
+	if err == nil && left == -1 { // a hand wrote it: such a turn would never end
+		if _, err = s.putAside(ctx, stream.OddKey{Key: at, Should: "string"}); err == nil {
+			err = s.client.Expire(ctx, at, ttl).Err()
+		}
+	}
+	if err != nil {
+		return false, fmt.Errorf("take turn %s: %w", name, err)
+	}
+	return false, nil
 }

@@ -182,12 +182,14 @@ func (s *Store) Types(ctx context.Context) ([]string, error) {
 // SlotTypes lists the types somebody offers or offered, and those of every
 // slot that was ever wanted.
 func (s *Store) SlotTypes(ctx context.Context) ([]string, error) {
-	types, err := s.client.SUnion(ctx, s.key("types"), s.key("types:wanted")).Result()
-	if err != nil {
+	pipe := s.client.Pipeline()
+	offered, wanted := pipe.SMembers(ctx, s.key("types")), pipe.SMembers(ctx, s.key("types:wanted"))
+	if err := pipelined(pipe.Exec(ctx)); err != nil {
 		return nil, fmt.Errorf("read types: %w", err)
 	}
+	types := slices.Concat(offered.Val(), wanted.Val())
 	slices.Sort(types)
-	return types, nil
+	return slices.Compact(types), nil
 }
 
 // SetCapacity sets a service's capacity by hand; nil means no limit. It stays

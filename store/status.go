@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -22,7 +21,7 @@ func (s *Store) StreamKeys(ctx context.Context) ([]string, error) {
 	var keys []string
 	for {
 		part, err := s.client.ZRange(ctx, s.key("streams"), int64(len(keys)), int64(len(keys)+streamChunk-1)).Result()
-		if err != nil {
+		if err != nil && !isRefusal(err) {
 			return nil, fmt.Errorf("read streams: %w", err)
 		}
 		keys = append(keys, part...)
@@ -71,6 +70,9 @@ func (s *Store) Overview(ctx context.Context) (stream.Status, error) {
 	if out.Sources, err = s.Sources(ctx); err != nil {
 		return stream.Status{}, err
 	}
+	if out.Aside, err = s.Aside(ctx); err != nil {
+		return stream.Status{}, err
+	}
 	return out, nil
 }
 
@@ -98,7 +100,7 @@ func (s *Store) Now(ctx context.Context) (int64, error) {
 
 func (s *Store) hold(ctx context.Context, now int64) (*stream.HoldStatus, error) {
 	row, err := s.client.HGetAll(ctx, s.key("reaper")).Result()
-	if err != nil {
+	if err != nil && !isRefusal(err) {
 		return nil, fmt.Errorf("read reaper: %w", err)
 	}
 	until, mass := atoi64(row["until"]), atoi64(row["mass_until"])
@@ -174,11 +176,10 @@ func hostStatus(h HostRecord, now int64) stream.HostStatus {
 
 // Sources reads every source that was ever announced.
 func (s *Store) Sources(ctx context.Context) ([]stream.SourceStatus, error) {
-	names, err := s.client.SMembers(ctx, s.key("sources")).Result()
+	names, err := s.sourceNames(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read sources: %w", err)
+		return nil, err
 	}
-	slices.Sort(names)
 	pipe := s.client.Pipeline()
 	counts := make([]*redis.IntCmd, len(names))
 	rows := make([]*redis.MapStringStringCmd, len(names))
@@ -190,7 +191,7 @@ func (s *Store) Sources(ctx context.Context) ([]stream.SourceStatus, error) {
 	if len(names) == 0 {
 		return out, nil
 	}
-	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+	if err := pipelined(pipe.Exec(ctx)); err != nil {
 		return nil, fmt.Errorf("read sources: %w", err)
 	}
 	for i, name := range names {

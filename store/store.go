@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -154,15 +155,26 @@ func (s *Store) callMany(ctx context.Context, name string, calls [][]any) (repli
 }
 
 // isRefusal tells a reply about one key, which stays wrong until somebody mends
-// the key, from a server that cannot answer anybody now.
+// the key, from a server that cannot answer anybody now: a script that stopped
+// at such a key, and not at what the server refuses to every caller.
 func isRefusal(err error) bool {
 	var reply redis.Error
 	if !errors.As(err, &reply) {
 		return false
 	}
 	text := reply.Error()
-	return strings.Contains(text, "WRONGTYPE") || strings.HasPrefix(text, "ERR ")
+	if strings.Contains(text, "WRONGTYPE") {
+		return true
+	}
+	return strings.HasPrefix(text, "ERR ") && strings.Contains(text, "user_script") && !serverSays.MatchString(text)
 }
+
+// serverSays are the refusals that older servers wrap in a script's error.
+var serverSays = regexp.MustCompile(`\b(OOM|MISCONF|READONLY|NOREPLICAS|NOPERM|NOAUTH|MASTERDOWN|LOADING|BUSY|CLUSTERDOWN) |ACL failure|can't (run this command|access at least one)`)
+
+// IsWrongType tells whether Redis refused a command because a hand made its key
+// another type; PutAside mends that.
+func IsWrongType(err error) bool { return err != nil && strings.Contains(err.Error(), "WRONGTYPE") }
 
 func (s *Store) callManyOnce(ctx context.Context, name string, calls [][]any) ([]*redis.Cmd, error) {
 	pipe := s.client.Pipeline()

@@ -9,6 +9,18 @@ type Status struct {
 	Streams []StreamStatus `json:"streams"`
 	Hosts   []HostStatus   `json:"hosts"`
 	Sources []SourceStatus `json:"sources"`
+	// Aside are the keys that a hand made another type.
+	Aside []OddKey `json:"aside,omitempty"`
+}
+
+// OddKey is a key of the store that a hand made another type; types are as Redis
+// names them. What it should hold is made anew, and what it held lies under Aside
+// for a week, or until that is deleted; empty: it has not been set aside yet.
+type OddKey struct {
+	Key    string `json:"key"`
+	Was    string `json:"was"`
+	Should string `json:"should"`
+	Aside  string `json:"aside"`
 }
 
 // HoldStatus says that nothing is taken or given, until when and why.
