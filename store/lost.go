@@ -10,8 +10,8 @@ import (
 )
 
 // Lost looks at up to n streams that somebody announces, those behind the key
-// after first, and gives the ones whose record, or a slot of whose chain, is not
-// there: a hand took it away, or a mark was lost. next is where to go on, empty
+// after first, and gives the ones whose record, or a slot of whose chain, or whose
+// name in streams, is not there: a hand took it away, or a mark was lost. next is where to go on, empty
 // at the end. A stream that was announced a moment ago may be among them;
 // marking it (MarkDirty) harms nothing.
 func (s *Store) Lost(ctx context.Context, after string, n int) (lost []string, next string, err error) {
@@ -36,8 +36,19 @@ func (s *Store) Lost(ctx context.Context, after string, n int) (lost []string, n
 	for _, r := range records {
 		byKey[r.Key] = r
 	}
-	for _, key := range keys {
-		if r, ok := byKey[key]; !ok || r.incomplete() {
+	pipe := s.client.Pipeline()
+	listed := make([]*redis.FloatCmd, len(keys))
+	for i, key := range keys {
+		listed[i] = pipe.ZScore(ctx, s.key("streams"), key)
+	}
+	if len(keys) == 0 {
+		return nil, "", nil
+	}
+	if err := pipelined(pipe.Exec(ctx)); err != nil {
+		return nil, "", fmt.Errorf("read streams: %w", err)
+	}
+	for i, key := range keys {
+		if r, ok := byKey[key]; !ok || r.incomplete() || listed[i].Err() != nil {
 			lost = append(lost, key)
 		}
 	}

@@ -43,6 +43,7 @@ var pictureMetrics = []struct {
 	{"source_missing", []string{"source"}, "Expected streams that nobody publishes."},
 	{"source_refused", []string{"source"}, "Mounts of the last good poll that were refused."},
 	{"source_stalled", []string{"source"}, "Streams that are listed but whose bytes do not grow."},
+	{"keys_aside", nil, "Keys of the store that a hand made another type and that were set aside."},
 	{"hold", nil, "1 while nothing is taken or given."},
 	{"headroom_unplaced_slots", []string{"host"}, "Slots that would have no place if this host were lost."},
 	{"queue_pending", []string{"queue"}, "Tasks that wait in a queue."},
@@ -100,6 +101,7 @@ func (c *pictureCollector) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	g.set("store_up", 1)
+	g.set("keys_aside", float64(len(pic.parts.Aside)))
 	g.set("hold", one(pic.parts.Hold != nil))
 	g.set("streams", float64(len(pic.streams)))
 	g.slots(pic)

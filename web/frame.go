@@ -134,6 +134,7 @@ func diffParts(old map[string]json.RawMessage, p parts) (all, news map[string]js
 	add("hold", p.Hold)
 	add("headroom", p.Headroom)
 	add("missing", p.Missing)
+	add("aside", p.Aside)
 	add("demo", p.Demo)
 	for name := range old {
 		if _, still := all[name]; !still {

@@ -97,6 +97,10 @@ func maskStatus(s *stream.Status) {
 	for i := range s.Sources {
 		maskSource(&s.Sources[i])
 	}
+	for i := range s.Aside {
+		k := &s.Aside[i]
+		k.Key, k.Was, k.Should, k.Aside = shown(k.Key), shown(k.Was), shown(k.Should), shown(k.Aside)
+	}
 	if s.Hold != nil {
 		s.Hold.Reason = shown(s.Hold.Reason)
 	}

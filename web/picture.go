@@ -34,6 +34,7 @@ type parts struct {
 	Hold     *stream.HoldStatus    `json:"hold"`
 	Headroom Headroom              `json:"headroom"`
 	Missing  []Missing             `json:"missing"`
+	Aside    []stream.OddKey       `json:"aside"`
 	Demo     *DemoState            `json:"demo"`
 }
 
@@ -52,7 +53,7 @@ func (b *board) assemble(streams map[string]seen, over *stream.Status) parts {
 	}
 	p := parts{
 		Hosts: make([]hostView, 0, len(over.Hosts)), Sources: over.Sources, Hold: over.Hold,
-		Headroom: headroom(*over, b.matches), Missing: MissingOf(*over),
+		Headroom: headroom(*over, b.matches), Missing: MissingOf(*over), Aside: over.Aside,
 	}
 	for _, h := range over.Hosts {
 		view := hostView{HostStatus: h}
@@ -71,7 +72,7 @@ func (b *board) assemble(streams map[string]seen, over *stream.Status) parts {
 
 // status is the picture in the form of the contract.
 func (p picture) status() stream.Status {
-	out := stream.Status{At: p.at, Hold: p.parts.Hold, Streams: []stream.StreamStatus{}, Hosts: []stream.HostStatus{}, Sources: p.parts.Sources}
+	out := stream.Status{At: p.at, Hold: p.parts.Hold, Streams: []stream.StreamStatus{}, Hosts: []stream.HostStatus{}, Sources: p.parts.Sources, Aside: p.parts.Aside}
 	for _, key := range slices.Sorted(maps.Keys(p.streams)) {
 		out.Streams = append(out.Streams, p.streams[key].status)
 	}

@@ -64,6 +64,9 @@ function attend() {
   const found = [];
   const hold = model.parts.hold;
   if (hold) found.push({ id: "hold", level: "bad", what: "On hold: nothing is taken or given", why: hold.reason, until: hold.until });
+  for (const key of model.parts.aside || []) {
+    found.push({ id: "aside " + key.key, level: "warn", what: "Key " + key.key + " was a " + key.was + " and no " + key.should, why: "somebody wrote it by hand; what should be in it is made anew. What it held is " + key.aside + ": look at it, then DEL that" });
+  }
   for (const source of model.parts.sources) {
     if (source.stalled?.length) found.push({ id: "stalled " + source.name, level: "bad", what: some(source.stalled) + " of " + source.name + (source.stalled.length > 1 ? " stand still" : " stands still"), why: "listed, but no bytes come in: a frozen publisher, as a rule" });
     if (source.warning) found.push({ id: "warning " + source.name, level: "warn", what: "Source " + source.name, why: source.warning });
