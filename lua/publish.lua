@@ -11,6 +11,7 @@ local ns, actor, key, slot, host, token, incarnation = ARGV[1], ARGV[2], ARGV[3]
 local n = tonumber(ARGV[8])
 local FIRST = 9
 -- include: now
+-- include: event
 -- include: dependants
 -- include: rev
 

@@ -82,6 +82,8 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 				Fields: map[string]string{"lang": "de"}, Vars: map[string]string{"url": "u"}})
 			return err
 		}},
+		{"aside", func(ctx context.Context, s *store.Store) error { return store.SetAside(ctx, s, "later", "zset") }},
+		{"restore", func(ctx context.Context, s *store.Store) error { return store.Restore(ctx, s, "src") }},
 		{"cordon", func(ctx context.Context, s *store.Store) error { return s.Drain(ctx, h.Host, time.Minute) }},
 		{"reindex", func(ctx context.Context, s *store.Store) error {
 			_, err := s.Reindex(ctx, h.Host, map[string]bool{v.Type: true})

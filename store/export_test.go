@@ -1,6 +1,10 @@
 package store
 
 import (
+	"context"
+
+	"stream-api/stream"
+
 	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
@@ -35,3 +39,15 @@ func ScriptTexts(s *Store) map[string]string {
 
 // ScriptSHA names a script as EVALSHA does.
 func ScriptSHA(s *Store, script string) string { return s.scripts[script].SHA }
+
+// SetAside sets one key aside, if it is not of the type it should be.
+func SetAside(ctx context.Context, s *Store, key, should string) error {
+	_, err := s.putAside(ctx, stream.OddKey{Key: key, Should: should})
+	return err
+}
+
+// Restore makes the announcements of a source anew, if a hand broke their key.
+func Restore(ctx context.Context, s *Store, source string) error {
+	_, err := s.restore(ctx, source)
+	return err
+}
