@@ -29,9 +29,9 @@ func (v *view) refuse(why string) {
 	}
 }
 
-// survey sorts the verdicts of one listing, one a mount. own tells whether a URL is what a
-// slot of another stream publishes, and which; it may be nil.
-func survey(l listing, verdicts []*verdict, own func(key, url string) (string, bool)) view {
+// survey sorts the verdicts of one listing, one a mount. What a slot of another stream
+// publishes is refused.
+func survey(l listing, verdicts []*verdict, own Outputs) view {
 	v := view{
 		present: make(map[string]*verdict, len(verdicts)), bytes: make(map[string]int64),
 		earlier: make(map[string]bool, l.carried), partial: l.partial,
@@ -64,13 +64,15 @@ func survey(l listing, verdicts []*verdict, own func(key, url string) (string, b
 }
 
 // loop says why announcing the stream would feed our own output back to us.
-func loop(v *verdict, own func(key, url string) (string, bool)) string {
-	if own == nil {
+func loop(v *verdict, own Outputs) string {
+	if len(own) == 0 {
 		return ""
 	}
-	for _, url := range v.urls {
-		if publisher, is := own(v.key, url); is {
-			return fmt.Sprintf("stream %s would be a loop: %s is published by %s; exclude it with match", v.key, url, publisher)
+	for _, at := range v.places {
+		for _, publisher := range own[at] {
+			if publisher != v.key {
+				return fmt.Sprintf("stream %s would be a loop: a slot of %s publishes %s at %s; exclude it with match", v.key, publisher, at.Name, at.Host)
+			}
 		}
 	}
 	return ""

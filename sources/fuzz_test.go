@@ -148,3 +148,16 @@ func scanAny(s *jsonScanner) (any, error) {
 		return json.Number(text), err
 	}
 }
+
+func FuzzPlaces(f *testing.F) {
+	for _, seed := range []string{"srt://in:1337?streamid=#!::m=publish,r=live/de/s1,s=pw", "rtmp://in/live?vhost=v.example/out", "http://[::1]:8/a%2fb", "a://b?streamid=publish:%zz", "x://@:/?#"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, at := range Places(text) {
+			if at.Host == "" || at.Name == "" {
+				t.Fatalf("%q is at %+v", text, at)
+			}
+		}
+	})
+}

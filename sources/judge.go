@@ -1,8 +1,10 @@
 package sources
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"stream-api/stream"
@@ -15,8 +17,8 @@ type verdict struct {
 	ignored      bool   // match leaves it out: not ours, and no fault
 	refused      string // why it may not be announced
 	announcement stream.Announcement
-	encoded      string // the announcement as it is stored
-	urls         []string
+	encoded      string  // the announcement as it is stored
+	places       []Place // where the stream is at the ingest
 }
 
 // judge applies the configuration to one mount. It is pure: the same mount
@@ -47,12 +49,23 @@ func (c *Config) judge(m stream.Mount) verdict {
 		return v
 	}
 	v.announcement, v.encoded = a, a.Encode()
-	for _, url := range []string{m.Vars["url"], c.pullByKey(v.key)} {
-		if url = CanonicalURL(url); url != "" {
-			v.urls = append(v.urls, url)
+	v.places = c.places(m, v.key)
+	return v
+}
+
+// places is where a stream is that the server lists: at each host by which the
+// server is known here, and at what processing pulls from.
+func (c *Config) places(m stream.Mount, key string) []Place {
+	var all []Place
+	for _, base := range []string{c.URL, c.Pull, c.SourceVars["url"]} {
+		if _, rest, ok := strings.Cut(base, "://"); ok {
+			all = append(all, Place{hostOf(rest[:strings.IndexAny(rest+"/", "/?#")]), strings.TrimLeft(m.Key, "/")})
 		}
 	}
-	return v
+	all = append(all, Places(m.Vars["url"])...)
+	all = append(all, Places(c.pullByKey(key))...)
+	slices.SortFunc(all, func(a, b Place) int { return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Name, b.Name)) })
+	return slices.Compact(all)
 }
 
 // key is that of the stream a server lists as name.

@@ -81,29 +81,89 @@ func verdicts(c *Config, l listing) []*verdict {
 	return all
 }
 
+// A slot of s1 publishes where it pushes to; the server lists that as out.
 func TestOwnOutputIsRefusedAsALoop(t *testing.T) {
 	t.Parallel()
-	c, err := Config{Name: "x", URL: "http://Ingest:80/", Chain: []string{"dist"}}.complete()
-	if err != nil {
-		t.Fatal(err)
-	}
-	// transcode of s1 publishes s1_h264 to the ingest; dist of s1 publishes
-	// where s1 itself is pulled from, which is no loop.
-	published := map[string]string{
-		CanonicalURL("icecast://source:pw@ingest:80/s1_h264"): "s1",
-		CanonicalURL("http://ingest/s1/"):                     "s1",
-	}
-	own := func(key, url string) (string, bool) {
-		publisher, ok := published[url]
-		return publisher + "|transcode", ok && publisher != key
-	}
-	var l listing
-	for _, key := range []string{"s1", "s1_h264", "s2"} {
-		l.mounts = append(l.mounts, stream.Mount{Key: key, Bytes: -1, Vars: map[string]string{"url": join(c.Pull, key)}})
-	}
-	v := survey(l, verdicts(&c, l), own)
-	if len(v.present) != 2 || v.present["s1_h264"] != nil || v.refused != 1 || !strings.Contains(v.example, "would be a loop: http://ingest/s1_h264 is published by s1|transcode") {
-		t.Errorf("announced %d, refused %d: %s", len(v.present), v.refused, v.example)
+	mediamtx := Config{Type: "mediamtx", URL: "http://mtx:9997"}
+	srs := Config{Type: "srs", URL: "http://srs:1985"}
+	relay := Config{Type: "srtrelay", URL: "http://relay:8084"}
+	nginx := Config{Type: "nginx-rtmp", URL: "http://in:8080/stat", Pull: "rtmp://in.lan:1935", Strip: "live/"}
+	for _, c := range []struct {
+		Config
+		published, listed string
+		loop              bool
+	}{
+		{Config{URL: "http://Ingest:80/"}, "icecast://source:pw@ingest:80/out", "out", true},
+		{Config{URL: "http://ingest:8000"}, "http://ingest:8443/out/", "out", true},
+		{Config{URL: "http://ingest:8000"}, "http://ingest:8000/other", "out", false},
+		{Config{URL: "http://ingest:8000"}, "http://live:8000/out", "out", false},
+		{Config{URL: "http://proxy/icecast"}, "http://proxy/icecast/out", "out", true},
+		{Config{URL: "http://localhost:8000"}, "icecast://source:pw@127.0.0.1:8000/out", "out", true},
+		{Config{URL: "http://[::1]:8000"}, "icecast://source:pw@127.0.0.1:8000/out", "out", true},
+		{Config{URL: "http://[fd00::1]:8000"}, "icecast://source:pw@[FD00::1]:8001/out", "out", true},
+		{Config{URL: "http://ingest:8000", SourceVars: map[string]string{"url": "http://public.example.org"}}, "icecast://public.example.org/out", "out", true},
+		{mediamtx, "rtmp://mtx:1935/out", "out", true},
+		{mediamtx, "rtmp://user:pw@mtx.:1936/out?user=a&pass=b", "out", true},
+		{mediamtx, "rtsp://mtx:8554/out", "out", true},
+		{mediamtx, "srt://mtx:8890?streamid=publish:out", "out", true},
+		{mediamtx, "srt://mtx:8890?streamid=publish:live/de/out:user:pw&pkt_size=1316", "live/de/out", true},
+		{mediamtx, "srt://mtx:8890?latency=5&streamid=read%3Aout", "out", true},
+		{mediamtx, "http://mtx:8889/out/whip", "out", true},
+		{mediamtx, "http://mtx:8888/out/index.m3u8", "out", true},
+		{mediamtx, "rtmp://mtx:1935/outer", "out", false},
+		{mediamtx, "rtmp://other:1935/out", "out", false},
+		{relay, "srt://relay:1337?streamid=publish/out", "out", true},
+		{relay, "srt://relay:1337?streamid=publish/out/password", "out", true},
+		{relay, "srt://relay:1337?streamid=play/out", "out", true},
+		{relay, "srt://relay:1337?streamid=#!::m=publish,r=live/out,s=pw", "live/out", true},
+		{relay, "srt://relay:1337?streamid=%23!::r=out,m=publish", "out", true},
+		{relay, "srt://relay:1337?streamid=publish/other", "out", false},
+		{relay, "srt://relay:1337?streamid=#!::m=publish,r=live/out", "out", false},
+		{srs, "rtmp://srs/live/out", "live/out", true},
+		{srs, "rtmp://srs/live?vhost=tv.example.org/out", "tv.example.org/live/out", true},
+		{srs, "rtmp://srs:19350/live/out?vhost=tv.example.org", "tv.example.org/live/out", true},
+		{srs, "rtmp://tv.example.org/live/out", "tv.example.org/live/out", true},
+		{srs, "rtmp://srs/live/out?vhost=__defaultVhost__", "live/out", true},
+		{srs, "rtmp://srs/live/out?vhost=tv.example.org", "live/out", false},
+		{srs, "srt://srs:10080?streamid=#!::r=live/out,m=publish", "live/out", true},
+		{srs, "srt://srs:10080?streamid=#!::h=tv.example.org,r=live/out,m=publish", "tv.example.org/live/out", true},
+		{srs, "srt://srs:10080?streamid=#!::h=srs/live/out,m=publish", "live/out", true},
+		{srs, "http://srs:1985/rtc/v1/whip/?app=live&stream=out", "live/out", true},
+		{srs, "http://srs:8080/live/out.flv", "live/out", true},
+		{nginx, "rtmp://in/live/out", "live/out", true},
+		{nginx, "rtmp://in.lan/live/out", "live/out", true},
+		{nginx, "rtmp://in/other/out", "live/out", false},
+	} {
+		c.Name, c.Chain = "x", []string{"dist"}
+		config, err := c.Config.complete()
+		if err != nil {
+			t.Fatal(err)
+		}
+		own := Outputs{}
+		for _, at := range Places(c.published) {
+			own[at] = append(own[at], "s1")
+		}
+		url := stream.PullURL(config.Pull, c.listed)
+		switch vhost, rest, _ := strings.Cut(c.listed, "/"); {
+		case c.Type == "srs" && strings.Contains(vhost, "."):
+			url = stream.PullURL(config.Pull, rest) + "?vhost=" + vhost
+		case c.Type == "srtrelay":
+			url = srtrelayURL(config.Pull, c.listed)
+		}
+		l := listing{mounts: []stream.Mount{{Key: c.listed, Bytes: -1, Vars: map[string]string{"url": url}}, {Key: "s2"}}}
+		v := survey(l, verdicts(&config, l), own)
+		if loop := v.present[config.key(c.listed)] == nil; loop != c.loop || v.present["s2"] == nil {
+			t.Errorf("%s, published %s, listed %s (%s): loop %v, want %v; %s", c.URL, c.published, c.listed, url, loop, c.loop, v.example)
+		} else if loop && !strings.Contains(v.example, "would be a loop: a slot of s1 publishes") {
+			t.Errorf("the reason is %q", v.example)
+		}
+		// Where a stream is pulled from itself is no loop.
+		for at := range own {
+			own[at] = []string{config.key(c.listed)}
+		}
+		if v := survey(l, verdicts(&config, l), own); v.refused > 0 {
+			t.Errorf("%s: refused for its own slot: %s", c.listed, v.example)
+		}
 	}
 }
 
@@ -195,21 +255,11 @@ func TestPullAddressFollowsFromTheType(t *testing.T) {
 	}
 }
 
-func TestCanonicalURLsOfOneMountAreEqual(t *testing.T) {
+func TestWhatIsNoURLOfAStreamHasNoPlace(t *testing.T) {
 	t.Parallel()
-	for _, same := range [][]string{
-		{"http://in/s1", "HTTP://IN:80/s1/", "icecast://source:pw@in:80/s1", "http://in/s1#x"},
-		{"rtmp://in/live/s1", "rtmp://in:1935/live/s1"},
-	} {
-		for _, other := range same {
-			if CanonicalURL(other) != CanonicalURL(same[0]) {
-				t.Errorf("%s: %s, %s: %s", other, CanonicalURL(other), same[0], CanonicalURL(same[0]))
-			}
-		}
-	}
-	for _, different := range []string{"http://in/s2", "http://in:81/s1", "https://in/s1", "http://in/s1?x", "/s1", "", "%"} {
-		if CanonicalURL(different) == CanonicalURL("http://in/s1") {
-			t.Errorf("%q equals http://in/s1", different)
+	for _, text := range []string{"", "%", "/s1", "s1", "http://", "http://in", "http://in/", "udp://239.0.0.1:5000", "udp://@:5000/x", "://in/s1", "srt://in:1?streamid=", "srt://in:1?streamid=#!::m=publish"} {
+		if got := Places(text); len(got) > 0 {
+			t.Errorf("%q is at %v", text, got)
 		}
 	}
 }

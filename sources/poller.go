@@ -2,6 +2,7 @@ package sources
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -38,10 +39,9 @@ type Deps struct {
 	// ID tells this process from other pollers of the same source.
 	ID  string
 	Log zerolog.Logger
-	// OwnOutput is the guard against loops: it tells whether a URL (in the
-	// form of CanonicalURL) is what a slot of a stream other than key
-	// publishes, and whose. Nil: nothing is.
-	OwnOutput func(key, url string) (publisher string, own bool)
+	// Output is the guard against loops: a source that lists what a slot of
+	// another stream publishes is no publisher. Nil: nothing is published.
+	Output Output
 }
 
 const (
@@ -53,6 +53,10 @@ const (
 	// maxRedo bounds how often one poll starts anew because other pollers
 	// were quicker.
 	maxRedo = 5
+	// outputsKept is how long what slots publish is taken to be the same for
+	// streams that were there before. A new stream is worth a fresh reading:
+	// what is ours was published before the ingest could list it.
+	outputsKept = time.Minute
 )
 
 // Poller lists one source over and over and announces what it finds.
@@ -69,6 +73,8 @@ type Poller struct {
 	loaded      bool  // known was read from the store
 	lastGood    int64 // store time of the previous good poll
 	memory      map[string]remembered
+	unproven    bool      // a mount was judged since the outputs were read
+	proven      time.Time // when they were
 	stalls      stallWatch
 	told        told
 	warning     lasting
@@ -150,7 +156,8 @@ func (p *Poller) Run(ctx context.Context) error {
 func (p *Poller) poll(ctx context.Context) (retry time.Time) {
 	for range maxRedo {
 		err := p.load(ctx)
-		v, info, ok := p.look(ctx)
+		v, info, ok, outErr := p.look(ctx)
+		err = errors.Join(err, outErr)
 		switch {
 		case ctx.Err() != nil:
 			return time.Time{} // our own end says nothing about the source
@@ -179,20 +186,24 @@ func (p *Poller) poll(ctx context.Context) (retry time.Time) {
 }
 
 // look asks the ingest and judges its answer; ok is false if it told nothing.
-func (p *Poller) look(ctx context.Context) (v view, info store.SourceInfo, ok bool) {
+// With an error it could not be told which streams are our own output.
+func (p *Poller) look(ctx context.Context) (v view, info store.SourceInfo, ok bool, err error) {
 	begun := time.Now()
 	listCtx, cancel := context.WithTimeoutCause(ctx, p.cfg.Timeout, errTimeout)
-	l, err := p.lister.list(listCtx)
+	var l listing
+	l, err = p.lister.list(listCtx)
 	cancel()
 	took := time.Since(begun)
 	if ctx.Err() != nil {
-		return view{}, store.SourceInfo{}, false
+		return view{}, store.SourceInfo{}, false, nil
 	}
 	if err != nil {
 		p.failed(ctx, err, took)
-		return view{}, store.SourceInfo{}, false
+		return view{}, store.SourceInfo{}, false, nil
 	}
-	v = survey(l, p.judge(l.mounts), p.deps.OwnOutput)
+	verdicts := p.judge(l.mounts)
+	own, err := p.outputs(ctx)
+	v = survey(l, verdicts, own)
 	v.ended = make(map[string]bool, len(l.ended))
 	for _, name := range l.ended {
 		v.ended[p.cfg.key(name)] = true
@@ -201,7 +212,26 @@ func (p *Poller) look(ctx context.Context) (v view, info store.SourceInfo, ok bo
 	info.Refused, info.Example, info.Warning = v.refused, v.example, p.warning.note(begun, l.warning)
 	info.Stalled = p.stalls.observe(begun, v.bytes, v.earlier)
 	p.good(l, v, info, took)
-	return v, info, true
+	return v, info, true, err
+}
+
+// outputs is what our slots publish, read anew if a mount was not there before.
+func (p *Poller) outputs(ctx context.Context) (Outputs, error) {
+	if p.deps.Output == nil {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	now := time.Now()
+	fresh := p.unproven || now.Sub(p.proven) >= outputsKept
+	own, err := p.deps.Output(ctx, fresh)
+	if err != nil {
+		return own, fmt.Errorf("read what slots publish: %w", err)
+	}
+	if fresh {
+		p.unproven, p.proven = false, now
+	}
+	return own, nil
 }
 
 // info is what is known of the source without asking it.
@@ -219,6 +249,7 @@ func (p *Poller) judge(mounts []stream.Mount) []*verdict {
 		if !known || r.mount.Session != m.Session || !maps.Equal(r.mount.Vars, m.Vars) {
 			v := p.cfg.judge(m)
 			r = remembered{mount: m, verdict: &v}
+			p.unproven = true
 		}
 		memory[m.Key], verdicts[i] = r, r.verdict
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -498,5 +499,58 @@ func TestStaticSourceIsAlwaysLive(t *testing.T) {
 	a, err := stream.DecodeAnnouncement(set.Entries["s2"])
 	if err != nil || a.Vars["lang"] != "de" || a.Priority != 7 || len(a.Chain) != 1 {
 		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+// While nobody knows what our slots publish, nothing is announced, and a
+// stream that was judged meanwhile is compared afterwards.
+func TestNothingIsAnnouncedThatMayBeOurOwnOutput(t *testing.T) {
+	t.Parallel()
+	w, ingest := newWorld(t), newRelay(t, "s1", "out")
+	var mu sync.Mutex
+	failing, asked := true, 0
+	output := func(_ context.Context, fresh bool) (Outputs, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if fresh {
+			asked++
+		}
+		if failing {
+			return nil, errors.New("no store")
+		}
+		own := Outputs{}
+		for _, at := range Places(strings.Replace(ingest.URL, "http:", "srt:", 1) + "?streamid=publish/out") {
+			own[at] = []string{"s1"}
+		}
+		return own, nil
+	}
+	c := ingest.config()
+	c.Name, c.Chain = "ingest", []string{"dist"}
+	p, err := New(c, Deps{Store: w.store, Hints: &hints{}, ID: "a", Log: zerolog.Nop(), Output: output})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	realtest.Await(t, 20*time.Second, "not said", func() bool { return strings.Contains(p.Stats().StoreProblem, "what slots publish") })
+	w.await(0, "ingest")
+	mu.Lock()
+	failing = false
+	mu.Unlock()
+	w.await(20*time.Second, "ingest", "s1")
+	polls := p.Stats().Good
+	mu.Lock()
+	before := asked
+	mu.Unlock()
+	realtest.Await(t, 20*time.Second, "no polls", func() bool { return p.Stats().Good > polls+5 })
+	mu.Lock()
+	defer mu.Unlock()
+	if asked > before+1 { // one may have been on its way
+		t.Errorf("%d fresh readings in a steady state", asked-before)
+	}
+	if got := p.Stats().Refused; got != 1 {
+		t.Errorf("refused %d, want the loop", got)
 	}
 }

@@ -90,7 +90,7 @@ func (p *process) addPollers(hints *queue.Client) error {
 			return configError(err)
 		}
 		poller, err := sources.New(c, sources.Deps{
-			Store: p.links.store, Hints: hints, ID: p.cfg.Network.Name, Log: p.log, OwnOutput: guard.own,
+			Store: p.links.store, Hints: hints, ID: p.cfg.Network.Name, Log: p.log, Output: guard.output,
 		})
 		if err != nil {
 			return configError(err)

@@ -2,79 +2,72 @@ package main
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"stream-api/sources"
 	"stream-api/store"
 )
 
-// loopGuard knows the URLs that our own slots publish, so that an ingest that
-// lists one of them is not taken for a publisher: a sink polled as a source
-// would feed the chain with its own output.
+// loopGuard knows where our own slots publish, so that an ingest that lists
+// such a stream is not taken for a publisher: a sink polled as a source would
+// feed the chain with its own output.
 type loopGuard struct {
 	store *store.Store
 
-	mu    sync.Mutex
-	read  time.Time
-	by    map[string]string    // canonical URL → stream that publishes it
-	asked map[string]time.Time // URL → when what is published was last read for it
+	// turn is held by the one who reads; what is below belongs to it.
+	turn chan struct{}
+	read time.Time
+	by   sources.Outputs
 }
 
-// A URL that is asked for the first time is worth a fresh reading: it was
-// published before the ingest could list it. One that was there before is not,
-// so that a steady state reads next to nothing.
-const (
-	guardFresh  = 100 * time.Millisecond
-	guardMemory = time.Minute
-)
+// guardFresh is how old a reading may be that several sources share which find
+// new streams at the same time.
+const guardFresh = 100 * time.Millisecond
 
 func newLoopGuard(s *store.Store) *loopGuard {
-	return &loopGuard{store: s, asked: map[string]time.Time{}}
+	return &loopGuard{store: s, turn: make(chan struct{}, 1)}
 }
 
-// own is the predicate of sources.Deps.
-func (g *loopGuard) own(key, url string) (publisher string, own bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	now := time.Now()
-	if now.Sub(g.asked[url]) > guardMemory {
-		if now.Sub(g.read) > guardFresh {
-			g.refresh(now)
-		}
-		g.asked[url] = g.read
+// output is that of sources.Deps. On failure the last reading comes with the
+// error.
+func (g *loopGuard) output(ctx context.Context, fresh bool) (sources.Outputs, error) {
+	select {
+	case g.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
-	publisher, found := g.by[url]
-	return publisher, found && publisher != key
+	defer func() { <-g.turn }()
+	begun := time.Now()
+	if g.by != nil && (!fresh || begun.Sub(g.read) <= guardFresh) {
+		return g.by, nil
+	}
+	by, err := g.refresh(ctx)
+	if err != nil {
+		return g.by, err
+	}
+	g.by, g.read = by, begun
+	return by, nil
 }
 
-// refresh reads what is published. On failure the old knowledge serves on:
-// the poll could not be announced without the store either.
-func (g *loopGuard) refresh(now time.Time) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	g.read = now
-	for url, at := range g.asked {
-		if now.Sub(at) > guardMemory {
-			delete(g.asked, url)
-		}
-	}
+// refresh reads what is published.
+func (g *loopGuard) refresh(ctx context.Context) (sources.Outputs, error) {
 	keys, err := g.store.StreamKeys(ctx)
 	if err != nil {
-		return
+		return nil, err
 	}
 	records, err := g.store.Records(ctx, keys)
 	if err != nil {
-		return
+		return nil, err
 	}
-	g.by = map[string]string{}
+	by := sources.Outputs{}
 	for _, r := range records {
 		for _, slot := range r.Slots {
 			for _, value := range slot.Vars {
-				if url := sources.CanonicalURL(value); url != "" {
-					g.by[url] = r.Key
+				for _, at := range sources.Places(value) {
+					by[at] = append(by[at], r.Key)
 				}
 			}
 		}
 	}
+	return by, nil
 }

@@ -75,12 +75,13 @@ func TestBrokenStatusPageStopsNothing(t *testing.T) {
 	}
 }
 
+// What is pushed by one scheme to one port may be listed by others.
 func TestOurOwnOutputIsNoStream(t *testing.T) {
 	t.Parallel()
 	redis, watch, ingest := realtest.Redis(t), realrun.Observe(t), newToyIcecast(t)
 	ingest.add("s1")
 	realrun.Start(t, "a", redis.URL(), quickLease+"sources:\n"+toySource("in", ingest, "")+"services:\n"+
-		watch.ChildService("work", "", fmt.Sprintf("capacity: 20\nstream_vars: {url: %q}", ingest.URL+"/${stream:key}_out")))
+		watch.ChildService("work", "", "capacity: 20\nstream_vars: {url: \"rtmp://127.0.0.1:1935/${stream:key}_out\"}"))
 	awaitChildren(t, watch, 1)
 	realtest.Await(t, 10*time.Second, "s1 has published its output", func() bool { return slotOf(realrun.Status(t, redis.URL()), "s1").Vars["url"] != "" })
 	ingest.add("s1_out", "s2")
