@@ -102,6 +102,12 @@ func (d *decoder) finishSource(c *Config, s *Source, path string) {
 	if (s.Vars.User.String() == "") != (s.Vars.Password.String() == "") {
 		d.problem(d.at(join(path, "vars")), join(path, "vars"), "user and password belong together; only one is given")
 	}
+	if s.Vars.CA != "" && strings.HasPrefix(s.Vars.URL.String(), "http://") {
+		d.problem(d.at(join(path, "vars.ca")), join(path, "vars.ca"), "certificates belong to https, and url begins with http://")
+	}
+	if _, given := d.index[join(path, "vars.stall_after")]; !given {
+		s.Vars.StallAfter = stallAfter(s.Vars.Type)
+	}
 	seen := map[string]bool{}
 	for i, entry := range s.Vars.Streams {
 		if seen[entry.Key] && entry.Key != "" {

@@ -21,7 +21,18 @@ func (c *Config) setDefaults() {
 
 func (s *Source) setDefaults() {
 	s.Name = "source"
-	s.Vars = SourceVars{Interval: time.Second, Timeout: 3 * time.Second, GoneAfter: 60 * time.Second, StallAfter: 15 * time.Second, Type: "icecast"}
+	s.Vars = SourceVars{Interval: time.Second, Timeout: 3 * time.Second, GoneAfter: 60 * time.Second, Type: "icecast"}
+}
+
+// stallAfter is how long a stream may have no new bytes before it is shown as
+// stalled. MediaMTX and SRS cut a silent publisher after some 10 s, so that a
+// warning must come before; Icecast renews its counters every 5 s only, and a
+// warning must wait for several of them.
+func stallAfter(kind string) time.Duration {
+	if kind == "mediamtx" || kind == "srs" {
+		return 5 * time.Second
+	}
+	return 15 * time.Second
 }
 
 func (s *Service) setDefaults() {

@@ -85,6 +85,9 @@ func (s *Source) describe(p *page) {
 	if s.Plugin == PluginPoll {
 		p.line("  stalled    after %s without new bytes", short(v.StallAfter))
 	}
+	if v.CA != "" {
+		p.line("  believes   the certificates of %s", v.CA)
+	}
 	if pull := v.Pull.String(); pull != "" {
 		p.line("  pulled     from %s", maskURL(pull))
 	}

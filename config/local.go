@@ -83,7 +83,8 @@ func lookupSecret(ref stream.Ref) (value string, ok bool, err error) {
 	return value, ok, err
 }
 
-// readSecret is the content of a file without the newline at its end.
+// readSecret is the content of a file without the newline at its end and
+// without a byte order mark.
 func readSecret(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -104,7 +105,7 @@ func readSecret(path string) (string, error) {
 	if len(data) > maxSecretBytes {
 		return "", fmt.Errorf("%s has more than %d bytes", path, maxSecretBytes)
 	}
-	return strings.TrimRight(string(data), "\r\n"), nil
+	return strings.TrimRight(strings.TrimPrefix(string(data), stream.ByteOrderMark), "\r\n"), nil
 }
 
 // checkHere checks a template's text with the values of this machine. If one

@@ -61,6 +61,9 @@ type SourceVars struct {
 	User     stream.Template `yaml:"user" only:"poll" scopes:"host env file"`
 	Password stream.Template `yaml:"password" only:"poll" scopes:"host env file"`
 
+	// CA is a file of certificates to be believed instead of the machine's.
+	CA string `yaml:"ca" only:"poll" validate:"abspath"`
+
 	// Pull is the base of ${stream:url}, or with ${stream:key} in it the whole
 	// of it; empty: the source's ${source:url}.
 	Pull stream.Template `yaml:"pull" only:"poll" scopes:"host stream:key" validate:"pullurl"`

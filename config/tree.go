@@ -12,6 +12,8 @@ import (
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"stream-api/stream"
 )
 
 // Limits of a file. The parser needs time by the square of nesting and of
@@ -22,9 +24,6 @@ const (
 	maxNesting    = 64
 	maxNodes      = 200_000 // after aliases are expanded
 )
-
-// byteOrderMark is what some editors put before the text.
-var byteOrderMark = []byte("\xef\xbb\xbf")
 
 type kind int
 
@@ -85,7 +84,7 @@ func parseFile(f *file, data []byte, p *problems) (root *node) {
 		p.add(at, "", "%s", message)
 		return nil
 	}
-	tree, err := parser.ParseBytes(bytes.TrimPrefix(data, byteOrderMark), 0, parser.AllowDuplicateMapKey())
+	tree, err := parser.ParseBytes(bytes.TrimPrefix(data, []byte(stream.ByteOrderMark)), 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		at, message := f.top(), err.Error()
 		var syntax *yaml.SyntaxError

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -29,7 +30,11 @@ func (d *decoder) warnMachine(c *Config) {
 			d.warnPublished(join(path, "stream."+name), s.Stream[name])
 		}
 		d.warnPublishedBySource(s, path)
+		if s.Vars.CA != "" {
+			d.warnFile(join(path, "vars.ca"), s.Vars.CA)
+		}
 		if len(s.Vars.Command) > 0 {
+			d.warnPipe(s.Vars.Command, join(path, "vars.command"))
 			d.warnProgram(element(join(path, "vars.command"), 0), s.Vars.Command[0].String())
 		}
 	}
@@ -70,6 +75,23 @@ func (d *decoder) warnProgram(path, program string) {
 	}
 	if err := runnable.Check(file); err != nil {
 		d.warn(at, path, "%v; on this machine it would fail", err)
+	}
+}
+
+// warnPipe: of a pipe only the last command's exit code counts, so that a
+// failed first one looks like an ingest without streams.
+func (d *decoder) warnPipe(c Command, path string) {
+	switch filepath.Base(c[0].String()) {
+	case "sh", "bash", "dash", "ash", "zsh":
+	default:
+		return
+	}
+	for i, arg := range c[1:] {
+		text := arg.String()
+		if strings.Contains(strings.ReplaceAll(text, "||", ""), "|") && !strings.Contains(text, "pipefail") {
+			at := element(path, i+1)
+			d.warn(d.valueAt(at), at, "when a command before the | fails nobody notices, and all streams end: write [bash, -c, \"set -o pipefail; …\"]")
+		}
 	}
 }
 

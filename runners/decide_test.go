@@ -320,6 +320,10 @@ func TestEnvFilesAreReadAndSecret(t *testing.T) {
 	if err != nil || !slices.Contains(p.Mask, "two words") || !slices.Contains(p.Env, "B=two words") {
 		t.Errorf("%+v, %v", p, err)
 	}
+	write(stream.ByteOrderMark + "A=1\nB=2\n")
+	if vars, err := readEnvFile(file); err != nil || !maps.Equal(vars, map[string]string{"A": "1", "B": "2"}) {
+		t.Errorf("with a byte order mark: %v, %v", vars, err)
+	}
 	for _, bad := range []string{"just words\n", "1A=x\n", "=x\n", strings.Repeat("x", maxEnvFile+1)} {
 		write(bad)
 		if _, err := readEnvFile(file); err == nil || strings.Contains(err.Error(), "words") {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"stream-api/stream"
 )
 
 // maxEnvFile is more than any set of secrets needs; it keeps a mistyped path
@@ -36,7 +38,7 @@ func readEnvFile(path string) (map[string]string, error) {
 	}
 	vars := map[string]string{}
 	n := 0
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(strings.TrimPrefix(string(text), stream.ByteOrderMark)) {
 		n++
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {

@@ -44,7 +44,11 @@ func (h *holding) refresh(ctx context.Context, rec store.Record) {
 		h.showStale(ctx, true)
 		h.weighed = true
 	case restarts:
-		h.weighed = h.restart(ctx, wanted, v, "its variables changed")
+		why := "its variables changed"
+		if h.service.anew(before, v) {
+			why = "its publisher began anew"
+		}
+		h.weighed = h.restart(ctx, wanted, v, why)
 	}
 }
 
@@ -58,10 +62,15 @@ const (
 	restarts                // it would differ because of the stream
 )
 
+// anew tells whether the publisher began anew and the child has to, too.
+func (s *Service) anew(before, now values) bool {
+	return s.OnNewSession == Restart && before.Session != "" && now.Session != "" && before.Session != now.Session
+}
+
 // weigh compares what runs with what would be started now. before are the
 // values it was started with.
 func (s *Service) weigh(at seat, runs plan, before, now values, here stream.Lookup) (plan, verdict) {
-	if s.OnNewSession == Restart && before.Session != "" && now.Session != "" && before.Session != now.Session {
+	if s.anew(before, now) {
 		if wanted, err := s.Exec.resolve(at, now, here); err == nil {
 			return wanted, restarts
 		}

@@ -34,6 +34,7 @@ type Config struct {
 	Type           string // one of Types; icecast if empty
 	URL            string
 	User, Password string
+	CA             string // a file of certificates to be believed instead of the machine's; read at each connection
 	// Pull is the base of ${stream:url}, where processing pulls streams from,
 	// or with stream.PullPlace in it the whole of it; empty: SourceVars["url"] if given,
 	// else by type: for icecast URL itself, for the others their usual port on
@@ -252,7 +253,7 @@ func (c Config) lister() lister {
 	case PluginExec:
 		return &command{name: c.Name, argv: c.Command, env: c.Env, timeout: c.Timeout, limit: c.MaxBody}
 	}
-	web := newFetcher(c.Timeout, c.MaxBody, c.Type != "nginx-rtmp")
+	web := newFetcher(c.Timeout, c.MaxBody, c.Type != "nginx-rtmp", c.CA)
 	web.user, web.password = c.User, c.Password
 	switch c.Type {
 	case "srtrelay":

@@ -1,7 +1,10 @@
 package sources
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"stream-api/stream"
 )
 
 // defaultLimit is the most an answer may have, unpacked. 10,000 mounts of an
@@ -26,9 +31,12 @@ type fetcher struct {
 	limit    int64
 	user     string
 	password string
+	trust    *trust // of the source's own; nil: the machine's
 }
 
-func newFetcher(timeout time.Duration, limit int64, keepAlive bool) *fetcher {
+// newFetcher makes a fetcher. ca is a file of certificates to be believed
+// instead of the machine's; empty: none.
+func newFetcher(timeout time.Duration, limit int64, keepAlive bool, ca string) *fetcher {
 	transport := &http.Transport{
 		DialContext:            (&net.Dialer{}).DialContext, // bounded by the deadline of the whole
 		MaxIdleConnsPerHost:    1,
@@ -36,11 +44,16 @@ func newFetcher(timeout time.Duration, limit int64, keepAlive bool) *fetcher {
 		MaxResponseHeaderBytes: 64 << 10,
 		DisableKeepAlives:      !keepAlive,
 	}
-	return &fetcher{
+	f := &fetcher{
 		client:  &http.Client{Transport: transport, CheckRedirect: sameHost},
 		timeout: timeout,
 		limit:   limit,
 	}
+	if ca != "" {
+		f.trust = &trust{file: ca}
+		transport.DialTLSContext = f.trust.dial
+	}
+	return f
 }
 
 func (f *fetcher) close() { f.client.CloseIdleConnections() }
@@ -49,6 +62,16 @@ func (f *fetcher) close() { f.client.CloseIdleConnections() }
 type errRedirect struct{ from, to string }
 
 func (e errRedirect) Error() string {
+	from, to := hostOf(e.from), ""
+	if _, rest, ok := strings.Cut(e.to, "://"); ok {
+		to = hostOf(rest)
+	}
+	switch {
+	case from == to && strings.HasPrefix(e.to, "https:"):
+		return fmt.Sprintf("%s redirects to https: write %s in the source's url", e.from, e.to)
+	case from == to:
+		return fmt.Sprintf("%s redirects to %s: write that in the source's url", e.from, e.to)
+	}
 	return fmt.Sprintf("%s redirects to another host, %s; that is refused: configure the right url", e.from, e.to)
 }
 
@@ -67,6 +90,7 @@ type statusError struct {
 	url    string
 	code   int
 	logged bool // credentials were sent
+	plain  bool // it speaks https, and was asked without
 }
 
 func (e *statusError) denied() bool {
@@ -80,6 +104,8 @@ func (e *statusError) Error() string {
 		advice = ": user and password are refused"
 	case e.denied():
 		advice = ": give user and password"
+	case e.plain:
+		advice = ": it speaks https; write https:// in the source's url"
 	case e.code == http.StatusNotFound:
 		advice = ": is the source's type right, and its url"
 	}
@@ -111,7 +137,12 @@ func (f *fetcher) get(ctx context.Context, address string) ([]byte, error) {
 	// is what a server that sends too much deserves.
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return nil, &statusError{url: bareURL(req.URL), code: resp.StatusCode, logged: req.Header.Get("Authorization") != ""}
+		refused := &statusError{url: bareURL(req.URL), code: resp.StatusCode, logged: req.Header.Get("Authorization") != ""}
+		if req.URL.Scheme == "http" && resp.StatusCode == http.StatusBadRequest {
+			said, _ := io.ReadAll(io.LimitReader(resp.Body, 1024)) // what came says enough
+			refused.plain = bytes.Contains(said, []byte("HTTPS"))
+		}
+		return nil, refused
 	}
 	// The transport unpacks gzip while we read, so a small bomb is cut at the
 	// limit like a large page.
@@ -129,6 +160,8 @@ func (f *fetcher) get(ctx context.Context, address string) ([]byte, error) {
 func (f *fetcher) explain(ctx context.Context, u *url.URL, err error, start time.Time, got int) error {
 	var redirect errRedirect
 	var dns *net.DNSError
+	var wrongName x509.HostnameError
+	var unproven *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &redirect):
 		return redirect
@@ -138,6 +171,12 @@ func (f *fetcher) explain(ctx context.Context, u *url.URL, err error, start time
 		return fmt.Errorf("%s: stopped after %v: %w", bareURL(u), time.Since(start).Round(time.Millisecond), context.Cause(ctx))
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("nobody listens at %s (connection refused): is the server running, and the port right", u.Host)
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return fmt.Errorf("%s speaks no https: write http:// in the source's url", u.Host)
+	case errors.As(err, &wrongName):
+		return fmt.Errorf("the certificate of %s is for another name (%w): write one of its names in the source's url", u.Host, wrongName)
+	case errors.As(err, &unproven):
+		return fmt.Errorf("the certificate of %s is not to be trusted (%w): give the file of its authority, or of the certificate itself, as the source's ca", u.Host, unproven)
 	case errors.As(err, &dns):
 		return fmt.Errorf("the name %s cannot be resolved: %w", dns.Name, err)
 	case errors.Is(err, io.ErrUnexpectedEOF):
@@ -160,7 +199,7 @@ func bareURL(u *url.URL) string {
 
 // parsed runs a parser over a body and notes its size.
 func parsed(body []byte, pull string, parse func([]byte, string) (listing, error)) (listing, error) {
-	l, err := parse(body, pull)
+	l, err := parse(bytes.TrimPrefix(body, []byte(stream.ByteOrderMark)), pull)
 	if err != nil {
 		return listing{}, fmt.Errorf("unreadable answer: %w", err)
 	}

@@ -145,7 +145,7 @@ func TestRealNginxRTMP(t *testing.T) {
 	// A player waiting at a dead name is listed, but nobody publishes there.
 	realtest.Play(t, nginx.RTMPURL+"/live/dead")
 	realtest.Await(t, 20*time.Second, "the waiting player is not listed", func() bool {
-		body, err := newFetcher(time.Second, 1<<20, false).get(t.Context(), nginx.StatURL)
+		body, err := newFetcher(time.Second, 1<<20, false, "").get(t.Context(), nginx.StatURL)
 		return err == nil && strings.Contains(string(body), "<name>dead</name>")
 	})
 	w.await(20*time.Second, "ingest", "other/s1", "s1")

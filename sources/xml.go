@@ -62,10 +62,6 @@ func (s *xmlScanner) next() (xmlToken, error) {
 				continue
 			}
 			if len(s.open) == 0 {
-				text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
-				if len(text) == 0 {
-					continue
-				}
 				return xmlToken{}, fmt.Errorf("at byte %d: expected XML, found %s", at+1, stream.Quote(string(text[:min(len(text), 40)])))
 			}
 			return xmlToken{kind: xmlText, text: text}, nil

@@ -137,6 +137,9 @@ func (s *Server) add(ctx context.Context, b addBody) (string, error) {
 	if len(b.Chain) == 0 {
 		return "", badRequest("a stream needs a chain of at least one slot")
 	}
+	if err := s.o.Store.CheckNew(ctx, b.Key); err != nil {
+		return "", err
+	}
 	return b.Key + " is announced", s.o.Store.AddStream(ctx, b.Key, a)
 }
 

@@ -36,7 +36,8 @@ func failed(w http.ResponseWriter, err error) {
 		code = http.StatusConflict
 	}
 	var move *store.MoveError
-	if errors.As(err, &move) {
+	var announced *store.AnnouncedError
+	if errors.As(err, &move) || errors.As(err, &announced) {
 		code = http.StatusConflict
 	}
 	var refusal *refusal

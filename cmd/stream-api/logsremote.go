@@ -16,6 +16,7 @@ import (
 
 	"stream-api/runners/supervisor"
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 // tokenVariable is not STREAM_API_TOKEN, which is a child's fencing token.
@@ -90,7 +91,7 @@ func (r *reader) request(ctx context.Context, base, of string) (*http.Request, e
 		if err != nil {
 			return nil, fmt.Errorf("--token-file: %w", err)
 		}
-		token = strings.TrimSpace(string(text))
+		token = strings.TrimSpace(strings.TrimPrefix(string(text), stream.ByteOrderMark))
 	}
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)

@@ -142,6 +142,9 @@ func streamsAdd(g *global) *cobra.Command {
 				return err
 			}
 			defer done()
+			if err := s.CheckNew(cmd.Context(), args[0]); err != nil {
+				return err
+			}
 			if err := s.AddStream(cmd.Context(), args[0], a); err != nil {
 				return err
 			}

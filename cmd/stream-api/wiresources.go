@@ -41,7 +41,7 @@ func sourceConfig(cfg *config.Config, s config.Source) (sources.Config, error) {
 			return sources.Config{}, fmt.Errorf("source %s: pull: %w", s.Name, pullErr)
 		}
 		out.Pull = pull
-		out.Strip, out.StallAfter = s.Vars.Strip, s.Vars.StallAfter
+		out.CA, out.Strip, out.StallAfter = s.Vars.CA, s.Vars.Strip, s.Vars.StallAfter
 	case config.PluginExec:
 		for _, arg := range s.Vars.Command {
 			out.Command = append(out.Command, resolve("command", arg))
