@@ -43,7 +43,8 @@
 // # Goroutines
 //
 // Run has one for each loop, one that listens to the store's hints and the one
-// of the store behind it, one that sends stops and updates, and up to eight
-// short-lived ones while commands are sent. All of them end with Run's context
+// of the store behind it, one that sends stops and updates, one that has events
+// read while this scheduler heeds hints, and up to eight short-lived ones while
+// commands are sent. All of them end with Run's context
 // and when the seat is lost; Run returns after the last.
 package scheduler

@@ -130,8 +130,8 @@ func TestUnclaimedStartIsTakenBackAndItsHostAvoided(t *testing.T) {
 func TestSeatOfADeadSchedulerIsTakenWithinSeconds(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	if ok, err := r.store.Seat(t.Context(), "dead", 1, 2*time.Second); err != nil || !ok {
-		t.Fatalf("seat: %v, %v", ok, err)
+	if seat, err := r.store.Seat(t.Context(), "dead", 1, 2*time.Second); err != nil || seat.Seated == nil {
+		t.Fatalf("seat: %+v, %v", seat, err)
 	}
 	s, _ := r.run(newFleet(), Options{Seats: 1})
 	r.await("the seat stays empty", func() bool { return s.Stats().Seated })
@@ -159,8 +159,8 @@ func TestHandedBackSeatIsTakenAtOnce(t *testing.T) {
 	first, stop := r.run(newFleet(), Options{ID: "first", Seats: 1, SeatTTL: time.Minute})
 	r.await("no seat", func() bool { return first.Stats().Seated })
 	stop()
-	if ok, err := r.store.Seat(t.Context(), "next", 1, time.Second); err != nil || !ok {
-		t.Errorf("seat after the first left: %v, %v", ok, err)
+	if seat, err := r.store.Seat(t.Context(), "next", 1, time.Second); err != nil || seat.Seated == nil {
+		t.Errorf("seat after the first left: %+v, %v", seat, err)
 	}
 }
 
@@ -208,4 +208,48 @@ func (h *host) keepBeating(offers ...store.Offer) {
 	})
 	h.die = func() { cancel(); done.Wait() }
 	h.r.t.Cleanup(h.die)
+}
+
+func TestEventsAreReadByTheOneThatHeedsHintsAlone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	reads := make(chan string, 10)
+	reader := func(id string) func(context.Context) error {
+		return func(ctx context.Context) error {
+			reads <- id
+			<-ctx.Done()
+			reads <- "-" + id
+			return nil
+		}
+	}
+	next := func() string {
+		t.Helper()
+		select {
+		case id := <-reads:
+			return id
+		case <-time.After(patience):
+			t.Fatal("nobody begins or ends to read")
+			return ""
+		}
+	}
+	_, stopB := r.run(newFleet(), Options{ID: "b", Seats: 2, SeatTTL: 300 * time.Millisecond, Events: reader("b")})
+	if id := next(); id != "b" {
+		t.Fatalf("%s reads", id)
+	}
+	_, stopA := r.run(newFleet(), Options{ID: "a", Seats: 2, SeatTTL: 300 * time.Millisecond, Events: reader("a")})
+	// The first by id takes over; for a moment both may read.
+	if got := next() + next(); got != "a-b" && got != "-ba" {
+		t.Fatalf("after a came: %s", got)
+	}
+	s, _ := r.run(newFleet(), Options{ID: "0", Seats: 2, SeatTTL: 300 * time.Millisecond, Events: reader("0")}) // stands by
+	stopA()
+	seen := map[string]int{}
+	for range 2 {
+		seen[next()]++
+	}
+	if seen["-a"] != 1 || seen["0"]+seen["b"] != 1 {
+		t.Errorf("after a ended: %v", seen)
+	}
+	r.await("one that stood by has the seat", func() bool { return s.Stats().Seated })
+	stopB()
 }

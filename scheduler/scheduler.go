@@ -58,7 +58,11 @@ type Options struct {
 	// ForgetAfter is after how long a host that is down and holds nothing is
 	// forgotten. 24 h.
 	ForgetAfter time.Duration
-	Log         zerolog.Logger
+	// Events, if set, reads the queue of events until its context ends. It runs
+	// while this scheduler is the one that heeds hints, so that one process of
+	// the network reads them and not each.
+	Events func(ctx context.Context) error
+	Log    zerolog.Logger
 }
 
 func (o Options) complete() Options {
@@ -108,6 +112,7 @@ type Scheduler struct {
 	talk  *outages
 
 	wants, places, sends, moves, laters *bell
+	ranked                              *bell // first changed
 	touched                             touchedTypes
 	tellings                            chan telling
 	seated, first                       atomic.Bool
@@ -126,7 +131,7 @@ func New(s *store.Store, cmd Commander, o Options) *Scheduler {
 	return &Scheduler{
 		store: s, cmd: cmd, o: o, log: log,
 		rules: newRuleBook(s), idle: idleSlots{}, view: &hostView{store: s}, talk: &outages{log: log},
-		wants: newBell(), places: newBell(), sends: newBell(), moves: newBell(), laters: newBell(),
+		wants: newBell(), places: newBell(), sends: newBell(), moves: newBell(), laters: newBell(), ranked: newBell(),
 		tellings: make(chan telling, 4096),
 	}
 }
@@ -161,7 +166,6 @@ func (s *Scheduler) Run(ctx context.Context) error {
 		s.seated.Store(true)
 		s.work(ctx)
 		s.seated.Store(false)
-		s.first.Store(false)
 		if ctx.Err() == nil {
 			s.log.Info().Str("state", "standby").Msg("the scheduler lost its seat to others and stands by")
 		}
@@ -190,9 +194,11 @@ func (s *Scheduler) work(ctx context.Context) {
 	}
 	all.Go(func() { s.listen(ctx) })
 	all.Go(func() { s.tell(ctx) })
+	all.Go(func() { s.readEvents(ctx) })
 	s.keepSeat(ctx)
 	cancel()
 	all.Wait()
+	s.first.Store(false)
 }
 
 // listen turns the store's hints into rings. It ends with ctx. Of the busy

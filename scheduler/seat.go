@@ -2,11 +2,15 @@ package scheduler
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
+
+	"stream-api/store"
 )
 
 // waitForSeat returns true once this scheduler is one of the busy ones, false
-// when ctx ends first.
+// when ctx ends first. It asks when a seat may have become free, and a little
+// later each time by chance, so that a thousand do not ask at once.
 func (s *Scheduler) waitForSeat(ctx context.Context) bool {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -16,16 +20,20 @@ func (s *Scheduler) waitForSeat(ctx context.Context) bool {
 			return false
 		case <-timer.C:
 		}
-		seated, err := s.store.Seat(ctx, s.o.ID, s.o.Seats, s.o.SeatTTL)
+		seat, err := s.store.Seat(ctx, s.o.ID, s.o.Seats, s.o.SeatTTL)
 		if ctx.Err() != nil {
 			return false
 		}
 		s.talk.heard("seat", err)
-		if seated {
-			s.rank(ctx)
+		if seat.Seated != nil {
+			s.rank(seat)
 			return true
 		}
-		timer.Reset(s.o.SeatTTL / 3)
+		wait := min(seat.Next, s.o.SeatTTL)
+		if err != nil {
+			wait = s.o.SeatTTL / 3
+		}
+		timer.Reset(wait + rand.N(s.o.SeatTTL/3))
 	}
 }
 
@@ -41,28 +49,64 @@ func (s *Scheduler) keepSeat(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		seated, err := s.store.Seat(ctx, s.o.ID, s.o.Seats, s.o.SeatTTL)
+		seat, err := s.store.Seat(ctx, s.o.ID, s.o.Seats, s.o.SeatTTL)
 		if ctx.Err() != nil {
 			return
 		}
 		s.talk.heard("seat", err)
-		if err == nil && !seated {
+		if err != nil {
+			continue
+		}
+		if seat.Seated == nil {
 			return
 		}
-		s.rank(ctx)
+		s.rank(seat)
 	}
 }
 
-// rank finds out whether this is the scheduler that heeds hints. While the store
+// rank takes in whether this is the scheduler that heeds hints. While the store
 // does not answer that stays as it was.
-func (s *Scheduler) rank(ctx context.Context) {
-	ids, err := s.store.Seated(ctx)
-	if err == nil {
-		s.first.Store(len(ids) > 0 && ids[0] == s.o.ID)
+func (s *Scheduler) rank(seat store.SeatAnswer) {
+	first := seat.Seated[0] == s.o.ID
+	if s.first.Swap(first) != first {
+		s.ranked.ring()
 	}
 }
 
-// giveBackSeat lets one of those who stand by take over at once.
+// readEvents has the queue of events read while this scheduler is the one that
+// heeds hints. For a moment two may read it: each event goes to one of them.
+func (s *Scheduler) readEvents(ctx context.Context) {
+	if s.o.Events == nil {
+		return
+	}
+	for {
+		if s.first.Load() {
+			s.readWhileFirst(ctx)
+		}
+		select {
+		case <-s.ranked.c:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (s *Scheduler) readWhileFirst(ctx context.Context) {
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	done := make(chan error, 1)
+	go func() { done <- s.o.Events(reading) }()
+	for s.first.Load() && ctx.Err() == nil {
+		select {
+		case <-s.ranked.c:
+		case <-ctx.Done():
+		}
+	}
+	stop()
+	s.talk.heard("events", <-done)
+}
+
+// giveBackSeat lets one of those who stand by take over before the seat ends.
 func (s *Scheduler) giveBackSeat(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.o.Beat)
 	defer cancel()

@@ -9,19 +9,29 @@ import (
 	"stream-api/stream"
 )
 
+// SeatAnswer is what Seat found.
+type SeatAnswer struct {
+	// Seated are the ids of all who have a place, in order, if the caller is
+	// one of them; else nil.
+	Seated []string
+	// Next is when the next place becomes free, unless its holder renews it;
+	// for those who have none.
+	Next time.Duration
+}
+
 // Seat takes or renews one of n busy places among the schedulers for ttl.
-func (s *Store) Seat(ctx context.Context, id string, n int, ttl time.Duration) (bool, error) {
+func (s *Store) Seat(ctx context.Context, id string, n int, ttl time.Duration) (SeatAnswer, error) {
 	r, err := s.call(ctx, "seat", id, n, ttl.Milliseconds())
 	if err != nil {
-		return false, err
+		return SeatAnswer{}, err
 	}
 	switch r.status() {
 	case "seated":
-		return true, nil
+		return SeatAnswer{Seated: slices.Sorted(slices.Values(r.strs(1)))}, nil
 	case "standby":
-		return false, nil
+		return SeatAnswer{Next: time.Duration(r.num(1)) * time.Millisecond}, nil
 	}
-	return false, r.unexpected("seat")
+	return SeatAnswer{}, r.unexpected("seat")
 }
 
 // Unseat gives a place back at once; it is no error to have none.
@@ -30,16 +40,6 @@ func (s *Store) Unseat(ctx context.Context, id string) error {
 		return fmt.Errorf("give the seat back: %w", err)
 	}
 	return nil
-}
-
-// Seated lists who has a place, by id.
-func (s *Store) Seated(ctx context.Context) ([]string, error) {
-	ids, err := s.client.ZRange(ctx, s.key("seats"), 0, -1).Result()
-	if err != nil {
-		return nil, fmt.Errorf("read seats: %w", err)
-	}
-	slices.Sort(ids)
-	return ids, nil
 }
 
 // Turn tells whether the caller is the first in ttl to ask for the named turn:
