@@ -18,7 +18,6 @@ type Config struct {
 	Chain     []string  `yaml:"chain" validate:"max=32,unique,dive,slot"`
 	Sources   []Source  `yaml:"sources"`
 	Services  Services  `yaml:"services"`
-	Queue     Queue     `yaml:"queue"`
 	Scheduler Scheduler `yaml:"scheduler"`
 	Web       Web       `yaml:"web"`
 	Log       Log       `yaml:"log"`
@@ -50,13 +49,6 @@ type Lease struct {
 	Beat time.Duration `yaml:"beat" validate:"gte=50ms,lte=1m"`
 	// OnStoreLoss (keep or stop) is the default of the services.
 	OnStoreLoss string `yaml:"on_store_loss" validate:"oneof=keep stop"`
-}
-
-// Queue says how often the task queues are looked at. Each is a hint only:
-// longer intervals cost latency, shorter ones processor time of Redis.
-type Queue struct {
-	EventsInterval time.Duration `yaml:"events_interval" validate:"gte=5ms,lte=2s"`
-	SlotsInterval  time.Duration `yaml:"slots_interval" validate:"gte=5ms,lte=2s"`
 }
 
 // Scheduler says whether this host takes part in deciding.

@@ -93,6 +93,11 @@ func (d *decoder) value(n *node, path string, v reflect.Value, r rules) {
 	}
 }
 
+// needless are keys that people expect and that nothing needs, with a word why.
+var needless = map[string]string{
+	"queue": "no queue is looked at by the clock, whatever the number of hosts, so there is nothing to set: take it out",
+}
+
 // fields fills a struct. A key without a value leaves the default.
 func (d *decoder) fields(n *node, path string, v reflect.Value) {
 	if n.kind != mapKind && n.kind != nullKind {
@@ -109,7 +114,11 @@ func (d *decoder) fields(n *node, path string, v reflect.Value) {
 	for _, e := range n.entries {
 		field, ok := fieldOf(v.Type(), e.key)
 		if !ok {
-			d.problem(e.at, path, "unknown key %s%s", stream.Quote(e.key), suggest(e.key, names))
+			why := suggest(e.key, names)
+			if word, known := needless[join(path, e.key)]; known {
+				why = "; " + word
+			}
+			d.problem(e.at, path, "unknown key %s%s", stream.Quote(e.key), why)
 			continue
 		}
 		at := join(path, e.key)

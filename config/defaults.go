@@ -13,7 +13,6 @@ func (c *Config) setDefaults() {
 	c.StateDir = "/var/lib/stream-api"
 	c.Network.Redis = mustTemplate("redis://127.0.0.1:6379/0")
 	c.Lease = Lease{TTL: 10 * time.Second, Beat: 2 * time.Second, OnStoreLoss: "keep"}
-	c.Queue = Queue{EventsInterval: 20 * time.Millisecond, SlotsInterval: 100 * time.Millisecond}
 	c.Scheduler = Scheduler{Enabled: true, Cooldown: time.Minute}
 	c.Web = Web{Asynqmon: "read_only"}
 	c.Log = Log{Level: "info", Format: "auto"}

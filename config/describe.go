@@ -21,7 +21,6 @@ func (c *Config) Describe(w io.Writer) error {
 	p.line("redis      %s%s", maskURL(c.Network.Redis.String()), optional(", namespace ", c.Network.Namespace))
 	p.line("lease      %s, a beat every %s; when the store is lost: %s", short(c.Lease.TTL), short(c.Lease.Beat), c.Lease.OnStoreLoss)
 	p.line("state      %s", c.StateDir)
-	p.line("queues     looked at every %s (events) and %s (slots)", short(c.Queue.EventsInterval), short(c.Queue.SlotsInterval))
 	if c.Scheduler.Enabled {
 		p.line("scheduler  takes part; avoids a host for %s after it gave a slot up", short(c.Scheduler.Cooldown))
 	} else {

@@ -100,7 +100,6 @@ func TestScalarsKeepTheirSpelling(t *testing.T) {
 
 func TestEveryOtherFormOfTheKeys(t *testing.T) {
 	c := mustLoad(t, "testdata/good/full.yaml")
-	want(t, "queue", c.Queue, Queue{EventsInterval: 50 * time.Millisecond, SlotsInterval: 250 * time.Millisecond})
 	want(t, "scheduler", c.Scheduler, Scheduler{Enabled: false, Cooldown: 2 * time.Minute})
 	want(t, "asynqmon", c.Web.Asynqmon, "read_write")
 	ingest, script := c.Sources[0], c.Sources[2]

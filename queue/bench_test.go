@@ -20,8 +20,8 @@ func BenchmarkCommandUntilHandled(b *testing.B) {
 	client, handled := benchHost(b, s, Options{})
 	waits := make([]time.Duration, 0, b.N)
 	for i := range b.N {
-		// At a time that has nothing to do with the host's looks.
-		<-time.After(rand.N(2 * DefaultSlotCheckInterval))
+		// Long enough for the server to be at rest.
+		<-time.After(rand.N(200 * time.Millisecond))
 		since := time.Now()
 		benchSend(b, client, i)
 		<-handled

@@ -121,6 +121,9 @@ func (c *Client) hint(ctx context.Context, kind Kind, keys []string) error {
 			return errors.Join(append(refused, err)...)
 		}
 	}
+	if err := wake(ctx, c.redis, c.namespace, queue); err != nil {
+		refused = append(refused, fmt.Errorf("event %s: %w", kind, err))
+	}
 	return errors.Join(refused...)
 }
 
@@ -161,7 +164,11 @@ func (c *Client) SlotCommand(ctx context.Context, verb Verb, s Slot) error {
 	if errors.Is(err, asynq.ErrTaskIDConflict) && verb != Start {
 		err = c.sendBehind(ctx, task, queue, cmd.id(), retention)
 	}
-	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
+	// One that was sent already may be one whose hint was lost.
+	if err == nil || errors.Is(err, asynq.ErrTaskIDConflict) {
+		err = wake(ctx, c.redis, c.namespace, queue)
+	}
+	if err != nil {
 		return fmt.Errorf("slot command %s: %w", cmd.id(), err)
 	}
 	return nil

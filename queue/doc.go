@@ -15,6 +15,10 @@
 //     "<type>:<host>" tell one host to look after one slot. They are never
 //     retried here: the store's outbox sends again, under a new attempt.
 //
+// A server looks at a queue when it was woken for it, never by the clock: see
+// gate and wake. A hint that is lost costs up to keepEvery; whoever knows that
+// something changed (a host, by its beat) says so by Server.Changed.
+//
 // Names of queues are prefixed by the namespace. A type has no ':', so the
 // first ':' after the namespace ends it, and a host may be an IPv6 address.
 // Two namespaces in one Redis share asynq's list of queues and its list of
@@ -48,7 +52,7 @@
 //
 // # Outages
 //
-// A server needs no Redis to start and never gives up: while Redis is away it
+// A server needs no Redis to start and never gives up: while a look fails it
 // asks about once a second, says so once a minute in the log, and goes on by
 // itself. After FLUSHALL it lists its queues anew within seconds. A command
 // that was in flight when its host died stays "active" until a server of the
@@ -57,8 +61,9 @@
 // # Goroutines
 //
 // A Client has none. A Server has those of asynq (nine, and one or two for
-// each task in flight) and one that lists its queues and trims what failed;
-// Server.Stop ends them all. A handler that ignores its context outlives
+// each task in flight), one that lists its queues and trims what failed, and
+// one that hears hints, with two of the Redis client behind it; Server.Stop ends
+// them all. A handler that ignores its context outlives
 // Stop's bound, and Stop says so.
 //
 // The Redis client given to a Server is closed only after Stop has returned:

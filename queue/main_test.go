@@ -34,12 +34,10 @@ func inspect(s *realtest.RedisServer) *asynq.Inspector {
 	return asynq.NewInspectorFromRedisClient(s.Client())
 }
 
-// options are those of a server that looks often, writing its log into the
-// test's.
+// options are those of a server that writes its log into the test's.
 func options(t *testing.T, s *realtest.RedisServer) Options {
 	return Options{
-		Redis: s.Client(), CheckInterval: 5 * time.Millisecond,
-		Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.InfoLevel),
+		Redis: s.Client(), Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.InfoLevel),
 	}
 }
 

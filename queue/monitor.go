@@ -17,6 +17,8 @@ type MonitorOptions struct {
 	// Root is the URL path that the handler is mounted at, such as
 	// "/asynqmon"; it begins with '/'.
 	Root string
+	// Namespace is that of the servers which are woken by what is changed.
+	Namespace string
 	// ReadOnly refuses all that changes a queue or task.
 	ReadOnly bool
 }
@@ -25,13 +27,37 @@ type MonitorOptions struct {
 // namespace of that Redis. It has neither authentication nor a check against
 // cross-site calls: mount it behind a gate that has both.
 func Monitor(rc redis.UniversalClient, o MonitorOptions) http.Handler {
-	return asynqmon.New(asynqmon.Options{
+	page := asynqmon.New(asynqmon.Options{
 		RootPath:         o.Root,
 		RedisConnOpt:     sharedRedis{rc},
 		ReadOnly:         o.ReadOnly,
 		PayloadFormatter: asynqmon.PayloadFormatterFunc(formatPayload),
 		ResultFormatter:  asynqmon.ResultFormatterFunc(formatResult),
 	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page.ServeHTTP(w, r)
+		if queue, ok := changedQueue(r, o); ok {
+			// asynqmon says nothing to servers: a resumed queue, or a task
+			// that is to run again, would wait for the next look. Without
+			// this hint it does.
+			_ = wake(r.Context(), rc, o.Namespace, queue)
+		}
+	})
+}
+
+// changedQueue is the queue of the namespace that a request was to change.
+func changedQueue(r *http.Request, o MonitorOptions) (queue string, ok bool) {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return "", false
+	}
+	rest, ok := strings.CutPrefix(r.URL.Path, o.Root+"/api/queues/")
+	if !ok {
+		return "", false
+	}
+	queue, _, _ = strings.Cut(rest, "/")
+	queue = strings.TrimSuffix(strings.TrimSuffix(queue, ":resume"), ":pause")
+	_, slots := parseSlotQueue(o.Namespace, queue)
+	return queue, slots || queue == eventQueueName(o.Namespace)
 }
 
 // sharedRedis hands asynqmon a client that exists, where it would make two of

@@ -41,7 +41,7 @@ type dequeues struct {
 }
 
 func (d *dequeues) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
-	if isDequeue(keys) {
+	if _, ok := dequeued(keys); ok {
 		d.n.Add(1)
 	}
 	return d.UniversalClient.EvalSha(ctx, sha, keys, args...)
@@ -70,7 +70,7 @@ func TestAServerOutlivesRedis(t *testing.T) {
 			lines := &logLines{}
 			counted := &dequeues{UniversalClient: s.Client()}
 			got := make(chan string, 10)
-			o := Options{Redis: counted, CheckInterval: 5 * time.Millisecond, Log: zerolog.New(lines).Level(zerolog.InfoLevel)}
+			o := Options{Redis: counted, Log: zerolog.New(lines).Level(zerolog.InfoLevel)}
 			server := startSlots(t, o, "speedy", []string{"transcode"}, func(_ context.Context, c Command) (string, error) {
 				got <- c.Key
 				return "claimed", nil
@@ -79,6 +79,7 @@ func TestAServerOutlivesRedis(t *testing.T) {
 			await(t, got, "a command before the outage")
 
 			c.lose(s)
+			server.Look() // as its host does; by itself it looks every keepEvery
 			eventually(t, "the server says that it cannot read", func() bool { return server.Err() != nil })
 			before := counted.n.Load()
 			<-time.After(3 * time.Second) // the measure: an outage of this length

@@ -20,18 +20,20 @@ const (
 	sayAgain = time.Minute
 )
 
-// patientRedis is the client that asynq's server works with. asynq asks again
-// at once when a dequeue failed, which would keep a core busy for as long as
-// Redis refuses connections or writes; here a failed dequeue returns after a
-// growing pause. It says in the log when reading fails, and when it works
-// again.
+// patientRedis is the client that asynq's server works with. It holds back the
+// looks at queues of which nothing was heard (see gate). And asynq asks again at
+// once when a dequeue failed, which would keep a core busy for as long as Redis
+// refuses connections or writes; here a failed dequeue returns after a growing
+// pause. It says in the log when reading fails, and when it works again. What
+// the gate answers is no sign of either.
 type patientRedis struct {
 	redis.UniversalClient
+	gate *gate
 	stop <-chan struct{} // closed when there is nothing to be patient for
 	log  zerolog.Logger
 
 	mu     sync.Mutex
-	err    error // of the last dequeue
+	err    error // of the last dequeue that asked Redis
 	since  time.Time
 	said   time.Time
 	pause  time.Duration
@@ -39,33 +41,53 @@ type patientRedis struct {
 }
 
 func (p *patientRedis) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
-	cmd := p.UniversalClient.EvalSha(ctx, sha, keys, args...)
-	// Redis forgot the script: asynq sends its text next.
-	if isDequeue(keys) && !redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
-		p.note(cmd.Err())
-	}
-	return cmd
+	return p.look(ctx, keys, func() *redis.Cmd { return p.UniversalClient.EvalSha(ctx, sha, keys, args...) })
 }
 
 func (p *patientRedis) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
-	cmd := p.UniversalClient.Eval(ctx, script, keys, args...)
-	if isDequeue(keys) {
-		p.note(cmd.Err())
+	return p.look(ctx, keys, func() *redis.Cmd { return p.UniversalClient.Eval(ctx, script, keys, args...) })
+}
+
+// look lets a dequeue through the gate and keeps its outcome; other scripts
+// just run.
+func (p *patientRedis) look(ctx context.Context, keys []string, ask func() *redis.Cmd) *redis.Cmd {
+	queue, ok := dequeued(keys)
+	if !ok {
+		return ask()
+	}
+	due, answers := p.gate.enter(queue)
+	if !due {
+		empty := redis.NewCmd(ctx)
+		empty.SetErr(redis.Nil) // what an empty queue answers
+		return empty
+	}
+	cmd := ask()
+	switch err := cmd.Err(); {
+	case redis.HasErrorPrefix(err, "NOSCRIPT"): // asynq sends the script's text next
+	case errors.Is(err, redis.Nil):
+		p.gate.empty(queue, answers)
+		p.note(nil)
+	default:
+		p.note(err)
 	}
 	return cmd
 }
 
-// isDequeue knows asynq's dequeue by its second key: no other script of its
-// server looks whether a queue is paused.
-func isDequeue(keys []string) bool {
-	return len(keys) > 1 && strings.HasSuffix(keys[1], ":paused")
+// dequeued is the queue that asynq's dequeue is about, which is known by its
+// second key: no other script of its server looks whether a queue is paused.
+func dequeued(keys []string) (queue string, ok bool) {
+	if len(keys) < 2 {
+		return "", false
+	}
+	rest, ok := strings.CutPrefix(keys[1], "asynq:{")
+	if !ok {
+		return "", false
+	}
+	return strings.CutSuffix(rest, "}:paused")
 }
 
 // note takes the outcome of a dequeue and waits when it failed.
 func (p *patientRedis) note(err error) {
-	if errors.Is(err, redis.Nil) { // an empty queue
-		err = nil
-	}
 	pause := p.record(err)
 	if pause == 0 {
 		return

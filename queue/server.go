@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -18,10 +19,21 @@ import (
 
 // Defaults of Options.
 const (
-	DefaultEventCheckInterval = 20 * time.Millisecond
-	DefaultSlotCheckInterval  = 100 * time.Millisecond
-	DefaultConcurrency        = 10
-	DefaultStopTimeout        = 5 * time.Second
+	DefaultConcurrency = 10
+	DefaultStopTimeout = 5 * time.Second
+)
+
+// What asynq's server does by the clock.
+const (
+	// checkEvery is asynq's pause after a round of looks that found nothing.
+	// While no look is worth it the server waits at the gate, not here.
+	checkEvery = time.Millisecond
+	// janitorEvery is how often what was completed long ago is removed, at the
+	// cost of one call a queue. A run removes all that is due.
+	janitorEvery = 2 * time.Minute
+	// forwarderEvery: no task is ever scheduled or retried (see send), so the
+	// forwarder has nothing to do.
+	forwarderEvery = 24 * time.Hour
 )
 
 // Options are what the two kinds of servers have in common. Zero values mean
@@ -32,11 +44,6 @@ type Options struct {
 	Redis     redis.UniversalClient
 	Namespace string
 	Log       zerolog.Logger
-	// CheckInterval is the mean time between two looks at an empty queue.
-	// At 20 ms a task waits 11 ms in the median, at 100 ms 51 ms; a hundred
-	// servers at 100 ms take 3 % of a core in Redis, at 20 ms 9 %. Above two
-	// hundred hosts lengthen that of the slot servers.
-	CheckInterval time.Duration
 	// Concurrency is how many tasks are handled at once.
 	Concurrency int
 	// StopTimeout is how long Stop lets running handlers finish before their
@@ -57,19 +64,22 @@ type SlotHandler func(ctx context.Context, c Command) (result string, err error)
 // Server reads queues and hands what it reads to a handler, from Start to
 // Stop.
 type Server struct {
-	log    zerolog.Logger
-	name   string // for messages
-	asynq  *asynq.Server
-	redis  *patientRedis
-	keeper *keeper
-	handle func(ctx context.Context, task *asynq.Task) (result string, err error)
+	log       zerolog.Logger
+	name      string // for messages
+	namespace string
+	channel   string // on which it is woken
+	asynq     *asynq.Server
+	redis     *patientRedis
+	keeper    *keeper
+	handle    func(ctx context.Context, task *asynq.Task) (result string, err error)
 
 	ctx    context.Context // ends when Stop begins
 	cancel context.CancelFunc
+	hinted atomic.Bool // a hint was heard since Changed was last called
 
 	mu      sync.Mutex
 	state   serverState
-	running sync.WaitGroup // handlers, and the keeper
+	running sync.WaitGroup // handlers, the keeper and who listens
 	stopped chan struct{}
 }
 
@@ -87,9 +97,6 @@ const (
 // NewEventServer makes a server of the namespace's events. Any number may
 // run at once: each event is read by one of them.
 func NewEventServer(o Options, handle EventHandler) (*Server, error) {
-	if o.CheckInterval == 0 {
-		o.CheckInterval = DefaultEventCheckInterval
-	}
 	return newServer(o, "events", []string{eventQueueName(o.Namespace)}, func(ctx context.Context, t *asynq.Task) (string, error) {
 		kind, keys, err := decodeEvents(t.Type(), t.Payload())
 		if err != nil {
@@ -102,9 +109,6 @@ func NewEventServer(o Options, handle EventHandler) (*Server, error) {
 // NewSlotServer makes a server of the slot commands for the given types of
 // one host. The list is fixed: for another one make another server.
 func NewSlotServer(o Options, host string, types []string, handle SlotHandler) (*Server, error) {
-	if o.CheckInterval == 0 {
-		o.CheckInterval = DefaultSlotCheckInterval
-	}
 	if len(types) == 0 {
 		return nil, fmt.Errorf("queue server of %s: no types to serve", host)
 	}
@@ -133,7 +137,7 @@ func newServer(o Options, name string, queues []string, handle func(context.Cont
 	if err := CheckNamespace(o.Namespace); err != nil {
 		return nil, fmt.Errorf("queue server of %s: %w", name, err)
 	}
-	if o.Redis == nil || o.CheckInterval < 0 || o.Concurrency < 0 || o.StopTimeout < 0 {
+	if o.Redis == nil || o.Concurrency < 0 || o.StopTimeout < 0 {
 		return nil, fmt.Errorf("queue server of %s: no Redis client, or a negative setting", name)
 	}
 	if o.Concurrency == 0 {
@@ -145,21 +149,24 @@ func newServer(o Options, name string, queues []string, handle func(context.Cont
 	ctx, cancel := context.WithCancel(context.Background())
 	log := o.Log.With().Str("queues", name).Logger()
 	s := &Server{
-		log: log, name: name, handle: handle, ctx: ctx, cancel: cancel, stopped: make(chan struct{}),
-		redis:  &patientRedis{UniversalClient: o.Redis, stop: ctx.Done(), log: log},
-		keeper: &keeper{redis: o.Redis, inspector: asynq.NewInspectorFromRedisClient(o.Redis), queues: queues},
+		log: log, name: name, namespace: o.Namespace, channel: wakeChannel(o.Namespace, queues[0]),
+		handle: handle, ctx: ctx, cancel: cancel, stopped: make(chan struct{}),
+		redis: &patientRedis{UniversalClient: o.Redis, gate: newGate(ctx.Done(), queues), stop: ctx.Done(), log: log},
 	}
+	s.keeper = newKeeper(o.Redis, queues, func() { s.redis.gate.ring() })
 	priorities := make(map[string]int, len(queues))
 	for _, q := range queues {
 		priorities[q] = 1
 	}
 	s.asynq = asynq.NewServerFromRedisClient(s.redis, asynq.Config{
-		Concurrency:       o.Concurrency,
-		Queues:            priorities,
-		TaskCheckInterval: o.CheckInterval,
-		ShutdownTimeout:   o.StopTimeout,
-		Logger:            &asynqLog{log: log, away: func() bool { return s.redis.problem() != nil }},
-		LogLevel:          asynq.WarnLevel,
+		Concurrency:              o.Concurrency,
+		Queues:                   priorities,
+		TaskCheckInterval:        checkEvery,
+		DelayedTaskCheckInterval: forwarderEvery,
+		JanitorInterval:          janitorEvery,
+		ShutdownTimeout:          o.StopTimeout,
+		Logger:                   &asynqLog{log: log, away: func() bool { return s.redis.problem() != nil }},
+		LogLevel:                 asynq.WarnLevel,
 	})
 	return s, nil
 }
@@ -179,13 +186,26 @@ func (s *Server) Start() error {
 	s.running.Go(func() {
 		s.keeper.run(s.ctx, s.redis.healthy, func(err error) {
 			s.log.Warn().Err(err).Msg("the queues are not in order; it is tried again in seconds")
+			s.redis.gate.ring() // a look tells whether Redis is away
 		})
 	})
+	s.running.Go(func() { s.listen(s.ctx) })
 	return nil
 }
 
+// Look has the server look at its queues now, if something waits there.
+func (s *Server) Look() { s.keeper.soon() }
+
+// Changed is Look unless a hint was heard since it was last called: where hints
+// arrive they have said all that a change says.
+func (s *Server) Changed() {
+	if !s.hinted.Swap(false) {
+		s.Look()
+	}
+}
+
 // Err is nil while the server reads its queues, else why it could not when it
-// last tried.
+// last tried. At rest it tries every keepEvery.
 func (s *Server) Err() error { return s.redis.problem() }
 
 // Stop reads no more, lets running handlers finish for StopTimeout, then
@@ -243,6 +263,11 @@ func (s *Server) process(ctx context.Context, task *asynq.Task) (err error) {
 		return errStopped
 	}
 	defer s.running.Done()
+	defer func() {
+		if err != nil {
+			s.keeper.failed.Store(true)
+		}
+	}()
 	defer func() {
 		if p := recover(); p != nil {
 			s.log.Error().Str("task", task.ResultWriter().TaskID()).Bytes("stack", debug.Stack()).Msgf("a handler panicked: %v", p)

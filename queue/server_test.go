@@ -91,7 +91,7 @@ func TestATaskThatIsNotOursIsArchivedAndHarmsNothing(t *testing.T) {
 	s := realtest.Redis(t)
 	c := newClient(t, s, "")
 	good := make(chan string, 1)
-	startSlots(t, options(t, s), "speedy", []string{"transcode"}, func(_ context.Context, c Command) (string, error) {
+	server := startSlots(t, options(t, s), "speedy", []string{"transcode"}, func(_ context.Context, c Command) (string, error) {
 		good <- c.Key
 		return "claimed", nil
 	})
@@ -105,6 +105,7 @@ func TestATaskThatIsNotOursIsArchivedAndHarmsNothing(t *testing.T) {
 		if _, err := stranger.Enqueue(task, asynq.Queue("transcode:speedy"), asynq.TaskID(id), asynq.MaxRetry(0)); err != nil {
 			t.Fatal(err)
 		}
+		server.Look() // a stranger's task comes without a hint
 		eventually(t, id+" is archived", func() bool {
 			info, err := inspect(s).GetTaskInfo("transcode:speedy", id)
 			return err == nil && info.State == asynq.TaskStateArchived && info.LastErr != ""
@@ -154,7 +155,7 @@ func TestAPausedQueueHoldsItsCommandsAndAResumedOneDelivers(t *testing.T) {
 	s := realtest.Redis(t)
 	c := newClient(t, s, "")
 	got := make(chan Command, 2)
-	startSlots(t, options(t, s), "speedy", []string{"transcode", "dist"}, func(_ context.Context, c Command) (string, error) {
+	server := startSlots(t, options(t, s), "speedy", []string{"transcode", "dist"}, func(_ context.Context, c Command) (string, error) {
 		got <- c
 		return "", nil
 	})
@@ -176,6 +177,7 @@ func TestAPausedQueueHoldsItsCommandsAndAResumedOneDelivers(t *testing.T) {
 	if err := inspect(s).UnpauseQueue("transcode:speedy"); err != nil {
 		t.Fatal(err)
 	}
+	server.Look() // asynq's own tool gives no hint
 	if cmd := await(t, got, "the held command"); cmd.Type != "transcode" {
 		t.Errorf("the resumed queue delivered %+v", cmd)
 	}

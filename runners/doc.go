@@ -65,7 +65,8 @@
 //
 // # Reconcile
 //
-// Commands from the queue are hints for speed. The truth is what the store
+// Commands from the queue are hints for speed, read when this host is woken for
+// them. The truth is what the store
 // lists for this host; reconcile, a pure function, compares it with what is
 // here, token by token, whenever the revision in a beat's answer is another,
 // after an outage or a registration, on a hint, and every 30 s. What is here

@@ -89,8 +89,14 @@ func (p *pulse) beat(ctx context.Context) (again bool, final error) {
 func (p *pulse) good(sent int64, b store.Beat) {
 	r := p.r
 	r.lease.renewed(sent, b.Now, !p.registered)
-	if p.away || !p.registered || b.Rev != p.rev {
+	again := p.away || !p.registered
+	if again || b.Rev != p.rev {
 		r.lookSoon()
+	}
+	if server := r.server.Load(); server != nil && again {
+		server.Look()
+	} else if server != nil && b.Rev != p.rev {
+		server.Changed()
 	}
 	if p.away {
 		r.log.Info().Str("host", r.o.Host).Msg("the store is back")

@@ -70,8 +70,6 @@ type Options struct {
 	// Retry is how the start of what runs nothing, and so has no policy of its
 	// own, is tried again: its variables lack a value, say.
 	Retry supervisor.Restart
-	// CheckInterval is the mean time between two looks at the queues.
-	CheckInterval time.Duration
 	// Heart, if set, is a second store of the same server that renews the
 	// lease, so that a crowd of other calls never stands before it.
 	Heart *store.Store

@@ -42,7 +42,7 @@ func playRunner() int {
 	notes, _ := stream.ParseTemplate(os.Getenv("NOTES"))
 	r, err := runners.New(s, q, runners.Options{
 		Host: os.Getenv("HOST"), StateDir: os.Getenv("STATE"), Self: self, TTL: ttl, Beat: beat, Lookup: hereLookup,
-		OnStoreLoss: runners.StoreLoss(os.Getenv("MODE")), CheckInterval: 50 * time.Millisecond, Version: "test", Retry: retry,
+		OnStoreLoss: runners.StoreLoss(os.Getenv("MODE")), Version: "test", Retry: retry,
 		Log: zerolog.New(os.Stderr).With().Timestamp().Logger(),
 		Services: []runners.Service{{Type: "work", Capacity: &seats, Exec: &runners.Exec{
 			Path: "/bin/sh", Args: []stream.Template{flag, script}, Env: map[string]stream.Template{"NOTES": notes},

@@ -157,7 +157,7 @@ func (h *host) options(services ...runners.Service) runners.Options {
 	return runners.Options{
 		Host: h.name, Services: services, StateDir: h.state, Self: self, TTL: ttl, Beat: beat,
 		Lookup: hereLookup, OnStoreLoss: runners.Keep, Retry: retry, Log: zerolog.New(h.log).With().Timestamp().Logger(), Cooldown: 3 * time.Second, SlowRetry: 500 * time.Millisecond,
-		CheckInterval: 50 * time.Millisecond, Version: "test",
+		Version: "test",
 	}
 }
 

@@ -23,6 +23,7 @@ type Runner struct {
 	log      zerolog.Logger
 	store    *store.Store
 	queue    *queue.Client
+	server   atomic.Pointer[queue.Server] // of slot commands; nil: none, or not begun
 	services map[string]*Service
 
 	lease       *lease
@@ -182,7 +183,7 @@ func (r *Runner) serveQueue(ctx context.Context) (stop func() error, err error) 
 		types[i] = r.o.Services[i].Type
 	}
 	server, err := queue.NewSlotServer(queue.Options{
-		Redis: r.store.Client(), Namespace: r.store.Namespace(), Log: r.log, CheckInterval: r.o.CheckInterval,
+		Redis: r.store.Client(), Namespace: r.store.Namespace(), Log: r.log,
 		Concurrency: 32, StopTimeout: r.o.Beat,
 	}, r.o.Host, types, r.command)
 	if err != nil {
@@ -193,7 +194,9 @@ func (r *Runner) serveQueue(ctx context.Context) (stop func() error, err error) 
 		case <-r.registered:
 			if err := server.Start(); err != nil {
 				r.log.Debug().Err(err).Msg("slot commands are not read") // stopped before
+				return
 			}
+			r.server.Store(server)
 		case <-ctx.Done():
 		}
 	})

@@ -27,7 +27,6 @@ type process struct {
 	log       zerolog.Logger
 	links     *links
 	scheduler *scheduler.Scheduler
-	events    *queue.Server
 	pollers   []*sources.Poller
 	runner    *runners.Runner
 	web       *web.Server
@@ -43,9 +42,7 @@ func assemble(cfg *config.Config, l *links, log zerolog.Logger, d web.Demo) (*pr
 		return nil, configError(fmt.Errorf("network.namespace: %w", err))
 	}
 	if cfg.Scheduler.Enabled {
-		if err := p.addScheduler(commands); err != nil {
-			return nil, err
-		}
+		p.addScheduler(commands)
 	}
 	if err := p.addPollers(commands); err != nil {
 		return nil, err
@@ -71,15 +68,27 @@ func assemble(cfg *config.Config, l *links, log zerolog.Logger, d web.Demo) (*pr
 // id tells this process from others of the same host name.
 func (p *process) id() string { return fmt.Sprintf("%s/%d", p.cfg.Network.Name, os.Getpid()) }
 
-func (p *process) addScheduler(commands *queue.Client) error {
+func (p *process) addScheduler(commands *queue.Client) {
 	p.scheduler = scheduler.New(p.links.store, commands, scheduler.Options{
 		ID: p.id(), Host: p.cfg.Network.Name, Cooldown: p.cfg.Scheduler.Cooldown, Beat: p.cfg.Lease.Beat, Log: p.log,
+		Events: p.readEvents,
 	})
-	var err error
-	p.events, err = queue.NewEventServer(queue.Options{
-		Redis: p.links.client, Namespace: p.cfg.Network.Namespace, Log: p.log, CheckInterval: p.cfg.Queue.EventsInterval,
-	}, p.scheduler.Look)
-	return err
+}
+
+// readEvents has the scheduler look at what the queue of events names, until ctx
+// ends.
+func (p *process) readEvents(ctx context.Context) error {
+	s, err := queue.NewEventServer(queue.Options{Redis: p.links.client, Namespace: p.cfg.Network.Namespace, Log: p.log}, p.scheduler.Look)
+	if err != nil {
+		return err
+	}
+	if err := s.Start(); err != nil {
+		return fmt.Errorf("read events: %w", err)
+	}
+	<-ctx.Done()
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return s.Stop(stop)
 }
 
 func (p *process) addPollers(hints *queue.Client) error {
@@ -112,7 +121,7 @@ func (p *process) addWeb(q *queue.Client, metrics *web.Metrics, d web.Demo) erro
 	}
 	o := web.Options{
 		Store: p.links.store, Listen: p.cfg.Web.Listen, Token: token, AllowedHosts: p.cfg.Web.Hosts, Log: p.log, Version: version,
-		Monitor: queue.Monitor(p.links.client, queue.MonitorOptions{Root: web.MonitorRoot, ReadOnly: readOnly}), MonitorReadOnly: readOnly,
+		Monitor: queue.Monitor(p.links.client, queue.MonitorOptions{Root: web.MonitorRoot, Namespace: p.cfg.Network.Namespace, ReadOnly: readOnly}), MonitorReadOnly: readOnly,
 		Wakers: wakers, Queues: q, Metrics: metrics, Demo: d, Mover: mover{p.links.store},
 	}
 	if p.runner != nil {
@@ -179,7 +188,6 @@ func (p *process) start(ctx context.Context, group *errgroup.Group) {
 	group.Go(func() error { return p.wakePollers(ctx) })
 	if p.scheduler != nil {
 		group.Go(func() error { return p.scheduler.Run(ctx) })
-		group.Go(func() error { return serveEvents(ctx, p.events) })
 	}
 	for _, poller := range p.pollers {
 		group.Go(func() error { return poller.Run(ctx) })
@@ -254,16 +262,6 @@ func (p *process) wakePollers(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func serveEvents(ctx context.Context, s *queue.Server) error {
-	if err := s.Start(); err != nil {
-		return fmt.Errorf("serve events: %w", err)
-	}
-	<-ctx.Done()
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	return s.Stop(stop)
 }
 
 // ignoreEnd is err unless ctx ended, which is no failure.

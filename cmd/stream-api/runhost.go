@@ -27,7 +27,7 @@ func (p *process) addRunner(commands *queue.Client) error {
 		Host: cfg.Network.Name, Services: runnerServices(cfg), StateDir: cfg.StateDir, Self: self,
 		TTL: cfg.Lease.TTL, Beat: cfg.Lease.Beat, OnStoreLoss: runners.StoreLoss(cfg.Lease.OnStoreLoss),
 		Lookup: cfg.Lookup, URL: p.webURL(), Version: version, Log: p.log,
-		Cooldown: cfg.Scheduler.Cooldown, CheckInterval: cfg.Queue.SlotsInterval, Heart: p.links.heart,
+		Cooldown: cfg.Scheduler.Cooldown, Heart: p.links.heart,
 		Retry: supervisor.Restart(config.DefaultRestart()),
 	}
 	for _, s := range cfg.Sources {
