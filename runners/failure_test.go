@@ -90,6 +90,38 @@ func TestAFailingSlotMovesOnceAndThenStaysWithAReason(t *testing.T) {
 	realtest.Await(t, 20*time.Second, "a keeps its seat", func() bool { return w.used("a") == 0 })
 }
 
+// TestASlowRetryFloodsNoFeed: each wrote exited, failing and restarted, so that one
+// bad slot pushed all else out of the feed within a day.
+func TestASlowRetryFloodsNoFeed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.host("a")
+	a.run(a.options(a.shell("work", `echo "start $(date +%s%N) $STREAM_API_STREAM $STREAM_API_TOKEN $$" >> "$NOTES/log"; exit 1`)))
+	w.announce("s1", nil, "work")
+	w.awaitSlot("s1", "work", "no reason for staying is shown", func(s store.SlotRecord) bool {
+		return strings.Contains(s.Reason, "no better host")
+	})
+	const retries = 10
+	a.awaitCount("start", a.count("start")+retries)
+	events, err := w.store.LastEvents(t.Context(), 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, last := map[string]int{}, ""
+	for _, e := range events {
+		told[e.Event]++
+		if e.Event == "failing" {
+			last = e.Reason
+		}
+	}
+	if told["failing"] < 3 || told["failing"] > 5 || !strings.Contains(last, "it failed 7 times since") {
+		t.Errorf("%d events say that it fails, the last %q; want one each time that has doubled", told["failing"], last)
+	}
+	if told["exited"] > 4 || told["restarted"] > 4 {
+		t.Errorf("the feed tells of %v; want the slow retries told by their number alone", told)
+	}
+}
+
 func TestAFailingSlotFindsRoomAmongManyClasses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -73,8 +73,24 @@ func (h *holding) stay(ctx context.Context, reason string) {
 	}
 	h.enter(h.stands(), reason)
 	h.show(stream.Failing)
-	h.tell("failing", reason, map[string]string{"reason": reason})
+	h.tell("", "", map[string]string{"reason": reason})
+	h.tellFailing(reason)
 	h.flush(ctx)
+}
+
+// tellFailing has the feed told of slow retries with their number: of the first,
+// then each time they have doubled, and when it fails in another way. What one bad
+// slot does every half minute must not push all else out of the feed.
+func (h *holding) tellFailing(reason string) {
+	h.retries++
+	if h.retries&(h.retries-1) != 0 && h.lastText == h.toldText {
+		return
+	}
+	h.toldText = h.lastText
+	if h.retries > 1 {
+		reason += fmt.Sprintf("; it failed %d times since", h.retries-1)
+	}
+	h.tell("failing", reason, nil)
 }
 
 // recovered takes the pace and the reason back once the child has run well
@@ -95,6 +111,7 @@ func (h *holding) recovered(ctx context.Context) {
 		}
 		h.slow = false
 	}
+	h.retries, h.toldText = 0, ""
 	h.enter(PhaseRunning, "")
 	h.show(stream.Runs)
 	h.tell("recovered", "", map[string]string{"reason": ""})

@@ -69,6 +69,8 @@ type holding struct {
 	lastValues values       // that were looked at last
 	weighed    bool         // and what they mean is settled
 	slow       bool         // kept here though it fails
+	retries    int          // failures since it is slow
+	toldText   string       // the failure that the feed was told of
 	stale      bool         // would be started otherwise now
 	ran        bool         // a child was started under this token, or it is static
 	shown      stream.Phase // as the store has it

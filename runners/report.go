@@ -78,7 +78,11 @@ func (h *holding) exited(ctx context.Context, e supervisor.Exit, failures, attem
 		reason += fmt.Sprintf("; %d times lately", failures)
 	}
 	h.enter(h.stands(), reason)
-	h.tell("exited", reason, map[string]string{
+	event := "exited"
+	if h.slow && e.Counted {
+		event = "" // stay tells of these, by their number
+	}
+	h.tell(event, reason, map[string]string{
 		"reason": reason, "exit": text, "stderr": strings.Join(e.Stderr, "\n"), "speed": "", "fps": "",
 	})
 	h.flush(ctx)

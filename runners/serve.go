@@ -184,7 +184,7 @@ func (h *holding) happened(ctx context.Context, e supervisor.Event) {
 		if e.Attempt > 1 {
 			h.r.counts.restarts.Add(1)
 			event := "restarted"
-			if first {
+			if first || h.slow {
 				event = ""
 			}
 			h.tell(event, "", map[string]string{"restarts": h.restartedAs(e.Attempt - 1)})
