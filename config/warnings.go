@@ -15,6 +15,10 @@ import (
 // warnMachine says what this machine lacks. It is no error: the file may be
 // checked on another machine than the one it is for.
 func (d *decoder) warnMachine(c *Config) {
+	if _, meant := d.index["services"]; !meant && !c.OffersAnything() {
+		d.warn(d.at("services"), "services", "there are no services and no sources: this host runs nothing and polls nothing, and at a reload it would stop "+
+			"and release what it runs; write services: {} if that is meant")
+	}
 	d.warnSecrets("network.redis", c.Network.Redis)
 	d.warnSecrets("web.token", c.Web.Token)
 	if c.Web.TokenFile != "" {

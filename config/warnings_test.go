@@ -114,3 +114,15 @@ services: {dist: {plugin: static, url: "http://u:pw@s", stream_vars: {url: "http
 		"services.dist.stream_vars.url" + text,
 	}, "\n"))
 }
+
+func TestAFileThatOffersNothingIsAWarningUnlessItSaysSo(t *testing.T) {
+	for text, warned := range map[string]bool{
+		"": true, "# all gone\n": true, "network: {name: ber}": true, "services:": false, "services: {}": false,
+		"sources: [{plugin: static, vars: {streams: [s1]}, chain: [x]}]": false,
+	} {
+		found := strings.Contains(strings.Join(warningsOf(parse(t, text)), "\n"), "no services and no sources")
+		if found != warned {
+			t.Errorf("%q: warned %v", text, found)
+		}
+	}
+}

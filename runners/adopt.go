@@ -46,6 +46,25 @@ func (r *Runner) adopt() error {
 	return nil
 }
 
+// endWhatIsNotOffered stops and releases what was taken over by a host that offers nothing any more. It waits for the
+// store, as without it nobody could be given what ends here.
+func (r *Runner) endWhatIsNotOffered(ctx context.Context) {
+	select {
+	case <-r.registered:
+	case <-ctx.Done():
+		return
+	}
+	all := r.all()
+	if len(all) == 0 {
+		return
+	}
+	r.log.Warn().Str("host", r.o.Host).Int("slots", len(all)).
+		Msg("the file offers nothing any more, neither services nor sources: what runs here is stopped and released")
+	for _, h := range all {
+		h.wishEnd(endGently, "its host's file offers nothing any more", 0, false)
+	}
+}
+
 func (r *Runner) adoptOne(m memo) {
 	h := r.newHolding(m.Reservation)
 	h.memo, h.settled, h.spent, h.phase = m, true, true, PhaseRunning

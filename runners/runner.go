@@ -128,6 +128,9 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 	if err := r.adopt(); err != nil {
 		return fmt.Errorf("take over what an earlier life left: %w", err)
 	}
+	if len(r.o.Services) == 0 && len(r.o.Extra) == 0 {
+		r.holders.Go(func() { r.endWhatIsNotOffered(work) })
+	}
 	final := make(chan error, 1)
 	hearts.Go(func() { final <- r.heart(beating) })
 	r.holders.Go(func() { r.watch(work) })

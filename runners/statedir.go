@@ -132,6 +132,12 @@ func CheckStateDir(path string) error {
 	return nil
 }
 
+// LivedIn tells whether a life of a host ever registered from a state directory.
+func LivedIn(path string) bool {
+	_, err := os.Lstat(filepath.Join(path, fileIncarnation))
+	return err == nil
+}
+
 // lockPatience is how long a lock may outlive its holder: a process that it was
 // just starting shares it from the fork to the exec.
 const lockPatience = time.Second

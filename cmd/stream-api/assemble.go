@@ -52,7 +52,7 @@ func assemble(cfg *config.Config, l *links, log zerolog.Logger, d web.Demo) (*pr
 		metrics = web.NewMetrics(version)
 		p.observe(metrics)
 	}
-	if len(cfg.Services) > 0 || len(cfg.Sources) > 0 {
+	if hosting(cfg) {
 		if err := p.addRunner(commands); err != nil {
 			return nil, err
 		}
@@ -63,6 +63,12 @@ func assemble(cfg *config.Config, l *links, log zerolog.Logger, d web.Demo) (*pr
 		}
 	}
 	return p, nil
+}
+
+// hosting tells whether the process is a host that others see: one that offers something, or that did in an earlier life
+// and may have children left from it.
+func hosting(cfg *config.Config) bool {
+	return cfg.OffersAnything() || runners.LivedIn(cfg.StateDir)
 }
 
 // id tells this process from others of the same host name.

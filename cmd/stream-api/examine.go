@@ -98,7 +98,7 @@ func probe(ctx context.Context, cfg *config.Config, s config.Source) (sources.Pr
 
 // examineStateDir looks for what an earlier life left in the state directory.
 func examineStateDir(cfg *config.Config) []store.Finding {
-	if len(cfg.Services) == 0 && len(cfg.Sources) == 0 {
+	if !hosting(cfg) {
 		return nil
 	}
 	alive, err := runnerLives(cfg.StateDir)

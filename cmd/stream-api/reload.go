@@ -28,7 +28,7 @@ func reload(ctx context.Context, running *config.Config) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(running.Services) > 0 || len(running.Sources) > 0 {
+	if hosting(running) {
 		if err := runners.CheckStateDir(running.StateDir); err != nil {
 			return "", err
 		}

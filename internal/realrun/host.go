@@ -147,6 +147,9 @@ func (h *Host) Rewrite(yaml string) {
 	}
 }
 
+// ConfigFile is the file that Rewrite writes.
+func (h *Host) ConfigFile() string { return h.files[0] }
+
 // Signal sends a signal to the host's process alone.
 func (h *Host) Signal(sig syscall.Signal) {
 	h.t.Helper()

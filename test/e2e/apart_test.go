@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -49,4 +51,35 @@ func free(t *testing.T, path string) bool {
 	}
 	defer func() { _ = f.Close() }() // gives back what was locked
 	return unix.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
+}
+
+// A file that is empty for a moment, or for good, ends what runs as a drain does, and says so. Nothing just dies.
+func TestAReloadToAFileThatOffersNothingStopsGently(t *testing.T) {
+	t.Parallel()
+	redis := realtest.Redis(t)
+	note := filepath.Join(t.TempDir(), "note")
+	script := fmt.Sprintf("trap 'sleep 1; echo stopped > %s; exit 0' TERM; while :; do sleep 0.1; done", note)
+	source := "sources: [{name: list, plugin: static, vars: {streams: [s1]}, chain: [work]}]\n"
+	h := realrun.Start(t, "speedy", redis.URL(), fmt.Sprintf("services: {work: {plugin: {name: exec, path: sh, args: [-c, %q]}}}\n%s", script, source))
+	awaitRunning(t, redis, 1)
+	h.Rewrite("")
+	out, errOut, code := realrun.Command(t, redis.URL(), "check-config", h.ConfigFile())
+	if code != 0 || !strings.Contains(out+errOut, "there are no services and no sources") {
+		t.Errorf("check-config: %d, %s%s", code, out, errOut)
+	}
+	h.Signal(syscall.SIGHUP)
+	realtest.Await(t, time.Minute, "the child is not asked to stop", func() bool {
+		text, err := os.ReadFile(note)
+		return err == nil && string(text) == "stopped\n"
+	})
+	realtest.Await(t, time.Minute, "the slot is not given back", func() bool {
+		return slotOf(realrun.Status(t, redis.URL()), "s1").State == stream.Pending
+	})
+	status := realrun.Status(t, redis.URL())
+	if len(status.Hosts) != 1 || status.Hosts[0].State != stream.Up {
+		t.Errorf("the host whose process runs is shown as %+v", status.Hosts)
+	}
+	if !strings.Contains(h.Log(), "the file offers nothing any more") {
+		t.Error("the log does not say why")
+	}
 }
