@@ -35,6 +35,12 @@ const sourceTimeout = 3
 // Icecast starts an icecast2 on a free port; it ends with the test.
 func Icecast(t testing.TB) *IcecastServer {
 	t.Helper()
+	return IcecastWith(t, "")
+}
+
+// IcecastWith is Icecast with more in its configuration, such as <mount>.
+func IcecastWith(t testing.TB, more string) *IcecastServer {
+	t.Helper()
 	dir := directory(t, "icecast2")
 	s := &IcecastServer{
 		Port: FreePort(t), SourcePassword: "publish", AdminUser: "admin", AdminPassword: "observe",
@@ -60,8 +66,9 @@ func Icecast(t testing.TB) *IcecastServer {
  <paths><basedir>%[6]s</basedir><logdir>%[7]s</logdir><webroot>%[6]s/web</webroot><adminroot>%[6]s/admin</adminroot></paths>
  <logging><accesslog>access.log</accesslog><errorlog>error.log</errorlog><loglevel>3</loglevel></logging>
  <security><chroot>0</chroot>%[8]s</security>
+ %[9]s
 </icecast>
-`, sourceTimeout, s.SourcePassword, s.AdminUser, s.AdminPassword, s.Port, share, dir, changeOwner)
+`, sourceTimeout, s.SourcePassword, s.AdminUser, s.AdminPassword, s.Port, share, dir, changeOwner, more)
 	if err := os.WriteFile(s.conf, []byte(conf), 0o644); err != nil {
 		t.Fatalf("configuration of icecast2: %v", err)
 	}
