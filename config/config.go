@@ -66,11 +66,20 @@ type Web struct {
 	// Token must be a reference: a literal would be readable in the file.
 	Token     stream.Template `yaml:"token" scopes:"env file" validate:"omitempty,onlyrefs"`
 	TokenFile string          `yaml:"token_file" validate:"omitempty,abspath"`
+	// TLS is nil without.
+	TLS *WebTLS `yaml:"tls"`
 	// Hosts are the names, besides loopback and the address listened on,
 	// by which browsers may ask.
 	Hosts []string `yaml:"hosts" validate:"max=64,unique,dive,webhost"`
 	// Asynqmon is read_only or read_write.
 	Asynqmon string `yaml:"asynqmon" validate:"oneof=read_only read_write"`
+}
+
+// WebTLS names the files, in PEM, of the certificate with its chain, and of its
+// key. They are read anew when they change.
+type WebTLS struct {
+	Cert string `yaml:"cert" validate:"required,abspath"`
+	Key  string `yaml:"key" validate:"required,abspath"`
 }
 
 // Log says what is logged and how.

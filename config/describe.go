@@ -59,6 +59,9 @@ func (w Web) describe() string {
 		return "off"
 	}
 	text := w.Listen
+	if w.TLS != nil {
+		text += ", TLS by " + w.TLS.Cert
+	}
 	switch {
 	case w.TokenFile != "":
 		text += ", token from " + w.TokenFile

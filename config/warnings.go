@@ -24,6 +24,10 @@ func (d *decoder) warnMachine(c *Config) {
 	if c.Web.TokenFile != "" {
 		d.warnFile("web.token_file", c.Web.TokenFile)
 	}
+	if t := c.Web.TLS; t != nil {
+		d.warnFile("web.tls.cert", t.Cert)
+		d.warnFile("web.tls.key", t.Key)
+	}
 	for i := range c.Sources {
 		s := &c.Sources[i]
 		path := element("sources", i)

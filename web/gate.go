@@ -1,10 +1,8 @@
 package web
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/hex"
 	"fmt"
 	"net"
 	"net/http"
@@ -12,10 +10,10 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/time/rate"
 )
 
 // Limits of a request and its answer.
@@ -31,13 +29,17 @@ type gate struct {
 	cross   *http.CrossOriginProtection
 	metrics *Metrics
 	log     zerolog.Logger
-	logins  *rate.Limiter
+	strikes *strikes
+	// What is derived of the token, when it is first asked for.
+	passKey, proofKey func() []byte
 }
 
 func newGate(o Options, m *Metrics) (*gate, error) {
 	g := &gate{
 		token: o.Token, hosts: map[string]bool{"localhost": true}, metrics: m, log: o.Log,
-		cross: http.NewCrossOriginProtection(), logins: rate.NewLimiter(rate.Every(2*time.Second), 10),
+		cross: http.NewCrossOriginProtection(), strikes: newStrikes(o.Log),
+		passKey:  sync.OnceValue(func() []byte { return derive(o.Token, "pass", o.Host) }),
+		proofKey: sync.OnceValue(func() []byte { return derive(o.Token, "proof", o.Host) }),
 	}
 	names := append([]string{o.Host}, o.AllowedHosts...)
 	if host, _, err := net.SplitHostPort(o.Listen); err == nil {
@@ -60,7 +62,8 @@ func newGate(o Options, m *Metrics) (*gate, error) {
 // open tells whether a path needs no token and may be asked for under any
 // name: what monitors and ingests call, and which tells and changes nothing.
 func open(path string) bool {
-	return path == "/healthz" || path == "/readyz" || strings.HasPrefix(path, "/hooks/")
+	name, hook := strings.CutPrefix(path, "/hooks/")
+	return path == "/healthz" || path == "/readyz" || hook && name != "" && !strings.Contains(name, "/")
 }
 
 // atLogin tells whether a path is part of the login form.
@@ -76,16 +79,19 @@ func (g *gate) wrap(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		bearer := g.bearer(r)
+		holder, tried := g.authorized(r)
 		switch {
+		// First of all: a guess is a guess, by whatever name and from wherever.
+		case tried && !holder:
+			g.wrongToken(w, r)
 		// A browser cannot be made to send a token it does not know, so who
 		// has it may use any name.
-		case !bearer && !g.named(r.Host):
+		case !holder && !g.named(r.Host):
 			g.refused(w, r, "host", http.StatusMisdirectedRequest,
 				fmt.Sprintf("this server does not know itself as %q; if that name is right, add it to web.hosts", printable(r.Host)))
-		case !bearer && g.cross.Check(r) != nil, !bearer && crossSite(r):
+		case !holder && g.cross.Check(r) != nil, !holder && crossSite(r):
 			g.refused(w, r, "origin", http.StatusForbidden, "refused: the request came from another site's page")
-		case !bearer && !g.cookie(r) && !atLogin(r.URL.Path):
+		case !holder && !g.cookie(r) && !atLogin(r.URL.Path):
 			if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
 				seeOther(w, loginAt(r))
 				return
@@ -98,6 +104,17 @@ func (g *gate) wrap(next http.Handler) http.Handler {
 	})
 }
 
+// wrongToken refuses who sent one.
+func (g *gate) wrongToken(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("WWW-Authenticate", `Bearer realm="stream-api"`)
+	if g.strikes.wrongToken(r.RemoteAddr) {
+		g.refused(w, r, "token", http.StatusUnauthorized, "the token is another one here; or, if it was only proven, the clocks differ by more than a minute")
+		return
+	}
+	w.Header().Set("Retry-After", strconv.Itoa(int(strikeEvery/time.Second)))
+	g.refused(w, r, "rate", http.StatusTooManyRequests, "too many wrong tokens came from your address: wait some seconds; the right one is taken at once")
+}
+
 // crossSite finds reads that another site's page makes; going by a link to a
 // page, or to a log from another host's page, is no such.
 func crossSite(r *http.Request) bool {
@@ -108,7 +125,7 @@ func crossSite(r *http.Request) bool {
 	if r.Header.Get("Sec-Fetch-Mode") != "navigate" {
 		return true
 	}
-	log := r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/api/v1/logs/")
+	log := r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, logsPath)
 	return strings.HasPrefix(r.URL.Path, "/api/") && !log
 }
 
@@ -125,46 +142,26 @@ func (g *gate) named(host string) bool {
 	return g.hosts[host]
 }
 
-func (g *gate) bearer(r *http.Request) bool {
+// authorized tells whether the request shows that whoever sends it has the token,
+// or tries to.
+func (g *gate) authorized(r *http.Request) (yes, tried bool) {
 	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	return strings.EqualFold(scheme, "Bearer") && g.token != "" && same(strings.TrimLeft(given, " "), g.token)
+	given = strings.TrimLeft(given, " ")
+	switch {
+	case g.token == "":
+		return false, false
+	case strings.EqualFold(scheme, "Bearer"):
+		return same(given, g.token), true
+	case strings.EqualFold(scheme, ProofScheme):
+		return g.proven(r, given), true
+	}
+	return false, false
 }
 
 // same compares in a time that depends on neither text.
 func same(a, b string) bool {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
-}
-
-const (
-	cookieName = "stream_api"
-	cookieLife = 30 * 24 * time.Hour
-)
-
-// pass is the cookie's value: when it ends, and a proof that we said so. It
-// outlives restarts, and another token ends it.
-func (g *gate) pass(until time.Time) string {
-	end := strconv.FormatInt(until.Unix(), 10)
-	mac := hmac.New(sha256.New, []byte(g.token))
-	_, _ = mac.Write([]byte("stream-api pass " + end)) // hashes do not fail
-	return end + "." + hex.EncodeToString(mac.Sum(nil))
-}
-
-// cookie tells whether the request needs no token or has the login's cookie.
-func (g *gate) cookie(r *http.Request) bool {
-	if g.token == "" {
-		return true
-	}
-	c, err := r.Cookie(cookieName)
-	if err != nil {
-		return false
-	}
-	end, _, _ := strings.Cut(c.Value, ".")
-	unix, err := strconv.ParseInt(end, 10, 64)
-	if err != nil || time.Now().Unix() > unix {
-		return false
-	}
-	return same(c.Value, g.pass(time.Unix(unix, 0)))
 }
 
 func (g *gate) refused(w http.ResponseWriter, r *http.Request, why string, code int, text string) {

@@ -149,6 +149,7 @@ func TestTokenGuardsAllButProbesAndHooks(t *testing.T) {
 	if w.Code != 200 {
 		t.Errorf("status with the token: %d %s", w.Code, w.Body)
 	}
+	h = handlerFor(t, Options{Listen: "0.0.0.0:8080", Token: testToken}) // which has seen no wrong token yet
 	for given, want := range map[string]int{
 		"bearer " + testToken: 200, "BEARER " + testToken: 200, "Bearer  " + testToken: 200,
 		"Bearer": 401, "Bearer ": 401, testToken: 401, "Basic " + testToken: 401, "Bearer" + testToken: 401,
@@ -199,7 +200,7 @@ func TestLoginGivesACookieThatOnlyThisTokenMakesValid(t *testing.T) {
 	}
 	refused := 0
 	for range 30 {
-		if w := login("guess"); w.Code == 429 && strings.Contains(w.Body.String(), "Too many attempts") && strings.Contains(w.Body.String(), "<form") {
+		if w := login("guess"); w.Code == 429 && strings.Contains(w.Body.String(), "Too many wrong tokens") && strings.Contains(w.Body.String(), "<form") {
 			refused++
 		}
 	}

@@ -1,9 +1,11 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 )
 
 // minToken is the shortest token that opens a port to others; it holds 64
@@ -18,6 +20,9 @@ func checkListen(address, token string) error {
 	}
 	if token != "" && len(token) < minToken {
 		return fmt.Errorf("web: the token has %d characters; take at least %d (openssl rand -hex 16)", len(token), minToken)
+	}
+	if strings.Contains(strings.ToLower(token), "change") {
+		return errors.New("web: the token is the one of an example, which everybody knows; make one: openssl rand -hex 16")
 	}
 	if token != "" || isLoopback(host) {
 		return nil

@@ -36,6 +36,8 @@ func TestListeningWiderNeedsAToken(t *testing.T) {
 		{"localhost.example.org:8080", "", "token"},
 		{"0.0.0.0:8080", token, ""},
 		{"0.0.0.0:8080", "short", "at least 16"},
+		{"0.0.0.0:8080", "change-me-before-the-event", "example"},
+		{"127.0.0.1:8080", "please-CHANGE-this-one", "example"},
 		{"127.0.0.1", "", "host:port"},
 	} {
 		err := checkListen(c.listen, c.token)

@@ -69,33 +69,22 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	next := localPath(r.PostForm.Get("next"))
-	if !s.gate.logins.Allow() {
-		s.gate.count(r, "login-rate")
-		serveLogin(w, http.StatusTooManyRequests, "Too many attempts: wait some seconds.", next)
-		return
-	}
 	if s.o.Token == "" || !same(r.PostForm.Get("token"), s.o.Token) {
-		s.metrics.refusals.WithLabelValues("login").Inc()
-		s.o.Log.Warn().Str("from", r.RemoteAddr).Msg("login refused: wrong token")
+		if !s.gate.strikes.wrongToken(r.RemoteAddr) {
+			s.gate.count(r, "rate")
+			serveLogin(w, http.StatusTooManyRequests, "Too many wrong tokens: wait some seconds.", next)
+			return
+		}
+		s.gate.count(r, "login")
 		seeOther(w, "login?wrong&next="+url.QueryEscape(next))
 		return
 	}
 	until := time.Now().Add(cookieLife)
-	s.setCookie(w, r, s.gate.pass(until), until)
+	setCookie(w, r, s.gate.pass(until), until)
 	seeOther(w, "."+next)
 }
 
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
-	s.setCookie(w, r, "", time.Unix(1, 0))
+	setCookie(w, r, "", time.Unix(1, 0))
 	seeOther(w, "login")
-}
-
-// setCookie sets what a link from elsewhere may bring along: it reads, and all
-// that writes must come from this origin. Without a path the browser takes that
-// of the login, also where a proxy has us below one of its own.
-func (s *Server) setCookie(w http.ResponseWriter, r *http.Request, value string, until time.Time) {
-	http.SetCookie(w, &http.Cookie{
-		Name: cookieName, Value: value, Expires: until, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-		Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https",
-	})
 }

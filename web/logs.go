@@ -35,6 +35,9 @@ type LogQuery struct {
 // fs.ErrNotExist if there is no such log here (yet), and the first error of line.
 type LogReader func(ctx context.Context, q LogQuery, line func(LogLine) error) error
 
+// logsPath is where logs are.
+const logsPath = "/api/v1/logs/"
+
 const (
 	logTail    = 200
 	logTailMax = 10_000

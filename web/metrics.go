@@ -64,7 +64,7 @@ func NewMetrics(version string) *Metrics {
 			Name: "stream_api_holds_total", Help: "Times the reaper began to hold since this process started.",
 		}),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "stream_api_web_refused_total", Help: "Requests refused, by why: host, origin, token, login, login-rate.",
+			Name: "stream_api_web_refused_total", Help: "Requests refused, by why: host, origin, token, login, rate.",
 		}, []string{"why"}),
 	}
 	m.build = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stream_api_build_info", Help: "1; the version is a label."}, []string{"version"})

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -27,6 +28,8 @@ type Options struct {
 	Listen string
 	// Token, if set, is asked of every request; at least 16 characters.
 	Token string
+	// CertFile and KeyFile, both or none, have it serve TLS.
+	CertFile, KeyFile string
 	// AllowedHosts are further names this server is reached by, without port.
 	AllowedHosts []string
 	Log          zerolog.Logger
@@ -68,6 +71,7 @@ type Server struct {
 	metrics *Metrics
 	handler http.Handler
 	hooks   map[string]*rate.Limiter
+	tls     *tls.Config   // nil: none
 	readers chan struct{} // a seat for each open log
 	ended   chan struct{} // closed when open streams are to end
 	end     sync.Once
@@ -92,6 +96,11 @@ func New(o Options) (*Server, error) {
 	var err error
 	if s.gate, err = newGate(o, o.Metrics); err != nil {
 		return nil, err
+	}
+	if o.CertFile != "" {
+		if s.tls, err = tlsOf(o.CertFile, o.KeyFile, o.Log); err != nil {
+			return nil, err
+		}
 	}
 	for name := range o.Wakers {
 		s.hooks[name] = rate.NewLimiter(hookRate, hookBurst)
@@ -130,9 +139,13 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			}
 		},
 	}
+	scheme, inside := "http", l
+	if s.tls != nil {
+		scheme, inside = "https", tls.NewListener(l, s.tls)
+	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
-	s.o.Log.Info().Str("address", l.Addr().String()).Msg("the status page is at http://" + l.Addr().String() + "/")
+	go func() { served <- server.Serve(inside) }()
+	s.o.Log.Info().Str("address", l.Addr().String()).Msg("the status page is at " + scheme + "://" + l.Addr().String() + "/")
 	var err error
 	select {
 	case err = <-served:

@@ -130,6 +130,9 @@ func (p *process) addWeb(q *queue.Client, metrics *web.Metrics, d web.Demo) erro
 		Monitor: queue.Monitor(p.links.client, queue.MonitorOptions{Root: web.MonitorRoot, Namespace: p.cfg.Network.Namespace, ReadOnly: readOnly}), MonitorReadOnly: readOnly,
 		Wakers: wakers, Queues: q, Metrics: metrics, Demo: d, Mover: mover{p.links.store},
 	}
+	if t := p.cfg.Web.TLS; t != nil {
+		o.CertFile, o.KeyFile = t.Cert, t.Key
+	}
 	if p.runner != nil {
 		o.Host, o.Logs = p.cfg.Network.Name, p.slotLog
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -55,6 +56,9 @@ func checkConfigCommand(g *global) *cobra.Command {
 				return configError(err)
 			}
 			if same {
+				if err := readyHere(cfg); err != nil {
+					return configError(err)
+				}
 				for _, line := range identity(cfg) {
 					fmt.Println(line)
 				}
@@ -70,6 +74,23 @@ func checkConfigCommand(g *global) *cobra.Command {
 		panic(err) // it was defined in the line before
 	}
 	return c
+}
+
+// readyHere tells what the next life of this host would fail at although its
+// file is good: then the present one goes on.
+func readyHere(cfg *config.Config) error {
+	if cfg.Web.Listen == "" {
+		return nil
+	}
+	if _, err := cfg.WebToken(); err != nil {
+		return err
+	}
+	if t := cfg.Web.TLS; t != nil {
+		if _, err := tls.LoadX509KeyPair(t.Cert, t.Key); err != nil {
+			return fmt.Errorf("web.tls: %w", err)
+		}
+	}
+	return nil
 }
 
 // checkedJSON prints what Load said.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -38,6 +40,7 @@ type reader struct {
 	files     []string // of -c: this machine's host
 	stateDir  string   // of --state-dir: nowhere else is looked
 	tokenFile string
+	insecure  bool // plain http may leave this machine
 	print     func(supervisor.LogLine) error
 	here      *config.Config // of this machine; nil: it is no host
 }
@@ -50,8 +53,10 @@ func logsCommand(g *global) *cobra.Command {
 state directory, or through the API of the host that runs it.
 
 A host shows its logs to others if its web.listen is not loopback; that needs
-its token, from --token-file or $STREAM_API_WEB_TOKEN. With -f the log is
-followed from host to host as the slot moves.
+its token, from --token-file or $STREAM_API_WEB_TOKEN. The token itself is not
+sent, only a proof that is good for a minute and for this log of this host. A
+page without TLS on another machine is asked only with --insecure. With -f the
+log is followed from host to host as the slot moves.
 
 Which host this machine is, is said by /etc/stream-api/config.yaml; one that
 runs with other files is named by them, each with -c.
@@ -86,6 +91,7 @@ remarks.`,
 	c.Flags().IntVarP(&r.tail, "lines", "n", 200, "how many of the last lines, 0 to 10000")
 	c.Flags().StringVar(&r.stateDir, "state-dir", "", "read this host's state_dir and ask nobody (default: the one of -c)")
 	c.Flags().StringVar(&r.tokenFile, "token-file", "", "the web token of the other host (default: $STREAM_API_WEB_TOKEN)")
+	c.Flags().BoolVar(&r.insecure, "insecure", false, "ask pages on other machines that have no TLS, too")
 	return c
 }
 
@@ -238,8 +244,8 @@ func (r *reader) readFrom(ctx context.Context, s *store.Store, slot store.SlotRe
 		return err
 	}
 	at, isHere := host.URL, r.here != nil && r.here.Network.Name == host.Host
-	if at == "" && isHere && r.here.Web.Listen != "" {
-		at = "http://" + r.here.Web.Listen
+	if isHere && r.here.Web.Listen != "" && r.here.Web.TLS == nil {
+		at = "http://" + nearby(r.here.Web.Listen)
 	}
 	switch {
 	case at == "" && isHere:
@@ -248,6 +254,15 @@ func (r *reader) readFrom(ctx context.Context, s *store.Store, slot store.SlotRe
 		return fmt.Errorf("%s of %s runs on %s, which shows its logs to no other machine (web.listen); %s", r.slot, r.key, host.Host, r.there())
 	}
 	return r.readRemote(ctx, at, slot)
+}
+
+// nearby is where this machine reaches what listens on an address.
+func nearby(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if addr, parseErr := netip.ParseAddr(host); err == nil && (host == "" || parseErr == nil && addr.IsUnspecified()) {
+		return net.JoinHostPort("localhost", port)
+	}
+	return listen
 }
 
 // there is what to type on the machine that has the log. It says where to

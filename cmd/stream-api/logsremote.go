@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 	"stream-api/stream"
+	"stream-api/web"
 )
 
 // tokenVariable is not STREAM_API_TOKEN, which is a child's fencing token.
@@ -25,7 +27,7 @@ const tokenVariable = "STREAM_API_WEB_TOKEN"
 // readRemote prints a log through the API of the host that has it.
 func (r *reader) readRemote(ctx context.Context, base string, slot store.SlotRecord) error {
 	host := slot.Host
-	request, err := r.request(ctx, base, r.life(slot))
+	request, proven, err := r.request(ctx, base, host, r.life(slot))
 	if err != nil {
 		return err
 	}
@@ -33,7 +35,7 @@ func (r *reader) readRemote(ctx context.Context, base string, slot store.SlotRec
 	transport.ResponseHeaderTimeout = 10 * time.Second
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse // the token is for this host alone
+		return http.ErrUseLastResponse // the proof is for this host alone
 	}}
 	answer, err := client.Do(request)
 	if ctx.Err() != nil {
@@ -44,7 +46,7 @@ func (r *reader) readRemote(ctx context.Context, base string, slot store.SlotRec
 	}
 	defer func() { _ = answer.Body.Close() }() // only read from
 	if answer.StatusCode != http.StatusOK {
-		return refusal(answer, host)
+		return refusal(answer, host, proven)
 	}
 	lines := bufio.NewScanner(answer.Body)
 	lines.Buffer(nil, 1<<20)
@@ -53,6 +55,7 @@ func (r *reader) readRemote(ctx context.Context, base string, slot store.SlotRec
 		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
 			return fmt.Errorf("the log from %s: %w", host, err)
 		}
+		l.Text = web.MaskText(l.Text) // it may be another program that answers
 		if err := r.print(l); err != nil {
 			return err
 		}
@@ -67,10 +70,16 @@ func (r *reader) readRemote(ctx context.Context, base string, slot store.SlotRec
 	return nil
 }
 
-func (r *reader) request(ctx context.Context, base, of string) (*http.Request, error) {
+// request asks for a log at an address that Redis names, which may be anybody's:
+// it carries no token but a proof that is good for this host's log alone.
+func (r *reader) request(ctx context.Context, base, host, of string) (request *http.Request, proven bool, err error) {
 	at, err := url.Parse(base)
-	if err != nil || at.Scheme != "http" && at.Scheme != "https" {
-		return nil, fmt.Errorf("the host's address %s is no URL of a page", harmless(base))
+	if err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "" {
+		return nil, false, fmt.Errorf("the address of %s, %s, is no URL of a page", host, harmless(base))
+	}
+	if at.Scheme == "http" && !r.insecure && !onThisMachine(at.Hostname()) {
+		return nil, false, fmt.Errorf("%s shows its page without TLS at %s, where whoever is between reads the log along: give it web.tls, or take it so with --insecure; else %s",
+			host, harmless(at.Host), r.there())
 	}
 	at = at.JoinPath("api/v1/logs", r.key, r.slot)
 	query := url.Values{"tail": {strconv.Itoa(r.tail)}}
@@ -80,27 +89,37 @@ func (r *reader) request(ctx context.Context, base, of string) (*http.Request, e
 	if r.follow {
 		query.Set("follow", "1")
 	}
-	at.RawQuery = query.Encode()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+	at.RawQuery, at.User, at.Fragment = query.Encode(), nil, ""
+	if request, err = http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil); err != nil {
+		return nil, false, err
+	}
+	token, err := r.token()
+	if err != nil || token == "" {
+		return request, false, err
+	}
+	request.Header.Set("Authorization", web.Proof(token, host, request.URL.RequestURI(), time.Now()))
+	return request, true, nil
+}
+
+func (r *reader) token() (string, error) {
+	if r.tokenFile == "" {
+		return os.Getenv(tokenVariable), nil
+	}
+	text, err := os.ReadFile(r.tokenFile)
 	if err != nil {
-		return nil, err
+		return "", fmt.Errorf("--token-file: %w", err)
 	}
-	token := os.Getenv(tokenVariable)
-	if r.tokenFile != "" {
-		text, err := os.ReadFile(r.tokenFile)
-		if err != nil {
-			return nil, fmt.Errorf("--token-file: %w", err)
-		}
-		token = strings.TrimSpace(strings.TrimPrefix(string(text), stream.ByteOrderMark))
-	}
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	return request, nil
+	return strings.TrimSpace(strings.TrimPrefix(string(text), stream.ByteOrderMark)), nil
+}
+
+// onThisMachine tells whether what is sent to an address stays here.
+func onThisMachine(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.Unmap().IsLoopback()
 }
 
 // refusal says why a host did not give its log.
-func refusal(answer *http.Response, host string) error {
+func refusal(answer *http.Response, host string, proven bool) error {
 	text, err := io.ReadAll(io.LimitReader(answer.Body, 4096))
 	if err != nil {
 		return fmt.Errorf("%s answers %s: %w", host, answer.Status, err)
@@ -110,6 +129,8 @@ func refusal(answer *http.Response, host string) error {
 		said.Error = answer.Status
 	}
 	switch {
+	case answer.StatusCode == http.StatusUnauthorized && proven:
+		return fmt.Errorf("%s does not take the proof of the web token: its token is another one, or its clock and the one here differ by more than a minute", host)
 	case answer.StatusCode == http.StatusUnauthorized:
 		return fmt.Errorf("%s wants its web token: give --token-file, or $%s", host, tokenVariable)
 	case answer.StatusCode == http.StatusNotFound, said.Host != "": // it moved on meanwhile

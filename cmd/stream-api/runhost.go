@@ -53,7 +53,11 @@ func (p *process) webURL() string {
 	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
 		return ""
 	}
-	return "http://" + net.JoinHostPort(p.cfg.Network.Name, port)
+	scheme := "http://"
+	if p.cfg.Web.TLS != nil {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(p.cfg.Network.Name, port)
 }
 
 // leave ends the process after its children; asked again, at once.
