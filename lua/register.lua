@@ -57,16 +57,15 @@ for i = 0, n - 1 do
   redis.call('HSET', service, 'state', bound(service, state), 'class', class, 'needs', needs,
     'prefer', prefer, 'handover', ARGV[at + 8])
   redis.call('SADD', ns .. 'types', stype)
-  recount(stype, host)
-  index(stype, host)
+  atleast(stype, host)
 end
 for stype in string.gmatch(old[3] or '', '%S+') do
   if not offered[stype] then
     local service = ns .. 'service:' .. stype .. ':' .. host
     sound(service)
     redis.call('HSET', service, 'state', 'down', 'withdrawn', '1')
-    index(stype, host)
-    if recount(stype, host) == 0 then redis.call('DEL', service) else names[#names + 1] = stype end
+    atleast(stype, host)
+    if rows(stype, host) == 0 then redis.call('DEL', service) else names[#names + 1] = stype end
   end
 end
 

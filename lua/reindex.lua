@@ -1,22 +1,25 @@
 -- reindex: makes what is derived of a host agree with what it is derived from:
 -- used with slots:<host>, the load sets with the service hashes, the class
--- with a filter set by hand. Rows that belong to nobody leave, as do services
--- that are offered no more and hold nothing.
+-- with a filter set by hand, lists with who is in them. Rows that belong to nobody
+-- leave, as do services that are offered no more and hold nothing. used is
+-- lowered only by a caller who has looked at every record: rows may be lost.
 -- KEYS: none. Touches host:<host>, slots:<host>, stream:<key>:<slot>,
---   service:<type>:<host>, load:<type>:<class>, classes:<type>, events.
--- ARGV: ns, actor, host, n, then n services of 5: type, class it was read
---   with ('' for none), class, class JSON, paused (1 or 0: its queue is paused).
+--   service:<type>:<host>, load:<type>:<class>, classes:<type>, types, hosts, hosts:lease,
+--   draining, events.
+-- ARGV: ns, actor, host, n, then n services of 6: type, class it was read
+--   with ('' for none), class, class JSON, paused (1 or 0: its queue is paused),
+--   records ('' for not known, else how many were just found to name it).
 --   One whose class changed since it was read waits for the next time.
--- RETURN: {'ok', corrections made}.
+-- RETURN: {'ok', corrections made, services with fewer rows than used}.
 -- TWICE: the second finds nothing to correct.
 local ns, actor, host, n = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
-local FIRST, WIDTH = 5, 5
+local FIRST, WIDTH = 5, 6
 -- include: now
 -- include: event
 -- include: index
 -- include: bound
 
-local slots, mended, used = ns .. 'slots:' .. host, 0, {}
+local slots, mended, used, short = ns .. 'slots:' .. host, 0, {}, 0
 for _, member in ipairs(redis.call('SMEMBERS', slots)) do
   local stype, key, slot = string.match(member, '^([^|]*)|([^|]*)|([^|]*)$')
   local at = stype and ns .. 'stream:' .. key .. ':' .. slot
@@ -30,7 +33,25 @@ end
 
 local h = ns .. 'host:' .. host
 sound(h)
-local state = redis.call('HGET', h, 'state') or 'down'
+local v = redis.call('HMGET', h, 'state', 'ttl', 'want')
+local state = v[1] or 'down'
+if v[1] then
+  redis.call('SADD', ns .. 'hosts', host)
+  redis.call(v[3] == 'draining' and 'SADD' or 'SREM', ns .. 'draining', host)
+end
+-- Who lives beats within its ttl; who does not is reaped then.
+if state ~= 'down' and stamp(v[2]) then
+  mended = mended + redis.call('ZADD', ns .. 'hosts:lease', 'NX', int(now + stamp(v[2])), host)
+end
+
+-- figure gives what used should be, beside what it was and the rows say.
+local function figure(rows, was, records)
+  was = whole(was)
+  if not was or was <= rows then return rows end
+  if records ~= '' then return math.max(rows, math.min(was, tonumber(records))) end
+  short = short + 1
+  return was
+end
 
 -- drop forgets a service that is offered no more and holds nothing.
 local function drop(stype)
@@ -48,12 +69,14 @@ for i = 0, n - 1 do
   local service = ns .. 'service:' .. stype .. ':' .. host
   local there = sound(service)
   local s = redis.call('HMGET', service, 'used', 'class', 'state', 'capacity', 'withdrawn')
-  if s[5] and not used[stype] then
+  redis.call('SADD', ns .. 'types', stype)
+  local should = figure(used[stype] or 0, s[1], ARGV[at + 5])
+  if s[5] and should == 0 then
     drop(stype)
     mended = mended + 1
   elseif (s[1] or s[2]) and (s[2] or '') == read then
     if paused then redis.call('HSET', service, 'paused', '1') else redis.call('HDEL', service, 'paused') end
-    local right, should = int(used[stype] or 0), bound(service, state)
+    local right, bound = int(should), bound(service, state)
     if s[1] ~= right then
       redis.call('HSET', service, 'used', right)
       event('mended', '', '', host, '', 'used of ' .. stype .. ' was ' .. string.sub(s[1] or 'absent', 1, 40) .. ', is ' .. right)
@@ -65,8 +88,8 @@ for i = 0, n - 1 do
       mended = mended + 1
     end
     redis.call('HSETNX', ns .. 'classes:' .. stype, class, ARGV[at + 3])
-    if s[3] ~= should then
-      redis.call('HSET', service, 'state', should)
+    if s[3] ~= bound then
+      redis.call('HSET', service, 'state', bound)
       mended = mended + 1
     end
     -- Nonsense is told once: the problem is kept beside it and cleared with it.
@@ -84,4 +107,4 @@ for i = 0, n - 1 do
     mended = mended + 1
   end
 end
-return { 'ok', mended }
+return { 'ok', mended, short }

@@ -121,7 +121,7 @@ type Scheduler struct {
 	netDone                             time.Time            // of the place loop alone: the last pass over all types
 	idle                                idleSlots            // of the place loop alone
 	tried                               map[string]time.Time // of the moves loop alone: token → when a drain last tried to move it
-	searchedTo                          string               // of the upkeep loop alone: the stream at which the search for lost ones stopped
+	mender                              *store.Mender        // of the upkeep loop alone
 }
 
 // New makes a scheduler; Run starts it.
@@ -129,7 +129,7 @@ func New(s *store.Store, cmd Commander, o Options) *Scheduler {
 	o = o.complete()
 	log := o.Log.With().Str("scheduler", o.ID).Logger()
 	return &Scheduler{
-		store: s, cmd: cmd, o: o, log: log,
+		store: s, cmd: cmd, o: o, log: log, mender: s.Mender(),
 		rules: newRuleBook(s), idle: idleSlots{}, view: &hostView{store: s}, talk: &outages{log: log},
 		wants: newBell(), places: newBell(), sends: newBell(), moves: newBell(), laters: newBell(), ranked: newBell(),
 		tellings: make(chan telling, 4096),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"stream-api/store"
 	"stream-api/stream"
 )
 
@@ -43,7 +44,7 @@ func (s *Scheduler) upkeep(ctx context.Context) (time.Duration, error) {
 			paused[q.Host][q.Type] = true
 		}
 	}
-	mended, refused, err := s.store.ReindexHosts(ctx, hosts, paused)
+	mended, refused, err := s.mend(ctx, hosts, paused)
 	if err != nil {
 		return 0, err
 	}
@@ -56,29 +57,29 @@ func (s *Scheduler) upkeep(ctx context.Context) (time.Duration, error) {
 		s.log.Info().Int("mended", mended).Msg("derived figures were mended; see the events")
 		s.places.ring()
 	}
-	if err := s.search(ctx); err != nil {
-		return 0, err
-	}
 	return 0, s.prune(ctx)
 }
 
-// searched is how many streams one upkeep looks at for what is lost.
-const searched = 500
+// mendPace is how many records one upkeep looks at, but for when rows are lost.
+const mendPace = 3000
 
-// search has streams looked at again whose record or slots are gone from the
-// store: nobody else would miss them.
-func (s *Scheduler) search(ctx context.Context) error {
-	lost, next, err := s.store.Lost(ctx, s.searchedTo, searched)
+// mend makes the indexes agree with the records, first those of slots, then those
+// of hosts: what a host uses is lowered only by what all records say.
+func (s *Scheduler) mend(ctx context.Context, hosts []store.HostRecord, paused map[string]map[string]bool) (int, map[string]error, error) {
+	ttl, _ := s.leases.get()
+	m, err := s.mender.Some(ctx, mendPace, ttl)
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
-	s.searchedTo = next
-	for _, key := range lost {
-		if err := s.store.MarkDirty(ctx, key); err != nil {
-			return err
-		}
+	r, err := s.store.ReindexHosts(ctx, hosts, paused, m.Held)
+	if err != nil || r.Short == 0 {
+		return m.Corrections + r.Mended, r.Refused, err
 	}
-	return nil
+	if m, err = s.mender.All(ctx, ttl); err != nil {
+		return 0, nil, err
+	}
+	again, err := s.store.ReindexHosts(ctx, hosts, paused, m.Held)
+	return m.Corrections + r.Mended + again.Mended, again.Refused, err
 }
 
 // prune forgets hosts that are gone for long, with their queues, and classes

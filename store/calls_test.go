@@ -89,6 +89,10 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 			_, err := s.Reindex(ctx, h.Host, map[string]bool{v.Type: true})
 			return err
 		}},
+		{"mend", func(ctx context.Context, s *store.Store) error {
+			_, err := s.Mender().All(ctx, 10*time.Second)
+			return err
+		}},
 		{"restart", func(ctx context.Context, s *store.Store) error {
 			_, err := s.Restart(ctx, v.Key, v.Slot, false)
 			return err

@@ -99,6 +99,12 @@
 // forget it and mark its stream. A scheduler that dies between place and enqueue
 // leaves the outbox, from which any other sends.
 //
+// Records are the truth; pending, outbox, slots:<host>, hosts:lease, load sets and
+// the lists of names are derived of them. Mender goes round all records and has
+// mend.lua put back what a hand took away; it takes nothing back itself, but gives a
+// holder without a lease one that lapses. used is lowered only by what all records
+// say (reindex), as rows that are lost are no room.
+//
 // # Why I7 holds: no token twice
 //
 // A token is max(last + 1, µs) and a nonce of the caller's. The number alone is

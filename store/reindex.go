@@ -25,43 +25,54 @@ func (s *Store) Reindex(ctx context.Context, host string, paused map[string]bool
 	if err != nil {
 		return 0, fmt.Errorf("reindex %s: %w", host, err)
 	}
-	mended, refused, err := s.ReindexHosts(ctx, hosts, map[string]map[string]bool{host: paused})
-	return mended, cmp.Or(err, refused[host])
+	r, err := s.ReindexHosts(ctx, hosts, map[string]map[string]bool{host: paused}, nil)
+	return r.Mended, cmp.Or(err, r.Refused[host])
 }
 
 // ReindexHosts is Reindex of hosts as they were just read, in few round trips;
-// paused is host → type → whether its queue is paused. A host whose keys a hand
-// broke stands in refused and keeps none of the others from it.
-func (s *Store) ReindexHosts(ctx context.Context, hosts []HostRecord, paused map[string]map[string]bool) (mended int, refused map[string]error, err error) {
-	refused = map[string]error{}
+// paused is host → type → whether its queue is paused, held what all records say
+// is held (Mended.Held); without it, nil, no figure is lowered.
+func (s *Store) ReindexHosts(ctx context.Context, hosts []HostRecord, paused map[string]map[string]bool, held Held) (Reindexed, error) {
+	out := Reindexed{Refused: map[string]error{}}
 	for part := range slices.Chunk(hosts, reindexBatch) {
 		calls := make([][]any, len(part))
 		for i, h := range part {
-			calls[i] = h.reindexArgs(paused[h.Host])
+			calls[i] = h.reindexArgs(paused[h.Host], held)
 		}
 		replies, errs, err := s.callMany(ctx, "reindex", calls)
 		if err != nil {
-			return mended, refused, err
+			return out, err
 		}
 		for i, r := range replies {
 			switch {
 			case errs[i] != nil:
-				refused[part[i].Host] = fmt.Errorf("reindex %s: %w", part[i].Host, errs[i])
+				out.Refused[part[i].Host] = fmt.Errorf("reindex %s: %w", part[i].Host, errs[i])
 			case r.status() != "ok":
-				return mended, refused, r.unexpected("reindex")
+				return out, r.unexpected("reindex")
 			default:
-				mended += int(r.num(1))
+				out.Mended += int(r.num(1))
+				out.Short += int(r.num(2))
 			}
 		}
 	}
-	return mended, refused, nil
+	return out, nil
 }
 
-func (h HostRecord) reindexArgs(paused map[string]bool) []any {
+// Reindexed is what a re-index did.
+type Reindexed struct {
+	Mended int
+	// Short counts services whose used is more than slots:<host> has rows: rows
+	// may be lost. Look at all records (Mender.All), and re-index with what they say.
+	Short int
+	// Refused are hosts whose keys a hand broke; they keep none of the others from it.
+	Refused map[string]error
+}
+
+func (h HostRecord) reindexArgs(paused map[string]bool, held Held) []any {
 	args := []any{h.Host, len(h.Services)}
 	for _, v := range h.Services {
 		class := stream.Class{Filter: v.Filter, Prefer: v.Prefer, Needs: v.Needs}
-		args = append(args, v.Type, v.Class, class.ID(), classText(class), bit(paused == nil && v.Paused || paused[v.Type]))
+		args = append(args, v.Type, v.Class, class.ID(), classText(class), bit(paused == nil && v.Paused || paused[v.Type]), held.of(v.Type, h.Host))
 	}
 	return args
 }

@@ -44,10 +44,10 @@ func TestManyHostsAreReindexedInFewRoundTrips(t *testing.T) {
 	g.client.(*redis.Client).AddHook(trips)
 	hosts, err := g.s.Hosts(g.ctx)
 	g.must(err)
-	mended, refused, err := g.s.ReindexHosts(g.ctx, hosts, nil)
+	r, err := g.s.ReindexHosts(g.ctx, hosts, nil, store.Held{})
 	g.must(err)
-	if mended != 1 || len(refused) != 0 {
-		t.Errorf("%d mended, refused %v; want one and none", mended, refused)
+	if r.Mended != 1 || len(r.Refused) != 0 {
+		t.Errorf("%+v; want one mended and none refused", r)
 	}
 	if trips.n > 10 {
 		t.Errorf("%d round trips for 120 hosts; want few", trips.n)

@@ -163,9 +163,14 @@ func hostStatus(h HostRecord, now int64) stream.HostStatus {
 	out.Left = h.Left()
 	if h.Deadline != 0 {
 		out.LeaseMS = h.Deadline - now
+	} else {
+		out.State = stream.Down // nothing is given to it, whatever its record says
 	}
 	for _, v := range h.Services {
 		status := stream.ServiceStatus{Type: v.Type, Used: v.Used, Filter: v.Filter, State: v.State, URL: v.URL, Problem: v.Problem}
+		if h.Deadline == 0 {
+			status.State = stream.Down
+		}
 		if v.Seats >= 0 {
 			status.Capacity = &v.Seats
 		}

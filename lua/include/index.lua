@@ -3,14 +3,17 @@
 -- hand: what is no number means no room. recount() derives used from the
 -- slots the host holds.
 -- include: sound
-local function recount(stype, host)
-  local used, prefix = 0, stype .. '|'
+local function rows(stype, host)
+  local n, prefix = 0, stype .. '|'
   for _, member in ipairs(redis.call('SMEMBERS', ns .. 'slots:' .. host)) do
-    if string.sub(member, 1, #prefix) == prefix then used = used + 1 end
+    if string.sub(member, 1, #prefix) == prefix then n = n + 1 end
   end
+  return n
+end
+
+local function recount(stype, host)
   local service = ns .. 'service:' .. stype .. ':' .. host
-  if sound(service) then redis.call('HSET', service, 'used', int(used)) end
-  return used
+  if sound(service) then redis.call('HSET', service, 'used', int(rows(stype, host))) end
 end
 
 -- whole reads a field that must be a whole number from 0 to a million.
@@ -49,4 +52,14 @@ local function index(stype, host)
   else
     redis.call('ZREM', ns .. 'load:' .. stype .. ':' .. s[4], host)
   end
+end
+
+-- atleast raises used to the slots the host holds. Fewer of them may be rows that a
+-- hand took away: used is lowered only by who has looked at every record.
+local function atleast(stype, host)
+  local service = ns .. 'service:' .. stype .. ':' .. host
+  if not sound(service) then return end
+  local used = whole(redis.call('HGET', service, 'used'))
+  if not used or used < rows(stype, host) then recount(stype, host) end
+  index(stype, host)
 end
