@@ -17,6 +17,7 @@ local stype, token, source, announcement, chain, priority = ARGV[7], ARGV[8], AR
 local n = tonumber(ARGV[13])
 local FIRST = 14
 -- include: now
+-- include: ample
 -- include: hold
 -- include: event
 -- include: dirty

@@ -6,6 +6,7 @@
 -- TWICE: a lease is only ever lengthened to now + ttl.
 local ns, actor, host, incarnation = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 -- include: now
+-- include: ample
 
 local h = redis.call('HMGET', ns .. 'host:' .. host, 'incarnation', 'ttl', 'rev', 'state')
 local ttl = stamp(h[2]) -- no number: registering mends it

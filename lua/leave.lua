@@ -6,6 +6,7 @@
 -- TWICE: the second call finds it gone and says so.
 local ns, actor, host, incarnation = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 -- include: now
+-- include: ample
 -- include: event
 -- include: index
 

@@ -10,5 +10,8 @@ local ns, actor, nonce, ttl, beat = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 -- include: event
 -- include: restart
 
-local epoch = look('', '', ttl, beat)
+-- As in ample: without the scripts nobody could keep what runs at maxmemory.
+redis.pcall('HDEL', ns .. 'reaper', '')
+
+local epoch = look('', '', ttl, beat, false, true)
 return { 'ok', int(now), epoch }

@@ -13,6 +13,7 @@ local ns, actor, host, incarnation, replaces, host_id = ARGV[1], ARGV[2], ARGV[3
 local ttl, beat, url, version, n = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[10], tonumber(ARGV[11])
 local FIRST, WIDTH = 12, 9
 -- include: now
+-- include: ample
 -- include: event
 -- include: index
 -- include: bound

@@ -19,6 +19,7 @@ local incarnation, reason, ban, only_if_room = ARGV[8], ARGV[9], tonumber(ARGV[1
 local nonce, n = ARGV[12], tonumber(ARGV[13])
 local FIRST = 14
 -- include: now
+-- include: ample
 -- include: hold
 -- include: event
 -- include: dirty

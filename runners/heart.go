@@ -50,6 +50,7 @@ type pulse struct {
 	away       bool      // the store did not answer the last time
 	rev        int64     // of what this host should run
 	warned     time.Time // when the log last said that the store is away
+	refused    string    // the word of the refusal that it said
 }
 
 // beat does what is due once. again: there is more to do at once. An error
@@ -171,19 +172,23 @@ func earlier(a, b string) bool {
 	return since(a) < since(b)
 }
 
-// warn says so now and once a minute.
+// warn says so now, once a minute, and when Redis refuses for another reason.
 func (p *pulse) warn(err error, what string) {
-	if time.Since(p.warned) < time.Minute {
+	r, refused := store.RefusalOf(err)
+	if time.Since(p.warned) < time.Minute && (!refused || r.Word == p.refused) {
 		return
 	}
-	p.warned = time.Now()
-	p.r.log.Warn().Err(err).Str("host", p.r.o.Host).Msg(what)
+	p.warned, p.refused = time.Now(), r.Word
+	if refused {
+		what = "Redis refuses this host; " + what
+	}
+	p.r.log.Warn().Str("error", store.Explain(err)).Str("host", p.r.o.Host).Msg(what)
 }
 
 // register begins this life, or tells an emptied store of it.
 func (r *Runner) register(ctx context.Context) (store.Beat, error) {
 	s := r.heartStore()
-	if err := s.Check(ctx); err != nil {
+	if err := s.Begin(ctx); err != nil {
 		return store.Beat{}, err
 	}
 	return s.Register(ctx, store.Registration{

@@ -34,6 +34,7 @@ func (h *holding) claim(ctx context.Context) step {
 		switch {
 		case err == nil:
 			h.confirm(h.reservation().Slot, term)
+			h.claimGranted()
 			return h.prepare
 		case errors.Is(err, store.ErrStale):
 			h.settle("stale: "+err.Error(), nil)
@@ -43,10 +44,43 @@ func (h *holding) claim(ctx context.Context) step {
 			h.settle(err.Error()+"; the host goes on asking", nil)
 			wait = min(wait, 250*time.Millisecond)
 		}
+		h.claimRefused(ctx, err)
 		h.logger().Debug().Err(err).Msg("not claimed yet")
 		if !h.pause(ctx, wait) {
 			return nil
 		}
+	}
+}
+
+// claimRefused has it known that Redis refuses the claim, where it can be told:
+// as the slot's reason, in the log, to whoever looks at the command in asynqmon.
+// Asking goes on, so that all recovers when Redis may.
+func (h *holding) claimRefused(ctx context.Context, err error) {
+	r, refused := store.RefusalOf(err)
+	if !refused {
+		return
+	}
+	reason := "Redis refuses the claim: " + r.String()
+	h.settle(reason+"; the host goes on asking", nil)
+	if reason == h.lastReason() {
+		return
+	}
+	h.mu.Lock()
+	h.reason, h.since = reason, time.Now()
+	h.mu.Unlock()
+	h.logger().Warn().Str("state", string(PhaseClaiming)).Str("reason", reason).Msg("slot")
+	h.tell("refused", reason, map[string]string{"reason": reason})
+	h.flush(ctx)
+}
+
+// claimGranted takes the reason of a claim that was refused before back.
+func (h *holding) claimGranted() {
+	h.mu.Lock()
+	was := h.reason
+	h.reason = ""
+	h.mu.Unlock()
+	if was != "" {
+		h.tell("", "", map[string]string{"reason": ""})
 	}
 }
 

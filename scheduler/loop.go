@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"stream-api/store"
 )
 
 // bell wakes a loop; ringing it many times before the loop looks is ringing it
@@ -82,6 +84,7 @@ type outages struct {
 	mu      sync.Mutex
 	failing map[string]string // loop → error
 	since   time.Time
+	word    string               // of the refusal that was said; empty: of no refusal; -: nothing was said yet
 	said    map[string]time.Time // of once
 }
 
@@ -101,7 +104,15 @@ func (o *outages) heard(loop string, err error) {
 		o.failing = map[string]string{}
 	}
 	if len(o.failing) == 0 {
-		o.since = time.Now()
+		o.since, o.word = time.Now(), "-"
+	}
+	// An outage that becomes another is said again; one loop that is refused while
+	// others do not reach the store is not.
+	if r, refused := store.RefusalOf(err); refused && o.word != r.Word {
+		o.word = r.Word
+		o.log.Warn().Str("error", store.Explain(err)).Str("loop", loop).Msg("Redis refuses the scheduler; it tries again until it may work")
+	} else if !refused && o.word == "-" {
+		o.word = ""
 		o.log.Warn().Err(cause(err)).Str("loop", loop).Msg("the scheduler cannot work; it tries again until it can")
 	}
 	o.failing[loop] = err.Error()

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -19,27 +20,9 @@ const waitLimit = time.Second
 // failover cannot forget a child that runs. Errors: ErrStale (drop it),
 // *HoldError and ErrNotReplicated (ask again: claiming twice is safe).
 func (s *Store) Claim(ctx context.Context, v Reservation, incarnation string) error {
-	if err := s.ensureChecked(ctx); err != nil {
-		return fmt.Errorf("claim %s/%s: %w", v.Key, v.Slot, err)
-	}
-	n, err := s.replicas.count(ctx, s.client)
+	r, acked, n, err := s.claim(ctx, v, incarnation)
 	if err != nil {
-		return fmt.Errorf("claim %s/%s: count replicas: %w", v.Key, v.Slot, err)
-	}
-	started := time.Now()
-	claimed, acked, err := s.claimOnce(ctx, v, incarnation, n)
-	if redis.HasErrorPrefix(err, "NOSCRIPT") {
-		if err = s.load(ctx); err == nil {
-			claimed, acked, err = s.claimOnce(ctx, v, incarnation, n)
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("claim %s/%s: %w", v.Key, v.Slot, err)
-	}
-	raw, err := claimed.Result()
-	r, err := s.answer("claim", started, raw, err)
-	if err != nil {
-		return err
+		return fmt.Errorf("%s/%s: %w", v.Key, v.Slot, err)
 	}
 	switch r.status() {
 	case "ok":
@@ -62,6 +45,31 @@ func (s *Store) Claim(ctx context.Context, v Reservation, incarnation string) er
 	return r.unexpected("claim")
 }
 
+// claim asks for the claim and has all n replicas wait for it.
+func (s *Store) claim(ctx context.Context, v Reservation, incarnation string) (r reply, acked *redis.Cmd, n int, err error) {
+	started := time.Now()
+	var claimed *redis.Cmd
+	var raw any
+	if err = s.ensureBegun(ctx); err == nil {
+		if n, err = s.replicas.count(ctx, s.client); err != nil {
+			err = fmt.Errorf("count replicas: %w", err)
+		}
+	}
+	if err == nil {
+		claimed, acked, err = s.claimOnce(ctx, v, incarnation, n)
+		if redis.HasErrorPrefix(err, "NOSCRIPT") {
+			if err = s.load(ctx); err == nil {
+				claimed, acked, err = s.claimOnce(ctx, v, incarnation, n)
+			}
+		}
+	}
+	if err == nil {
+		raw, err = claimed.Result()
+	}
+	r, err = s.answer("claim", started, raw, err)
+	return r, acked, n, err
+}
+
 // claimOnce sends claim and WAIT down one connection: WAIT speaks of the
 // writes of its own connection only.
 func (s *Store) claimOnce(ctx context.Context, v Reservation, incarnation string, replicas int) (claimed, acked *redis.Cmd, err error) {
@@ -77,29 +85,58 @@ func (s *Store) claimOnce(ctx context.Context, v Reservation, incarnation string
 
 // replicaCount remembers for a moment how many replicas are in touch.
 type replicaCount struct {
-	mu   sync.Mutex
-	n    int
-	when time.Time
+	mu    sync.Mutex
+	n     int
+	until time.Time
 }
 
-const replicaMemory = 2 * time.Second
+// replicaMemory is how long the number counts, waitedMemory how long if only
+// WAIT tells it, which takes replicaAnswer. A replica that hangs counts by INFO
+// for 5 s, and by WAIT until it is asked again.
+const (
+	replicaMemory = 2 * time.Second
+	waitedMemory  = 10 * time.Second
+	replicaAnswer = 500 * time.Millisecond
+)
 
 func (c *replicaCount) count(ctx context.Context, client redis.UniversalClient) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Since(c.when) < replicaMemory {
+	if time.Now().Before(c.until) {
 		return c.n, nil
 	}
-	info, err := client.Info(ctx, "replication").Result()
+	n, memory, err := countReplicas(ctx, client)
 	if err != nil {
-		if strings.HasPrefix(err.Error(), "section (replication) is not supported") { // the embedded store
-			c.n, c.when = 0, time.Now()
-			return 0, nil
-		}
 		return 0, err
 	}
-	c.n, c.when = onlineReplicas(info), time.Now()
-	return c.n, nil
+	c.n, c.until = n, time.Now().Add(memory)
+	return n, nil
+}
+
+// countReplicas asks INFO or, where that is refused, WAIT: for more replicas than
+// anybody has, so that it tells how many answered in time.
+func countReplicas(ctx context.Context, client redis.UniversalClient) (n int, memory time.Duration, err error) {
+	info, err := client.Info(ctx, "replication").Result()
+	if err == nil {
+		return onlineReplicas(info), replicaMemory, nil
+	}
+	if isEmbedded(err) {
+		return 0, replicaMemory, nil
+	}
+	if r, refused := RefusalOf(err); !refused || r.Word != "noperm" && r.Word != "unknown-command" {
+		return 0, 0, err
+	}
+	n, waitErr := client.Do(ctx, "wait", 1000, replicaAnswer.Milliseconds()).Int()
+	if waitErr != nil {
+		return 0, 0, errors.Join(err, waitErr)
+	}
+	return n, waitedMemory, nil
+}
+
+// isEmbedded tells by its answer to INFO that the store is the embedded one.
+func isEmbedded(err error) bool {
+	text, ok := redisAnswer(err)
+	return ok && strings.HasPrefix(text, "section (replication) is not supported")
 }
 
 // onlineReplicas counts the replicas that spoke within the last 5 s. One that

@@ -28,44 +28,59 @@ type Finding struct {
 }
 
 // Diagnose looks at the store and at what is in it, as an operator should
-// before an event.
+// before an event. What Redis refuses is a finding, and the rest is looked at.
+// Error: the store does not answer.
 func (s *Store) Diagnose(ctx context.Context) ([]Finding, error) {
-	out, err := s.diagnoseServer(ctx)
-	if err != nil {
-		return nil, err
+	var out []Finding
+	for _, look := range []func(context.Context) ([]Finding, error){s.diagnoseServer, s.diagnoseWrites, s.diagnoseClock, s.diagnosePicture} {
+		found, err := look(ctx)
+		if r, refused := RefusalOf(err); refused {
+			found, err = append(found, Finding{Failure, err.Error(), r.Do}), nil
+		}
+		if err != nil {
+			return out, err
+		}
+		out = append(out, found...)
 	}
-	clock, err := s.diagnoseClock(ctx)
-	if err != nil {
-		return nil, err
-	}
+	return out, nil
+}
+
+func (s *Store) diagnosePicture(ctx context.Context) ([]Finding, error) {
 	status, err := s.Status(ctx)
 	if err != nil {
 		return nil, err
 	}
+	found := diagnoseStatus(status)
 	odd, err := s.Odd(ctx)
-	if err != nil {
-		return nil, err
-	}
 	for _, k := range odd {
-		clock = append(clock, Finding{Failure, fmt.Sprintf("%s is a %s and no %s: what should be in it is not read", k.Key, k.Was, k.Should),
+		found = append(found, Finding{Failure, fmt.Sprintf("%s is a %s and no %s: what should be in it is not read", k.Key, k.Was, k.Should),
 			"a scheduler sets it aside within 10 s; if none is at work: redis-cli RENAME it to another name"})
 	}
-	return append(append(out, clock...), diagnoseStatus(status)...), nil
+	return found, err
+}
+
+// diagnoseWrites looks whether what runs can be written down.
+func (s *Store) diagnoseWrites(ctx context.Context) ([]Finding, error) {
+	r, refused, err := s.Writes(ctx)
+	if err != nil || !refused {
+		return nil, err
+	}
+	return []Finding{{Failure, "Redis takes no writes, so nothing new starts: " + r.Answer, r.Do}}, nil
 }
 
 // minVersion is the oldest Redis whose scripts and commands are tested.
 const minVersion = 6
 
 func (s *Store) diagnoseServer(ctx context.Context) ([]Finding, error) {
-	text, err := s.client.Info(ctx).Result()
-	if err != nil {
-		return []Finding{{Warning, "the store does not describe itself: it is the embedded one", "use a real Redis on air: it keeps nothing over a restart"}}, nil
+	info, err := s.info(ctx)
+	if r, refused := RefusalOf(err); refused && (r.Word == "noperm" || r.Word == "unknown-command") {
+		return []Finding{{Warning, "INFO is refused, so version, persistence, eviction, memory and replicas are not looked at, and a quick restart of Redis costs a hold: " + r.Answer, r.Do}}, nil
 	}
-	info := map[string]string{}
-	for line := range strings.Lines(text) {
-		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
-			info[name] = value
-		}
+	if err != nil {
+		return nil, err
+	}
+	if info["redis_version"] == "" {
+		return []Finding{{Warning, "the store does not describe itself: it is the embedded one", "use a real Redis on air: it keeps nothing over a restart"}}, nil
 	}
 	major, _, _ := strings.Cut(info["redis_version"], ".")
 	var out []Finding
@@ -82,6 +97,7 @@ func (s *Store) diagnoseServer(ctx context.Context) ([]Finding, error) {
 	} else {
 		out = append(out, Finding{Fine, "nothing is evicted", ""})
 	}
+	out = append(out, diagnoseMemory(info))
 	if info["aof_enabled"] != "1" {
 		out = append(out, Finding{Warning, "no append-only file: a restart comes back with old data or none, and everything is held for a lease's length", "CONFIG SET appendonly yes, and in redis.conf; appendfsync everysec"})
 	} else {
@@ -91,6 +107,26 @@ func (s *Store) diagnoseServer(ctx context.Context) ([]Finding, error) {
 		out = append(out, Finding{Failure, "Redis could not write to its disk", "look at its log and at the free space"})
 	}
 	return append(out, s.diagnoseReplicas(ctx, info)...), nil
+}
+
+// fullAt is the part of maxmemory above which it is time to look: what is
+// written in a burst must fit into the rest.
+const fullAt = 0.8
+
+// diagnoseMemory compares what is used with what may be. At maxmemory Redis
+// refuses whatever takes more.
+func diagnoseMemory(info map[string]string) Finding {
+	used, most := atoi64(info["used_memory"]), atoi64(info["maxmemory"])
+	megabytes := func(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+	switch {
+	case most == 0:
+		return Finding{Fine, "Redis uses " + megabytes(used) + ", without a maxmemory", ""}
+	case used >= most:
+		return Finding{Failure, fmt.Sprintf("Redis is full: %s of %s (maxmemory)", megabytes(used), megabytes(most)), refusalOf("OOM", "").Do}
+	case float64(used) >= fullAt*float64(most):
+		return Finding{Warning, fmt.Sprintf("Redis is nearly full: %s of %s (maxmemory)", megabytes(used), megabytes(most)), "CONFIG SET maxmemory to more, and in redis.conf; or find what else fills it"}
+	}
+	return Finding{Fine, fmt.Sprintf("Redis uses %s of %s (maxmemory)", megabytes(used), megabytes(most)), ""}
 }
 
 func (s *Store) diagnoseReplicas(ctx context.Context, info map[string]string) []Finding {
@@ -141,6 +177,9 @@ func (s *Store) diagnoseClock(ctx context.Context) ([]Finding, error) {
 
 func diagnoseStatus(status stream.Status) []Finding {
 	var out []Finding
+	for _, v := range status.Refused {
+		out = append(out, Finding{Failure, fmt.Sprintf("Redis refuses %s of host %s: %s", v.What, v.Host, v.Answer), v.Do})
+	}
 	if h := status.Hold; h != nil {
 		out = append(out, Finding{Warning, "on hold: " + h.Reason, "what runs goes on; wait, or start a host with scheduler.enabled: true if none is at work"})
 	}

@@ -2,8 +2,12 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"strings"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -28,6 +32,9 @@ func (patientDialer) DialHook(next redis.DialHook) redis.DialHook {
 			// use; without this one it would be where the dial went to.
 			return stillborn{fmt.Errorf("%w", err)}, nil
 		}
+		if raw, ok := conn.(syscall.Conn); ok { // not over TLS, where the server answers no such client
+			return &heard{Conn: conn, raw: raw}, nil
+		}
 		return conn, nil
 	}
 }
@@ -39,6 +46,79 @@ func (patientDialer) ProcessHook(next redis.ProcessHook) redis.ProcessHook { ret
 func (patientDialer) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return next
 }
+
+// heard is a connection that, when it breaks, says what the server answered
+// last before it closed it, if that was a refusal and all it ever said.
+type heard struct {
+	net.Conn
+	raw   syscall.Conn
+	mu    sync.Mutex // a subscription reads and writes at once
+	reads int
+	last  string // the only answer, if it was an error
+}
+
+// lastWords bounds what is read of a connection that broke: a line that came
+// before it did is there at once.
+const lastWords = 50 * time.Millisecond
+
+func (c *heard) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if n > 0 {
+		c.note(b[:n])
+	}
+	return n, c.reason(err)
+}
+
+func (c *heard) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	if err != nil && !c.wasRead() && c.SetReadDeadline(time.Now().Add(lastWords)) == nil {
+		var line [256]byte
+		if got, _ := c.Conn.Read(line[:]); got > 0 {
+			c.note(line[:got])
+		}
+	}
+	return n, c.reason(err)
+}
+
+func (c *heard) wasRead() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reads > 0
+}
+
+func (c *heard) note(b []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reads, c.last = c.reads+1, ""
+	text, isError := strings.CutPrefix(string(b), "-")
+	if line, rest, whole := strings.Cut(text, "\r\n"); c.reads == 1 && isError && whole && rest == "" {
+		c.last = line
+	}
+}
+
+// reason is what stands behind an error of the connection.
+func (c *heard) reason(err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var timeout net.Error
+	if err == nil || c.last == "" || errors.As(err, &timeout) && timeout.Timeout() {
+		return err
+	}
+	return fmt.Errorf("%w", answered(c.last)) // see above
+}
+
+// SyscallConn lets the client look whether the connection still stands.
+func (c *heard) SyscallConn() (syscall.RawConn, error) { return c.raw.SyscallConn() }
+
+// answered is an error that Redis answered with.
+type answered string
+
+func (a answered) Error() string { return string(a) }
+
+// RedisError implements [redis.Error].
+func (answered) RedisError() {}
+
+var _ redis.Error = answered("")
 
 // stillborn is a connection that could not be made.
 type stillborn struct{ err error }

@@ -52,18 +52,23 @@ type Placement struct {
 // them, so that room which becomes free meanwhile cannot go to a request after
 // one that was refused it.
 func (s *Store) Place(ctx context.Context, requests []Request) ([]Placement, error) {
-	if err := s.ensureChecked(ctx); err != nil {
-		return nil, fmt.Errorf("place: %w", err)
-	}
 	started := time.Now()
+	if err := s.ensureBegun(ctx); err != nil {
+		_, err = s.answer("place", started, nil, err)
+		return nil, err
+	}
 	cmds, err := s.placeOnce(ctx, requests)
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
 		if err = s.load(ctx); err == nil {
 			cmds, err = s.placeOnce(ctx, requests)
 		}
 	}
+	if redis.HasErrorPrefix(err, "EXECABORT") && len(cmds) > 0 {
+		err = cmds[0].Err() // why it was not queued
+	}
 	if err != nil && !isRefusal(err) {
-		return nil, fmt.Errorf("place: %w", err)
+		_, err = s.answer("place", started, nil, err)
+		return nil, err
 	}
 	out := make([]Placement, len(requests))
 	for i, cmd := range cmds {

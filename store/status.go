@@ -60,6 +60,9 @@ func (s *Store) Overview(ctx context.Context) (stream.Status, error) {
 	if out.Hold, err = s.hold(ctx, now); err != nil {
 		return stream.Status{}, err
 	}
+	if out.Refused, err = s.refusedNow(ctx, now); err != nil {
+		return stream.Status{}, err
+	}
 	hosts, err := s.Hosts(ctx)
 	if err != nil {
 		return stream.Status{}, err
@@ -111,7 +114,7 @@ func (s *Store) hold(ctx context.Context, now int64) (*stream.HoldStatus, error)
 	case mass > now:
 		return &stream.HoldStatus{Until: mass, Reason: "most hosts lapsed at once"}, nil
 	case now-tick > (3 * time.Second).Milliseconds():
-		return &stream.HoldStatus{Until: now, Reason: "no scheduler is at work; start one with scheduler.enabled: true"}, nil
+		return s.noTick(ctx, now)
 	}
 	return nil, nil
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,6 +29,9 @@ type Options struct {
 	// Lease is the caller's own lease; a hold that this client has to open
 	// lasts at least that long. Zero: 10 s and 2 s.
 	TTL, Beat time.Duration
+	// Tells has the store keep word, under the actor's name, of what Redis refuses
+	// this client, for others to see.
+	Tells bool
 	// Clock is lua.Server but in tests.
 	Clock lua.Clock
 }
@@ -44,10 +46,13 @@ type Store struct {
 	beat     time.Duration
 	scripts  map[string]lua.Script
 	loading  sync.Mutex
-	checked  atomic.Bool
+	begun    atomic.Bool
 	replicas replicaCount
 	took     func(script string, took time.Duration, err error)
 	tookSet  atomic.Bool
+	tells    bool
+	telling  sync.Mutex
+	told     time.Time
 }
 
 // New makes a Store over a client. It does not touch the network; Check does.
@@ -56,7 +61,7 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load scripts: %w", err)
 	}
-	s := &Store{client: client, ns: o.Namespace, actor: o.Actor, ttl: o.TTL, beat: o.Beat, scripts: scripts}
+	s := &Store{client: client, ns: o.Namespace, actor: o.Actor, ttl: o.TTL, beat: o.Beat, tells: o.Tells, scripts: scripts}
 	if s.ttl == 0 {
 		s.ttl, s.beat = 10*time.Second, 2*time.Second
 	}
@@ -76,30 +81,52 @@ func (s *Store) Observe(f func(script string, took time.Duration, err error)) {
 	s.tookSet.Store(true)
 }
 
-// Check reaches the store and compares the layout's version.
+// Check reaches the store and compares the layout's version. It writes nothing:
+// a store without a version holds nothing yet. Error: ErrSchema.
 func (s *Store) Check(ctx context.Context) error {
-	if err := s.client.SetNX(ctx, s.key("schema"), Schema, 0).Err(); err != nil {
-		return fmt.Errorf("reach the store: %w", err)
+	_, err := s.version(ctx)
+	return err
+}
+
+// Begin is Check for who is about to write: a store without a version is given
+// this program's. Error: ErrSchema.
+func (s *Store) Begin(ctx context.Context) error {
+	there, err := s.version(ctx)
+	if err == nil && !there {
+		if err := s.client.SetNX(ctx, s.key("schema"), Schema, 0).Err(); err != nil {
+			return fmt.Errorf("write schema: %w", err)
+		}
+		_, err = s.version(ctx) // somebody else may have been first
 	}
+	if err == nil {
+		s.begun.Store(true)
+	}
+	return err
+}
+
+// version looks whether there is a version, and whether it is one of ours.
+func (s *Store) version(ctx context.Context) (there bool, err error) {
 	found, err := s.client.Get(ctx, s.key("schema")).Result()
+	if errors.Is(err, redis.Nil) {
+		return false, nil
+	}
 	if err != nil {
-		return fmt.Errorf("read schema: %w", err)
+		return false, fmt.Errorf("reach the store: %w", err)
 	}
 	var version int
 	if _, err := fmt.Sscanf(found, "%d", &version); err != nil || version < Schema-1 || version > Schema+1 {
-		return fmt.Errorf("%w: key %q says version %q, this program speaks %d; run programs at most one version apart, or use another namespace",
+		return true, fmt.Errorf("%w: key %q says version %q, this program speaks %d; run programs at most one version apart, or use another namespace",
 			ErrSchema, s.key("schema"), found, Schema)
 	}
-	s.checked.Store(true)
-	return nil
+	return true, nil
 }
 
-// ensureChecked compares the layout's version before the first script.
-func (s *Store) ensureChecked(ctx context.Context) error {
-	if s.checked.Load() {
+// ensureBegun compares the layout's version before the first script.
+func (s *Store) ensureBegun(ctx context.Context) error {
+	if s.begun.Load() {
 		return nil
 	}
-	return s.Check(ctx)
+	return s.Begin(ctx)
 }
 
 func (s *Store) key(parts ...string) string { return s.ns + strings.Join(parts, ":") }
@@ -112,8 +139,8 @@ func (s *Store) key(parts ...string) string { return s.ns + strings.Join(parts, 
 func (s *Store) call(ctx context.Context, name string, args ...any) (reply, error) {
 	script, argv := s.prepare(name, args)
 	started := time.Now()
-	if err := s.ensureChecked(ctx); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	if err := s.ensureBegun(ctx); err != nil {
+		return s.answer(name, started, nil, err)
 	}
 	raw, err := s.client.EvalSha(ctx, script.SHA, nil, argv...).Result()
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
@@ -139,7 +166,8 @@ func (s *Store) callMany(ctx context.Context, name string, calls [][]any) (repli
 		}
 	}
 	if err != nil && !isRefusal(err) {
-		return nil, nil, fmt.Errorf("%s: %w", name, err)
+		_, err = s.answer(name, started, nil, err)
+		return nil, nil, err
 	}
 	replies, refused = make([]reply, len(cmds)), make([]error, len(cmds))
 	for i, cmd := range cmds {
@@ -153,24 +181,6 @@ func (s *Store) callMany(ctx context.Context, name string, calls [][]any) (repli
 	}
 	return replies, refused, nil
 }
-
-// isRefusal tells a reply about one key, which stays wrong until somebody mends
-// the key, from a server that cannot answer anybody now: a script that stopped
-// at such a key, and not at what the server refuses to every caller.
-func isRefusal(err error) bool {
-	var reply redis.Error
-	if !errors.As(err, &reply) {
-		return false
-	}
-	text := reply.Error()
-	if strings.Contains(text, "WRONGTYPE") {
-		return true
-	}
-	return strings.HasPrefix(text, "ERR ") && strings.Contains(text, "user_script") && !serverSays.MatchString(text)
-}
-
-// serverSays are the refusals that older servers wrap in a script's error.
-var serverSays = regexp.MustCompile(`\b(OOM|MISCONF|READONLY|NOREPLICAS|NOPERM|NOAUTH|MASTERDOWN|LOADING|BUSY|CLUSTERDOWN) |ACL failure|can't (run this command|access at least one)`)
 
 // IsWrongType tells whether Redis refused a command because a hand made its key
 // another type; PutAside mends that.
@@ -202,6 +212,7 @@ func (s *Store) answer(name string, started time.Time, raw any, err error) (repl
 		s.took(name, time.Since(started), err)
 	}
 	if err != nil {
+		s.tellRefusal(name, err)
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	rows, ok := raw.([]any)
@@ -216,7 +227,7 @@ func (s *Store) load(ctx context.Context) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
 	// Nothing is written into another version's layout.
-	if err := s.Check(ctx); err != nil {
+	if err := s.Begin(ctx); err != nil {
 		return err
 	}
 	look, argv := s.prepare("look", []any{nonce(), s.ttl.Milliseconds(), s.beat.Milliseconds()})

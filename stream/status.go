@@ -4,11 +4,13 @@ package stream
 // Its JSON is a contract (`status -o json`, /api/v1/status). Times are
 // milliseconds of the store's clock since the Unix epoch; 0 means never.
 type Status struct {
-	At      int64          `json:"at"`
-	Hold    *HoldStatus    `json:"hold,omitempty"`
-	Streams []StreamStatus `json:"streams"`
-	Hosts   []HostStatus   `json:"hosts"`
-	Sources []SourceStatus `json:"sources"`
+	At   int64       `json:"at"`
+	Hold *HoldStatus `json:"hold,omitempty"`
+	// Refused are hosts that Redis refused something within the last seconds.
+	Refused []RefusedStatus `json:"refused,omitempty"`
+	Streams []StreamStatus  `json:"streams"`
+	Hosts   []HostStatus    `json:"hosts"`
+	Sources []SourceStatus  `json:"sources"`
 	// Aside are the keys that a hand made another type.
 	Aside []OddKey `json:"aside,omitempty"`
 }
@@ -27,6 +29,19 @@ type OddKey struct {
 type HoldStatus struct {
 	Until  int64  `json:"until"`
 	Reason string `json:"reason"`
+	// Refuses is what Redis answers to whoever writes, if that is the reason: oom,
+	// misconf, readonly, noreplicas.
+	Refuses string `json:"refuses,omitempty"`
+}
+
+// RefusedStatus is one host that Redis refused something.
+type RefusedStatus struct {
+	Host   string `json:"host"`
+	At     int64  `json:"at"`
+	What   string `json:"what"`   // the operation, such as claim
+	Word   string `json:"word"`   // names the answer: noperm, unknown-command
+	Answer string `json:"answer"` // of Redis
+	Do     string `json:"do"`
 }
 
 // StreamStatus is one stream with its slots in chain order.

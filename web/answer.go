@@ -44,7 +44,7 @@ func failed(w http.ResponseWriter, err error) {
 	if errors.As(err, &refusal) {
 		code = refusal.code
 	}
-	refuse(w, code, shown(err.Error()))
+	refuse(w, code, shown(store.Explain(err)))
 }
 
 // refusal is an error of the caller.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"stream-api/store"
 	"stream-api/stream"
 )
 
@@ -57,11 +58,13 @@ type board struct {
 	pic     picture
 	problem string // why the last read failed
 	changed func(before, after stream.StreamStatus)
+	own     func() []stream.RefusedStatus // what Redis refuses this process
 }
 
 func newBoard(s reader, demo Demo, h *hub) *board {
 	return &board{
 		store: s, demo: demo, hub: h, wake: make(chan struct{}, 1), matches: matcher{},
+		own:   func() []stream.RefusedStatus { return nil },
 		dirty: map[string]bool{}, pic: picture{streams: map[string]seen{}, raw: map[string]json.RawMessage{}},
 	}
 }
@@ -264,7 +267,7 @@ func (b *board) again(keys []string) {
 func (b *board) failed(err error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.problem = shown(err.Error())
+	b.problem = shown(store.Explain(err))
 	return err
 }
 

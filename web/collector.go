@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,6 +18,7 @@ type pictureCollector struct {
 	mu     sync.Mutex
 	board  *board // nil until a server watches
 	queues Queues
+	own    func() []stream.RefusedStatus
 	descs  map[string]*prometheus.Desc
 }
 
@@ -27,6 +29,7 @@ var pictureMetrics = []struct {
 	help   string
 }{
 	{"store_up", nil, "1 if the store could be read at this scrape; 0: all other metrics of the store are absent."},
+	{"store_refuses", []string{"why"}, "1 while Redis refuses what it is asked, by why: of whoever writes (oom, misconf, readonly, noreplicas), of this process, or of one that says so in the store."},
 	{"streams", nil, "Streams that have a record."},
 	{"slots", []string{"type", "state"}, "Slots by state: pending, assigned, starting, failing (no child runs, or one that keeps failing), running, stopping."},
 	{"slots_pending", []string{"type", "why"}, "Pending slots by class of reason: full, needs, cooldown, pinned, no-service, hold, other."},
@@ -54,7 +57,7 @@ var pictureMetrics = []struct {
 }
 
 func newPictureCollector() *pictureCollector {
-	c := &pictureCollector{descs: map[string]*prometheus.Desc{}}
+	c := &pictureCollector{own: func() []stream.RefusedStatus { return nil }, descs: map[string]*prometheus.Desc{}}
 	for _, m := range pictureMetrics {
 		c.descs[m.name] = prometheus.NewDesc("stream_api_"+m.name, m.help, m.labels, nil)
 	}
@@ -64,7 +67,7 @@ func newPictureCollector() *pictureCollector {
 func (m *Metrics) watch(b *board, q Queues) {
 	m.picture.mu.Lock()
 	defer m.picture.mu.Unlock()
-	m.picture.board, m.picture.queues = b, q
+	m.picture.board, m.picture.queues, m.picture.own = b, q, b.own
 }
 
 // Describe implements prometheus.Collector.
@@ -96,6 +99,7 @@ func (c *pictureCollector) Collect(ch chan<- prometheus.Metric) {
 	defer cancel()
 	g.set("web_watchers", float64(c.board.hub.count()))
 	pic, err := c.board.current(ctx)
+	g.refusals(pic, err, c.own())
 	if err != nil {
 		g.set("store_up", 0)
 		return
@@ -108,6 +112,24 @@ func (c *pictureCollector) Collect(ch chan<- prometheus.Metric) {
 	g.hosts(pic)
 	g.sources(pic)
 	g.queues(ctx, c.queues)
+}
+
+// refusals tells what Redis refuses: this scrape, whoever writes, and anybody who
+// said so.
+func (g gauges) refusals(pic picture, err error, own []stream.RefusedStatus) {
+	why := map[string]bool{}
+	if r, is := store.RefusalOf(err); is {
+		why[r.Word] = true
+	}
+	if h := pic.parts.Hold; h != nil && h.Refuses != "" {
+		why[h.Refuses] = true
+	}
+	for _, v := range slices.Concat(pic.parts.Refused, own) {
+		why[v.Word] = true
+	}
+	for word := range why {
+		g.set("store_refuses", 1, word)
+	}
 }
 
 func (g gauges) slots(pic picture) {

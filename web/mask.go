@@ -101,6 +101,10 @@ func maskStatus(s *stream.Status) {
 		k := &s.Aside[i]
 		k.Key, k.Was, k.Should, k.Aside = shown(k.Key), shown(k.Was), shown(k.Should), shown(k.Aside)
 	}
+	for i := range s.Refused {
+		v := &s.Refused[i]
+		v.Host, v.What, v.Word, v.Answer, v.Do = printable(v.Host), printable(v.What), printable(v.Word), shown(v.Answer), shown(v.Do)
+	}
 	if s.Hold != nil {
 		s.Hold.Reason = shown(s.Hold.Reason)
 	}

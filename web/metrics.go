@@ -30,6 +30,9 @@ type Metrics struct {
 	restarts     *prometheus.CounterVec
 	holds        prometheus.Counter
 	refusals     *prometheus.CounterVec
+	denied       *prometheus.CounterVec
+
+	refused refusals
 
 	mu    sync.Mutex
 	lives *lifetimes
@@ -39,6 +42,7 @@ type Metrics struct {
 func NewMetrics(version string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(), picture: newPictureCollector(), polls: &pollCollector{}, lives: newLifetimes(),
+		refused: refusals{rows: map[string]refused{}},
 		scripts: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "stream_api_script_seconds", Help: "Round trip of one script of the store.",
 			Buckets: []float64{.0002, .0005, .001, .002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
@@ -67,6 +71,9 @@ func NewMetrics(version string) *Metrics {
 			Name: "stream_api_web_refused_total", Help: "Requests refused, by why: host, origin, token, login, rate.",
 		}, []string{"why"}),
 	}
+	m.denied = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "stream_api_store_refusals_total", Help: "Scripts of this process that Redis refused, by why: noperm, oom, misconf, readonly, noauth, busy, loading, maxclients and the like.",
+	}, []string{"why"})
 	m.build = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stream_api_build_info", Help: "1; the version is a label."}, []string{"version"})
 	m.build.WithLabelValues(printable(version)).Set(1)
 	m.registry.MustRegister(m.collectors()...)
@@ -76,7 +83,7 @@ func NewMetrics(version string) *Metrics {
 
 // collectors are those of this project.
 func (m *Metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.build, m.scripts, m.scriptErrors, m.events, m.appear, m.failover, m.restarts, m.holds, m.refusals, m.picture, m.polls}
+	return []prometheus.Collector{m.build, m.scripts, m.scriptErrors, m.events, m.appear, m.failover, m.restarts, m.holds, m.refusals, m.denied, m.picture, m.polls}
 }
 
 // Registry is where others register metrics of their own.
@@ -88,6 +95,10 @@ func (m *Metrics) Script(name string, took time.Duration, err error) {
 	if err != nil {
 		m.scriptErrors.WithLabelValues(name).Inc()
 	}
+	if r, is := store.RefusalOf(err); is {
+		m.denied.WithLabelValues(r.Word).Inc()
+	}
+	m.refused.heard(name, err)
 }
 
 // handler answers scrapes, one at a time and with a bound.

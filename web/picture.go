@@ -29,13 +29,15 @@ type seen struct {
 
 // parts is all of the picture but its streams.
 type parts struct {
-	Hosts    []hostView            `json:"hosts"`
-	Sources  []stream.SourceStatus `json:"sources"`
-	Hold     *stream.HoldStatus    `json:"hold"`
-	Headroom Headroom              `json:"headroom"`
-	Missing  []Missing             `json:"missing"`
-	Aside    []stream.OddKey       `json:"aside"`
-	Demo     *DemoState            `json:"demo"`
+	Hosts   []hostView            `json:"hosts"`
+	Sources []stream.SourceStatus `json:"sources"`
+	Hold    *stream.HoldStatus    `json:"hold"`
+	// Refused are hosts that Redis refuses something, this process among them.
+	Refused  []stream.RefusedStatus `json:"refused"`
+	Headroom Headroom               `json:"headroom"`
+	Missing  []Missing              `json:"missing"`
+	Aside    []stream.OddKey        `json:"aside"`
+	Demo     *DemoState             `json:"demo"`
 }
 
 // hostView is a host with the end of its lease in the store's time, which
@@ -52,7 +54,7 @@ func (b *board) assemble(streams map[string]seen, over *stream.Status) parts {
 		over.Streams = append(over.Streams, streams[key].status)
 	}
 	p := parts{
-		Hosts: make([]hostView, 0, len(over.Hosts)), Sources: over.Sources, Hold: over.Hold,
+		Hosts: make([]hostView, 0, len(over.Hosts)), Sources: over.Sources, Hold: over.Hold, Refused: b.refused(over.Refused),
 		Headroom: headroom(*over, b.matches), Missing: MissingOf(*over), Aside: over.Aside,
 	}
 	for _, h := range over.Hosts {
@@ -70,9 +72,21 @@ func (b *board) assemble(streams map[string]seen, over *stream.Status) parts {
 	return p
 }
 
+// refused is what hosts said in the store and what this process knows of itself,
+// which it may not have been able to say there.
+func (b *board) refused(told []stream.RefusedStatus) []stream.RefusedStatus {
+	out := b.own()
+	for _, v := range told {
+		if !slices.ContainsFunc(out, func(o stream.RefusedStatus) bool { return o.Host == v.Host }) {
+			out = append(out, v)
+		}
+	}
+	return slices.Concat([]stream.RefusedStatus{}, out)
+}
+
 // status is the picture in the form of the contract.
 func (p picture) status() stream.Status {
-	out := stream.Status{At: p.at, Hold: p.parts.Hold, Streams: []stream.StreamStatus{}, Hosts: []stream.HostStatus{}, Sources: p.parts.Sources, Aside: p.parts.Aside}
+	out := stream.Status{At: p.at, Hold: p.parts.Hold, Refused: p.parts.Refused, Streams: []stream.StreamStatus{}, Hosts: []stream.HostStatus{}, Sources: p.parts.Sources, Aside: p.parts.Aside}
 	for _, key := range slices.Sorted(maps.Keys(p.streams)) {
 		out.Streams = append(out.Streams, p.streams[key].status)
 	}

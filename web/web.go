@@ -16,6 +16,7 @@ import (
 
 	"stream-api/queue"
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 // Options say what a Server shows and who may use it.
@@ -38,6 +39,8 @@ type Options struct {
 	// reads the logs of slots on it, nil if there are none here.
 	Host string
 	Logs LogReader
+	// Name is what this process is called where it says that Redis refuses it.
+	Name string
 	// Monitor is asynqmon made for the root MonitorRoot; nil: none.
 	// MonitorReadOnly refuses whatever would change a queue there.
 	Monitor         http.Handler
@@ -106,6 +109,7 @@ func New(o Options) (*Server, error) {
 		s.hooks[name] = rate.NewLimiter(hookRate, hookBurst)
 	}
 	s.board.changed = o.Metrics.streamChanged
+	s.board.own = func() []stream.RefusedStatus { return o.Metrics.refused.list(o.Name) }
 	o.Metrics.watch(s.board, o.Queues)
 	s.handler = s.gate.wrap(s.routes())
 	return s, nil

@@ -128,7 +128,7 @@ func (p *process) addWeb(q *queue.Client, metrics *web.Metrics, d web.Demo) erro
 	o := web.Options{
 		Store: p.links.store, Listen: p.cfg.Web.Listen, Token: token, AllowedHosts: p.cfg.Web.Hosts, Log: p.log, Version: version,
 		Monitor: queue.Monitor(p.links.client, queue.MonitorOptions{Root: web.MonitorRoot, Namespace: p.cfg.Network.Namespace, ReadOnly: readOnly}), MonitorReadOnly: readOnly,
-		Wakers: wakers, Queues: q, Metrics: metrics, Demo: d, Mover: mover{p.links.store},
+		Name: p.cfg.Network.Name, Wakers: wakers, Queues: q, Metrics: metrics, Demo: d, Mover: mover{p.links.store},
 	}
 	if t := p.cfg.Web.TLS; t != nil {
 		o.CertFile, o.KeyFile = t.Cert, t.Key
@@ -145,6 +145,7 @@ func (p *process) addWeb(q *queue.Client, metrics *web.Metrics, d web.Demo) erro
 // observe has the process counted.
 func (p *process) observe(m *web.Metrics) {
 	p.links.store.Observe(m.Script)
+	p.links.heart.Observe(m.Script)
 	m.Polls(func() []web.PollCounts {
 		out := make([]web.PollCounts, 0, len(p.pollers))
 		for _, poller := range p.pollers {
@@ -245,7 +246,11 @@ func (p *process) checkLayout(ctx context.Context) error {
 			return ignoreEnd(ctx, err)
 		}
 		told.Do(func() {
-			p.log.Warn().Err(err).Str("redis", p.links.shown()).Msg("the store cannot be reached; waiting for it")
+			what := "the store cannot be reached; waiting for it"
+			if _, refused := store.RefusalOf(err); refused {
+				what = "Redis refuses this host; it is asked again until it does not"
+			}
+			p.log.Warn().Str("error", store.Explain(err)).Str("redis", p.links.shown()).Msg(what)
 		})
 		select {
 		case <-ctx.Done():

@@ -86,7 +86,11 @@ func (g *global) open(ctx context.Context) (*store.Store, func(), error) {
 	}
 	if err != nil {
 		stop()
-		return nil, nil, fmt.Errorf("%w\nthe store is %s (from %s); is it running? give another with --redis", err, stream.MaskURLs(address), from)
+		advice := "; is it running? give another with --redis"
+		if _, refused := store.RefusalOf(err); refused {
+			advice = "" // it is, and what to do is said with every refusal
+		}
+		return nil, nil, fmt.Errorf("%w\nthe store is %s (from %s)%s", err, stream.MaskURLs(address), from, advice)
 	}
 	return s, stop, nil
 }

@@ -74,7 +74,11 @@ func (g *global) examine(ctx context.Context, cfg *config.Config) ([]store.Findi
 			return nil, err
 		}
 		what := strings.ReplaceAll(err.Error(), "\n", "; ")
-		findings = append(findings, store.Finding{Level: store.Failure, What: clean(what), Do: "start it, or mend its address; children go on meanwhile, nothing new starts"})
+		do := "start it, or mend its address"
+		if r, refused := store.RefusalOf(err); refused {
+			do = r.Do
+		}
+		findings = append(findings, store.Finding{Level: store.Failure, What: clean(what), Do: do + "; children go on meanwhile, nothing new starts"})
 	}
 	if cfg == nil {
 		return findings, nil

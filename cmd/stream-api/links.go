@@ -52,7 +52,7 @@ func connect(cfg *config.Config, log zerolog.Logger) (*links, error) {
 
 func (l *links) dial(cfg *config.Config) error {
 	timeout := store.DialTimeout(cfg.Lease.Beat)
-	options := store.Options{Namespace: cfg.Network.Namespace, Actor: cfg.Network.Name, TTL: cfg.Lease.TTL, Beat: cfg.Lease.Beat}
+	options := store.Options{Namespace: cfg.Network.Namespace, Actor: cfg.Network.Name, Tells: true, TTL: cfg.Lease.TTL, Beat: cfg.Lease.Beat}
 	var err error
 	if l.client, err = dial(l.address, timeout); err != nil {
 		return configError(fmt.Errorf("network.redis: %w", err))

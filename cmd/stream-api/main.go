@@ -12,6 +12,7 @@ import (
 
 	"stream-api/internal/seclude"
 	"stream-api/runners/supervisor"
+	"stream-api/store"
 )
 
 // version is set by the build.
@@ -46,7 +47,7 @@ func execute(args []string) int {
 	}
 	var quiet silentError
 	if !errors.As(err, &quiet) {
-		fmt.Fprintf(os.Stderr, "stream-api: %v\n", err)
+		fmt.Fprintf(os.Stderr, "stream-api: %s\n", store.Explain(err))
 	}
 	return exitCode(err)
 }

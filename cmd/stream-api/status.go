@@ -59,7 +59,7 @@ func watchStatus(ctx context.Context, s *store.Store, asJSON bool) error {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			fmt.Fprintf(os.Stderr, "stream-api: %v; trying again\n", err)
+			fmt.Fprintf(os.Stderr, "stream-api: %s; trying again\n", store.Explain(err))
 		case asJSON:
 			if err := printJSON(os.Stdout, status); err != nil {
 				return err
@@ -110,6 +110,11 @@ func printStatus(w io.Writer, status stream.Status, colours bool) error {
 	if h := status.Hold; h != nil {
 		left := max(time.Duration(h.Until-status.At)*time.Millisecond, 0)
 		if _, err := fmt.Fprintf(w, "ON HOLD for %v: %s. What runs goes on; nothing is given or taken.\n\n", left.Round(time.Second), harmless(h.Reason)); err != nil {
+			return err
+		}
+	}
+	for _, v := range status.Refused {
+		if _, err := fmt.Fprintf(w, "Redis refuses %s of host %s: %s; %s.\n\n", harmless(v.What), harmless(v.Host), harmless(v.Answer), harmless(v.Do)); err != nil {
 			return err
 		}
 	}

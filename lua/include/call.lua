@@ -36,5 +36,9 @@ function redis.call(...)
   if string.find(answer.err, 'WRONGTYPE', 1, true) and string.sub(key, #ns + 1, #ns + 10) ~= 'announced:' then
     aside(key, server.call('TYPE', key).ok, meant(command))
   end
+  -- Redis before 7.2 does not say which command a user may not run.
+  if string.find(answer.err, 'The user executing the script', 1, true) then
+    error((string.gsub(answer.err, '^%-?ERR ', '')) .. ' (' .. command .. ')', 0)
+  end
   return server.call(...)
 end

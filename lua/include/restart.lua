@@ -2,11 +2,12 @@
 -- caller thinks the clock says (last reply plus its own elapsed time; '' for
 -- no opinion), epoch the life of the data it remembers ('' for none), ttl and
 -- beat the longest lease it knows of in ms. Opens a hold where holders must
--- have time to speak first, recalls every host, and ticks.
+-- have time to speak first, recalls every host, and ticks. forgot: the server
+-- had forgotten the scripts.
 -- include: leases
 local function run_id()
   local info = redis.pcall('INFO', 'server')
-  if type(info) ~= 'string' then return '' end -- the embedded store has none
+  if type(info) ~= 'string' then return '' end -- the embedded store has none, and a user may not be allowed it
   return string.match(info, 'run_id:(%w+)') or ''
 end
 
@@ -14,9 +15,13 @@ end
 -- an opinion of the clock sees a jump of it; to one without, a jump hides in
 -- the age of the last tick, so that age must stay below what hosts give away
 -- of their leases (1 s and a tenth), with something left for small jumps.
-local function suspect(r, id, expected, epoch, ttl)
+local function suspect(r, id, expected, epoch, ttl, forgot)
   local tick = stamp(r[1])
-  if r[2] ~= id then return 'the store was restarted' end
+  if id == '' then
+    -- Then only what the server forgot tells of a restart. In a hold that was
+    -- opened for it, those who find the same have nothing to add.
+    if forgot and now >= (stamp(r[3]) or 0) then return 'the store may have been restarted' end
+  elseif r[2] ~= id then return 'the store was restarted' end
   if epoch ~= '' and epoch ~= r[4] then return 'the store holds other data than before' end
   if now - tick > 3000 then return 'no scheduler looked for ' .. int((now - tick) / 1000) .. ' s' end
   if tick - now > 500 then return 'the clock went back' end
@@ -30,12 +35,12 @@ end
 
 -- look returns the life of the data, or nil if the clock seems to have jumped
 -- and the caller is not sure: its call may just have been slow on the way.
-local function look(expected, epoch, ttl, beat, unsure)
+local function look(expected, epoch, ttl, beat, unsure, forgot)
   local reaper = ns .. 'reaper'
   local r = redis.call('HMGET', reaper, 'tick', 'run_id', 'until', 'epoch')
   local id, life, why, wait = run_id(), r[4], nil, nil
   if stamp(r[1]) and life then
-    why = suspect(r, id, expected, epoch, ttl)
+    why = suspect(r, id, expected, epoch, ttl, forgot)
     if unsure and why == 'the clock jumped' then return nil end
   else
     life = int(now_us) .. '-' .. nonce
@@ -50,7 +55,7 @@ local function look(expected, epoch, ttl, beat, unsure)
       local t, b = longest(ttl, beat)
       wait = t + 2 * b
     end
-    redis.call('HSET', reaper, 'until', int(now + wait), 'reason', why, 'run_id', id)
+    redis.call('HSET', reaper, 'until', int(now + wait), 'reason', why, 'run_id', id ~= '' and id or r[2] or '')
     redis.call('HDEL', reaper, 'mass_since', 'mass_until')
     recall()
     event('hold', '', '', '', '', why .. '; nothing is taken or given for ' .. int(wait) .. ' ms')

@@ -67,6 +67,10 @@ function attend() {
   for (const key of model.parts.aside || []) {
     found.push({ id: "aside " + key.key, level: "warn", what: "Key " + key.key + " was a " + key.was + " and no " + key.should, why: "somebody wrote it by hand; what should be in it is made anew. What it held is " + key.aside + ": look at it, then DEL that" });
   }
+  for (const r of model.parts.refused || []) {
+    if (hold?.refuses === r.word) continue; // said above
+    found.push({ id: "denied " + r.host + r.what, level: "bad", what: "Redis refuses " + r.what + " of " + shortHost(r.host), why: r.answer + "; " + r.do, since: r.at });
+  }
   for (const source of model.parts.sources) {
     if (source.stalled?.length) found.push({ id: "stalled " + source.name, level: "bad", what: some(source.stalled) + " of " + source.name + (source.stalled.length > 1 ? " stand still" : " stands still"), why: "listed, but no bytes come in: a frozen publisher, as a rule" });
     if (source.warning) found.push({ id: "warning " + source.name, level: "warn", what: "Source " + source.name, why: source.warning });
