@@ -297,6 +297,10 @@ func TestWeighTellsAChangeOfTheStreamFromOneOfTheFile(t *testing.T) {
 		if _, got := c.service.weigh(seat{}, ran, before, c.now, here); got != c.want {
 			t.Errorf("%s: %d; want %d", name, got, c.want)
 		}
+		// What is told of it: the publisher began anew, or its variables changed.
+		if got, want := c.service.anew(before, c.now), name == "a new session that counts"; got != want {
+			t.Errorf("%s: anew is %v", name, got)
+		}
 	}
 }
 

@@ -45,6 +45,10 @@ func TestActionsReachTheStore(t *testing.T) {
 	c.host("tardy", offer{kind: "transcode", seats: 3})
 	m := &mover{store: c.store}
 	base, _, _ := serve(t, Options{Store: c.store, Mover: m}, "")
+	polled := map[string]string{"s8": stream.Announcement{Chain: []string{"transcode"}}.Encode()}
+	if _, err := c.store.Announce(c.ctx, store.Poll{Source: "lab", Poller: "crew", Upsert: polled, GoneAfter: time.Minute}); err != nil {
+		t.Fatal(err)
+	}
 	for _, step := range []struct {
 		path, body string
 		code       int
@@ -76,6 +80,7 @@ func TestActionsReachTheStore(t *testing.T) {
 		{"streams/move", `{"key":"a/s1","slot":"transcode","to":"","pin":true}`, 400, "to which host"},
 		{"streams/unpin", `{"key":"a/s1","slot":"record"}`, 404, "not found"},
 		{"streams/add", `{"key":"s9","chain":["dist"],"vars":{"a":"b"},"priority":5}`, 200, "announced"},
+		{"streams/add", `{"key":"s8","chain":["dist"]}`, 409, "announced by source lab, so adding it would change nothing"},
 		{"streams/add", `{"key":"../etc","chain":["dist"]}`, 400, "no stream key"},
 		{"streams/rm", `{"key":"s9"}`, 200, "taken back"},
 		{"streams/rm", `{"key":"s9"}`, 404, "not added by hand"},
