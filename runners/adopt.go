@@ -7,6 +7,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 )
@@ -129,15 +131,10 @@ func (h *holding) rejoin(ctx context.Context) step {
 // clear ends and removes a slot's directory that no memo speaks of.
 func (r *Runner) clear(ctx context.Context, dir string) {
 	for ctx.Err() == nil {
-		limited, cancel := context.WithTimeout(ctx, r.o.Beat)
-		if sup, err := supervisor.Adopt(limited, dir); err == nil {
-			_, endErr := sup.End(limited)
-			err = errors.Join(endErr, sup.Close())
-			if err != nil {
-				r.log.Debug().Err(err).Str("dir", dir).Msg("end a supervisor that nobody knows")
-			}
+		// Its key is lost, so it is told by a signal.
+		if err := supervisor.Terminate(dir); err != nil {
+			r.log.Debug().Err(err).Str("dir", dir).Msg("end a supervisor that nobody knows")
 		}
-		cancel()
 		gone, err := mopUp(ctx, dir, r.log)
 		if gone {
 			err = supervisor.Remove(ctx, dir)
@@ -145,7 +142,11 @@ func (r *Runner) clear(ctx context.Context, dir string) {
 		if err == nil && gone {
 			return
 		}
-		r.log.Warn().Err(err).Str("dir", dir).Msg("a slot's directory that nobody knows is not cleared yet")
+		level := zerolog.WarnLevel
+		if errors.Is(err, supervisor.ErrLive) {
+			level = zerolog.DebugLevel // its child has its grace
+		}
+		r.log.WithLevel(level).Err(err).Str("dir", dir).Msg("a slot's directory that nobody knows is not cleared yet")
 		timer := time.NewTimer(time.Second)
 		select {
 		case <-timer.C:
@@ -161,6 +162,7 @@ func (r *Runner) clear(ctx context.Context, dir string) {
 func (r *Runner) giveBackUnknown(s store.SlotRecord) {
 	h := r.newHolding(s.Reservation)
 	h.settled = true
+	h.memo.Key = "" // it was in the memo
 	h.settle("stale: nothing runs under this token here any more", nil)
 	reason := "nothing of it lives on its host"
 	if why := r.unread[r.dir.slot(h.token)]; why != nil {

@@ -69,6 +69,7 @@ func TestAChangedFileIsShownAndRestartsNothing(t *testing.T) {
 	l := h.run(h.options(h.shell("work", telling, valued(t, "old-${stream:lang}"))))
 	w.announce("s1", map[string]string{"lang": "de"}, "work")
 	h.awaitValues("old-de")
+	h.awaitCount("start", 1) // which it notes a little later
 	l.detach()
 	h.run(h.options(h.shell("work", telling, valued(t, "new-${stream:lang}"))))
 	w.awaitSlot("s1", "work", "is not shown as stale", func(s store.SlotRecord) bool { return s.Stale })

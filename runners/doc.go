@@ -47,6 +47,10 @@
 //     off from a store that others reach runs what they are given too, until
 //     it is connected again; then it asserts, and ends at once what it lost.
 //
+// A supervisor hears only who has the slot's key, which lies in its memo, and
+// takes no deadline further ahead than the ttl. A life that cannot read the
+// memo has the supervisor stop by a signal, and feeds it no more.
+//
 // A supervisor refuses a deadline that comes after its own has passed. So a
 // runner that was frozen finds its children dead and never revives one.
 //

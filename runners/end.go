@@ -75,6 +75,9 @@ func (h *holding) askEnd(ctx context.Context, sup *supervisor.Client, how ending
 	}
 }
 
+// errKeyLost: the memo that had it does not read.
+var errKeyLost = errors.New("the key to its supervisor is lost with its memo; it is told to end, and does at its deadline at the latest")
+
 // regain connects to the supervisor again, or finds that it is gone and
 // finishes what it could not.
 func (h *holding) regain(ctx context.Context) (gone bool, err error) {
@@ -83,10 +86,14 @@ func (h *holding) regain(ctx context.Context) (gone bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	hello := h.hello()
+	if live && hello.Key == "" {
+		return false, errors.Join(errKeyLost, supervisor.Terminate(dir))
+	}
 	if live {
 		ctx, cancel := context.WithTimeout(ctx, h.r.o.Beat)
 		defer cancel()
-		sup, err := supervisor.Adopt(ctx, dir)
+		sup, err := supervisor.Adopt(ctx, dir, hello)
 		if err == nil {
 			h.hold(sup)
 			return false, nil

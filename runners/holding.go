@@ -2,6 +2,7 @@ package runners
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"sync"
 	"time"
@@ -114,7 +115,7 @@ func (r *Runner) newHolding(v store.Reservation) *holding {
 		r: r, token: v.Token, stype: v.Type, service: service, static: service != nil && service.Exec == nil,
 		log:  named(r.o.Log, v),
 		wake: make(chan struct{}, 1), fed: make(chan struct{}, 1), gone: make(chan struct{}), first: make(chan struct{}),
-		res: v, phase: PhaseClaiming, since: time.Now(), mode: r.o.OnStoreLoss, memo: memo{Reservation: v}, shown: stream.Starting,
+		res: v, phase: PhaseClaiming, since: time.Now(), mode: r.o.OnStoreLoss, memo: memo{Reservation: v, Key: rand.Text()}, shown: stream.Starting,
 	}
 	if service != nil {
 		h.mode = service.OnStoreLoss
@@ -273,6 +274,13 @@ func (h *holding) writeMemo() error {
 	m := h.memo
 	h.mu.Unlock()
 	return h.r.dir.writeMemo(m)
+}
+
+// hello is what the slot's supervisor is told.
+func (h *holding) hello() supervisor.Hello {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return supervisor.Hello{Key: h.memo.Key, TTL: h.r.o.TTL}
 }
 
 // held is the holding as reconcile sees it.

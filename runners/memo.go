@@ -29,8 +29,10 @@ import (
 // and stays, with the log, for a while after the end.
 type memo struct {
 	Reservation store.Reservation `json:"reservation"`
-	Static      bool              `json:"static,omitempty"`
-	Place       int               `json:"place"`
+	// Key is what its supervisor asks of who wants to speak to it.
+	Key    string `json:"key,omitempty"`
+	Static bool   `json:"static,omitempty"`
+	Place  int    `json:"place"`
 	// PlaceVars are that place's variables as the child has them: the file may
 	// list the places in another order later.
 	PlaceVars map[string]string `json:"place_vars,omitzero"`

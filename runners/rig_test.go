@@ -3,6 +3,7 @@ package runners_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"stream-api/internal/realtest"
+	"stream-api/internal/regular"
 	"stream-api/runners"
 	"stream-api/runners/supervisor"
 	"stream-api/stream"
@@ -92,9 +94,11 @@ func (h *host) endLeftovers() {
 		h.w.t.Error(err)
 	}
 	for _, f := range found {
-		if c, err := supervisor.Adopt(ctx, f.Dir); err == nil {
+		if c, err := supervisor.Adopt(ctx, f.Dir, helloOf(f.Dir)); err == nil {
 			_, _ = c.End(ctx)
 			_ = c.Close()
+		} else {
+			_ = supervisor.Terminate(f.Dir) // its key is lost; else it ends at its deadline
 		}
 		realtest.Await(h.w.t, 10*time.Second, "a supervisor lives on in "+f.Dir, func() bool {
 			live, err := supervisor.Live(f.Dir)
@@ -104,6 +108,15 @@ func (h *host) endLeftovers() {
 			h.w.t.Errorf("the supervisor's stderr:\n%s", text)
 		}
 	}
+}
+
+// helloOf has the key of a slot's directory, if its memo reads.
+func helloOf(dir string) supervisor.Hello {
+	var memo struct{ Key string }
+	if text, err := regular.Read(dir+".json", 1<<20); err == nil {
+		_ = json.Unmarshal(text, &memo)
+	}
+	return supervisor.Hello{Key: memo.Key, TTL: ttl}
 }
 
 // story is a child that notes its starts and stops.

@@ -252,7 +252,7 @@ func (h *holding) launch(ctx context.Context) error {
 			return err
 		}
 	}
-	sup, err := supervisor.Start(ctx, h.r.o.Self, h.spec(dir))
+	sup, err := supervisor.Start(ctx, h.r.o.Self, h.spec(dir), h.hello())
 	if err != nil {
 		return err
 	}

@@ -45,18 +45,18 @@ type Client struct {
 }
 
 // Adopt connects to the supervisor of dir, which may have been started by another process. It takes the child over: an
-// earlier runner's connection ends with ErrReplaced. It gives ErrVersion if the two do not understand each other, and a
+// earlier runner's connection ends with ErrReplaced. It gives ErrKey without the slot's key, ErrVersion if the two do not understand each other, and a
 // connection error if nobody listens; List then tells whether the supervisor is gone. One that does not answer within
 // ctx's deadline (it may be stopped) gives that deadline's error.
-func Adopt(ctx context.Context, dir string) (*Client, error) {
-	c, err := dial(ctx, dir)
+func Adopt(ctx context.Context, dir string, hello Hello) (*Client, error) {
+	c, err := dial(ctx, dir, hello)
 	if err != nil {
 		return nil, fmt.Errorf("adopt %s: %w", dir, err)
 	}
 	return c, nil
 }
 
-func dial(ctx context.Context, dir string) (*Client, error) {
+func dial(ctx context.Context, dir string, hello Hello) (*Client, error) {
 	var d net.Dialer
 	raw, err := d.DialContext(ctx, "unix", filepath.Join(dir, fileSocket))
 	if err != nil {
@@ -70,7 +70,7 @@ func dial(ctx context.Context, dir string) (*Client, error) {
 		dir: dir, socket: socket, pending: map[uint64]chan reply{}, nextID: 1,
 		more: make(chan struct{}, 1), quit: make(chan struct{}), events: make(chan Event), done: make(chan struct{}), idle: make(chan struct{}),
 	}
-	err = c.hello(in)
+	err = c.hello(in, hello)
 	if !unhook() {
 		err = errors.Join(context.Cause(ctx), err)
 	}
@@ -82,8 +82,8 @@ func dial(ctx context.Context, dir string) (*Client, error) {
 	return c, nil
 }
 
-func (c *Client) hello(in *bufio.Scanner) error {
-	line, err := encode(request{ID: c.nextID, Op: opHello, Major: ProtocolMajor, Minor: ProtocolMinor})
+func (c *Client) hello(in *bufio.Scanner, hello Hello) error {
+	line, err := encode(request{ID: c.nextID, Op: opHello, Major: ProtocolMajor, Minor: ProtocolMinor, Key: hello.Key, TTL: hello.TTL})
 	if err != nil {
 		return err
 	}

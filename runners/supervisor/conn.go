@@ -17,6 +17,7 @@ const (
 // far behind is cut off, which loses nothing, as whoever connects gets the whole state first.
 type conn struct {
 	socket *net.UnixConn
+	ttl    time.Duration // of its hello
 
 	mu       sync.Mutex
 	queue    [][]byte

@@ -247,7 +247,7 @@ func freeRunner(t *testing.T, trust time.Duration) (cmd *exec.Cmd, dir, notes st
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		if c, err := Adopt(ctx, dir); err == nil {
+		if c, err := Adopt(ctx, dir, testHello); err == nil {
 			_, _ = c.End(ctx)
 			_ = c.Close()
 		}
@@ -294,7 +294,7 @@ func TestAKilledRunnersChildIsAdoptedWithoutAGap(t *testing.T) {
 	if err != nil || !f.Live || f.Spec.Token != "7-runner" {
 		t.Fatalf("%+v, %v", f, err)
 	}
-	c, err := Adopt(t.Context(), dir)
+	c, err := Adopt(t.Context(), dir, testHello)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,10 @@
 // Feed first asks whether the deadline that is in force has passed, and only then looks at the new one. A supervisor that stood
 // still, or a machine that was suspended, finds its deadline passed when it goes on, whatever waits in the socket.
 //
+// Who may speak. A process of the child's user can reach the socket of each slot. So a hello needs the slot's key, which Start is
+// told and of which the spec has only a hash, and it says the ttl of the runner's lease: no Go and no Feed may set a deadline
+// further ahead than that. Who has not the key is refused and told of, and the oldest of too many such connections is cut.
+//
 // A child begins only on an unexpired Go of a runner that is connected at the moment of the fork; the kernel is asked, as
 // a Go that was sent before a runner's death is read after it. The deadline is looked at once more just before the fork.
 // A supervisor that gets no Go, or whose runner goes before it gave one, ends by itself.

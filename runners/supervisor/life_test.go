@@ -376,7 +376,7 @@ func TestTheStateOnDiskTellsANewRunner(t *testing.T) {
 func TestADirectoryTooLongForASocketIsRefused(t *testing.T) {
 	t.Parallel()
 	spec := testSpec("/tmp/"+strings.Repeat("x", 98), t.TempDir())
-	_, err := Start(t.Context(), selfExe(t), spec)
+	_, err := Start(t.Context(), selfExe(t), spec, testHello)
 	if err == nil || !strings.Contains(err.Error(), "1 bytes shorter") {
 		t.Errorf("%v", err)
 	}
@@ -389,7 +389,7 @@ func TestADirectoryTooLongForASocketIsRefused(t *testing.T) {
 func TestADirectoryInUseIsRefused(t *testing.T) {
 	t.Parallel()
 	r := launch(t)
-	if _, err := Start(t.Context(), selfExe(t), testSpec(r.dir, r.notes)); err == nil {
+	if _, err := Start(t.Context(), selfExe(t), testSpec(r.dir, r.notes), testHello); err == nil {
 		t.Error("a second supervisor was started in it")
 	}
 	if err := Remove(t.Context(), r.dir); !errors.Is(err, ErrLive) {

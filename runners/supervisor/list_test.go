@@ -177,7 +177,7 @@ func TestAdoptingASupervisorThatStandsStillTimesOut(t *testing.T) {
 	r.freeze()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if _, err := Adopt(ctx, r.dir); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := Adopt(ctx, r.dir, testHello); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v", err)
 	}
 	f, err := Look(r.dir)
@@ -190,7 +190,7 @@ func TestAdoptingASupervisorThatStandsStillTimesOut(t *testing.T) {
 func TestAStartThatCannotBeLeavesNoProcess(t *testing.T) {
 	t.Parallel()
 	dir, notes := slotDir(t)
-	if _, err := Start(t.Context(), "/bin/true", testSpec(dir, notes)); err == nil {
+	if _, err := Start(t.Context(), "/bin/true", testSpec(dir, notes), testHello); err == nil {
 		t.Fatal("/bin/true is a supervisor")
 	}
 	if err := Remove(t.Context(), dir); err != nil {
@@ -198,7 +198,7 @@ func TestAStartThatCannotBeLeavesNoProcess(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Start(ctx, selfExe(t), testSpec(dir, notes)); !errors.Is(err, context.Canceled) {
+	if _, err := Start(ctx, selfExe(t), testSpec(dir, notes), testHello); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 	if f, err := Look(dir); err != nil || f.Live {

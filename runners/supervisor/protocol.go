@@ -40,6 +40,8 @@ type request struct {
 	Op       operation       `json:"op"`
 	Major    int             `json:"major,omitempty"` // hello
 	Minor    int             `json:"minor,omitempty"`
+	Key      string          `json:"key,omitempty"`
+	TTL      time.Duration   `json:"ttl,omitempty"`
 	Deadline int64           `json:"deadline,omitempty"` // go, feed
 	Away     bool            `json:"away,omitempty"`
 	Pace     time.Duration   `json:"pace,omitempty"`
@@ -144,13 +146,15 @@ var (
 	ErrEnding = errors.New("the supervisor is ending")
 	// ErrRequest: the supervisor did not understand.
 	ErrRequest = errors.New("bad request")
+	// ErrKey: who says hello does not have the slot's key.
+	ErrKey = errors.New("the key of this slot is missing or wrong")
 	// ErrReplaced: another runner connected; this one no longer has the child.
 	ErrReplaced = errors.New("another runner has taken over")
 )
 
 var codes = map[string]error{
 	"lapsed": ErrLapsed, "no_go": ErrNoGo, "gone": ErrGone, "deadline": ErrDeadline,
-	"version": ErrVersion, "ending": ErrEnding, "request": ErrRequest, "replaced": ErrReplaced,
+	"version": ErrVersion, "ending": ErrEnding, "request": ErrRequest, "replaced": ErrReplaced, "key": ErrKey,
 }
 
 // refusal puts err into a reply.

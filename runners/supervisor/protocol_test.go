@@ -90,7 +90,7 @@ func TestARunnerRefusesASupervisorOfAnotherVersion(t *testing.T) {
 		_, _ = socket.Write([]byte(`{"hello":{"major":3,"minor":1,"spec":{"dir":"/x","news":1},"state":{}}}` + "\n"))
 		_ = socket.Close()
 	}()
-	if _, err := Adopt(t.Context(), dir); !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), "3.1") {
+	if _, err := Adopt(t.Context(), dir, testHello); !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), "3.1") {
 		t.Errorf("%v", err)
 	}
 }
@@ -100,7 +100,7 @@ func TestNonsenseIsAnsweredAndHarmsNothing(t *testing.T) {
 	r := launch(t)
 	pid := r.await(EventStarted).PID
 	w := r.wire()
-	w.say(`{"id":1,"op":"hello","major":1,"minor":99,"colour":"blue"}`)
+	w.say(`{"id":1,"op":"hello","major":1,"minor":99,"colour":"blue",` + keyAndTTL + `}`)
 	if m := w.hear(); m.Hello == nil || m.Hello.State.Child.PID != pid {
 		t.Fatalf("%+v", m)
 	}

@@ -18,10 +18,10 @@ import (
 
 func TestATermGoesOneWay(t *testing.T) {
 	var w term
-	if err := w.feed(1, 100); !errors.Is(err, ErrNoGo) || w.lapse(1<<40) {
+	if err := w.feed(1, 100, time.Hour); !errors.Is(err, ErrNoGo) || w.lapse(1<<40) {
 		t.Errorf("a feed before Go: %v, %+v", err, w)
 	}
-	if err := w.begin(10, 20); err != nil {
+	if err := w.begin(10, 20, time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range []struct {
@@ -31,7 +31,7 @@ func TestATermGoesOneWay(t *testing.T) {
 	}{
 		{19, 30, nil, 30},
 		{29, 40, nil, 40},
-		{30, 30 + farthest + 1, ErrDeadline, 40},
+		{30, 30 + int64(time.Hour) + 1, ErrDeadline, 40},
 		{39, 45, nil, 45},
 		{44, 60, nil, 60},
 		{50, 55, nil, 55}, // earlier than before
@@ -39,22 +39,22 @@ func TestATermGoesOneWay(t *testing.T) {
 		{20, 100, ErrLapsed, 55}, // not even if the clock went back
 		{54, 1 << 40, ErrLapsed, 55},
 	} {
-		if err := w.feed(step.now, step.deadline); !errors.Is(err, step.want) || w.deadline != step.left {
+		if err := w.feed(step.now, step.deadline, time.Hour); !errors.Is(err, step.want) || w.deadline != step.left {
 			t.Errorf("at %d feed %d: %v, deadline %d", step.now, step.deadline, err, w.deadline)
 		}
 	}
-	if err := w.begin(1, 1000); !errors.Is(err, ErrLapsed) {
+	if err := w.begin(1, 1000, time.Hour); !errors.Is(err, ErrLapsed) {
 		t.Errorf("a Go after the end: %v", err)
 	}
 }
 
 func TestATermThatIsFedThePastLapses(t *testing.T) {
 	w := term{state: termRunning, deadline: 100}
-	if err := w.feed(50, 50); !errors.Is(err, ErrLapsed) || w.state != termLapsed {
+	if err := w.feed(50, 50, time.Hour); !errors.Is(err, ErrLapsed) || w.state != termLapsed {
 		t.Errorf("%v, %+v", err, w)
 	}
 	w = term{}
-	if err := w.begin(50, 50); !errors.Is(err, ErrLapsed) || w.state != termLapsed {
+	if err := w.begin(50, 50, time.Hour); !errors.Is(err, ErrLapsed) || w.state != termLapsed {
 		t.Errorf("%v, %+v", err, w)
 	}
 }

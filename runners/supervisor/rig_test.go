@@ -103,7 +103,7 @@ func playRunner() int {
 		Dir: os.Getenv("SLOT"), Stream: "s1", Slot: "transcode", Token: "7-runner", Path: "/bin/sh",
 		Args: []string{"-c", "echo $$ > \"$NOTES/child\"; exec sleep 1000"}, Env: []string{"NOTES=" + os.Getenv("NOTES"), "PATH=" + os.Getenv("PATH")},
 	}
-	c, err := Start(context.Background(), "/proc/self/exe", spec)
+	c, err := Start(context.Background(), "/proc/self/exe", spec, testHello)
 	if err != nil {
 		fmt.Println(err)
 		return 1
@@ -185,9 +185,12 @@ func slotDir(t *testing.T) (dir, notes string) {
 	return dir, notes
 }
 
+// testHello is what each runner of these tests says.
+var testHello = Hello{Key: "the key of all tests", TTL: time.Hour}
+
 func testSpec(dir, notes string, changes ...func(*Spec)) Spec {
 	spec := Spec{
-		Dir: dir, Stream: "s1", Slot: "transcode", Type: "transcode", Host: "test.example", Token: "1-test",
+		Dir: dir, Stream: "s1", Slot: "transcode", Type: "transcode", Host: "test.example", Token: "1-test", KeyHash: testHello.hash(),
 		Env:     []string{"NOTES=" + notes, "PATH=" + os.Getenv("PATH")},
 		Restart: Restart{Delay: 20 * time.Millisecond, MaxDelay: 100 * time.Millisecond, GiveUpAfter: 1000, Within: time.Minute},
 		Stop:    Stop{Grace: 5 * time.Second},
@@ -203,7 +206,7 @@ func testSpec(dir, notes string, changes ...func(*Spec)) Spec {
 func prepare(t *testing.T, changes ...func(*Spec)) *rig {
 	t.Helper()
 	dir, notes := slotDir(t)
-	c, err := Start(t.Context(), selfExe(t), testSpec(dir, notes, changes...))
+	c, err := Start(t.Context(), selfExe(t), testSpec(dir, notes, changes...), testHello)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +228,7 @@ func (r *rig) end() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	_ = r.Client.Close()
-	if c, err := Adopt(ctx, r.dir); err == nil {
+	if c, err := Adopt(ctx, r.dir, testHello); err == nil {
 		_, _ = c.End(ctx)
 		_ = c.Close()
 	}
@@ -241,7 +244,7 @@ func (r *rig) end() {
 // adopt connects anew.
 func (r *rig) adopt() {
 	r.t.Helper()
-	c, err := Adopt(r.t.Context(), r.dir)
+	c, err := Adopt(r.t.Context(), r.dir, testHello)
 	r.must(err)
 	r.Client, r.seen = c, nil
 }

@@ -19,6 +19,10 @@ type server struct {
 	mu       sync.Mutex
 	runner   *conn
 	progress time.Time // when it was last told
+
+	strangers   []*conn // that have not said hello; the oldest first
+	refused     int     // hellos without the key since that was last told
+	toldRefused time.Time
 }
 
 func listen(dir string) (*net.UnixListener, error) {
@@ -36,17 +40,20 @@ func (s *server) run() {
 		if err != nil {
 			return
 		}
-		go s.serve(newConn(socket), socket)
+		c := newConn(socket)
+		s.receive(c)
+		go s.serve(c, socket)
 	}
 }
 
 // serve reads one connection to its end.
 func (s *server) serve(c *conn, socket *net.UnixConn) {
-	in := bufio.NewScanner(socket)
-	in.Buffer(make([]byte, 0, 1024), maxMessage)
-	if !s.greet(c, in) {
+	head := bufio.NewReaderSize(socket, maxHello)
+	if !s.greet(c, head, socket) {
 		return
 	}
+	in := bufio.NewScanner(head)
+	in.Buffer(make([]byte, 0, 1024), maxMessage)
 	for in.Scan() {
 		// The deadline we have is looked at before anything new is read from what may have waited in the socket while
 		// this process stood still.
@@ -68,41 +75,6 @@ func (s *server) serve(c *conn, socket *net.UnixConn) {
 	if mine {
 		s.life.wish(func(w *wishes) { w.lost = true })
 	}
-}
-
-// greet reads the hello, makes c the runner and sends it the state.
-func (s *server) greet(c *conn, in *bufio.Scanner) bool {
-	var r request
-	err := fmt.Errorf("%w: nothing", ErrRequest)
-	if in.Scan() {
-		if r, err = decodeRequest(in.Bytes()); err == nil && r.Op != opHello {
-			err = fmt.Errorf("%w: %s before hello", ErrRequest, r.Op)
-		}
-	}
-	if err == nil {
-		err = knows(r.Major, r.Minor)
-	}
-	if err != nil {
-		c.send(message{Reply: refusal(r.ID, err)})
-		c.finish()
-		return false
-	}
-	s.mu.Lock()
-	if !c.open() { // it gave up waiting for us; the one that came after it may be here already
-		s.mu.Unlock()
-		c.finish()
-		return false
-	}
-	old := s.runner
-	s.runner = c
-	spec, state := s.life.snapshot()
-	c.send(message{Hello: &greeting{Major: ProtocolMajor, Minor: ProtocolMinor, Spec: spec, State: state}})
-	s.mu.Unlock()
-	if old != nil {
-		old.send(message{Reply: refusal(0, ErrReplaced)})
-		old.finish()
-	}
-	return true
 }
 
 // emit tells the runner, if there is one. It never waits.
@@ -136,7 +108,7 @@ func (s *server) answer(c *conn, r request) *reply {
 		return refusal(r.ID, ErrReplaced)
 	}
 	done := &reply{ID: r.ID}
-	if err := s.do(r, done); err != nil {
+	if err := s.do(c, r, done); err != nil {
 		done = refusal(r.ID, err)
 	}
 	if r.Op == opGo || r.Op == opFeed {
@@ -145,19 +117,19 @@ func (s *server) answer(c *conn, r request) *reply {
 	return done
 }
 
-func (s *server) do(r request, done *reply) error {
+func (s *server) do(c *conn, r request, done *reply) error {
 	switch r.Op {
 	case opGo:
 		if _, over := s.life.over(); over {
 			return ErrEnding
 		}
-		if err := s.guard.begin(r.Deadline); err != nil {
+		if err := s.guard.begin(r.Deadline, c.ttl); err != nil {
 			return err
 		}
 		s.life.wish(func(w *wishes) { w.ready = true })
 	case opFeed:
 		s.saver.nowAndThen()
-		return s.guard.feed(r.Deadline)
+		return s.guard.feed(r.Deadline, c.ttl)
 	case opStop:
 		s.life.wishEnd(endGently, EndStopped)
 	case opEnd:

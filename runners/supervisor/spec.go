@@ -74,6 +74,8 @@ type Spec struct {
 	KeepOnStoreLoss bool            `json:"keep_on_store_loss"` // for the runner that adopts
 	Copy            json.RawMessage `json:"copy,omitempty"`     // for the runner: what it needs to assert the slot again
 
+	KeyHash string `json:"key_hash"` // of the key that a hello needs; Start fills it in
+
 	GoWithin time.Duration `json:"go_within"` // without a Go for so long the supervisor ends; default 10 s
 }
 
@@ -112,6 +114,9 @@ func (s *Spec) complete() error {
 			s.Dir, len(s.Dir), maxSocketPath, len(s.Dir)+1+len(fileSocket)-maxSocketPath)
 	case strings.ContainsAny(s.Dir, "\n\x00"):
 		wrong("dir %q has a control character", s.Dir)
+	}
+	if s.KeyHash == "" {
+		wrong("no hash of a key: anybody could speak to its supervisor")
 	}
 	if s.Path == "" {
 		wrong("path is empty")

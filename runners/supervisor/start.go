@@ -17,7 +17,8 @@ import (
 // Start makes spec's directory, starts a supervisor for it from the program at selfPath (which must hand the arguments
 // after Command to Main), and connects. The child itself starts with Go. Whatever fails leaves no process behind; the
 // directory stays for Remove.
-func Start(ctx context.Context, selfPath string, spec Spec) (*Client, error) {
+func Start(ctx context.Context, selfPath string, spec Spec, hello Hello) (*Client, error) {
+	spec.KeyHash = hello.hash()
 	if err := spec.complete(); err != nil {
 		return nil, err
 	}
@@ -28,7 +29,7 @@ func Start(ctx context.Context, selfPath string, spec Spec) (*Client, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start the supervisor of %s/%s: %w", spec.Stream, spec.Slot, err), Finish(context.WithoutCancel(ctx), spec.Dir))
 	}
-	c, err := dial(ctx, spec.Dir)
+	c, err := dial(ctx, spec.Dir, hello)
 	if err != nil {
 		// It has no Go, and so no child; but it may have made a cgroup.
 		return nil, errors.Join(fmt.Errorf("reach the supervisor of %s/%s: %w", spec.Stream, spec.Slot, err),

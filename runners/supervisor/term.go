@@ -14,12 +14,12 @@ var (
 	ErrNoGo = errors.New("not started yet")
 	// ErrGone: a second Go.
 	ErrGone = errors.New("already started")
-	// ErrDeadline: a deadline that cannot be one of Now's clock.
-	ErrDeadline = errors.New("deadline is more than a day ahead: not a time of CLOCK_BOOTTIME")
+	// ErrDeadline: a deadline that no lease can have.
+	ErrDeadline = errors.New("the deadline is further ahead than the ttl that the runner said in its hello")
 )
 
-// farthest bounds a deadline. A wall clock time given by mistake would otherwise make a child that nobody ends.
-const farthest = int64(24 * time.Hour)
+// farthest bounds the ttl of a hello. A wall clock time given by mistake would otherwise make a child that nobody ends.
+const farthest = 24 * time.Hour
 
 // term is the life that was granted: waiting → running → lapsed, and never back. Every method looks at the deadline it has
 // before it looks at a new one, so that a feed which was late is refused whatever it says.
@@ -44,8 +44,8 @@ func (t *term) lapse(now int64) bool {
 	return t.state == termLapsed
 }
 
-// begin grants the first deadline.
-func (t *term) begin(now, deadline int64) error {
+// begin grants the first deadline, no further ahead than reach.
+func (t *term) begin(now, deadline int64, reach time.Duration) error {
 	switch {
 	case t.lapse(now):
 		return ErrLapsed
@@ -54,21 +54,22 @@ func (t *term) begin(now, deadline int64) error {
 	case now >= deadline:
 		t.state = termLapsed
 		return ErrLapsed
-	case deadline-now > farthest:
+	case deadline-now > int64(reach):
 		return ErrDeadline
 	}
 	t.state, t.deadline = termRunning, deadline
 	return nil
 }
 
-// feed replaces the deadline, also by an earlier one: the runner knows best what it may promise.
-func (t *term) feed(now, deadline int64) error {
+// feed replaces the deadline, also by an earlier one: the runner knows best what it may promise. It cannot promise more than
+// a lease lasts.
+func (t *term) feed(now, deadline int64, reach time.Duration) error {
 	switch {
 	case t.lapse(now):
 		return ErrLapsed
 	case t.state == termWaiting:
 		return ErrNoGo
-	case deadline-now > farthest:
+	case deadline-now > int64(reach):
 		return ErrDeadline
 	}
 	t.deadline = deadline
@@ -131,18 +132,18 @@ func (g *guard) overLocked() bool {
 	return true
 }
 
-func (g *guard) begin(deadline int64) error {
-	return g.change(deadline, (*term).begin)
+func (g *guard) begin(deadline int64, reach time.Duration) error {
+	return g.change(deadline, reach, (*term).begin)
 }
 
-func (g *guard) feed(deadline int64) error {
-	return g.change(deadline, (*term).feed)
+func (g *guard) feed(deadline int64, reach time.Duration) error {
+	return g.change(deadline, reach, (*term).feed)
 }
 
-func (g *guard) change(deadline int64, by func(*term, int64, int64) error) error {
+func (g *guard) change(deadline int64, reach time.Duration, by func(*term, int64, int64, time.Duration) error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	err := by(&g.term, Now(), deadline)
+	err := by(&g.term, Now(), deadline, reach)
 	if g.overLocked() {
 		// A refused first Go never armed the alarm; the watcher must not sleep on.
 		return errors.Join(err, g.alarm.set(1))
