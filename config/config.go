@@ -13,7 +13,7 @@ import (
 type Config struct {
 	Network  Network `yaml:"network"`
 	Lease    Lease   `yaml:"lease"`
-	StateDir string  `yaml:"state_dir" validate:"abspath"`
+	StateDir string  `yaml:"state_dir" validate:"statedir"`
 	// Chain is used by sources that give none.
 	Chain     []string  `yaml:"chain" validate:"max=32,unique,dive,slot"`
 	Sources   []Source  `yaml:"sources"`

@@ -46,6 +46,10 @@ func (e *Exec) setDefaults() {
 	e.Hooks = Hooks{Timeout: 10 * time.Second}
 }
 
+// SlowRetry is the least pause between two starts of a child that keeps failing
+// and has nowhere better to go. No key sets it.
+const SlowRetry = 30 * time.Second
+
 // DefaultRestart is the policy of a service that gives none. It is also that of
 // a static one, whose start fails when its variables lack a value.
 func DefaultRestart() Restart {

@@ -30,6 +30,10 @@ func (d *decoder) scalar(n *node, path string, v reflect.Value, r rules) bool {
 		if n.text == "" {
 			return true
 		}
+		if strings.Contains(n.text, "${") {
+			d.problem(n.at, path, "%s holds ${: nothing is filled into a regular expression, so it could never match", stream.Quote(n.text))
+			return false
+		}
 		value, err := regexp.Compile(n.text)
 		if err != nil {
 			err = fmt.Errorf("no regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))

@@ -34,6 +34,7 @@ var checks = map[string]func(string) error{
 	"listen":    func(s string) error { _, err := splitListen(s); return err },
 	"webhost":   checkWebHost,
 	"abspath":   checkAbsolute,
+	"statedir":  checkStateDir,
 	"program":   checkProgram,
 	"envname":   checkEnvName,
 	"plain":     checkPlain,
@@ -177,6 +178,17 @@ func checkEnvName(s string) error {
 		return fmt.Errorf("%q: names beginning with %s are set by the runner", s, reservedEnv)
 	}
 	return nil
+}
+
+// MaxStateDir is how many bytes the path of a state directory may have: below it
+// lie sockets, whose paths may have 107. It is package runners' figure.
+const MaxStateDir = 83
+
+func checkStateDir(s string) error {
+	if len(s) > MaxStateDir {
+		return fmt.Errorf("%s has %d bytes, and sockets lie below it: %d at most", stream.Quote(s), len(s), MaxStateDir)
+	}
+	return checkAbsolute(s)
 }
 
 func checkAbsolute(s string) error {

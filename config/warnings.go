@@ -19,6 +19,10 @@ func (d *decoder) warnMachine(c *Config) {
 		d.warn(d.at("services"), "services", "there are no services and no sources: this host runs nothing and polls nothing, and at a reload it would stop "+
 			"and release what it runs; write services: {} if that is meant")
 	}
+	if info, err := os.Stat(c.StateDir); err == nil && !info.IsDir() {
+		d.warn(d.valueAt("state_dir"), "state_dir", "%s is no directory; the host would not start", c.StateDir)
+	}
+	d.warnDevices(c)
 	d.warnSecrets("network.redis", c.Network.Redis)
 	d.warnSecrets("web.token", c.Web.Token)
 	if c.Web.TokenFile != "" {
@@ -65,6 +69,30 @@ func (d *decoder) warnMachine(c *Config) {
 				for i, command := range commands {
 					d.warnProgram(element(element(join(path, "plugin.hooks."+name), i), 0), command[0].String())
 				}
+			}
+		}
+	}
+}
+
+// warnDevices finds a device in the places of two services: both would run on it
+// at once, as each knows its own seats only.
+func (d *decoder) warnDevices(c *Config) {
+	first := map[string]string{}
+	for _, name := range c.Services.Types() {
+		seen := map[string]bool{}
+		for i, place := range c.Services[name].Places {
+			for _, value := range slices.Sorted(maps.Values(place)) {
+				other, taken := first[value]
+				if !strings.HasPrefix(value, "/dev/") || seen[value] {
+					continue
+				}
+				seen[value] = true
+				if !taken {
+					first[value] = name
+					continue
+				}
+				path := element(join(join("services", name), "places"), i)
+				d.warn(d.at(path), path, "%s is in the places of %s, too: both would run on it at the same time, as neither counts the slots of the other", value, other)
 			}
 		}
 	}

@@ -85,6 +85,18 @@ func TestPlacesThatAreNeverUsedAreAWarning(t *testing.T) {
 	want(t, "warnings", warningsOf(c), []string{"services.x.capacity: only the first 1 of 2 places will be used"})
 }
 
+func TestADeviceInThePlacesOfTwoServicesIsAWarning(t *testing.T) {
+	c := parse(t, `services: {x: {plugin: static, places: [{gpu: /dev/dri/a}, {gpu: /dev/dri/b, rate: 50}]}, y: {plugin: static, places: [{card: /dev/dri/b, rate: 50}, {card: /dev/dri/b}]}}`)
+	want(t, "warnings", warningsOf(c), []string{"services.y.places[0]: /dev/dri/b is in the places of x, too: both would run on it at the same time, as neither counts the slots of the other"})
+}
+
+func TestAStateDirectoryThatIsNoneIsAWarning(t *testing.T) {
+	c := parse(t, "state_dir: /dev/null")
+	if got := warningsOf(c); len(got) != 1 || !strings.Contains(got[0], "is no directory") {
+		t.Errorf("warned %q", got)
+	}
+}
+
 func TestRulesWithoutAChainForTheRestAreAWarning(t *testing.T) {
 	c := parse(t, `sources: [{plugin: static, vars: {streams: []}, rules: [{match: a, chain: [dist]}]}]`)
 	want(t, "chain", c.Sources[0].Chain, []string{})

@@ -10,8 +10,8 @@ local ns, actor, source = ARGV[1], ARGV[2], ARGV[3]
 
 local record = ns .. 'source:' .. source
 local r = redis.call('HMGET', record, 'state', 'last_good', 'gone_after', 'told')
-local state, last, patience = r[1] or 'unknown', tonumber(r[2]) or 0, tonumber(r[3]) or 0
-if state == 'good' and patience > 0 and now - last > math.max(patience, 3000) then
+local state, last, patience = r[1] or 'unknown', tonumber(r[2]) or 0, tonumber(r[3])
+if state == 'good' and patience and now - last > (patience == 0 and 60000 or math.max(patience, 3000)) then
   state = 'unknown'
   local why = 'no poller has spoken for ' .. int((now - last) / 1000) .. ' s'
   redis.call('HSET', record, 'state', state, 'error', why, 'unknown_since', int(now))

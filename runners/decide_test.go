@@ -345,6 +345,7 @@ func TestOptionsThatCannotHoldAreRefused(t *testing.T) {
 		return Options{
 			Host: "a", StateDir: "/s", Self: "/bin/x", Lookup: func(stream.Ref) (string, bool, error) { return "", false, nil },
 			Retry: supervisor.Restart{Delay: time.Second, MaxDelay: time.Second, Within: time.Minute},
+			TTL:   10 * time.Second, Beat: 2 * time.Second, SlowRetry: 30 * time.Second, OnStoreLoss: Keep,
 		}
 	}
 	for name, change := range map[string]func(*Options){

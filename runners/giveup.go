@@ -99,7 +99,7 @@ func (h *holding) recovered(ctx context.Context) {
 	if h.static || h.service == nil || h.service.Exec == nil || h.lastReason() == "" {
 		return
 	}
-	if !h.publisher.well(time.Now(), orDefault(h.service.Exec.Restart.Within, time.Minute)) {
+	if !h.publisher.well(time.Now(), h.service.Exec.Restart.Within) {
 		return
 	}
 	if sup := h.supervisor(); sup != nil && h.slow {

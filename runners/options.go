@@ -31,15 +31,8 @@ const (
 	Ignore  Reaction = "ignore"
 )
 
-// Defaults of Options.
-const (
-	DefaultTTL       = 10 * time.Second
-	DefaultBeat      = 2 * time.Second
-	DefaultCooldown  = time.Minute
-	DefaultSlowRetry = 30 * time.Second
-)
-
-// Options are one host's runner. Zero values mean the defaults.
+// Options are one host's runner. There are no defaults here: what a file leaves
+// out package config fills in, and zero means zero.
 type Options struct {
 	Host     string
 	Services []Service
@@ -54,7 +47,7 @@ type Options struct {
 	Self string
 	// TTL of the lease and Beat of its renewal; TTL ≥ 1 s + TTL/10 + 3 Beat.
 	TTL, Beat   time.Duration
-	OnStoreLoss StoreLoss // of services that do not say; default Keep
+	OnStoreLoss StoreLoss // of services that do not say
 	// Lookup finds ${host:…}, ${env:…} and ${file:…}. What the last two
 	// give never leaves this host and is masked wherever it is shown.
 	Lookup stream.Lookup
@@ -95,8 +88,8 @@ type Service struct {
 	Places         []map[string]string
 	Handover       stream.Handover
 	OnStoreLoss    StoreLoss // default: Options.OnStoreLoss
-	OnSourceChange Reaction  // the stream comes from another source; default Restart
-	OnNewSession   Reaction  // its publisher began anew; default Ignore
+	OnSourceChange Reaction  // the stream comes from another source
+	OnNewSession   Reaction  // its publisher began anew
 	StreamVars     map[string]stream.Template
 	Exec           *Exec // nil: static, nothing runs
 }
@@ -112,14 +105,12 @@ type Exec struct {
 	Stall   time.Duration // 0: never
 	// PreStart and PostStop are commands, an argument each.
 	PreStart, PostStop [][]stream.Template
-	HookTimeout        time.Duration // default 10 s
+	HookTimeout        time.Duration // of each
 }
 
 func (o *Options) complete() error {
-	o.TTL, o.Beat = orDefault(o.TTL, DefaultTTL), orDefault(o.Beat, DefaultBeat)
-	o.Cooldown, o.SlowRetry = orDefault(o.Cooldown, DefaultCooldown), orDefault(o.SlowRetry, DefaultSlowRetry)
-	if o.OnStoreLoss == "" {
-		o.OnStoreLoss = Keep
+	if o.TTL <= 0 || o.Beat <= 0 || o.SlowRetry <= 0 || o.OnStoreLoss == "" {
+		return errors.New("no ttl, beat, pace of slow retries or mode for the loss of the store")
 	}
 	if err := stream.CheckHost(o.Host); err != nil {
 		return err
@@ -155,18 +146,9 @@ func (s *Service) complete(mode StoreLoss) {
 	if s.OnStoreLoss == "" {
 		s.OnStoreLoss = mode
 	}
-	if s.OnSourceChange == "" {
-		s.OnSourceChange = Restart
-	}
-	if s.OnNewSession == "" {
-		s.OnNewSession = Ignore
-	}
 	if s.Capacity == nil && len(s.Places) > 0 {
 		n := len(s.Places)
 		s.Capacity = &n
-	}
-	if e := s.Exec; e != nil {
-		e.HookTimeout = orDefault(e.HookTimeout, 10*time.Second)
 	}
 }
 
@@ -180,11 +162,4 @@ func (s *Service) placeVars(place int) map[string]string {
 
 func (s *Service) offer() store.Offer {
 	return store.Offer{Type: s.Type, Capacity: s.Capacity, URL: s.URL, Class: s.Class, Handover: s.Handover}
-}
-
-func orDefault(d, otherwise time.Duration) time.Duration {
-	if d <= 0 {
-		return otherwise
-	}
-	return d
 }

@@ -42,11 +42,11 @@ func playRunner() int {
 	notes, _ := stream.ParseTemplate(os.Getenv("NOTES"))
 	r, err := runners.New(s, q, runners.Options{
 		Host: os.Getenv("HOST"), StateDir: os.Getenv("STATE"), Self: self, TTL: ttl, Beat: beat, Lookup: hereLookup,
-		OnStoreLoss: runners.StoreLoss(os.Getenv("MODE")), Version: "test", Retry: retry,
+		OnStoreLoss: runners.StoreLoss(os.Getenv("MODE")), Version: "test", Retry: retry, SlowRetry: time.Second,
 		Log: zerolog.New(os.Stderr).With().Timestamp().Logger(),
-		Services: []runners.Service{{Type: "work", Capacity: &seats, Exec: &runners.Exec{
+		Services: []runners.Service{{Type: "work", Capacity: &seats, OnSourceChange: runners.Restart, OnNewSession: runners.Ignore, Exec: &runners.Exec{
 			Path: "/bin/sh", Args: []stream.Template{flag, script}, Env: map[string]stream.Template{"NOTES": notes},
-			Stop: supervisor.Stop{Grace: 5 * time.Second},
+			Stop: supervisor.Stop{Signal: "TERM", Grace: 5 * time.Second}, Restart: retry,
 		}}},
 	})
 	if err != nil {

@@ -146,11 +146,11 @@ func templates(t testing.TB, texts ...string) []stream.Template {
 func (h *host) shell(stype, script string, changes ...func(*runners.Service)) runners.Service {
 	h.w.t.Helper()
 	seats := 10
-	s := runners.Service{Type: stype, Capacity: &seats, Exec: &runners.Exec{
+	s := runners.Service{Type: stype, Capacity: &seats, OnSourceChange: runners.Restart, OnNewSession: runners.Ignore, Exec: &runners.Exec{
 		Path: "/bin/sh",
 		Args: templates(h.w.t, "-c", escape(script)),
 		Env:  map[string]stream.Template{"NOTES": template(h.w.t, h.notes)},
-		Stop: supervisor.Stop{Grace: 5 * time.Second},
+		Stop: supervisor.Stop{Signal: "TERM", Grace: 5 * time.Second}, HookTimeout: 10 * time.Second,
 		Restart: supervisor.Restart{
 			Delay: 50 * time.Millisecond, MaxDelay: 200 * time.Millisecond, GiveUpAfter: 4, Within: 10 * time.Second,
 		},

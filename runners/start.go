@@ -37,7 +37,7 @@ func (h *holding) claim(ctx context.Context) step {
 			h.claimGranted()
 			return h.prepare
 		case errors.Is(err, store.ErrStale):
-			h.settle("stale: "+err.Error(), nil)
+			h.settle(err.Error(), nil) // it begins with what was claimed and says stale
 			h.wishEnd(endGently, err.Error(), 0, true)
 			return h.release
 		case store.IsHold(err):

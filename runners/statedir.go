@@ -26,9 +26,9 @@ const (
 	dirSlots        = "s" // short: sockets lie below it
 )
 
-// maxStateDir leaves room for /s/<16 digits>/ and a socket's name in the 107
+// MaxStateDir leaves room for /s/<16 digits>/ and a socket's name in the 107
 // bytes a unix socket's path may have.
-const maxStateDir = 83
+const MaxStateDir = 83
 
 // stateDir is the place of one runner on this machine. Holding its lock is
 // being the one runner there.
@@ -65,8 +65,8 @@ func readFile(path string, limit int64) ([]byte, error) {
 // where ours should be is set aside. Error: *RefusedError when another runner
 // lives there.
 func openStateDir(path string) (*stateDir, error) {
-	if len(path) > maxStateDir {
-		return nil, fmt.Errorf("state directory %s has %d bytes, and sockets lie below it: %d at most", path, len(path), maxStateDir)
+	if len(path) > MaxStateDir {
+		return nil, fmt.Errorf("state directory %s has %d bytes, and sockets lie below it: %d at most", path, len(path), MaxStateDir)
 	}
 	d := &stateDir{path: path}
 	lock, err := regular.Within(dirPatience, path, func() (*os.File, error) { return d.make() }, func(f *os.File) { _ = f.Close() })

@@ -18,6 +18,8 @@ func TestDrainGoesOnOnlyWhenTheMovedChildIsUp(t *testing.T) {
 		want     step
 	}{
 		"claimed a moment ago":       {true, store.SlotRecord{State: stream.Running, Since: now - 100}, 0, wait},
+		"no child yet":               {true, store.SlotRecord{State: stream.Running, Since: now - 60_000, Phase: stream.Starting}, 0, wait},
+		"fails":                      {true, store.SlotRecord{State: stream.Running, Since: now - 60_000, Up: true, Phase: stream.Failing}, 0, wait},
 		"up":                         {true, store.SlotRecord{State: stream.Running, Since: now - 100, Up: true}, 0, finish},
 		"runs well for long":         {true, store.SlotRecord{State: stream.Running, Since: now - 9000}, 0, finish},
 		"fails again and again":      {true, store.SlotRecord{State: stream.Running, Since: now - 9000, Exit: "1"}, 0, wait},

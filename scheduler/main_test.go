@@ -179,10 +179,11 @@ func (h *host) handle(ctx context.Context, verb queue.Verb, v store.Reservation)
 				return fmt.Errorf("publish: %w", err)
 			}
 		}
-		if h.silent {
-			return nil
+		started := map[string]string{"phase": ""}
+		if !h.silent {
+			started["up"] = "1"
 		}
-		if err := h.r.store.Report(ctx, v, h.id.Incarnation, store.Observation{Fields: map[string]string{"up": "1"}}); err != nil {
+		if err := h.r.store.Report(ctx, v, h.id.Incarnation, store.Observation{Fields: started}); err != nil {
 			return fmt.Errorf("report: %w", err)
 		}
 	case queue.Update:

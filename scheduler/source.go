@@ -66,7 +66,10 @@ func chooseSource(v store.Said, hysteresis time.Duration) choice {
 		stay.memory, stay.again = fmt.Sprintf("%s %d", best, since), due
 	}
 	if stay.away {
-		patience := cmp.Or(current.GoneAfter, defaultGoneAfter)
+		patience := current.GoneAfter
+		if patience < 0 {
+			patience = defaultGoneAfter
+		}
 		due := doubtSince(current) + patience.Milliseconds()
 		if v.Now >= due {
 			return choice{source: best}

@@ -58,7 +58,7 @@ func BenchmarkTenThousandMounts(b *testing.B) {
 // benchmarkSteady is all a poll does here but fetching, nothing having
 // changed: parse, judge, survey, stalls, difference.
 func benchmarkSteady(b *testing.B, bodies [][]byte, parse parser) {
-	p, err := New(Config{Name: "x", URL: "http://in:8000", Chain: []string{"dist"}}, Deps{})
+	p, err := New(timed(Config{Name: "x", URL: "http://in:8000", Chain: []string{"dist"}}), Deps{})
 	if err != nil {
 		b.Fatal(err)
 	}

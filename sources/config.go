@@ -48,10 +48,10 @@ type Config struct {
 	Command []string       // of PluginExec: the program and its arguments
 	Env     []string       // of PluginExec: NAME=value, added to PATH HOME LANG TZ
 
-	Interval   time.Duration // between polls; 1s, static and exec 5s
-	Timeout    time.Duration // of a whole poll; 3s
-	GoneAfter  time.Duration // until a stream that nobody lists is gone; 60s
-	StallAfter time.Duration // without new bytes until a warning; 15s
+	Interval   time.Duration // between polls
+	Timeout    time.Duration // of a whole poll
+	GoneAfter  time.Duration // until a stream that nobody lists is gone; 0: at once
+	StallAfter time.Duration // without new bytes until a warning
 	MaxBody    int64         // bytes of an answer, unpacked; 16 MiB
 
 	Match    *regexp.Regexp // keys that are ours; nil: all
@@ -76,28 +76,11 @@ type Rule struct {
 	Vars     map[string]string
 }
 
-// icecastStats is how long Icecast 2.4 may take to renew total_bytes_read;
-// a warning must wait for several of them.
-const icecastStats = 5 * time.Second
-
-// complete fills in the defaults and says what is wrong, all of it at once.
+// complete puts a source into its one form and says what is wrong, all of it at once.
 func (c Config) complete() (Config, error) {
-	def := func(d *time.Duration, value time.Duration) {
-		if *d == 0 {
-			*d = value
-		}
-	}
 	if c.Plugin == "" {
 		c.Plugin = PluginPoll
 	}
-	interval := time.Second
-	if c.Plugin != PluginPoll {
-		interval = 5 * time.Second
-	}
-	def(&c.Interval, interval)
-	def(&c.Timeout, 3*time.Second)
-	def(&c.GoneAfter, time.Minute)
-	def(&c.StallAfter, 3*icecastStats)
 	if c.MaxBody == 0 {
 		c.MaxBody = defaultLimit
 	}
@@ -107,7 +90,7 @@ func (c Config) complete() (Config, error) {
 		refuse("a source needs a name")
 	}
 	for name, d := range map[string]time.Duration{"interval": c.Interval, "timeout": c.Timeout, "gone_after": c.GoneAfter, "stall_after": c.StallAfter} {
-		if d < 0 {
+		if d < 0 || d == 0 && name != "gone_after" {
 			refuse("%s must be positive, not %v", name, d)
 		}
 	}

@@ -122,7 +122,7 @@ func TestTimeOutOfACommandIsSaidInWords(t *testing.T) {
 	c := sh("sleep 300")
 	c.Name, c.Chain, c.Timeout = "ingest", []string{"dist"}, 200*time.Millisecond
 	const says = "did not end within 200ms and was killed: make it faster, or timeout longer"
-	if _, err := Probe(t.Context(), c); err == nil || !strings.Contains(err.Error(), says) {
+	if _, err := Probe(t.Context(), timed(c)); err == nil || !strings.Contains(err.Error(), says) {
 		t.Errorf("a look says %v; want %q", err, says)
 	}
 	w.poll(c, "a")

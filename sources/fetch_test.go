@@ -110,7 +110,7 @@ func hostileServer(t *testing.T, serve http.HandlerFunc) *httptest.Server {
 func testLister(t *testing.T, c Config) lister {
 	t.Helper()
 	c.Name, c.Chain = "test", []string{"dist"}
-	c, err := c.complete()
+	c, err := timed(c).complete()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestCredentialsAreNeverShown(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"http://admin:hunter2@127.0.0.1:1", "http://admin:hunter2@[::1", "gopher://admin:hunter2@h", "http://admin:hunter2@h%zz/"} {
 		c := Config{Name: "x", URL: address, Chain: []string{"dist"}}
-		c, err := c.complete()
+		c, err := timed(c).complete()
 		if err == nil {
 			_, err = c.lister().list(context.Background())
 			if strings.Contains(fmt.Sprint(c.SourceVars, c.URL, c.Pull), "hunter2") {

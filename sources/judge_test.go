@@ -14,14 +14,14 @@ func priority(n int) *int { return &n }
 
 func TestFirstRuleThatMatchesWins(t *testing.T) {
 	t.Parallel()
-	c, err := Config{
+	c, err := timed(Config{
 		Name: "x", URL: "http://in:8000", Chain: []string{"dist"}, Priority: 5, Rank: 2,
 		Rules: []Rule{
 			{Match: regexp.MustCompile(`^(?P<room>s\d)_(?P<lang>\w+)(?:\.(?P<ext>\w+))?$`), Chain: []string{"dist", "audio"}, Vars: map[string]string{"fps": "50", "name": "ours"}},
 			{Match: regexp.MustCompile(`^s`), Priority: priority(0)},
 			{Match: regexp.MustCompile(`^none$`), Chain: []string{}},
 		},
-	}.complete()
+	}).complete()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestFirstRuleThatMatchesWins(t *testing.T) {
 
 func TestHostileNamesAreRefusedOneByOne(t *testing.T) {
 	t.Parallel()
-	c, err := Config{Name: "x", URL: "http://in:8000", Chain: []string{"dist"}, Match: regexp.MustCompile("^[^q]"), Strip: "live/"}.complete()
+	c, err := timed(Config{Name: "x", URL: "http://in:8000", Chain: []string{"dist"}, Match: regexp.MustCompile("^[^q]"), Strip: "live/"}).complete()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestOwnOutputIsRefusedAsALoop(t *testing.T) {
 		{nginx, "rtmp://in/other/out", "live/out", false},
 	} {
 		c.Name, c.Chain = "x", []string{"dist"}
-		config, err := c.Config.complete()
+		config, err := timed(c.Config).complete()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -169,7 +169,7 @@ func TestOwnOutputIsRefusedAsALoop(t *testing.T) {
 
 func TestDifferenceIsEmptyWhenNothingChanged(t *testing.T) {
 	t.Parallel()
-	c, err := Config{Name: "x", URL: "http://in", Chain: []string{"dist"}}.complete()
+	c, err := timed(Config{Name: "x", URL: "http://in", Chain: []string{"dist"}}).complete()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,10 +210,10 @@ func TestDifferenceIsEmptyWhenNothingChanged(t *testing.T) {
 
 func TestConfigNamesEverythingWrong(t *testing.T) {
 	t.Parallel()
-	_, err := New(Config{
+	_, err := New(timed(Config{
 		Type: "icecats", URL: "ftp://x", Chain: []string{"dist", "dist"}, Priority: 1000, Interval: 1, Timeout: -1,
 		Expect: []string{"$(id)"}, Rules: []Rule{{}, {Match: regexp.MustCompile("(?P<key>.)")}},
-	}, Deps{})
+	}), Deps{})
 	if err == nil {
 		t.Fatal("taken")
 	}
@@ -227,7 +227,7 @@ func TestConfigNamesEverythingWrong(t *testing.T) {
 		{Name: "x", Plugin: PluginStatic, Mounts: []stream.Mount{{Key: "$x"}}},
 		{Name: "x", Plugin: PluginStatic, Mounts: []stream.Mount{{Key: "s1", Vars: map[string]string{"source": ""}}}},
 	} {
-		if _, err := New(c, Deps{}); err == nil {
+		if _, err := New(timed(c), Deps{}); err == nil {
 			t.Errorf("taken: %+v", c)
 		}
 	}
@@ -248,7 +248,7 @@ func TestPullAddressFollowsFromTheType(t *testing.T) {
 		{Config{Type: "srs", URL: "http://in:1985", Pull: "rtmp://pull", SourceVars: map[string]string{"url": "rtmp://public"}}, "rtmp://pull"},
 	} {
 		c.Name = "x"
-		got, err := c.Config.complete()
+		got, err := timed(c.Config).complete()
 		if err != nil || got.Pull != c.want {
 			t.Errorf("%s %s: pull %q, %v; want %q", c.Type, c.URL, got.Pull, err, c.want)
 		}

@@ -60,7 +60,7 @@ func (w *world) poll(c Config, id string) *running {
 		c.Chain = []string{"dist"}
 	}
 	var err error
-	r.Poller, err = New(c, Deps{Store: w.store, Hints: r.hints, ID: id, Log: zerolog.New(r.log)})
+	r.Poller, err = New(timed(c), Deps{Store: w.store, Hints: r.hints, ID: id, Log: zerolog.New(r.log)})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -526,7 +526,7 @@ func TestNothingIsAnnouncedThatMayBeOurOwnOutput(t *testing.T) {
 	}
 	c := ingest.config()
 	c.Name, c.Chain = "ingest", []string{"dist"}
-	p, err := New(c, Deps{Store: w.store, Hints: &hints{}, ID: "a", Log: zerolog.Nop(), Output: output})
+	p, err := New(timed(c), Deps{Store: w.store, Hints: &hints{}, ID: "a", Log: zerolog.Nop(), Output: output})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -159,7 +159,7 @@ func TestPullTakesAPlaceForTheName(t *testing.T) {
 		}
 	}
 	for _, pull := range []string{"srt://in:8890?streamid=read:", "http://in?", "rtmp://in/live#x"} {
-		if _, err := (Config{Name: "x", Type: "mediamtx", URL: "http://in:9997", Pull: pull}).complete(); err == nil || !strings.Contains(err.Error(), "${stream:key}") {
+		if _, err := timed(Config{Name: "x", Type: "mediamtx", URL: "http://in:9997", Pull: pull}).complete(); err == nil || !strings.Contains(err.Error(), "${stream:key}") {
 			t.Errorf("pull %s without a place: %v", pull, err)
 		}
 	}

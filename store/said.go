@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,7 +42,7 @@ type SaidBy struct {
 	// LastGood is when the source was last polled well, server ms; 0: never.
 	LastGood int64
 	// GoneAfter is how long the source's streams outlive their being listed.
-	GoneAfter time.Duration
+	GoneAfter time.Duration // negative: the source never said
 }
 
 // Overrides are an operator's words on a stream; they outlive polls.
@@ -146,7 +147,10 @@ func (v *Said) add(source, announcement, missing string, state *redis.SliceCmd) 
 	}
 	by := SaidBy{
 		Announcement: a, State: stream.SourceState(field(state, 0)), LastGood: atoi64(field(state, 1)),
-		GoneAfter: time.Duration(atoi64(field(state, 2))) * time.Millisecond,
+		GoneAfter: -1,
+	}
+	if ms, err := strconv.ParseInt(field(state, 2), 10, 64); err == nil && ms >= 0 {
+		by.GoneAfter = time.Duration(ms) * time.Millisecond
 	}
 	if missing != "" {
 		by.MissingSince = max(atoi64(missing), 1) // nonsense by hand: missing since long

@@ -28,7 +28,7 @@ func (p *process) addRunner(commands *queue.Client) error {
 		TTL: cfg.Lease.TTL, Beat: cfg.Lease.Beat, OnStoreLoss: runners.StoreLoss(cfg.Lease.OnStoreLoss),
 		Lookup: cfg.Lookup, URL: p.webURL(), Version: version, Log: p.log,
 		Cooldown: cfg.Scheduler.Cooldown, Heart: p.links.heart,
-		Retry: supervisor.Restart(config.DefaultRestart()),
+		Retry: supervisor.Restart(config.DefaultRestart()), SlowRetry: config.SlowRetry,
 	}
 	for _, s := range cfg.Sources {
 		// Registered too, so that people see who polls what; several

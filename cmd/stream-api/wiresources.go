@@ -12,7 +12,7 @@ import (
 func sourceConfig(cfg *config.Config, s config.Source) (sources.Config, error) {
 	out := sources.Config{
 		Name: s.Name, Plugin: s.Plugin,
-		Interval: s.Vars.Interval, Timeout: s.Vars.Timeout, GoneAfter: s.Vars.GoneAfter,
+		Interval: s.Vars.Interval, Timeout: s.Vars.Timeout, GoneAfter: s.Vars.GoneAfter, StallAfter: s.Vars.StallAfter,
 		Match: s.Vars.Match, Chain: s.Chain, Priority: s.Priority, Rank: s.Rank, Expect: s.Expect,
 		SourceVars: s.Stream,
 	}
@@ -41,7 +41,7 @@ func sourceConfig(cfg *config.Config, s config.Source) (sources.Config, error) {
 			return sources.Config{}, fmt.Errorf("source %s: pull: %w", s.Name, pullErr)
 		}
 		out.Pull = pull
-		out.CA, out.Strip, out.StallAfter = s.Vars.CA, s.Vars.Strip, s.Vars.StallAfter
+		out.CA, out.Strip = s.Vars.CA, s.Vars.Strip
 	case config.PluginExec:
 		for _, arg := range s.Vars.Command {
 			out.Command = append(out.Command, resolve("command", arg))

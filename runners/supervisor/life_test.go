@@ -430,3 +430,33 @@ func TestAnEndedSupervisorLeavesNoZombie(t *testing.T) {
 		return err != nil
 	})
 }
+
+// 0 is a grace as any other: the tree is killed at once, however it takes the signal.
+func TestAGraceOfZeroIsAKillAtOnce(t *testing.T) {
+	t.Parallel()
+	r := launch(t, shell(`trap "" TERM; echo > $NOTES/up; while :; do sleep 0.05; done`), func(s *Spec) { s.Stop = Stop{Signal: "TERM"} })
+	r.note("up")
+	if _, err := r.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.await(EventDone)
+	if text := r.story(); !strings.Contains(text, "not gone 0s after TERM: KILL") {
+		t.Error(text)
+	}
+}
+
+func TestASpecWithoutATimeThatIsNeededIsRefused(t *testing.T) {
+	t.Parallel()
+	dir, notes := slotDir(t)
+	for what, take := range map[string]func(*Spec){
+		"restart":             func(s *Spec) { s.Restart = Restart{} },
+		"hook 1 has no timeo": func(s *Spec) { s.PreStart = []Hook{{Argv: []string{"true"}}} },
+		"signal":              func(s *Spec) { s.Stop.Signal = "" },
+	} {
+		spec := testSpec(dir, notes)
+		take(&spec)
+		if err := spec.complete(); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("without %s: %v", what, err)
+		}
+	}
+}

@@ -102,6 +102,7 @@ func playRunner() int {
 	spec := Spec{
 		Dir: os.Getenv("SLOT"), Stream: "s1", Slot: "transcode", Token: "7-runner", Path: "/bin/sh",
 		Args: []string{"-c", "echo $$ > \"$NOTES/child\"; exec sleep 1000"}, Env: []string{"NOTES=" + os.Getenv("NOTES"), "PATH=" + os.Getenv("PATH")},
+		Stop: Stop{Signal: "TERM"}, Restart: Restart{Delay: time.Second, MaxDelay: time.Second, Within: time.Minute},
 	}
 	c, err := Start(context.Background(), "/proc/self/exe", spec, testHello)
 	if err != nil {
@@ -193,11 +194,18 @@ func testSpec(dir, notes string, changes ...func(*Spec)) Spec {
 		Dir: dir, Stream: "s1", Slot: "transcode", Type: "transcode", Host: "test.example", Token: "1-test", KeyHash: testHello.hash(),
 		Env:     []string{"NOTES=" + notes, "PATH=" + os.Getenv("PATH")},
 		Restart: Restart{Delay: 20 * time.Millisecond, MaxDelay: 100 * time.Millisecond, GiveUpAfter: 1000, Within: time.Minute},
-		Stop:    Stop{Grace: 5 * time.Second},
+		Stop:    Stop{Signal: "TERM", Grace: 5 * time.Second},
 	}
 	shell("exec sleep 1000")(&spec)
 	for _, change := range changes {
 		change(&spec)
+	}
+	for _, hooks := range [][]Hook{spec.PreStart, spec.PostStop} {
+		for i := range hooks {
+			if hooks[i].Timeout == 0 {
+				hooks[i].Timeout = 10 * time.Second
+			}
+		}
 	}
 	return spec
 }

@@ -81,14 +81,14 @@ type Spec struct {
 
 // Stop says how a child is asked to end.
 type Stop struct {
-	Signal string        `json:"signal"` // TERM, INT, QUIT, HUP, USR1 or USR2; default TERM
-	Grace  time.Duration `json:"grace"`  // then KILL; default 10 s
+	Signal string        `json:"signal"` // TERM, INT, QUIT, HUP, USR1, USR2 or KILL
+	Grace  time.Duration `json:"grace"`  // then KILL; 0: at once
 }
 
 // Hook is a command run beside the child's life, with its environment.
 type Hook struct {
 	Argv    []string      `json:"argv"`
-	Timeout time.Duration `json:"timeout"` // then it is killed and counts as failed; default 10 s
+	Timeout time.Duration `json:"timeout"` // then it is killed and counts as failed
 }
 
 var stopSignals = map[string]syscall.Signal{
@@ -132,9 +132,6 @@ func (s *Spec) complete() error {
 			wrong("env: an entry is not NAME=value")
 		}
 	}
-	if s.Stop.Signal == "" {
-		s.Stop.Signal = "TERM"
-	}
 	if _, ok := stopSignals[s.Stop.Signal]; !ok {
 		wrong("stop: signal %q is not one of TERM INT QUIT HUP USR1 USR2 KILL", s.Stop.Signal)
 	}
@@ -143,20 +140,23 @@ func (s *Spec) complete() error {
 			if len(h[i].Argv) == 0 || h[i].Argv[0] == "" {
 				wrong("hook %d has no command", i+1)
 			}
-			h[i].Timeout = orDefault(h[i].Timeout, 10*time.Second)
+			if h[i].Timeout <= 0 {
+				wrong("hook %d has no timeout", i+1)
+			}
 		}
 	}
-	s.Stop.Grace = orDefault(s.Stop.Grace, 10*time.Second)
-	s.Restart.Delay = orDefault(s.Restart.Delay, 500*time.Millisecond)
-	s.Restart.MaxDelay = max(orDefault(s.Restart.MaxDelay, 5*time.Second), s.Restart.Delay)
-	s.Restart.Within = orDefault(s.Restart.Within, time.Minute)
-	s.GoWithin = orDefault(s.GoWithin, 10*time.Second)
+	if s.Restart.Delay <= 0 || s.Restart.MaxDelay < s.Restart.Delay || s.Restart.Within <= 0 {
+		wrong("restart: a delay, a max_delay of no less and a window are needed, not %+v", s.Restart)
+	}
+	if s.GoWithin <= 0 {
+		s.GoWithin = 10 * time.Second
+	}
 	if s.LogMax == 0 {
 		s.LogMax = 1 << 20
 	}
 	s.LogMax = max(s.LogMax, 16<<10)
-	if s.Stall < 0 || s.Restart.GiveUpAfter < 0 {
-		wrong("a negative stall or give_up_after")
+	if s.Stall < 0 || s.Restart.GiveUpAfter < 0 || s.Stop.Grace < 0 {
+		wrong("a negative stall, grace or give_up_after")
 	}
 	if text, err := json.Marshal(s); err != nil || len(text) > maxSpec {
 		wrong("%d bytes long, at most %d are taken (%v)", len(text), maxSpec, err)
@@ -165,13 +165,6 @@ func (s *Spec) complete() error {
 		return fmt.Errorf("spec of %s/%s: %w", s.Stream, s.Slot, err)
 	}
 	return nil
-}
-
-func orDefault(d, otherwise time.Duration) time.Duration {
-	if d <= 0 {
-		return otherwise
-	}
-	return d
 }
 
 // environ is the child's whole environment.
