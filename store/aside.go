@@ -39,7 +39,7 @@ func (s *Store) kinds(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	sources, err := s.sourceNames(ctx)
+	sources, err := s.SourceNames(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -195,8 +195,8 @@ func (s *Store) sweepAside(ctx context.Context) error {
 	return nil
 }
 
-// sourceNames lists the sources that are known, none if a hand broke the list.
-func (s *Store) sourceNames(ctx context.Context) ([]string, error) {
+// SourceNames lists the sources that are known, none if a hand broke the list.
+func (s *Store) SourceNames(ctx context.Context) ([]string, error) {
 	names, err := s.client.SMembers(ctx, s.key("sources")).Result()
 	if err != nil && !isRefusal(err) {
 		return nil, fmt.Errorf("read sources: %w", err)

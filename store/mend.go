@@ -202,7 +202,7 @@ func (m *Mender) mend(ctx context.Context, keys []string, found map[string]map[s
 
 // announcedKeys are all streams that some source announces.
 func (s *Store) announcedKeys(ctx context.Context) (map[string]bool, error) {
-	sources, err := s.sourceNames(ctx)
+	sources, err := s.SourceNames(ctx)
 	if err != nil {
 		return nil, err
 	}

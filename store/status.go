@@ -184,7 +184,7 @@ func hostStatus(h HostRecord, now int64) stream.HostStatus {
 
 // Sources reads every source that was ever announced.
 func (s *Store) Sources(ctx context.Context) ([]stream.SourceStatus, error) {
-	names, err := s.sourceNames(ctx)
+	names, err := s.SourceNames(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -40,6 +40,10 @@ func failed(w http.ResponseWriter, err error) {
 	if errors.As(err, &move) || errors.As(err, &announced) {
 		code = http.StatusConflict
 	}
+	if errors.Is(err, errCrowded) {
+		w.Header().Set("Retry-After", "10")
+		code = http.StatusServiceUnavailable
+	}
 	var refusal *refusal
 	if errors.As(err, &refusal) {
 		code = refusal.code

@@ -322,6 +322,7 @@ func TestHooksWakeOnlyTheirSourceAndAnswerYes(t *testing.T) {
 	c := newCrew(t)
 	var woken atomic.Int32
 	base, _, _ := serve(t, Options{Store: c.store, Wakers: map[string]func(){"ingest": func() { woken.Add(1) }}}, "")
+	c.poll("elsewhere", store.SourceInfo{Type: "icecast"})
 	hints := c.store.Hints(c.ctx)
 	call := func(method, name string) {
 		t.Helper()
@@ -362,6 +363,86 @@ func TestHooksWakeOnlyTheirSourceAndAnswerYes(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestAFloodOfHooksCostsOtherSourcesNothing(t *testing.T) {
+	t.Parallel()
+	c := newCrew(t)
+	c.poll("loud", store.SourceInfo{Type: "icecast"})
+	c.poll("quiet", store.SourceInfo{Type: "icecast"})
+	h := handlerFor(t, Options{Store: c.store})
+	hints := c.store.Hints(c.ctx)
+	told := map[string]int{}
+	listen := func() {
+		for {
+			select {
+			case hint := <-hints:
+				if hint.What == "poll" {
+					told[hint.Of]++
+				}
+			default:
+				return
+			}
+		}
+	}
+	realtest.Await(t, patience, "the subscription stands", func() bool {
+		ask(h, asking{method: "POST", path: "/hooks/quiet"})
+		listen()
+		return told["quiet"] > 0
+	})
+	for i := range 300 {
+		for _, name := range []string{"loud", "junk", fmt.Sprintf("junk-%d", i)} {
+			if w := ask(h, asking{method: "POST", path: "/hooks/" + name}); w.Code != 200 || w.Body.String() != "0" {
+				t.Fatalf("a hook is answered %d %q", w.Code, w.Body)
+			}
+		}
+	}
+	told["quiet"] = 0
+	realtest.Await(t, patience, "a hook of a quiet source comes through", func() bool {
+		ask(h, asking{method: "POST", path: "/hooks/quiet"})
+		listen()
+		return told["quiet"] > 0
+	})
+	for name, n := range told {
+		if strings.HasPrefix(name, "junk") {
+			t.Errorf("Redis was told %d times of %s, which is no source", n, name)
+		}
+	}
+	if told["loud"] > 250 {
+		t.Errorf("300 hooks of one source were passed on %d times; want them limited", told["loud"])
+	}
+}
+
+func TestWhoFindsNoSeatIsToldToComeBack(t *testing.T) {
+	t.Parallel()
+	c := newCrew(t)
+	base, s, _ := serve(t, Options{Store: c.store, Logs: func(ctx context.Context, _ LogQuery, _ func(LogLine) error) error {
+		<-ctx.Done()
+		return nil
+	}}, "")
+	for range maxWatchers {
+		if _, err := s.hub.join(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range maxLogReaders {
+		s.readers <- struct{}{}
+	}
+	for _, path := range []string{"/api/v1/events", "/api/v1/logs/s1/dist"} {
+		req, err := http.NewRequest(http.MethodGet, base+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Accept", "text/event-stream")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close() // its head says it all
+		if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: %s, Retry-After %q; want 503 with a time", path, resp.Status, resp.Header.Get("Retry-After"))
+		}
+	}
 }
 
 func TestLogsAreReadHereOrPointedTo(t *testing.T) {

@@ -99,6 +99,9 @@ func (g *gate) wrap(next http.Handler) http.Handler {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="stream-api"`)
 			g.refused(w, r, "token", http.StatusUnauthorized, "a token is needed: send Authorization: Bearer, or log in at /login")
 		default:
+			if holder || g.token != "" && !atLogin(r.URL.Path) {
+				holderCame(r)
+			}
 			next.ServeHTTP(w, r)
 		}
 	})

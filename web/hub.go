@@ -12,7 +12,7 @@ const (
 	behind = 128
 )
 
-var errCrowded = errors.New("too many watch already; close some pages")
+var errCrowded = errors.New("too many are looking already; close some pages, or come back later")
 
 // hub hands every frame to every watcher and waits for none.
 type hub struct {

@@ -70,7 +70,7 @@ func (s *Server) logs(w http.ResponseWriter, r *http.Request) {
 	case s.readers <- struct{}{}:
 		defer func() { <-s.readers }()
 	default:
-		refuse(w, http.StatusServiceUnavailable, "too many logs are open; close some")
+		failed(w, fmt.Errorf("%d logs are open: %w", maxLogReaders, errCrowded))
 		return
 	}
 	ctx, cancel := context.WithCancel(r.Context())

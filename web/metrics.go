@@ -68,7 +68,7 @@ func NewMetrics(version string) *Metrics {
 			Name: "stream_api_holds_total", Help: "Times the reaper began to hold since this process started.",
 		}),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "stream_api_web_refused_total", Help: "Requests refused, by why: host, origin, token, login, rate.",
+			Name: "stream_api_web_refused_total", Help: "Requests refused, by why: host, origin, token, login, rate, crowd.",
 		}, []string{"why"}),
 	}
 	m.denied = prometheus.NewCounterVec(prometheus.CounterOpts{

@@ -73,7 +73,7 @@ type Server struct {
 	hub     *hub
 	metrics *Metrics
 	handler http.Handler
-	hooks   map[string]*rate.Limiter
+	hooks   hookNames
 	tls     *tls.Config   // nil: none
 	readers chan struct{} // a seat for each open log
 	ended   chan struct{} // closed when open streams are to end
@@ -94,7 +94,7 @@ func New(o Options) (*Server, error) {
 	h := newHub()
 	s := &Server{
 		o: o, hub: h, metrics: o.Metrics, board: newBoard(o.Store, o.Demo, h),
-		hooks: map[string]*rate.Limiter{}, readers: make(chan struct{}, maxLogReaders), ended: make(chan struct{}),
+		hooks: hookNames{limits: map[string]*rate.Limiter{}}, readers: make(chan struct{}, maxLogReaders), ended: make(chan struct{}),
 	}
 	var err error
 	if s.gate, err = newGate(o, o.Metrics); err != nil {
@@ -104,9 +104,6 @@ func New(o Options) (*Server, error) {
 		if s.tls, err = tlsOf(o.CertFile, o.KeyFile, o.Log); err != nil {
 			return nil, err
 		}
-	}
-	for name := range o.Wakers {
-		s.hooks[name] = rate.NewLimiter(hookRate, hookBurst)
 	}
 	s.board.changed = o.Metrics.streamChanged
 	s.board.own = func() []stream.RefusedStatus { return o.Metrics.refused.list(o.Name) }
@@ -134,7 +131,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          nil,
-		ConnState: func(_ net.Conn, state http.ConnState) {
+		ConnContext:       withVisitor,
+		ConnState: func(conn net.Conn, state http.ConnState) {
+			if v := visitorOf(conn); v != nil {
+				v.turns(state)
+			}
 			switch state {
 			case http.StateNew:
 				open.Add(1)
@@ -143,9 +144,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			}
 		},
 	}
-	scheme, inside := "http", l
+	scheme, inside := "http", net.Listener(newCrowd(l, s.metrics, s.o.Log))
 	if s.tls != nil {
-		scheme, inside = "https", tls.NewListener(l, s.tls)
+		scheme, inside = "https", tls.NewListener(inside, s.tls)
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(inside) }()
