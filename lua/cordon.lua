@@ -3,10 +3,10 @@
 -- the host's restarts.
 -- KEYS: none. Touches host:<host>, draining, service:<type>:<host>, load:<type>:<class>, events.
 -- ARGV: ns, actor, host, state, deadline (ms until a drain stops waiting for room
---   elsewhere, 0 for never).
+--   elsewhere, 0 for never), at_a_time (slots that a drain moves at once).
 -- RETURN: {'ok', state it had} | {'absent'}.
 -- TWICE: sets the same word again.
-local ns, actor, host, state, deadline = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local ns, actor, host, state, deadline, at_a_time = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
 -- include: now
 -- include: event
 -- include: index
@@ -19,6 +19,7 @@ local old = redis.call('HMGET', h, 'want', 'state', 'services')
 if not old[1] then return { 'absent' } end
 redis.call('HSET', h, 'want', state)
 if deadline > 0 then redis.call('HSET', h, 'drain_until', int(now + deadline)) else redis.call('HDEL', h, 'drain_until') end
+if state == 'draining' then redis.call('HSET', h, 'drain_at_a_time', at_a_time) else redis.call('HDEL', h, 'drain_at_a_time') end
 redis.call(state == 'draining' and 'SADD' or 'SREM', ns .. 'draining', host)
 bump(host)
 if old[2] ~= 'down' then

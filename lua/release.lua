@@ -48,7 +48,7 @@ if only_if_room and s[1] ~= 'stopping' then
   for i = 0, failed < 1 and n - 1 or -1 do
     local class = ARGV[FIRST + i]
     if pin then better = better or room_on(pin, stype, class, avoided)
-    else better = better or room(stype, class, avoided, 1) end
+    else better = better or room(stype, class, avoided, 1, 1) > 0 end
   end
   if not better then
     local fresh = issue()

@@ -1,11 +1,13 @@
 -- yield: has the runner of a slot stop its child and give the slot back, so that
--- it is placed elsewhere. Unless forced, only if there is room elsewhere; what is
--- pinned has nowhere to go but to its pin.
--- KEYS: none. Touches reaper, stream:<key>:<slot>, override:<key>, host:<host>,
---   hosts:lease, load:<type>:<class>, events.
+-- it is placed elsewhere. Unless forced, only if there is room elsewhere, beside
+-- what others need that were asked to leave and have no place yet; what is pinned
+-- has nowhere to go but to its pin.
+-- KEYS: none. Touches reaper, moves, stream:<key>:<slot>, override:<key>, host:<host>,
+--   hosts:lease, load:<type>:<class>, service:<type>:<host>, events.
 -- ARGV: ns, actor, key, slot, type, token, target (a host, '*' for any other),
 --   force (1 or 0), n, n classes that may take it.
--- RETURN: {'ok', host} | {'stay'} (no room elsewhere) | {'stale'} | {'hold', reason}.
+-- RETURN: {'ok', host} | {'stay'} (no room elsewhere) | {'wait'} (what room
+--   there is, others were promised) | {'stale'} | {'hold', reason}.
 -- TWICE: the field move is set already: 'ok'.
 local ns, actor, key, slot, stype, token, target = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local force, n = ARGV[8] == '1', tonumber(ARGV[9])
@@ -28,16 +30,34 @@ local avoided, failed = { [s[2]] = true }, 1
 for other, till in string.gmatch(s[4] or '', '(%S+)=(%d+)') do
   if tonumber(till) > now and other ~= s[2] then avoided[other], failed = true, failed + 1 end
 end
+-- promised counts the slots of the type that were asked to leave their hosts
+-- and have no place yet: each will take a seat that is still free.
+local function promised()
+  local count, own = 0, key .. '|' .. slot
+  for _, member in ipairs(redis.call('HKEYS', ns .. 'moves')) do
+    local k, other = string.match(member, '^([^|]*)|([^|]*)$')
+    if k and member ~= own then
+      local o = redis.pcall('HMGET', ns .. 'stream:' .. k .. ':' .. other, 'state', 'move', 'type')
+      if o[3] == stype and (o[1] == 'pending' or o[1] == 'running' and o[2]) then count = count + 1 end
+    end
+  end
+  return count
+end
+
 local pin, found = pinned(key, slot), force
 local only = target ~= '*' and target or pin
-for i = 0, n - 1 do
-  local class = ARGV[FIRST + i]
-  if found then break end
-  if only then
-    found = (not pin or pin == only) and room_on(only, stype, class, avoided)
-  else
-    found = room(stype, class, avoided, failed)
+if not force and not only then
+  local others, seats = promised(), 0
+  for i = 0, n - 1 do
+    if seats > others then break end
+    seats = seats + room(stype, ARGV[FIRST + i], avoided, failed, others + 1 - seats)
   end
+  if seats > 0 and seats <= others then return { 'wait' } end
+  found = seats > 0
+end
+for i = 0, n - 1 do
+  if found or not only then break end
+  found = (not pin or pin == only) and room_on(only, stype, ARGV[FIRST + i], avoided)
 end
 if not found then return { 'stay' } end
 redis.call('HSET', at, 'move', target)

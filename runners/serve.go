@@ -245,7 +245,7 @@ func (h *holding) started(ctx context.Context, pid int) {
 // steadyAfter is how long a child must run before the store is told that it
 // is up, if it gave no sign of life before: a handover waits for this word,
 // and one that ends at once must not take the place of one that is on air.
-const steadyAfter = time.Second
+const steadyAfter = 750 * time.Millisecond
 
 // sayUp says that the slot is on air, once. What a pre_start hook published says
 // nothing of it.

@@ -12,14 +12,21 @@ import (
 	"stream-api/stream"
 )
 
-// drain has the next slot of a drained host moved, one at a time. After the
-// drain's deadline what is left is stopped there, room elsewhere or not.
+// drain has the next slots of a drained host moved, a few at a time: as one of
+// them is up elsewhere, the next one's turn comes. After the drain's deadline what
+// is left is stopped there, room elsewhere or not.
 func (s *Scheduler) drain(ctx context.Context, h store.HostRecord, moves []store.Move, now int64) error {
 	if h.State != stream.Draining {
 		return nil // down, or taken back meanwhile
 	}
 	overdue := h.DrainUntil != 0 && now >= h.DrainUntil
-	if !overdue && slices.ContainsFunc(moves, func(m store.Move) bool { return m.Drain && m.Host == h.Host }) {
+	free := h.AtATime
+	for _, m := range moves {
+		if m.Drain && m.Host == h.Host {
+			free--
+		}
+	}
+	if !overdue && free <= 0 {
 		return nil
 	}
 	held, err := s.store.SlotsOf(ctx, h.Host)
@@ -30,23 +37,91 @@ func (s *Scheduler) drain(ctx context.Context, h store.HostRecord, moves []store
 	if overdue {
 		return s.evict(ctx, movable)
 	}
-	if len(movable) == 0 {
-		return nil
+	for _, next := range movable {
+		if free <= 0 || time.Since(s.tried[next.Token]) < drainPatience {
+			return nil // the rest was tried a moment ago
+		}
+		began, err := s.drainNext(ctx, h, next)
+		if err != nil {
+			return err
+		}
+		if began {
+			free--
+		}
 	}
-	next := movable[0]
-	if time.Since(s.tried[next.Token]) < drainPatience {
-		return nil // all were tried a moment ago
+	return nil
+}
+
+// drainNext begins the move of one slot, unless one of its stream is on its way
+// that waits for what this one publishes, or the other way round.
+func (s *Scheduler) drainNext(ctx context.Context, h store.HostRecord, v store.SlotRecord) (began bool, err error) {
+	apart, err := s.ordered(ctx, v)
+	if err != nil {
+		return false, err
+	}
+	_, err = s.store.MoveForDrain(ctx, v.Key, v.Slot, s.o.MoveLimit, h.AtATime, apart)
+	var refused *store.MoveError
+	if errors.As(err, &refused) && refused.Busy() {
+		return false, nil // its turn comes when the others are up
 	}
 	if s.tried == nil || len(s.tried) > 10_000 {
 		s.tried = map[string]time.Time{}
 	}
-	s.tried[next.Token] = time.Now()
-	_, err = s.store.MoveForDrain(ctx, next.Key, next.Slot, s.o.MoveLimit)
-	var refused *store.MoveError
+	s.tried[v.Token] = time.Now()
 	if errors.As(err, &refused) || errors.Is(err, store.ErrNotFound) {
-		return nil // another scheduler was quicker, or it ended
+		return false, nil // it ended
 	}
-	return err
+	return err == nil, err
+}
+
+// ordered are the slots of the chain that wait for what v publishes, or v for
+// what they do, directly or by way of others.
+func (s *Scheduler) ordered(ctx context.Context, v store.SlotRecord) ([]string, error) {
+	record, err := s.store.Record(ctx, v.Key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	upstream := map[string][]string{} // slot → those it waits for
+	for slot, other := range record.Slots {
+		rules, err := s.rules.rules(ctx, other.Type)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range needsOf(rules) {
+			upstream[slot] = append(upstream[slot], n.Slot)
+		}
+	}
+	var out []string
+	for slot := range record.Slots {
+		if slot != v.Slot && (reaches(upstream, slot, v.Slot) || reaches(upstream, v.Slot, slot)) {
+			out = append(out, slot)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// reaches tells whether there is a way from one slot to the other; there may be
+// circles.
+func reaches(edges map[string][]string, from, to string) bool {
+	seen, todo := map[string]bool{from: true}, []string{from}
+	for len(todo) > 0 {
+		at := todo[0]
+		todo = todo[1:]
+		for _, next := range edges[at] {
+			if next == to {
+				return true
+			}
+			if !seen[next] {
+				seen[next] = true
+				todo = append(todo, next)
+			}
+		}
+	}
+	return false
 }
 
 // drainOrder is the order in which a drain moves slots: those that were never

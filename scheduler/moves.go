@@ -148,11 +148,11 @@ func (s *Scheduler) yield(ctx context.Context, m store.Move) error {
 	if err != nil {
 		return err
 	}
-	if asked {
+	if asked == store.Asked {
 		s.tellLater(queue.Update, []store.Reservation{m.Reservation})
 		return nil
 	}
-	if !m.Drain {
+	if !m.Drain || asked == store.Wait {
 		return nil // it waits for room until its deadline
 	}
 	// Another slot of the host may find room; this one's turn comes again.

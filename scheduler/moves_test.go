@@ -196,7 +196,7 @@ func TestDrainEmptiesAHostOneSlotAtATimeOverTheDeathOfAScheduler(t *testing.T) {
 	f.mu.Lock()
 	f.hosts["b"] = b
 	f.mu.Unlock()
-	if err := r.store.Drain(t.Context(), "a", 0); err != nil {
+	if err := r.store.Drain(t.Context(), "a", 0, 0); err != nil {
 		t.Fatal(err)
 	}
 	r.await("nothing was moved", func() bool { return r.used("b", "record")+r.used("b", "dist") >= 2 })
@@ -230,7 +230,7 @@ func TestDrainLeavesWhatIsPinnedThere(t *testing.T) {
 	f.mu.Lock()
 	f.hosts["b"] = b
 	f.mu.Unlock()
-	if err := r.store.Drain(t.Context(), "a", 0); err != nil {
+	if err := r.store.Drain(t.Context(), "a", 0, 0); err != nil {
 		t.Fatal(err)
 	}
 	r.awaitHost("s2", "record", "b")
@@ -249,7 +249,7 @@ func TestDrainDeadlineStopsWhatFoundNoRoom(t *testing.T) {
 	r.run(newFleet(a), Options{})
 	r.add("s1", stream.Announcement{Chain: []string{"record"}})
 	r.awaitHost("s1", "record", "a")
-	if err := r.store.Drain(t.Context(), "a", 1500*time.Millisecond); err != nil {
+	if err := r.store.Drain(t.Context(), "a", 1500*time.Millisecond, 0); err != nil {
 		t.Fatal(err)
 	}
 	r.awaitReason("s1", "record", "not moved: nobody offers record")

@@ -84,7 +84,7 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 		}},
 		{"aside", func(ctx context.Context, s *store.Store) error { return store.SetAside(ctx, s, "later", "zset") }},
 		{"restore", func(ctx context.Context, s *store.Store) error { return store.Restore(ctx, s, "src") }},
-		{"cordon", func(ctx context.Context, s *store.Store) error { return s.Drain(ctx, h.Host, time.Minute) }},
+		{"cordon", func(ctx context.Context, s *store.Store) error { return s.Drain(ctx, h.Host, time.Minute, 0) }},
 		{"reindex", func(ctx context.Context, s *store.Store) error {
 			_, err := s.Reindex(ctx, h.Host, map[string]bool{v.Type: true})
 			return err

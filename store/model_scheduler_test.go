@@ -169,7 +169,9 @@ func (s *scheduler) moves(a *actor) {
 				return w.store.EndMove(ctx, m, "it took too long")
 			})
 		case m.Since%2 == 0:
-			_, _ = ask(a, "yield "+m.Key, func(ctx context.Context) (bool, error) { return w.store.Yield(ctx, m, false, classesFor(m.Key)) })
+			_, _ = ask(a, "yield "+m.Key, func(ctx context.Context) (store.Yielded, error) {
+				return w.store.Yield(ctx, m, false, classesFor(m.Key))
+			})
 		case heir.Token == "" && heir.State == "":
 			_, _ = ask(a, "shadow "+m.Key, func(ctx context.Context) (struct{}, error) { return nothing, w.store.Shadow(ctx, m) })
 		case heir.State == stream.Running && heir.Vars["by"] != "":

@@ -49,7 +49,7 @@ func (e *MoveError) Refused() bool { return e.what == moveRefused }
 // other if target is empty; what is not done within limit is given up, 0 never.
 // It returns when the wish is written down. Errors: ErrNotFound, *MoveError.
 func (s *Store) Move(ctx context.Context, key, slot, target string, limit time.Duration) (Move, error) {
-	return s.move(ctx, key, slot, target, limit, false, false)
+	return s.move(ctx, key, slot, target, limit, 0, false)
 }
 
 // Pin keeps a slot on the host target from now on, even if it has to wait for
@@ -59,7 +59,7 @@ func (s *Store) Pin(ctx context.Context, key, slot, target string, limit time.Du
 	if err := stream.CheckHost(target); err != nil {
 		return Move{}, false, err
 	}
-	m, err = s.move(ctx, key, slot, target, limit, false, true)
+	m, err = s.move(ctx, key, slot, target, limit, 0, true)
 	var not *MoveError
 	if errors.As(err, &not) && (not.what == moveIdle || not.what == moveThere) {
 		return Move{}, false, nil
@@ -73,23 +73,26 @@ func (s *Store) Unpin(ctx context.Context, key, slot string) error {
 }
 
 // MoveForDrain is Move to any other host because the slot's own is drained; a
-// host has one such move at a time.
-func (s *Store) MoveForDrain(ctx context.Context, key, slot string, limit time.Duration) (Move, error) {
-	return s.move(ctx, key, slot, "", limit, true, false)
+// host has atATime such moves at once, and none while one of the apart, slots of
+// the same stream, is moved.
+func (s *Store) MoveForDrain(ctx context.Context, key, slot string, limit time.Duration, atATime int, apart []string) (Move, error) {
+	return s.move(ctx, key, slot, "", limit, atATime, false, apart...)
 }
 
-func (s *Store) move(ctx context.Context, key, slot, target string, limit time.Duration, drain, pin bool) (Move, error) {
+// move of a drain has atATime above 0.
+func (s *Store) move(ctx context.Context, key, slot, target string, limit time.Duration, atATime int, pin bool, apart ...string) (Move, error) {
 	if err := stream.CheckType(slot); err != nil {
 		return Move{}, err
 	}
-	r, err := s.call(ctx, "move", key, slot, target, limit.Milliseconds(), bit(drain), bit(pin))
+	args := []any{key, slot, target, limit.Milliseconds(), atATime, bit(pin)}
+	r, err := s.call(ctx, "move", strList(args, apart)...)
 	if err != nil {
 		return Move{}, err
 	}
 	name := fmt.Sprintf("%s of %s", slot, stream.Quote(key))
 	switch r.status() {
 	case "ok":
-		m := Move{Reservation: Reservation{Key: key, Slot: slot, Type: slot, Token: r.str(1), Host: r.str(2)}, Target: target, Drain: drain}
+		m := Move{Reservation: Reservation{Key: key, Slot: slot, Type: slot, Token: r.str(1), Host: r.str(2)}, Target: target, Drain: atATime > 0}
 		if target == "" {
 			m.Target = "*"
 		}

@@ -29,7 +29,7 @@ func TestWhatIsPinnedLeavesOnlyForItsPin(t *testing.T) {
 		t.Helper()
 		ok, err := g.s.Yield(g.ctx, store.Move{Reservation: v, Target: target}, false, classes)
 		g.must(err)
-		return ok
+		return ok == store.Asked
 	}
 	if _, moving, err := g.s.Pin(g.ctx, "s1", "enc", "a", 0); err != nil || moving {
 		t.Fatalf("pin to where it is: moving %v, %v", moving, err)

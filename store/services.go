@@ -24,6 +24,7 @@ type HostRecord struct {
 	Reason      string
 	Deadline    int64 // server ms; 0: no lease
 	DrainUntil  int64 // server ms; 0: a drain takes as long as it takes
+	AtATime     int   // slots that a drain moves at once
 	TTL, Beat   time.Duration
 	URL         string
 	Version     string
@@ -120,6 +121,9 @@ func (s *Store) hosts(ctx context.Context, names []string, deadline func(host st
 			Deadline: deadline(names[i]), URL: row["url"], Version: row["version"],
 		}
 		h.DrainUntil = atoi64(row["drain_until"])
+		if h.AtATime = atoi(row["drain_at_a_time"]); h.AtATime < 1 {
+			h.AtATime = AtATime // edited by hand
+		}
 		h.TTL = time.Duration(atoi64(row["ttl"])) * time.Millisecond
 		h.Beat = time.Duration(atoi64(row["beat"])) * time.Millisecond
 		h.Since, _ = strconv.ParseInt(row["since"], 10, 64) // 0 if edited into nonsense

@@ -5,25 +5,39 @@ import (
 	"fmt"
 )
 
+// Yielded is what Yield answers.
+type Yielded int
+
+// The answers of Yield.
+const (
+	// Stay: there is no room elsewhere.
+	Stay Yielded = iota
+	// Asked: the holder was asked to stop it.
+	Asked
+	// Wait: what room there is was promised to others that are on their way.
+	Wait
+)
+
 // Yield has the holder of a slot stop its child and give the slot back, to be
 // placed elsewhere. Unless forced it does so only if one of classes has room
-// elsewhere (on m.Target, if that is a host), and reports whether. Errors:
-// ErrStale, *HoldError.
-func (s *Store) Yield(ctx context.Context, m Move, force bool, classes []string) (asked bool, err error) {
+// elsewhere (on m.Target, if that is a host). Errors: ErrStale, *HoldError.
+func (s *Store) Yield(ctx context.Context, m Move, force bool, classes []string) (Yielded, error) {
 	args := []any{m.Key, m.Slot, m.Type, m.Token, m.Target, bit(force)}
 	r, err := s.call(ctx, "yield", strList(args, classes)...)
 	if err != nil {
-		return false, err
+		return Stay, err
 	}
 	switch r.status() {
 	case "ok":
-		return true, nil
+		return Asked, nil
 	case "stay":
-		return false, nil
+		return Stay, nil
+	case "wait":
+		return Wait, nil
 	case "stale":
-		return false, fmt.Errorf("yield %s/%s: %w", m.Key, m.Slot, ErrStale)
+		return Stay, fmt.Errorf("yield %s/%s: %w", m.Key, m.Slot, ErrStale)
 	case "hold":
-		return false, &HoldError{Reason: r.str(1)}
+		return Stay, &HoldError{Reason: r.str(1)}
 	}
-	return false, r.unexpected("yield")
+	return Stay, r.unexpected("yield")
 }

@@ -46,11 +46,14 @@ func (g *global) setHost(cmd *cobra.Command, host string, state stream.HostState
 func hostsDrain(g *global) *cobra.Command {
 	var deadline time.Duration
 	var wait bool
+	var atATime int
 	c := &cobra.Command{
-		Use: "drain HOST", Short: "Hand over what a host holds, slot by slot, and give it nothing new", Args: cobra.ExactArgs(1), ValidArgsFunction: g.completes(ofHosts),
-		Long: `Hand over what a host holds, slot by slot, and give it nothing new.
+		Use: "drain HOST", Short: "Hand over what a host holds, a few slots at a time, and give it nothing new", Args: cobra.ExactArgs(1), ValidArgsFunction: g.completes(ofHosts),
+		Long: `Hand over what a host holds, a few slots at a time, and give it nothing new.
 
-A slot leaves only when another host has room for it. With --deadline, what is
+A slot leaves only when another host has room for it, and the next one's turn
+comes when it runs there. Of one stream no two slots are moved at once of which
+one waits for what the other publishes. With --deadline, what is
 left then is stopped there, room elsewhere or not. The host stays drained, over
 its restarts too, until: stream-api hosts uncordon HOST.
 
@@ -60,11 +63,14 @@ stopped because the deadline passed.`,
 			if deadline < 0 {
 				return usageError("--deadline %v is before now", deadline)
 			}
+			if atATime < 1 || atATime > 1000 {
+				return usageError("--at-a-time %d is no number from 1 to 1000", atATime)
+			}
 			return g.with(cmd, func(ctx context.Context, s *store.Store) error {
 				if _, err := readHost(ctx, s, args[0]); err != nil {
 					return err
 				}
-				if err := s.Drain(ctx, args[0], deadline); err != nil {
+				if err := s.Drain(ctx, args[0], deadline, atATime); err != nil {
 					return err
 				}
 				fmt.Fprintf(os.Stderr, "%s is drained; later: stream-api hosts uncordon %s\n", args[0], args[0])
@@ -77,6 +83,7 @@ stopped because the deadline passed.`,
 	}
 	c.Flags().DurationVar(&deadline, "deadline", 0, "stop what could not be handed over by then, such as 10m (default: wait for room as long as it takes)")
 	c.Flags().BoolVar(&wait, "wait", false, "stay until the host holds nothing")
+	c.Flags().IntVar(&atATime, "at-a-time", store.AtATime, "how many slots are on their way at once")
 	return c
 }
 
