@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"stream-api/internal/orphans"
 	"stream-api/program"
 	"stream-api/stream"
 )
@@ -57,7 +58,7 @@ func (c *command) list(ctx context.Context) (listing, error) {
 	// The kernel ties Pdeathsig to the thread that forks.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	err := cmd.Run()
+	err := orphans.Run(cmd)
 	if cmd.Process != nil && syscall.Kill(-cmd.Process.Pid, 0) == nil {
 		// Something it left in the background would pile up poll by poll.
 		if endErr := endMarked(mark); endErr != nil && err == nil {

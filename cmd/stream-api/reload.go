@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"stream-api/config"
+	"stream-api/internal/orphans"
 	"stream-api/runners"
 )
 
@@ -38,7 +39,7 @@ func reload(ctx context.Context, running *config.Config) (string, error) {
 	cmd := exec.CommandContext(ctx, program, append([]string{"check-config", "--identity"}, running.Files...)...)
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
-	if err := cmd.Run(); err != nil {
+	if err := orphans.Run(cmd); err != nil {
 		return "", fmt.Errorf("%s check-config: %w: %s", program, err, strings.TrimSpace(complaint.String()))
 	}
 	want := identity(running)

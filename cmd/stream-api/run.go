@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stream-api/config"
+	"stream-api/internal/orphans"
 )
 
 func runCommand() *cobra.Command {
@@ -40,6 +41,8 @@ func runHost(ctx context.Context, files []string) error {
 	incoming := make(chan os.Signal, 8)
 	signal.Notify(incoming, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1)
 	defer signal.Stop(incoming)
+	// For the rest of the process's life, over all that it becomes.
+	go orphans.Reap(context.WithoutCancel(ctx), nil)
 	leaving, err := inherit()
 	if err != nil {
 		return err

@@ -16,22 +16,23 @@ const module = "stream-api/"
 // A package that is not listed may import nothing and be imported by nobody,
 // so that a new one has to find its place here first.
 var may = map[string][]string{
-	"stream":             {},                                                                     // the vocabulary
-	"program":            {},                                                                     // looks at files, knows nothing of us
-	"lua":                {},                                                                     // text and its contract
-	"store":              {"stream", "lua"},                                                      // the only owner of Redis keys
-	"store/embedded":     {},                                                                     // a server, knows no key
-	"queue":              {"stream"},                                                             // a hint cannot decide anything, so it knows no store
-	"sources":            {"stream", "store", "queue", "program"},                                //
-	"scheduler":          {"stream", "store", "queue"},                                           // never runners: a decision knows no process
-	"runners":            {"stream", "store", "queue", "runners/supervisor", "internal/regular"}, // never scheduler: a host obeys the store alone
-	"runners/supervisor": {"internal/regular", "internal/seclude", "program"},                    // small, and older or newer than its runner
-	"config":             {"stream", "program"},                                                  // a leaf: nobody's options are its types
-	"web":                {"stream", "store", "queue"},                                           //
+	"stream":             {},                                                                      // the vocabulary
+	"program":            {},                                                                      // looks at files, knows nothing of us
+	"lua":                {},                                                                      // text and its contract
+	"store":              {"stream", "lua"},                                                       // the only owner of Redis keys
+	"store/embedded":     {},                                                                      // a server, knows no key
+	"queue":              {"stream"},                                                              // a hint cannot decide anything, so it knows no store
+	"sources":            {"stream", "store", "queue", "program", "internal/orphans"},             //
+	"scheduler":          {"stream", "store", "queue"},                                            // never runners: a decision knows no process
+	"runners":            {"stream", "store", "queue", "runners/supervisor", "internal/regular"},  // never scheduler: a host obeys the store alone
+	"runners/supervisor": {"internal/orphans", "internal/regular", "internal/seclude", "program"}, // small, and older or newer than its runner
+	"config":             {"stream", "program"},                                                   // a leaf: nobody's options are its types
+	"web":                {"stream", "store", "queue"},                                            //
 	"internal/arrows":    {},
 	"internal/realrun":   {"internal/realtest", "stream"}, // the program from outside; stream for the contract of its JSON
 	"internal/realtest":  {},
 	"internal/seclude":   {}, // the process, and no noun of ours
+	"internal/orphans":   {}, // processes, and no noun of ours
 	"internal/regular":   {}, // files, and no noun of ours
 }
 
@@ -42,7 +43,7 @@ var home = map[string][]string{
 	"github.com/alicebob/miniredis/v2":       {"store/embedded"},
 	"github.com/goccy/go-yaml":               {"config"},
 	"github.com/spf13/cobra":                 {"cmd/stream-api"},
-	"os/exec":                                {"runners/supervisor", "sources", "cmd/stream-api", "config", "internal/realtest", "internal/realrun", "internal/arrows"},
+	"os/exec":                                {"runners/supervisor", "sources", "cmd/stream-api", "config", "internal/realtest", "internal/realrun", "internal/arrows", "internal/orphans"},
 	"github.com/go-playground/validator/v10": {"config"},
 }
 

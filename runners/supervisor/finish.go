@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"stream-api/internal/orphans"
 )
 
 // Finish does what a killed supervisor could not: it ends what is left of the tree, runs post_stop if anything was started
@@ -66,7 +68,7 @@ func runHook(ctx context.Context, spec Spec, h Hook) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) } // not waited for yet, so the group is its own
 	cmd.WaitDelay = time.Second
-	if err := cmd.Run(); err != nil {
+	if err := orphans.Run(cmd); err != nil {
 		return fmt.Errorf("post_stop %s: %w", h.Argv[0], err)
 	}
 	return nil

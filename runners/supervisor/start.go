@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"stream-api/internal/orphans"
 	"stream-api/internal/regular"
 )
 
@@ -35,6 +36,7 @@ func Start(ctx context.Context, selfPath string, spec Spec, hello Hello) (*Clien
 		return nil, errors.Join(fmt.Errorf("reach the supervisor of %s/%s: %w", spec.Stream, spec.Slot, err),
 			discard(proc), Finish(context.WithoutCancel(ctx), spec.Dir))
 	}
+	orphans.Forget(proc.Pid)
 	_ = proc.Release() // only forgets: from here on it is known by pid and start time, as an adopted one is
 	return c, nil
 }
@@ -81,7 +83,7 @@ func spawnSupervisor(ctx context.Context, selfPath, dir string) (*os.Process, er
 		return nil, err
 	}
 	defer func() { _ = ready.Close() }() // read only
-	proc, err := os.StartProcess(selfPath, []string{selfPath, Command, dir}, &os.ProcAttr{
+	proc, err := orphans.StartProcess(selfPath, []string{selfPath, Command, dir}, &os.ProcAttr{
 		Dir: "/",
 		// Nothing of the runner's environment: the child's is in the spec. Two processors, as one is held for as long as a
 		// fork waits for its exec, which a file system that hangs can make long, and the deadline does not wait.
@@ -116,6 +118,7 @@ func awaitReady(ctx context.Context, ready *os.File) error {
 
 // discard ends a supervisor that had no Go.
 func discard(proc *os.Process) error {
+	defer orphans.Forget(proc.Pid)
 	if err := proc.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}

@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -51,6 +52,55 @@ func free(t *testing.T, path string) bool {
 	}
 	defer func() { _ = f.Close() }() // gives back what was locked
 	return unix.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
+}
+
+// As PID 1 of a container without an init of its own it collects what a careless command leaves behind.
+func TestAsPIDOneItLeavesNoZombies(t *testing.T) {
+	t.Parallel()
+	own := []string{"unshare", "--pid", "--fork", "--mount-proc", "--kill-child"}
+	if out, err := exec.Command(own[0], append(own[1:], "true")...).CombinedOutput(); err != nil {
+		t.Skipf("no process can be PID 1 here: %v: %s", err, out)
+	}
+	polls := filepath.Join(t.TempDir(), "polls")
+	script := fmt.Sprintf(`(setsid sh -c 'sleep 0.05' &); (sleep 0.02 &); echo poll >> %s; echo s1`, polls)
+	h := realrun.StartUnder(t, own, "speedy", "embedded",
+		fmt.Sprintf("sources: [{name: ex, plugin: exec, vars: {command: [sh, -c, %q], interval: 100ms}, chain: []}]\n", script))
+	realtest.Await(t, time.Minute, "the command does not run", func() bool {
+		text, err := os.ReadFile(polls)
+		return err == nil && strings.Count(string(text), "\n") >= 10
+	})
+	daemon := childrenOf(t, h.PID(), "")
+	if len(daemon) != 1 {
+		t.Fatalf("PID 1 is not one process: %v", daemon)
+	}
+	realtest.Await(t, time.Minute, "zombies are left", func() bool { return len(childrenOf(t, daemon[0], "Z")) == 0 })
+}
+
+// childrenOf lists the children of a process in a state; an empty one stands for all.
+func childrenOf(t *testing.T, parent int, state string) []int {
+	t.Helper()
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pids []int
+	for _, path := range stats {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // it ended meanwhile
+		}
+		var pid, of int
+		var in string
+		_, after, _ := strings.Cut(string(text), ") ")
+		if _, err := fmt.Sscan(after, &in, &of); err != nil || of != parent || state != "" && in != state {
+			continue
+		}
+		if _, err := fmt.Sscan(string(text), &pid); err != nil {
+			t.Fatal(err)
+		}
+		pids = append(pids, pid)
+	}
+	return pids
 }
 
 // A file that is empty for a moment, or for good, ends what runs as a drain does, and says so. Nothing just dies.
