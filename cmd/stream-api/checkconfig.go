@@ -30,7 +30,7 @@ type problemJSON struct {
 }
 
 func checkConfigCommand(g *global) *cobra.Command {
-	var same bool
+	var same, quiet bool
 	var files []string
 	c := &cobra.Command{
 		Use: "check-config FILE…", Short: "Say what a configuration means, or what is wrong with it", GroupID: "host",
@@ -48,6 +48,9 @@ func checkConfigCommand(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if quiet && asJSON {
+				return usageError("-q prints nothing about a good file, -o json something: give one of them")
+			}
 			cfg, err := config.Load(append(files, args...)...)
 			if asJSON {
 				return checkedJSON(cfg, err)
@@ -64,11 +67,15 @@ func checkConfigCommand(g *global) *cobra.Command {
 				}
 				return nil
 			}
+			if quiet {
+				return nil
+			}
 			return cfg.Describe(os.Stdout)
 		},
 	}
 	g.outputFlag(c)
 	c.Flags().StringArrayVarP(&files, "config", "c", nil, "a file, as run takes it; may repeat")
+	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "print only what is wrong")
 	c.Flags().BoolVar(&same, "identity", false, "print only what must not change while children run on")
 	if err := c.Flags().MarkHidden("identity"); err != nil {
 		panic(err) // it was defined in the line before
