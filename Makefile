@@ -27,7 +27,7 @@ test: deps ## every test, with the race detector, against real Redis, Icecast, n
 	STREAM_API_TEST_REQUIRE=1 $(GO) test -race -timeout 20m ./web
 	STREAM_API_TEST_REQUIRE=1 $(GO) test -p 1 -timeout 20m ./test/...
 
-check: ## format, vet, import arrows, shell and unit files
+check: ## format, vet, staticcheck, import arrows, forbidden calls, shell files
 	./test/check.sh
 
 bench: deps build ## measure, and write docs/benchmarks.md anew

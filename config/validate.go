@@ -296,7 +296,7 @@ func parseBase(text, example string) (*url.URL, error) {
 	switch {
 	case err != nil:
 		// Not why: that would quote what may be a part of a password.
-		return nil, fmt.Errorf("%s is no URL: write %s, and in a user or password %%40 for @, %%2F for /, %%3A for :", stream.Quote(maskURL(text)), example)
+		return nil, fmt.Errorf("%s is no URL: write %s, and in a user or password %%40 for @, %%3A for :, %%2F for /", stream.Quote(maskURL(text)), example)
 	case u.Scheme == "" || u.Opaque != "" || !strings.Contains(text, "://"):
 		return nil, fmt.Errorf("%s is no URL: write it with its scheme, such as %s", stream.Quote(maskURL(text)), example)
 	case u.Hostname() == "":

@@ -38,7 +38,8 @@ func TestClassIDTellsClassesApart(t *testing.T) {
 		}
 		seen[c.ID()] = c
 	}
-	if (Class{Filter: "a"}).ID() != (Class{Filter: "a"}).ID() {
+	one, same := Class{Filter: "a"}, Class{Filter: "a"}
+	if one.ID() != same.ID() {
 		t.Error("one class has two ids")
 	}
 }

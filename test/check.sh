@@ -1,5 +1,5 @@
 #!/bin/sh
-# Format, vet, import arrows, and the syntax of what is not Go.
+# Format, vet, staticcheck, import arrows, forbidden calls, and the syntax of what is not Go.
 set -eu
 cd "$(dirname "$0")/.."
 fail=0
@@ -8,9 +8,11 @@ say() { echo "check: $*" >&2; fail=1; }
 unformatted=$(gofmt -l cmd config internal lua queue runners scheduler sources store stream test web)
 [ -z "$unformatted" ] || say "not formatted (gofmt -w): $unformatted"
 go vet ./... || say "go vet"
+# Pinned in go.mod. The first run reads all libraries (two minutes on two cores), each later one what changed.
+go tool staticcheck ./... || say "staticcheck"
 go mod verify >/dev/null || say "go mod verify"
 go mod tidy -diff >/dev/null || say "go.mod is not tidy (go mod tidy)"
-go test -count=1 ./internal/arrows/ || say "import arrows"
+go test -count=1 ./internal/arrows/ || say "import arrows and forbidden calls"
 for script in test/*.sh .ci/run deploy/*.sh; do
 	[ -e "$script" ] || continue
 	sh -n "$script" || say "$script: syntax"

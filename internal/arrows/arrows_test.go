@@ -3,10 +3,13 @@ package arrows
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -43,55 +46,94 @@ var home = map[string][]string{
 	"github.com/alicebob/miniredis/v2":       {"store/embedded"},
 	"github.com/goccy/go-yaml":               {"config"},
 	"github.com/spf13/cobra":                 {"cmd/stream-api"},
+	"github.com/redis/go-redis/v9":           {"store", "store/embedded", "queue", "cmd/stream-api", "internal/realtest"}, // queue for asynq's keys, cmd to dial
 	"os/exec":                                {"runners/supervisor", "sources", "cmd/stream-api", "config", "internal/realtest", "internal/realrun", "internal/arrows", "internal/orphans"},
 	"github.com/go-playground/validator/v10": {"config"},
 }
 
 type pkg struct {
-	ImportPath string
-	Imports    []string
+	ImportPath, Dir  string
+	Imports, GoFiles []string
 }
 
 func TestArrowsPointOneWay(t *testing.T) {
 	for _, p := range list(t) {
-		name := strings.TrimPrefix(p.ImportPath, module)
-		if strings.HasPrefix(name, "cmd/") || strings.HasPrefix(name, "test/") {
-			continue // wire and test everything
-		}
-		allowed, listed := may[name]
-		if !listed {
-			t.Errorf("package %s is new: say in this test what it may import", name)
-			continue
-		}
-		for _, i := range p.Imports {
-			other, ours := strings.CutPrefix(i, module)
-			if ours && !slices.Contains(allowed, other) {
-				t.Errorf("%s imports %s: it may import only %v", name, other, allowed)
-			}
+		for _, wrong := range strays(p) {
+			t.Error(wrong)
 		}
 	}
+}
+
+// strays are the imports of our own that a package may not have.
+func strays(p pkg) (wrong []string) {
+	name := strings.TrimPrefix(p.ImportPath, module)
+	if strings.HasPrefix(name, "cmd/") || strings.HasPrefix(name, "test/") {
+		return nil // wire and test everything
+	}
+	allowed, listed := may[name]
+	if !listed {
+		return []string{fmt.Sprintf("package %s is new: say in this test what it may import", name)}
+	}
+	for _, i := range p.Imports {
+		other, ours := strings.CutPrefix(i, module)
+		if ours && !slices.Contains(allowed, other) {
+			wrong = append(wrong, fmt.Sprintf("%s imports %s: it may import only %v", name, other, allowed))
+		}
+	}
+	return wrong
 }
 
 func TestEachLibraryHasItsHome(t *testing.T) {
 	for _, p := range list(t) {
-		name := strings.TrimPrefix(p.ImportPath, module)
-		if strings.HasPrefix(name, "test/") {
-			continue
+		for _, wrong := range homeless(p) {
+			t.Error(wrong)
 		}
-		for _, i := range p.Imports {
-			for library, homes := range home {
-				if (i == library || strings.HasPrefix(i, library+"/")) && !slices.Contains(homes, name) {
-					t.Errorf("%s imports %s, whose home is %v", name, i, homes)
-				}
+	}
+}
+
+// homeless are the libraries that a package may not import.
+func homeless(p pkg) (wrong []string) {
+	name := strings.TrimPrefix(p.ImportPath, module)
+	if strings.HasPrefix(name, "test/") {
+		return nil
+	}
+	for _, i := range p.Imports {
+		for library, homes := range home {
+			if (i == library || strings.HasPrefix(i, library+"/")) && !slices.Contains(homes, name) {
+				wrong = append(wrong, fmt.Sprintf("%s imports %s, whose home is %v", name, i, homes))
+			}
+		}
+	}
+	return wrong
+}
+
+func TestEachArrowAndHomeCatchesWhatItForbids(t *testing.T) {
+	for name := range may {
+		if strays(pkg{ImportPath: module + name, Imports: []string{module + "cmd/stream-api"}}) == nil {
+			t.Errorf("%s may import the command", name)
+		}
+	}
+	if strays(pkg{ImportPath: module + "new"}) == nil {
+		t.Error("a new package needs no place here")
+	}
+	for library := range home {
+		for _, i := range []string{library, library + "/internal/x"} {
+			if homeless(pkg{ImportPath: module + "stream", Imports: []string{i}}) == nil {
+				t.Errorf("stream may import %s", i)
 			}
 		}
 	}
 }
 
+// goList runs once for all tests of this package.
+var goList = sync.OnceValues(func() ([]byte, error) {
+	return exec.Command("go", "list", "-json=ImportPath,Dir,Imports,GoFiles", module+"...").Output()
+})
+
 // list asks the go command for the packages of the module, tests left out.
 func list(t *testing.T) []pkg {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...").Output()
+	out, err := goList()
 	if err != nil {
 		var exit *exec.ExitError
 		if errors.As(err, &exit) {
@@ -113,4 +155,13 @@ func list(t *testing.T) []pkg {
 		t.Fatalf("go list found only %d packages", len(pkgs))
 	}
 	return pkgs
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }

@@ -1,2 +1,2 @@
-// Package arrows holds the test of who may import whom. It has no code.
+// Package arrows holds the tests of who may import whom, and who may call what. It has no code.
 package arrows
