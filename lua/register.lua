@@ -21,12 +21,17 @@ local FIRST, WIDTH = 12, 9
 
 local h, lease, slots = ns .. 'host:' .. host, ns .. 'hosts:lease', ns .. 'slots:' .. host
 sound(h)
-local old = redis.call('HMGET', h, 'incarnation', 'host_id', 'services', 'want', 'state')
+local old = redis.call('HMGET', h, 'incarnation', 'host_id', 'services', 'want', 'state', 'ttl')
 if old[1] and old[1] ~= incarnation and old[1] ~= replaces then
   -- Its id lies under a lock in its state directory, so the same id means the
   -- same place and a dead predecessor; only the caller remembers another one.
   if old[2] == host_id then return { 'changed', old[1] } end
-  local left = (tonumber(redis.call('ZSCORE', lease, host)) or 0) - now
+  local ends = tonumber(redis.call('ZSCORE', lease, host))
+  if not ends and old[5] ~= 'down' then -- a hand took the lease away: it may live
+    ends = now + (stamp(old[6]) or ttl)
+    redis.call('ZADD', lease, int(ends), host)
+  end
+  local left = (ends or 0) - now
   local held = redis.call('SCARD', slots)
   if left > 0 or held > 0 then return { 'taken', old[2] or '', int(left), held } end
 end

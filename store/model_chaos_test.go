@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"stream-api/store"
 	"stream-api/stream"
 )
@@ -38,6 +40,7 @@ var faultList = []fault{
 	{"restore", 2, (*world).restore},
 	{"restart", 1, (*world).restart},
 	{"flushall", 2, (*world).flushAll},
+	{"hand", 8, (*world).takeAway},
 }
 
 // chaos lets faults happen, some each ten seconds, until the world is calm.
@@ -332,6 +335,45 @@ func (w *world) newLife() error {
 	}
 	return w.setClock()
 }
+
+// indexes are the keys that are derived of others, or that only say where to look.
+var indexes = []string{
+	"pending:enc", "pending:rec", "outbox", "slots:a", "slots:b", "slots:c", "slots:d", "hosts:lease", "hosts", "types", "types:wanted",
+	"classes:enc", "classes:rec", "streams", "sources", "dirty", "later", "moves", "missing:src", "draining", "load:",
+}
+
+// takeAway is a hand that removes an index, or some of its rows.
+func (w *world) takeAway() {
+	if w.down {
+		return
+	}
+	at := indexes[w.rng.IntN(len(indexes))]
+	if at == "load:" {
+		at = "load:" + slotTypes[w.rng.IntN(2)] + ":" + []string{anyClass.ID(), someClass.ID()}[w.rng.IntN(2)]
+	}
+	w.torn = true
+	w.tears++
+	one := w.rng.IntN(2) == 0
+	pick := w.rng.Int64N(1000)
+	w.do("a hand takes away "+map[bool]string{true: "a row of ", false: ""}[one]+at, func() error {
+		if !one {
+			return w.client.Del(w.ctx, at).Err()
+		}
+		return removeRow.Run(w.ctx, w.client, nil, at, pick).Err()
+	})
+}
+
+// removeRow removes one row of a set, a sorted set or a hash, the same for the
+// same number.
+var removeRow = redis.NewScript(`
+local at, pick = ARGV[1], tonumber(ARGV[2])
+local kind = redis.call('TYPE', at).ok
+local list = kind == 'set' and redis.call('SMEMBERS', at) or kind == 'zset' and redis.call('ZRANGE', at, 0, -1)
+  or kind == 'hash' and redis.call('HKEYS', at) or {}
+if #list == 0 then return 0 end
+table.sort(list)
+local row = list[pick % #list + 1]
+return redis.call(kind == 'set' and 'SREM' or kind == 'zset' and 'ZREM' or 'HDEL', at, row)`)
 
 // flushAll empties the store, by an operator or by a restart without
 // persistence. That no scheduler at all remembers it is the stated limit of

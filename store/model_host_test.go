@@ -307,6 +307,8 @@ func (r *runner) reconcile(a *actor) {
 		case r.m.tombs[v.Token], v.State == stream.Stopping, r.leaving,
 			v.Move != "" && v.State == stream.Running && v.Slot == stream.OwnSlot(v.Slot):
 			r.end(a, v.Reservation, store.Release{Reason: "stopped"})
+		case v.State == stream.Assigned && r.m.sups[v.Token] != nil && r.m.sups[v.Token].alive:
+			r.assert(a, r.m.sups[v.Token]) // the store was set back to before the claim
 		default:
 			r.start(a, v.Reservation)
 		}

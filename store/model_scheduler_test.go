@@ -20,11 +20,15 @@ type scheduler struct {
 	lastAt int64 // when memory.Expected was told; 0: never
 	// It ticks apart from its other work, which waits for lost answers.
 	ticks, works *actor
+	mender       *store.Mender
+	tears        int               // of the world, when the rounds since began
+	rounds       int               // whole ones over all records
 	targets      map[string]string // <key>|<slot> of successors → where they go
 }
 
 func (s *scheduler) boot() {
 	s.memory, s.lastAt = store.ReapMemory{TTL: 10 * time.Second, Beat: 2 * time.Second}, 0
+	s.mender, s.rounds = s.w.store.Mender(), 0
 	cut := func() bool { return s.w.down || s.cut }
 	s.ticks = s.w.spawn(s.name, cut, s.tick)
 	s.works = s.w.spawn(s.name, cut, s.work)
@@ -47,10 +51,39 @@ func (s *scheduler) work(a *actor) {
 			s.moves(a)
 		}
 		if turn%20 == 7 {
-			host := hostNames[w.rng.IntN(len(hostNames))]
-			_, _ = ask(a, "reindex "+host, func(ctx context.Context) (int, error) { return w.store.Reindex(ctx, host, nil) })
+			s.upkeep(a)
 		}
 		a.until(max(w.now+1*ms, began+400*ms+w.rng.Int64N(200*ms)))
+	}
+}
+
+// upkeep makes what is derived agree with the records; a second whole round after
+// a hand tore something mends what the first began.
+func (s *scheduler) upkeep(a *actor) {
+	w, tears := a.w, a.w.tears
+	if tears != s.tears {
+		s.tears, s.rounds = tears, 0
+	}
+	var held store.Held
+	if !w.noMend {
+		m, err := ask(a, "mend", func(ctx context.Context) (store.Mended, error) { return s.mender.All(ctx, 10*time.Second) })
+		if err != nil {
+			return
+		}
+		held = m.Held
+	}
+	r, err := ask(a, "reindex", func(ctx context.Context) (store.Reindexed, error) {
+		hosts, err := w.store.Hosts(ctx)
+		if err != nil {
+			return store.Reindexed{}, err
+		}
+		return w.store.ReindexHosts(ctx, hosts, nil, held)
+	})
+	if err != nil || len(r.Refused) > 0 {
+		return
+	}
+	if s.rounds++; s.rounds >= 2 && tears == w.tears {
+		w.torn = false
 	}
 }
 

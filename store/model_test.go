@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -89,9 +90,12 @@ func (w *world) rest() {
 		for until := w.now + 5*second; w.now < until && w.err == nil; {
 			w.turn()
 		}
-		if err = w.checkRest(); err == nil {
+		if err = w.checkRest(); err == nil && !w.torn {
 			return
 		}
+	}
+	if err == nil && w.torn && !w.noMend {
+		err = errors.New("no two rounds over all records ended")
 	}
 	if err != nil {
 		w.fail(err)

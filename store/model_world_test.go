@@ -56,6 +56,9 @@ type world struct {
 	plan       map[string]stream.Announcement
 
 	calm      bool
+	torn      bool // a hand took rows of indexes away, and no two rounds over all records have ended since
+	tears     int
+	noMend    bool // schedulers do not look for what is lost
 	gens      int
 	ops       int
 	tokens    map[string]string

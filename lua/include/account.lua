@@ -14,10 +14,11 @@ local function count(stype, host, delta)
 end
 
 -- seen is the service as this same script has read and found it up, in the
--- order capacity, used, state, class; it saves reading it again.
+-- order capacity, used, state, class; it saves reading it again. What is placed was held by
+-- nobody, so a row that is there nevertheless was no reason to have counted it.
 local function take(stype, key, slot, host, seen)
   bump(host)
-  if redis.call('SADD', ns .. 'slots:' .. host, stype .. '|' .. key .. '|' .. slot) == 0 then return end
+  if redis.call('SADD', ns .. 'slots:' .. host, stype .. '|' .. key .. '|' .. slot) == 0 and not seen then return end
   if not seen then return count(stype, host, 1) end
   local used = whole(seen[2]) + 1
   redis.call('HSET', ns .. 'service:' .. stype .. ':' .. host, 'used', int(used))
