@@ -60,44 +60,21 @@ func TestModelFindsAFlawedRunner(t *testing.T) {
 	}
 }
 
-// TestModelFindsWhatIsNotMended shows that the random model sees each thing that
-// mending is for, by taking it out: a hand tears indexes at any time.
+// TestModelFindsWhatIsNotMended shows that the random model sees what mending is
+// for: without it, a hand that tears indexes breaks something soon.
 func TestModelFindsWhatIsNotMended(t *testing.T) {
 	t.Parallel()
-	for name, cuts := range map[string][]cut{
-		"nothing is mended":      nil,
-		"what waits is in line":  {{"mend", "redis.call('ZADD', queue, 'NX', int(rank or now), member) == 1", "false"}, {"want", "if s[1] == 'pending' then", "if false then"}},
-		"what is placed is sent": {{"mend", "right(redis.call('ZADD', ns .. 'outbox', 'NX', int(now), member))", ""}},
-		"what is held is listed": {{"mend", "if redis.call('SADD', ns .. 'slots:' .. host, stype .. '|' .. member) == 1 then", "if false then"}},
-		"who holds has a lease":  {{"mend", "  leased(host)\n", ""}, {"reindex", "if state ~= 'down' and stamp(v[2]) then", "if false then"}},
-		"lost rows are no room":  {{"reindex", "if not was or was <= rows then return rows end", "if true then return rows end"}},
-		"a lost mark is missed":  {{"mend", "if look then mark(key) end", ""}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			steps := 0
-			for seed := range uint64(20) {
-				// The fewer other faults there are, the sooner a torn index matters.
-				off := map[string]bool{"outage": true, "cut": true, "clock": true, "restore": true, "restart": true, "flushall": true, "rival": true, "suspend": true}
-				m := modelRun{seed: seed + 1, ops: epoch, off: off, alter: func(w *world) error {
-					w.noMend = cuts == nil
-					for _, c := range cuts {
-						if err := store.Alter(w.store, c.script, c.old, c.new); err != nil {
-							return err
-						}
-					}
-					return nil
-				}}
-				w := m.run(t)
-				if w.err != nil {
-					t.Logf("found in %d steps: %v", steps+w.ops, w.err)
-					return
-				}
-				steps += w.ops
-			}
-			t.Fatalf("nothing was found in %d steps", steps)
-		})
+	steps := 0
+	for seed := range uint64(5) {
+		m := modelRun{seed: seed + 1, ops: 2 * epoch, alter: func(w *world) error { w.noMend = true; return nil }}
+		w := m.run(t)
+		if w.err != nil {
+			t.Logf("found in %d steps: %v", steps+w.ops, w.err)
+			return
+		}
+		steps += w.ops
 	}
+	t.Fatalf("nothing was found in %d steps", steps)
 }
 
 // a's runner dies after a beat; its lease lapses and b gets the slot.

@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -65,15 +66,30 @@ var guards = []guard{
 		"redis.call('HSET', at, 'state', 'stopping', 'since', int(now), 'reason', why)",
 		"give_back(stype, key, slot, s[2]) forget(stype, key, slot)"}}, goneAndBack},
 	{"place looks at the service again", []cut{{"place", "if not value or (v[1] and value > 1000000) then", "if not value then"}}, capacityLoweredByHand},
-	{"a slot is counted once", []cut{{"assert", "if redis.call('SADD', ns .. 'slots:' .. host, stype .. '|' .. key .. '|' .. slot) == 0 then return end",
+	{"a slot is counted once", []cut{{"assert", "if redis.call('SADD', ns .. 'slots:' .. host, stype .. '|' .. key .. '|' .. slot) == 0 and not seen then return end",
 		"redis.call('SADD', ns .. 'slots:' .. host, stype .. '|' .. key .. '|' .. slot)"}}, assertedTwice},
+}
+
+// mendGuards keep what a hand takes from an index from being lost.
+var mendGuards = []guard{
+	{"mend puts what waits in line", []cut{{"mend", "redis.call('ZADD', queue, 'NX', int(rank or now), member) == 1", "false"}}, queueIsLost},
+	{"want puts what waits in line", []cut{{"want", "if s[1] == 'pending' then redis.call('ZADD'", "if false then redis.call('ZADD'"}}, queueIsLostAndStreamIsMarked},
+	{"mend puts what is placed in the outbox", []cut{{"mend", "right(redis.call('ZADD', ns .. 'outbox', 'NX', int(now), member))", ""}}, outboxIsLost},
+	{"mend lists what is held", []cut{{"mend", "if redis.call('SADD', ns .. 'slots:' .. host, stype .. '|' .. member) == 1 then", "if false then"}}, rowsAreLost},
+	{"mend gives who holds something a lease", []cut{{"mend", "  leased(host)\n", ""}}, hostIsLost},
+	{"reindex gives who is up a lease", []cut{{"reindex", "if state ~= 'down' and stamp(v[2]) then", "if false then"}}, leaseIsLost},
+	{"reindex lowers nothing for lost rows", []cut{{"reindex", "if not was or was <= rows then return rows end", "if true then return rows end"}}, rowsOfAFullHostAreLost},
+	{"register lowers nothing for lost rows", []cut{{"register", "if not used or used < rows(stype, host) then recount(stype, host) end", "recount(stype, host)"}}, rowsAreLostAndItsHostRegisters},
+	{"register waits for a lease that is lost", []cut{{"register", "if not ends and old[5] ~= 'down' then", "if false then"}}, secondMachineUnderALostLease},
+	{"mend has streams looked at whose mark is lost", []cut{{"mend", "if look then mark(key) end", ""}}, markIsLost},
+	{"place counts what a false row names", []cut{{"place", "== 0 and not seen then return end", "== 0 then return end"}}, falseRow},
 }
 
 // TestEachGuardIsNeeded plays each interleaving twice: with the guard nothing
 // may break, without it something must.
 func TestEachGuardIsNeeded(t *testing.T) {
 	t.Parallel()
-	for _, v := range guards {
+	for _, v := range slices.Concat(guards, mendGuards) {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
 			if err := v.play(newStage(t)); err != nil {

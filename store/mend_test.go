@@ -34,15 +34,15 @@ func torn(t *testing.T) (*stage, picture) {
 	g.must(g.s.Drain(g.ctx, "b", time.Hour))   // s4 to s6 wait
 	g.must(g.client.Del(g.ctx, "dirty").Err()) // no mark is left
 	g.must(g.client.Del(g.ctx, "later").Err()) //
-	g.round(t, true)                           // sources and hosts are as upkeep leaves them
+	g.round(true)                              // sources and hosts are as upkeep leaves them
 	g.must(g.client.Del(g.ctx, "dirty").Err()) //
 	g.save()
 	return g, g.indexes(t)
 }
 
 // round is what upkeep does of records and hosts; the marks it makes are left.
-func (g *stage) round(t *testing.T, mend bool) {
-	t.Helper()
+func (g *stage) round(mend bool) {
+	g.t.Helper()
 	var held store.Held
 	if mend {
 		m, err := g.s.Mender().All(g.ctx, 10*time.Second)
@@ -106,7 +106,7 @@ func TestEveryIndexIsMadeAnew(t *testing.T) {
 			for _, mend := range []bool{false, true} {
 				g.restoreSaved()
 				g.must(tear())
-				g.round(t, mend)
+				g.round(mend)
 				got := g.indexes(t)
 				if mend && !samePicture(got, before) {
 					t.Errorf("%s: %s", name, difference(got, before))
@@ -215,6 +215,152 @@ func TestEveryKeyOfThePageIsAnIndexOrATruth(t *testing.T) {
 	}
 }
 
+// lost is a hand that deletes keys; a round of upkeep follows.
+func (g *stage) lost(keys ...string) {
+	g.t.Helper()
+	g.must(g.client.Del(g.ctx, keys...).Err())
+	g.round(true)
+}
+
+func (g *stage) inLine(key string) error {
+	g.t.Helper()
+	waiting, err := g.s.Pending(g.ctx, "enc", 0, 10)
+	g.must(err)
+	if !slices.ContainsFunc(waiting, func(w store.Waiting) bool { return w.Key == key }) {
+		return fmt.Errorf("I6: %s waits in no queue: %+v", key, waiting)
+	}
+	return nil
+}
+
+func queueIsLost(g *stage) error {
+	g.open()
+	g.want("s1")
+	g.lost("pending:enc")
+	return g.inLine("s1")
+}
+
+func queueIsLostAndStreamIsMarked(g *stage) error {
+	g.open()
+	g.want("s1")
+	g.must(g.client.Del(g.ctx, "pending:enc").Err())
+	g.must(g.s.MarkDirty(g.ctx, "s1"))
+	wantMarked(g.t, g.s, "s1", true, "enc")
+	return g.inLine("s1")
+}
+
+func outboxIsLost(g *stage) error {
+	g.open()
+	g.host("a")
+	g.want("s1")
+	g.given("s1", "a")
+	g.lost("outbox")
+	due, _, err := g.s.Outbox(g.ctx, time.Second, time.Minute, 9)
+	g.must(err)
+	if len(due) != 1 {
+		return fmt.Errorf("I6: what is placed is sent %d times", len(due))
+	}
+	return nil
+}
+
+func rowsAreLost(g *stage) error {
+	running(g)
+	g.lost("slots:a")
+	if held, err := g.s.SlotsOf(g.ctx, "a"); err != nil || len(held) != 1 {
+		return fmt.Errorf("I3: a holds %+v, %w", held, err)
+	}
+	return nil
+}
+
+// Its machine died, and all that names it but the record.
+func hostIsLost(g *stage) error {
+	_, v := running(g)
+	g.dies(v)
+	g.lost("host:a", "hosts", "hosts:lease")
+	g.pass(30 * time.Second)
+	if s := g.slot("s1"); s.State != stream.Pending {
+		return fmt.Errorf("L1: s1 is %s on %s, which is dead", s.State, s.Host)
+	}
+	return nil
+}
+
+// A host that died and held nothing is shown up for ever.
+func leaseIsLost(g *stage) error {
+	g.open()
+	g.host("a")
+	g.lost("hosts:lease")
+	g.pass(11 * time.Second)
+	if hosts, err := g.s.Hosts(g.ctx); err != nil || len(hosts) != 1 || hosts[0].State != stream.Down {
+		return fmt.Errorf("hosts %+v, %w", hosts, err)
+	}
+	return nil
+}
+
+// full brings s1 and s2 to life on a, whose two seats they take, and has s3 wait.
+func full(g *stage) store.Holder {
+	g.t.Helper()
+	a, _ := running(g)
+	g.want("s2")
+	g.runs(g.given("s2", "a"), a)
+	g.want("s3")
+	return a
+}
+
+// overfull asks for a third place.
+func (g *stage) overfull() error {
+	g.t.Helper()
+	if p := g.place("s3"); p.Outcome == store.Placed {
+		return fmt.Errorf("I2: a has two seats and %+v as a third", p)
+	}
+	return nil
+}
+
+func rowsOfAFullHostAreLost(g *stage) error {
+	full(g)
+	g.must(g.client.Del(g.ctx, "slots:a").Err())
+	_, err := g.s.Reindex(g.ctx, "a", nil)
+	g.must(err)
+	return g.overfull()
+}
+
+func rowsAreLostAndItsHostRegisters(g *stage) error {
+	a := full(g)
+	g.must(g.client.Del(g.ctx, "slots:a").Err())
+	g.must(g.register(a, "id-a", ""))
+	return g.overfull()
+}
+
+// The first machine lives; the second takes its name and finds what it holds.
+func secondMachineUnderALostLease(g *stage) error {
+	_, v := running(g)
+	g.must(g.client.Del(g.ctx, "hosts:lease", "slots:a").Err())
+	second := store.Holder{Host: "a", Incarnation: "a-2"}
+	if err := g.register(second, "id-other", ""); err != nil {
+		return nil
+	}
+	g.round(true)
+	return g.starts(v, second)
+}
+
+func markIsLost(g *stage) error {
+	g.open()
+	g.must(g.s.AddStream(g.ctx, "s1", stream.Announcement{Chain: []string{"enc"}}))
+	g.lost("dirty")
+	if marks, err := g.s.Dirty(g.ctx, 9); err != nil || len(marks) != 1 {
+		return fmt.Errorf("I6: marks %+v, %w", marks, err)
+	}
+	return nil
+}
+
+// A hand wrote the row of a slot that waits.
+func falseRow(g *stage) error {
+	running(g)
+	g.want("s2")
+	g.must(g.client.SAdd(g.ctx, "slots:a", "enc|s2|enc").Err())
+	g.given("s2", "a")
+	g.want("s3")
+	return g.overfull()
+}
+
 // TestASlotInNoIndexAtAllIsFound: by its record alone, on a host that nobody knows.
 func TestASlotInNoIndexAtAllIsFound(t *testing.T) {
 	t.Parallel()
@@ -225,7 +371,7 @@ func TestASlotInNoIndexAtAllIsFound(t *testing.T) {
 	g.must(g.client.Del(g.ctx, keys...).Err())
 	g.dies(v)
 	g.must(g.register(b, "id-b", ""))
-	g.round(t, true)
+	g.round(true)
 	g.pass(5*time.Second, b)
 	if s := g.slot("s1"); s.State != stream.Running {
 		t.Fatalf("taken back after 5 s: %+v; its child may live for its lease", s)
@@ -260,8 +406,8 @@ func TestAHalfRecordIsMadeWhole(t *testing.T) {
 			g := newStage(t)
 			running(g)
 			g.must(c.tear(g).Err())
-			g.round(t, true)
-			g.round(t, true)
+			g.round(true)
+			g.round(true)
 			g.balanced(name)
 			if s := g.slot("s1"); s.State != c.want || s.Type != "enc" {
 				t.Errorf("%+v; want it %s", s, c.want)
