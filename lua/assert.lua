@@ -43,6 +43,7 @@ if o[2] == host and o[3] == token and (o[1] == 'running' or o[1] == 'stopping') 
 local hold = held()
 if not s[1] and not hold then return { 'end', 'the stream is not wanted any more' } end
 if (s[1] == 'running' or s[1] == 'stopping') and number(token) <= number(s[3]) then
+  event('lost', key, slot, host, token, 'host ' .. s[2] .. ' has it')
   return { 'end', 'host ' .. s[2] .. ' has it' }
 end
 

@@ -31,10 +31,11 @@ type Runner struct {
 	incarnation string
 	counts      counts
 
-	lookNow, beatNow chan struct{} // hold one
-	calls            chan struct{} // bounds the calls to the store that are not beats
-	forks            chan struct{} // bounds the supervisors that start at once
-	registered       chan struct{} // closed at the first registration
+	lookNow, beatNow chan struct{}                // hold one
+	calls            chan struct{}                // bounds the calls to the store that are not beats
+	forks            chan struct{}                // bounds the supervisors that start at once
+	reads            atomic.Pointer[queue.Server] // nil before it takes commands
+	registered       chan struct{}                // closed at the first registration
 	onceRegistered   sync.Once
 	orders           chan order
 
@@ -195,6 +196,7 @@ func (r *Runner) serveQueue(ctx context.Context) (stop func() error, err error) 
 	r.holders.Go(func() {
 		select {
 		case <-r.registered:
+			r.reads.Store(server)
 			if err := server.Start(); err != nil {
 				r.log.Debug().Err(err).Msg("slot commands are not read") // stopped before
 				return

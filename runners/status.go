@@ -89,6 +89,9 @@ type Stats struct {
 	Restarts int64 // children started again
 	GaveUp   int64 // slots left to another host because they failed here
 	Lost     int64 // slots ended here because another host has them
+	// Queues is why the slot commands of this host cannot be read; nil while they
+	// are, or if nobody asked yet.
+	Queues error
 }
 
 // Stats reads the figures.
@@ -97,6 +100,9 @@ func (r *Runner) Stats() Stats {
 		Host: r.o.Host, Incarnation: r.incarnation, LeaseAge: -1, Held: map[Phase]int{},
 		Starts: r.counts.starts.Load(), Restarts: r.counts.restarts.Load(),
 		GaveUp: r.counts.gaveUp.Load(), Lost: r.counts.lost.Load(),
+	}
+	if server := r.reads.Load(); server != nil {
+		s.Queues = server.Err()
 	}
 	if age, ok := r.lease.age(supervisor.Now()); ok {
 		s.LeaseAge = age

@@ -30,14 +30,14 @@ func (s *Scheduler) explainAll(ctx context.Context, p *pass) error {
 
 func (s *Scheduler) explainEach(ctx context.Context, p *pass, left []store.Circumstances) ([]store.Noted, error) {
 	var notes []store.Noted
-	note := func(c store.Circumstances, reason string) {
+	note := func(c store.Circumstances, reason, why string) {
 		if reason != "" && reason != c.Reason {
-			notes = append(notes, store.Noted{Key: c.Key, Slot: c.Slot, Reason: reason})
+			notes = append(notes, store.Noted{Key: c.Key, Slot: c.Slot, Reason: reason, Why: why})
 		}
 	}
 	if p.hold != "" {
 		for _, c := range left {
-			note(c, "on hold: "+p.hold)
+			note(c, "on hold: "+p.hold, stream.WhyHold)
 		}
 		return notes, nil
 	}
@@ -51,7 +51,8 @@ func (s *Scheduler) explainEach(ctx context.Context, p *pass, left []store.Circu
 		return nil, err
 	}
 	for _, c := range left {
-		note(c, explain(situation{slot: c, rules: p.rules, offers: offers, chain: chains[c.Key]}))
+		reason, why := explain(situation{slot: c, rules: p.rules, offers: offers, chain: chains[c.Key]})
+		note(c, reason, why)
 	}
 	return notes, nil
 }

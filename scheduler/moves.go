@@ -178,7 +178,7 @@ func (s *Scheduler) explainMove(ctx context.Context, m store.Move, c store.Circu
 			others = append(others, h)
 		}
 	}
-	why := explain(situation{slot: c, rules: rules, offers: offersOf(m.Type, others)})
+	why, _ := explain(situation{slot: c, rules: rules, offers: offersOf(m.Type, others)})
 	if why == "" {
 		why = "no other host has room"
 	}

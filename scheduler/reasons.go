@@ -37,33 +37,38 @@ type situation struct {
 	chain  chainView   // zero unless the slot waits for variables
 }
 
-// explain says why the slot waits, in words for people: what is missing and
-// where. Empty: nothing is in its way, the next pass places it.
-func explain(v situation) string {
+// explain says why the slot waits, in words for people, what is missing and
+// where, and in one word for metrics. Empty: nothing is in its way, the next pass
+// places it.
+func explain(v situation) (reason, why string) {
 	t := v.slot.Type
 	if len(v.offers) == 0 {
-		return "nobody offers " + t
+		return "nobody offers " + t, stream.WhyNoService
 	}
 	matching, problems := v.matching()
 	if len(matching) == 0 {
 		if len(problems) > 0 {
-			return list(problems, "; ")
+			return list(problems, "; "), stream.WhyNoService
 		}
-		return noFilter(t, len(v.offers))
+		return noFilter(t, len(v.offers)), stream.WhyNoService
 	}
 	prefix := ""
 	if v.slot.Pin != "" {
 		prefix = "pinned to " + v.slot.Pin + ": "
 		matching = slices.DeleteFunc(matching, func(o offer) bool { return o.Host != v.slot.Pin })
 		if len(matching) == 0 {
-			return prefix + "it offers no " + t + " that matches this stream"
+			return prefix + "it offers no " + t + " that matches this stream", stream.WhyPinned
 		}
 	}
 	ready, needs := v.ready(matching)
 	if len(ready) == 0 {
-		return prefix + v.chain.explainNeeds(v.slot.Slot, needs)
+		return prefix + v.chain.explainNeeds(v.slot.Slot, needs), stream.WhyNeeds
 	}
-	return prefixed(prefix, v.explainRoom(ready))
+	reason, why = v.explainRoom(ready)
+	if prefix != "" {
+		why = stream.WhyPinned
+	}
+	return prefixed(prefix, reason), why
 }
 
 func prefixed(prefix, text string) string {
@@ -115,7 +120,7 @@ func (v situation) ready(matching []offer) (out []offer, needs []stream.Need) {
 }
 
 // explainRoom says why none of the services that could take the slot does.
-func (v situation) explainRoom(ready []offer) string {
+func (v situation) explainRoom(ready []offer) (reason, why string) {
 	var full, away, cooling, broken []string
 	for _, o := range ready {
 		_, avoided := v.slot.Avoid[o.Host]
@@ -130,15 +135,16 @@ func (v situation) explainRoom(ready []offer) string {
 		case !o.HasRoom():
 			full = append(full, fmt.Sprintf("%d/%d", o.Used, o.Seats))
 		default:
-			return ""
+			return "", ""
 		}
 	}
+	why = stream.WhyNoService
 	var parts []string
 	if len(cooling) > 0 {
-		parts = append(parts, coolingDown(v.slot, cooling))
+		parts, why = append(parts, coolingDown(v.slot, cooling)), stream.WhyCooldown
 	}
 	if len(full) > 0 {
-		parts = append(parts, allFull(v.slot.Type, full, len(full) == len(ready)))
+		parts, why = append(parts, allFull(v.slot.Type, full, len(full) == len(ready))), stream.WhyFull
 	}
 	if len(away) > 0 {
 		parts = append(parts, "not up: "+list(away, ", "))
@@ -147,12 +153,12 @@ func (v situation) explainRoom(ready []offer) string {
 		parts = append(parts, list(broken, "; "))
 	}
 	if len(parts) == 0 {
-		return "no other host offers a " + v.slot.Type + " that matches"
+		return "no other host offers a " + v.slot.Type + " that matches", why
 	}
 	if len(full) == 0 && len(cooling) == 0 && len(broken) == 0 {
-		return fmt.Sprintf("no %s service that matches is up: %s", v.slot.Type, list(away, ", "))
+		return fmt.Sprintf("no %s service that matches is up: %s", v.slot.Type, list(away, ", ")), why
 	}
-	return strings.Join(parts, "; ")
+	return strings.Join(parts, "; "), why
 }
 
 // why says in a word why the service takes nothing.

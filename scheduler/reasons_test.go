@@ -88,7 +88,7 @@ func TestReasons(t *testing.T) {
 			t.Parallel()
 			tt.slot.Key, tt.slot.Type, tt.slot.Slot = "s1", "transcode", "transcode"
 			rules := []classRule{ruleOf(t, plain), ruleOf(t, filtered), ruleOf(t, needy)}
-			got := explain(situation{slot: tt.slot, rules: rules, offers: tt.offers, chain: chainView{slots: tt.slot.Chain}})
+			got, _ := explain(situation{slot: tt.slot, rules: rules, offers: tt.offers, chain: chainView{slots: tt.slot.Chain}})
 			if got != tt.want {
 				t.Errorf("got  %q\nwant %q", got, tt.want)
 			}
@@ -130,5 +130,39 @@ func TestNeedsThatWaitInVainAreNamed(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestEachReasonHasItsClass: by what is so, not by the words: a failure that says
+// "disk full" is no want of seats, and a type may be called household.
+func TestEachReasonHasItsClass(t *testing.T) {
+	t.Parallel()
+	class := stream.Class{}
+	at := func(host string, used, seats int, state stream.HostState) offer {
+		return offer{ServiceRecord: store.ServiceRecord{Type: "household", Host: host, Class: class.ID(), Used: used, Seats: seats, State: state}, hostState: state}
+	}
+	cooling := store.SlotRecord{Avoid: map[string]int64{"a": 9}, Reason: "exit 1: disk full"}
+	for name, tt := range map[string]struct {
+		slot   store.Circumstances
+		offers []offer
+		want   string
+	}{
+		"nobody":         {store.Circumstances{}, nil, stream.WhyNoService},
+		"none is up":     {store.Circumstances{}, []offer{at("a", 0, 1, stream.Down)}, stream.WhyNoService},
+		"full":           {store.Circumstances{}, []offer{at("a", 1, 1, stream.Up)}, stream.WhyFull},
+		"cooling":        {store.Circumstances{SlotRecord: cooling}, []offer{at("a", 0, 1, stream.Up)}, stream.WhyCooldown},
+		"cooling, full":  {store.Circumstances{SlotRecord: cooling}, []offer{at("a", 0, 1, stream.Up), at("b", 1, 1, stream.Up)}, stream.WhyFull},
+		"pinned":         {store.Circumstances{Pin: "a"}, []offer{at("a", 1, 1, stream.Up)}, stream.WhyPinned},
+		"pinned to none": {store.Circumstances{Pin: "z"}, []offer{at("a", 0, 1, stream.Up)}, stream.WhyPinned},
+	} {
+		tt.slot.Key, tt.slot.Type, tt.slot.Slot = "s1", "household", "household"
+		reason, why := explain(situation{slot: tt.slot, rules: []classRule{ruleOf(t, class)}, offers: tt.offers})
+		if why != tt.want || reason == "" {
+			t.Errorf("%s: %q is of the class %q; want %q", name, reason, why, tt.want)
+		}
+	}
+	if _, why := explain(situation{slot: store.Circumstances{}, rules: []classRule{ruleOf(t, stream.Class{Needs: "dist:url"})},
+		offers: []offer{{ServiceRecord: store.ServiceRecord{Type: "x", Host: "a", Class: stream.Class{Needs: "dist:url"}.ID(), Seats: 1, State: stream.Up}, hostState: stream.Up}}}); why != stream.WhyNeeds {
+		t.Errorf("what waits for a variable is of the class %q", why)
 	}
 }

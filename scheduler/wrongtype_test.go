@@ -50,6 +50,7 @@ var keyTable = map[string]struct {
 	"schema":                {"string", []string{"schema"}},
 	"turn:upkeep":           {"string", []string{"turn:upkeep"}},
 	"aside":                 {"hash", []string{"aside"}},
+	"refused":               {"hash", []string{"refused"}},
 	"aside:<key>":           {}, // of any type
 	"asynq:*":               {"set", []string{"asynq:queues"}},
 	"":                      {"list", []string{"asynq:{record:a}:pending"}}, // another of asynq:*

@@ -199,3 +199,27 @@ func TestRegisterCompareAndSet(t *testing.T) {
 		})
 	}
 }
+
+// TestASlotThatRanTwiceIsAnEvent: the host that is told that another has it.
+func TestASlotThatRanTwiceIsAnEvent(t *testing.T) {
+	t.Parallel()
+	g := newStage(t)
+	a, v := running(g)
+	b := g.host("b")
+	g.pass(12*time.Second, b) // a is cut off
+	w := g.given("s1", "b")
+	g.must(g.s.Claim(g.ctx, w, b.Incarnation))
+	g.must(g.register(a, "id-a", a.Incarnation))
+	answer, err := g.s.Assert(g.ctx, v, a.Incarnation, store.Copy{Source: "manual", Chain: []string{"enc"}})
+	if err != nil || answer.Keep {
+		t.Fatalf("assert of what another has: %+v, %v", answer, err)
+	}
+	events, err := g.s.LastEvents(g.ctx, 3)
+	g.must(err)
+	for _, e := range events {
+		if e.Event == "lost" && e.Stream == "s1" && e.Slot == "enc" && e.Host == "a" && e.Token == v.Token && e.Reason == "host b has it" {
+			return
+		}
+	}
+	t.Errorf("the feed ends with %+v; want that a lost s1", events)
+}

@@ -51,3 +51,10 @@ func Restore(ctx context.Context, s *Store, source string) error {
 	_, err := s.restore(ctx, source)
 	return err
 }
+
+// CountedReplicas is how many replicas a claim waits for.
+func CountedReplicas(s *Store) int {
+	s.replicas.mu.Lock()
+	defer s.replicas.mu.Unlock()
+	return s.replicas.n
+}

@@ -6,6 +6,7 @@ import "context"
 type Noted struct {
 	Key, Slot string
 	Reason    string
+	Why       string // its class: stream.WhyFull and so on
 }
 
 // Note writes down why pending slots wait, in one round trip; it returns how
@@ -13,7 +14,7 @@ type Noted struct {
 func (s *Store) Note(ctx context.Context, notes ...Noted) (news int, err error) {
 	calls := make([][]any, len(notes))
 	for i, n := range notes {
-		calls[i] = []any{n.Key, n.Slot, n.Reason}
+		calls[i] = []any{n.Key, n.Slot, n.Reason, n.Why}
 	}
 	replies, refused, err := s.callMany(ctx, "note", calls)
 	if err != nil {

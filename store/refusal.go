@@ -85,7 +85,8 @@ func Explain(err error) string {
 	if !ok {
 		return err.Error()
 	}
-	return err.Error() + "; " + r.Do
+	text, _ := redisAnswer(err)
+	return strings.Replace(err.Error(), text, r.Answer, 1) + "; " + r.Do
 }
 
 // redisAnswer is the text of an error that Redis itself answered with.

@@ -154,7 +154,7 @@ func streamStatus(r Record) stream.StreamStatus {
 		}
 		out.Slots = append(out.Slots, stream.SlotStatus{
 			Slot: slot, State: v.State, Phase: v.Phase, Host: v.Host, Token: v.Token, Since: v.Since, Restarts: v.Restarts,
-			Reason: v.Reason, Vars: v.Vars, Exit: v.Exit, Stderr: v.Stderr, Speed: v.Speed, FPS: v.FPS, Stale: v.Stale,
+			Reason: v.Reason, Why: v.Why, Vars: v.Vars, Exit: v.Exit, Stderr: v.Stderr, Speed: v.Speed, FPS: v.FPS, Stale: v.Stale,
 			Pin: r.Pins[slot],
 		})
 	}

@@ -69,9 +69,12 @@ type SlotStatus struct {
 	Since int64 `json:"since"`
 	// Restarts counts the starts of its child after the first, and those that
 	// came to nothing.
-	Restarts int               `json:"restarts"`
-	Reason   string            `json:"reason"`
-	Vars     map[string]string `json:"vars"`
+	Restarts int    `json:"restarts"`
+	Reason   string `json:"reason"`
+	// Why is the class of a pending slot's reason: full, needs, cooldown, pinned,
+	// no-service, hold; empty: it was not looked at yet.
+	Why  string            `json:"why,omitempty"`
+	Vars map[string]string `json:"vars"`
 	// Exit and Stderr describe the last failure: "exit 1" or "signal 9",
 	// and up to five masked lines.
 	Exit   string   `json:"exit,omitempty"`

@@ -59,6 +59,7 @@ type board struct {
 	problem string // why the last read failed
 	changed func(before, after stream.StreamStatus)
 	own     func() []stream.RefusedStatus // what Redis refuses this process
+	lost    losses
 }
 
 func newBoard(s reader, demo Demo, h *hub) *board {

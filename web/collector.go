@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -19,6 +20,7 @@ type pictureCollector struct {
 	board  *board // nil until a server watches
 	queues Queues
 	own    func() []stream.RefusedStatus
+	idle   map[slotName]int64 // slots that do not run → since when, store's ms
 	descs  map[string]*prometheus.Desc
 }
 
@@ -134,16 +136,22 @@ func (g gauges) refusals(pic picture, err error, own []stream.RefusedStatus) {
 
 func (g gauges) slots(pic picture) {
 	states, waits := map[[2]string]int{}, map[[2]string]int{}
-	longest, stale := map[string]float64{}, map[string]int{}
+	longest, stale, idle := map[string]float64{}, map[string]int{}, map[slotName]int64{}
 	for _, v := range pic.streams {
 		for _, slot := range v.status.Slots {
 			kind := slotType(slot.Slot)
 			states[[2]string{kind, slot.Shown()}]++
 			if slot.State == stream.Pending {
-				waits[[2]string{kind, reasonClass(slot.Reason)}]++
+				waits[[2]string{kind, cmp.Or(slot.Why, stream.WhyOther)}]++
 			}
 			if slot.State != stream.Stopping && slot.Shown() != string(stream.Running) {
-				longest[kind] = max(longest[kind], float64(pic.at-slot.Since)/1000)
+				// Since is of its state: it begins anew when a reservation is taken back.
+				name := slotName{v.status.Key, slot.Slot}
+				idle[name] = slot.Since
+				if since, known := g.c.idle[name]; known {
+					idle[name] = min(since, slot.Since)
+				}
+				longest[kind] = max(longest[kind], float64(pic.at-idle[name])/1000)
 			}
 			if slot.Stale {
 				stale[kind]++
@@ -153,6 +161,7 @@ func (g gauges) slots(pic picture) {
 			}
 		}
 	}
+	g.c.idle = idle
 	for at, n := range states {
 		g.set("slots", float64(n), at[0], at[1])
 	}
@@ -224,6 +233,14 @@ func (g gauges) queues(ctx context.Context, q Queues) {
 	}
 }
 
+// begins takes in that a slot was started: if it does not run at the next
+// scrape, it has not been running since then.
+func (c *pictureCollector) begins(e store.Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.idle, slotName{e.Stream, e.Slot})
+}
+
 func one(yes bool) float64 {
 	if yes {
 		return 1
@@ -232,16 +249,3 @@ func one(yes bool) float64 {
 }
 
 func slotType(slot string) string { return strings.TrimSuffix(slot, stream.ShadowSuffix) }
-
-// reasonClass sorts the reasons that schedulers write in words.
-func reasonClass(reason string) string {
-	for _, class := range []struct{ words, name string }{
-		{"full", "full"}, {"room", "full"}, {"waits for", "needs"}, {"cooling", "cooldown"}, {"avoid", "cooldown"}, {"pinned", "pinned"},
-		{"hold", "hold"}, {"no host", "no-service"}, {"nobody offers", "no-service"}, {"no service", "no-service"},
-	} {
-		if strings.Contains(reason, class.words) {
-			return class.name
-		}
-	}
-	return "other"
-}

@@ -307,7 +307,7 @@ func (c *crew) nextMoment() {
 // note writes down why a pending slot waits.
 func (c *crew) note(key, slot, reason string) {
 	c.t.Helper()
-	if _, err := c.store.Note(c.ctx, store.Noted{Key: key, Slot: slot, Reason: reason}); err != nil {
+	if _, err := c.store.Note(c.ctx, store.Noted{Key: key, Slot: slot, Reason: reason, Why: stream.WhyNeeds}); err != nil {
 		c.t.Fatal(err)
 	}
 }

@@ -53,6 +53,7 @@ func follow(ctx context.Context, f feed, b *board, m *Metrics, log zerolog.Logge
 			last, asked = e.ID, time.Now()
 			e = maskEvent(e)
 			m.event(e)
+			b.lost.event(e)
 			b.touch(e.Stream)
 			b.hub.send(eventFrame(e))
 		}

@@ -2,6 +2,8 @@ package web
 
 import (
 	"net/http"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +22,7 @@ type Metrics struct {
 	registry *prometheus.Registry
 	picture  *pictureCollector
 	polls    *pollCollector
+	process  *processCollector
 
 	build        *prometheus.GaugeVec
 	scripts      *prometheus.HistogramVec
@@ -33,6 +36,7 @@ type Metrics struct {
 	denied       *prometheus.CounterVec
 
 	refused refusals
+	made    time.Time
 
 	mu    sync.Mutex
 	lives *lifetimes
@@ -41,7 +45,7 @@ type Metrics struct {
 // NewMetrics makes the metrics of this process in a registry of their own.
 func NewMetrics(version string) *Metrics {
 	m := &Metrics{
-		registry: prometheus.NewRegistry(), picture: newPictureCollector(), polls: &pollCollector{}, lives: newLifetimes(),
+		registry: prometheus.NewRegistry(), picture: newPictureCollector(), polls: &pollCollector{}, process: newProcessCollector(), made: time.Now(), lives: newLifetimes(),
 		refused: refusals{rows: map[string]refused{}},
 		scripts: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "stream_api_script_seconds", Help: "Round trip of one script of the store.",
@@ -83,7 +87,7 @@ func NewMetrics(version string) *Metrics {
 
 // collectors are those of this project.
 func (m *Metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.build, m.scripts, m.scriptErrors, m.events, m.appear, m.failover, m.restarts, m.holds, m.refusals, m.denied, m.picture, m.polls}
+	return []prometheus.Collector{m.build, m.scripts, m.scriptErrors, m.events, m.appear, m.failover, m.restarts, m.holds, m.refusals, m.denied, m.picture, m.polls, m.process}
 }
 
 // Registry is where others register metrics of their own.
@@ -112,6 +116,8 @@ func (m *Metrics) event(e store.Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch e.Event {
+	case "claimed", "asserted", "moved":
+		m.picture.begins(e)
 	case "hold":
 		m.holds.Inc()
 	case "gone":
@@ -134,6 +140,16 @@ func eventLabel(name string) string {
 	return "other"
 }
 
+// tokenTime is when a token was issued, ms; its number is the store's clock in µs.
+func tokenTime(token string) int64 {
+	number, _, _ := strings.Cut(token, "-")
+	us, err := strconv.ParseInt(number, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return us / 1000
+}
+
 // streamChanged counts restarts: what a picture has more than the one before.
 func (m *Metrics) streamChanged(before, after stream.StreamStatus) {
 	old := make(map[string]stream.SlotStatus, len(before.Slots))
@@ -144,8 +160,8 @@ func (m *Metrics) streamChanged(before, after stream.StreamStatus) {
 		more := v.Restarts
 		if o, known := old[v.Slot]; known && o.Token == v.Token {
 			more -= o.Restarts
-		} else if before.Key == "" {
-			more = 0 // they were before this process looked
+		} else if before.Key == "" && tokenTime(v.Token) < m.made.UnixMilli() {
+			more = 0 // they were before this process looked, at least some
 		}
 		if more > 0 {
 			m.restarts.WithLabelValues(after.Key, slotType(v.Slot)).Add(float64(more))

@@ -33,11 +33,13 @@ type parts struct {
 	Sources []stream.SourceStatus `json:"sources"`
 	Hold    *stream.HoldStatus    `json:"hold"`
 	// Refused are hosts that Redis refuses something, this process among them.
-	Refused  []stream.RefusedStatus `json:"refused"`
-	Headroom Headroom               `json:"headroom"`
-	Missing  []Missing              `json:"missing"`
-	Aside    []stream.OddKey        `json:"aside"`
-	Demo     *DemoState             `json:"demo"`
+	Refused []stream.RefusedStatus `json:"refused"`
+	// Lost are slots that ran twice of late.
+	Lost     []Lost          `json:"lost"`
+	Headroom Headroom        `json:"headroom"`
+	Missing  []Missing       `json:"missing"`
+	Aside    []stream.OddKey `json:"aside"`
+	Demo     *DemoState      `json:"demo"`
 }
 
 // hostView is a host with the end of its lease in the store's time, which
@@ -54,7 +56,7 @@ func (b *board) assemble(streams map[string]seen, over *stream.Status) parts {
 		over.Streams = append(over.Streams, streams[key].status)
 	}
 	p := parts{
-		Hosts: make([]hostView, 0, len(over.Hosts)), Sources: over.Sources, Hold: over.Hold, Refused: b.refused(over.Refused),
+		Hosts: make([]hostView, 0, len(over.Hosts)), Sources: over.Sources, Hold: over.Hold, Refused: b.refused(over.Refused), Lost: b.lost.list(over.At),
 		Headroom: headroom(*over, b.matches), Missing: MissingOf(*over), Aside: over.Aside,
 	}
 	for _, h := range over.Hosts {

@@ -146,6 +146,7 @@ func (p *process) addWeb(q *queue.Client, metrics *web.Metrics, d web.Demo) erro
 func (p *process) observe(m *web.Metrics) {
 	p.links.store.Observe(m.Script)
 	p.links.heart.Observe(m.Script)
+	m.Process(p.figures)
 	m.Polls(func() []web.PollCounts {
 		out := make([]web.PollCounts, 0, len(p.pollers))
 		for _, poller := range p.pollers {

@@ -51,7 +51,7 @@ export function tickSources() {
 // The feed, newest first.
 const feed = document.getElementById("feed-list");
 const shownEvents = 150;
-const levels = { "host-down": "bad", reaped: "bad", hold: "bad", refused: "bad", nonsense: "bad", "source-unknown": "bad", failed: "bad", crashed: "warn", restarted: "warn",
+const levels = { "host-down": "bad", reaped: "bad", hold: "bad", refused: "bad", lost: "bad", nonsense: "bad", "source-unknown": "bad", failed: "bad", crashed: "warn", restarted: "warn",
   waits: "warn", unassigned: "warn", "host-up": "ok", claimed: "ok", "source-good": "ok", appeared: "info", gone: "info" };
 
 function line(event) {

@@ -67,6 +67,9 @@ function attend() {
   for (const key of model.parts.aside || []) {
     found.push({ id: "aside " + key.key, level: "warn", what: "Key " + key.key + " was a " + key.was + " and no " + key.should, why: "somebody wrote it by hand; what should be in it is made anew. What it held is " + key.aside + ": look at it, then DEL that" });
   }
+  for (const l of model.parts.lost || []) {
+    found.push({ id: "lost " + l.stream + l.slot + l.at, level: "bad", what: l.slot + " of " + l.stream + " ran twice", why: shortHost(l.host) + " ended its own: " + l.reason + ". It had been cut off from Redis, or frozen; a sink that must not see two writers wants on_store_loss: stop", since: l.at });
+  }
   for (const r of model.parts.refused || []) {
     if (hold?.refuses === r.word) continue; // said above
     found.push({ id: "denied " + r.host + r.what, level: "bad", what: "Redis refuses " + r.what + " of " + shortHost(r.host), why: r.answer + "; " + r.do, since: r.at });
