@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 
 // patience is how long a test waits for what must come; what comes late is
 // judged by figures of its own.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 func newClient(t *testing.T, s *realtest.RedisServer, namespace string) *Client {
 	t.Helper()

@@ -116,7 +116,7 @@ func (b *browser) text(expression string) (s string) {
 
 // patience is how long the page is waited for. How late it is in truth, a second
 // at most, is measured (TestPageUnderLoad): here the machine may be a slow one.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // await waits until the expression is true in the page and returns how long
 // that took; it looks once a frame.
