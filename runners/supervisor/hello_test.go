@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -108,10 +109,21 @@ func TestStrangersKeepNoRunnerOut(t *testing.T) {
 	t.Parallel()
 	r := launch(t)
 	r.await(EventStarted)
-	for range 10 * maxStrangers {
+	const many = 10 * maxStrangers
+	var cut atomic.Int64
+	for range many {
 		socket, err := net.Dial("unix", r.dir+"/"+fileSocket)
 		r.must(err)
 		t.Cleanup(func() { _ = socket.Close() })
+		go func() {
+			_, _ = socket.Read(make([]byte, 1)) // it says nothing, and is told nothing
+			cut.Add(1)
+		}()
+	}
+	// Much sooner than for saying nothing.
+	until(t, "those that are too many are cut", func() bool { return cut.Load() >= many-maxStrangers })
+	if n := cut.Load(); n == many {
+		t.Errorf("all %d are cut", n)
 	}
 	r.adopt()
 	r.must(r.Kick(t.Context()))
