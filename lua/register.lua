@@ -4,14 +4,14 @@
 --   service:<type>:<host>, load:<type>:<class>, classes:<type>, types, events.
 -- ARGV: ns, actor, host, incarnation, replaces (the incarnation it follows, ''
 --   for none), host_id, ttl (ms), beat (ms), url, version, n, then n services of
---   9: type, capacity ('' for no limit), filter, url, needs, prefer, class, class
---   JSON, handover.
+--   10: type, capacity ('' for no limit), filter, url, needs, prefer, class, class
+--   JSON, handover, places ('' for none: a seat each).
 -- RETURN: {'ok', now, rev, state} | {'taken', host_id, ms until its lease ends,
 --   slots it holds} | {'changed', incarnation now there}.
 -- TWICE: the same incarnation registers again with the same result.
 local ns, actor, host, incarnation, replaces, host_id = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local ttl, beat, url, version, n = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[10], tonumber(ARGV[11])
-local FIRST, WIDTH = 12, 9
+local FIRST, WIDTH = 12, 10
 -- include: now
 -- include: ample
 -- include: event
@@ -62,6 +62,8 @@ for i = 0, n - 1 do
   redis.call('HDEL', service, 'withdrawn')
   redis.call('HSET', service, 'state', bound(service, state), 'class', class, 'needs', needs,
     'prefer', prefer, 'handover', ARGV[at + 8])
+  local places = ARGV[at + 9]
+  if places == '' then redis.call('HDEL', service, 'places') else redis.call('HSET', service, 'places', places) end
   redis.call('SADD', ns .. 'types', stype)
   atleast(stype, host)
 end

@@ -68,7 +68,7 @@ for i = 0, n - 1 do
   local stype, read, class, paused = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 4] == '1'
   local service = ns .. 'service:' .. stype .. ':' .. host
   local there = sound(service)
-  local s = redis.call('HMGET', service, 'used', 'class', 'state', 'capacity', 'withdrawn')
+  local s = redis.call('HMGET', service, 'used', 'class', 'state', 'capacity', 'withdrawn', 'places')
   redis.call('SADD', ns .. 'types', stype)
   local should = figure(used[stype] or 0, s[1], ARGV[at + 5])
   if s[5] and should == 0 then
@@ -91,6 +91,13 @@ for i = 0, n - 1 do
     if s[3] ~= bound then
       redis.call('HSET', service, 'state', bound)
       mended = mended + 1
+    end
+    -- A hand set more than there are places, or no limit.
+    local most = seats(s[4], s[6])
+    if s[6] and most ~= s[4] then
+      redis.call('HSET', service, 'capacity', most)
+      event('mended', '', '', host, '', 'capacity of ' .. stype .. ' was ' .. string.sub(s[4] or 'absent', 1, 40) .. ', is ' .. most .. ', as it has no more places')
+      s[4], mended = most, mended + 1
     end
     -- Nonsense is told once: the problem is kept beside it and cleared with it.
     local problem = s[4] and not whole(s[4]) and 'capacity is no whole number from 0 to 1000000: ' .. string.sub(s[4], 1, 40) or ''

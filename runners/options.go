@@ -161,5 +161,5 @@ func (s *Service) placeVars(place int) map[string]string {
 }
 
 func (s *Service) offer() store.Offer {
-	return store.Offer{Type: s.Type, Capacity: s.Capacity, URL: s.URL, Class: s.Class, Handover: s.Handover}
+	return store.Offer{Type: s.Type, Capacity: s.Capacity, Places: len(s.Places), URL: s.URL, Class: s.Class, Handover: s.Handover}
 }

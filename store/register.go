@@ -16,8 +16,11 @@ type Offer struct {
 	Type string
 	// Capacity is how many slots it takes at once; nil: no limit.
 	Capacity *int
-	URL      string
-	Class    stream.Class
+	// Places is how many seats it has, which no capacity set by hand can
+	// exceed; 0: as many as there is capacity.
+	Places int
+	URL    string
+	Class  stream.Class
 	// Handover is how a slot leaves this host on a planned move; empty:
 	// stream.StopFirst.
 	Handover stream.Handover
@@ -75,8 +78,12 @@ func (s *Store) Register(ctx context.Context, g Registration) (Beat, error) {
 		if o.Capacity != nil {
 			capacity = strconv.Itoa(*o.Capacity)
 		}
+		places := ""
+		if o.Places > 0 {
+			places = strconv.Itoa(o.Places)
+		}
 		args = append(args, o.Type, capacity, o.Class.Filter, o.URL, o.Class.Needs, o.Class.Prefer, o.Class.ID(), classText(o.Class),
-			string(cmp.Or(o.Handover, stream.StopFirst)))
+			string(cmp.Or(o.Handover, stream.StopFirst)), places)
 	}
 	r, err := s.call(ctx, "register", args...)
 	if err != nil {

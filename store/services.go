@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -162,6 +163,9 @@ func readService(t, host string, row map[string]string) ServiceRecord {
 			v.Seats = seats
 		}
 	}
+	if places := atoi(row["places"]); places > 0 && v.Problem == "" && (v.Seats < 0 || v.Seats > places) {
+		v.Seats = places // what a hand set beyond them counts for nothing
+	}
 	if _, err := (stream.Class{Filter: v.Filter}).Compile(); err != nil {
 		v.Problem = err.Error()
 	}
@@ -196,8 +200,19 @@ func (s *Store) SlotTypes(ctx context.Context) ([]string, error) {
 	return slices.Compact(types), nil
 }
 
+// PlacesError refuses a capacity that is more than a service has places.
+type PlacesError struct {
+	Type, Host string
+	Places     int
+}
+
+func (e *PlacesError) Error() string {
+	return fmt.Sprintf("%s on %s has %d places, and a slot without a place cannot run: set %d at most, or list more places in the host's file", e.Type, e.Host, e.Places, e.Places)
+}
+
 // SetCapacity sets a service's capacity by hand; nil means no limit. It stays
-// until the host's file says another number than before. Error: ErrNotFound.
+// until the host's file says another number than before. Errors: ErrNotFound,
+// *PlacesError.
 func (s *Store) SetCapacity(ctx context.Context, t, host string, capacity *int) error {
 	at := s.key("service", t, host)
 	n, err := s.client.Exists(ctx, at).Result()
@@ -206,6 +221,13 @@ func (s *Store) SetCapacity(ctx context.Context, t, host string, capacity *int) 
 	}
 	if n == 0 {
 		return fmt.Errorf("service %s on %s: %w", t, host, ErrNotFound)
+	}
+	text, err := s.client.HGet(ctx, at, "places").Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return fmt.Errorf("set capacity of %s on %s: %w", t, host, err)
+	}
+	if places := atoi(text); places > 0 && (capacity == nil || *capacity > places) {
+		return &PlacesError{Type: t, Host: host, Places: places}
 	}
 	if capacity == nil {
 		err = s.client.HDel(ctx, at, "capacity").Err()

@@ -37,7 +37,8 @@ func failed(w http.ResponseWriter, err error) {
 	}
 	var move *store.MoveError
 	var announced *store.AnnouncedError
-	if errors.As(err, &move) || errors.As(err, &announced) {
+	var places *store.PlacesError
+	if errors.As(err, &move) || errors.As(err, &announced) || errors.As(err, &places) {
 		code = http.StatusConflict
 	}
 	if errors.Is(err, errCrowded) {

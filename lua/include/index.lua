@@ -33,6 +33,15 @@ local function score(capacity, used)
   return math.floor((used + 1) * 1000000 / seats)
 end
 
+-- seats is the capacity that counts: no more than there are places.
+local function seats(capacity, places)
+  local most = whole(places)
+  if not most then return capacity end
+  local n = capacity and whole(capacity)
+  if capacity and not n then return capacity end
+  return int(math.min(n or most, most))
+end
+
 -- enter gives a host that is up its score in the load set of its class.
 local function enter(stype, class, host, capacity, used)
   local load, value = ns .. 'load:' .. stype .. ':' .. class, score(capacity, used)
@@ -44,11 +53,11 @@ local function enter(stype, class, host, capacity, used)
 end
 
 local function index(stype, host)
-  local s = redis.call('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'capacity', 'used', 'state', 'class')
+  local s = redis.call('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'capacity', 'used', 'state', 'class', 'places')
   if not s[4] then return end
   local used = whole(s[2])
   if used and s[3] == 'up' then
-    enter(stype, s[4], host, s[1], used)
+    enter(stype, s[4], host, seats(s[1], s[5]), used)
   else
     redis.call('ZREM', ns .. 'load:' .. stype .. ':' .. s[4], host)
   end

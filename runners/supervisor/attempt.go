@@ -82,13 +82,23 @@ func (l *life) runChild(spec Spec) (exit Exit, refused bool) {
 		return exit, errors.Is(err, errClosed)
 	}
 	began := time.Now()
+	memory := watchMemory("", l.ownCgroup())
 	l.announce(p, began)
 	exit.Reason = l.watch(spec, p)
 	exit.Ran = time.Since(began)
 	l.tree.endChild()
 	out.drain()
 	exit.fill(p)
+	exit.Text = memory.explain(exit)
 	return exit, false
+}
+
+// ownCgroup is the directory the child was born in, "" where it has none of its own.
+func (l *life) ownCgroup() string {
+	if l.cgroup == nil {
+		return ""
+	}
+	return l.cgroup.leafPath()
 }
 
 // exitOf is the Exit reason that goes with an End reason.

@@ -74,6 +74,13 @@ func (c *cgroup) place() (int, error) {
 	return int(f.Fd()), nil
 }
 
+// leafPath is the directory that processes are born in now.
+func (c *cgroup) leafPath() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.leaf.Name()
+}
+
 // kill ends everyone in the leaf and in what they made below it.
 func (c *cgroup) kill() error {
 	c.mu.Lock()

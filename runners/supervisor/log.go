@@ -80,6 +80,13 @@ func (j *journal) line(mark string, text []byte, cut bool) {
 	j.add(mark, clean)
 }
 
+// piece takes what came of a line that does not end.
+func (j *journal) piece(mark string, text []byte) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.add(mark, j.mask.piece(text))
+}
+
 // say logs a remark of the supervisor's own.
 func (j *journal) say(format string, a ...any) {
 	j.line(MarkSelf, fmt.Appendf(nil, format, a...), false)

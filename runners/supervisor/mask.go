@@ -18,6 +18,7 @@ const maxLine = 4096
 type masker struct {
 	replacer *strings.Replacer // nil without secrets
 	longest  int               // of the secrets
+	secrets  []string          // the longest first
 }
 
 // newMasker takes the secrets as they are, and as they look inside a URL. Those of several lines are masked line by line,
@@ -35,7 +36,7 @@ func newMasker(secrets []string) *masker {
 	// Of two that begin alike the longer must be looked for first.
 	slices.SortFunc(all, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	all = slices.Compact(all)
-	m := &masker{}
+	m := &masker{secrets: all}
 	var pairs []string
 	for _, secret := range all {
 		m.longest = max(m.longest, len(secret))
@@ -69,6 +70,27 @@ func (m *masker) clean(line []byte, cut bool) string {
 		text = trim(text, maxLine) + "…[cut]"
 	}
 	return text
+}
+
+// piece masks what came of a line so far: what its end may be the beginning of is left out.
+func (m *masker) piece(line []byte) string {
+	text := string(line)
+	if strings.ContainsRune(text, '\x1b') {
+		text = ansi.ReplaceAllString(text, "")
+	}
+	if m.replacer != nil {
+		text = m.replacer.Replace(text)
+	}
+	keep := len(text)
+	for _, secret := range m.secrets {
+		for n := min(len(secret)-1, len(text)); n > 0; n-- {
+			if strings.HasSuffix(text, secret[:n]) {
+				keep = min(keep, len(text)-n)
+				break
+			}
+		}
+	}
+	return trim(printable(text[:keep]), maxLine) + "…"
 }
 
 // printable escapes what is not: control characters, marks that reverse the direction of text, bytes that are no UTF-8.

@@ -32,13 +32,13 @@ func newOutput(j *journal, marks [2]string, sign func()) (*output, error) {
 		mark := marks[i]
 		o.pumps.Go(func() {
 			c := cutter{room: j.room(), line: func(text []byte, cut bool) { j.line(mark, text, cut) }}
-			pump(r, &c, sign)
+			pump(r, newPieces(&c, func(text []byte) { j.piece(mark, text) }), sign)
 		})
 	}
 	return o, nil
 }
 
-func pump(r *os.File, c *cutter, sign func()) {
+func pump(r *os.File, c *pieces, sign func()) {
 	buf := make([]byte, 8<<10)
 	for {
 		n, err := r.Read(buf)
