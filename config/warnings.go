@@ -48,6 +48,7 @@ func (d *decoder) warnMachine(c *Config) {
 		if len(s.Vars.Command) > 0 {
 			d.warnPipe(s.Vars.Command, join(path, "vars.command"))
 			d.warnProgram(element(join(path, "vars.command"), 0), s.Vars.Command[0].String())
+			d.warnArguments(join(path, "vars.command"), s.Vars.Command)
 		}
 	}
 	for _, name := range c.Services.Types() {
@@ -62,6 +63,7 @@ func (d *decoder) warnMachine(c *Config) {
 		d.warnPublished(join(path, "url"), s.URLTemplate.String())
 		if e := s.Plugin.Exec; e != nil {
 			d.warnProgram(join(path, "plugin.path"), e.Path)
+			d.warnCommands(join(path, "plugin"), e)
 			for i, file := range e.EnvFile {
 				d.warnFile(element(join(path, "plugin.env_file"), i), file)
 			}

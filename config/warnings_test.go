@@ -2,6 +2,7 @@ package config
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -60,12 +61,12 @@ func TestWhatThisMachineLacksIsAWarning(t *testing.T) {
 		{`path: ` + dir, "is a directory"},
 		{`path: /bin/sh, env_file: [/nowhere/x]`, "cannot be read"},
 		{`path: /bin/sh, env_file: [` + dir + `]`, "is no regular file"},
-		{`path: /bin/sh, args: ["${env:STREAM_API_TEST_UNSET}"]`, "is not set here"},
-		{`path: /bin/sh, args: ["${file:/nowhere/x}"]`, "does not exist"},
-		{`path: /bin/sh, args: ["${file:` + dir + `}"]`, "is no regular file"},
+		{`path: /bin/sh, env: {A: "${env:STREAM_API_TEST_UNSET}"}`, "is not set here"},
+		{`path: /bin/sh, env: {A: "${file:/nowhere/x}"}`, "does not exist"},
+		{`path: /bin/sh, env: {A: "${file:` + dir + `}"}`, "is no regular file"},
 		{`path: /bin/sh, hooks: {post_stop: [/nowhere/x]}`, "does not exist"},
 		{`path: /bin/sh, hooks: {pre_start: [[sh], [/nowhere/x]]}`, "does not exist"},
-		{`path: /bin/sh, args: ["${env:STREAM_API_TEST_UNSET:-x}", "${env:STREAM_API_TEST_SET}", "${file:` + plain + `}"]`, ""},
+		{`path: /bin/sh, env: {A: "${env:STREAM_API_TEST_UNSET:-x}", B: "${env:STREAM_API_TEST_SET}", C: "${file:` + plain + `}"}`, ""},
 	} {
 		c := parse(t, "services: {x: {plugin: {name: exec, "+test.plugin+"}}}")
 		switch {
@@ -91,7 +92,7 @@ func TestADeviceInThePlacesOfTwoServicesIsAWarning(t *testing.T) {
 }
 
 func TestAStateDirectoryThatIsNoneIsAWarning(t *testing.T) {
-	c := parse(t, "state_dir: /dev/null")
+	c := parse(t, "state_dir: /dev/null\nservices: {}")
 	if got := warningsOf(c); len(got) != 1 || !strings.Contains(got[0], "is no directory") {
 		t.Errorf("warned %q", got)
 	}
@@ -135,6 +136,59 @@ func TestAFileThatOffersNothingIsAWarningUnlessItSaysSo(t *testing.T) {
 		found := strings.Contains(strings.Join(warningsOf(parse(t, text)), "\n"), "no services and no sources")
 		if found != warned {
 			t.Errorf("%q: warned %v", text, found)
+		}
+	}
+}
+
+func TestSecretsInArgumentsAreWarnedOf(t *testing.T) {
+	t.Setenv("STREAM_API_TEST_SET", "x")
+	for _, test := range []struct {
+		plugin string
+		says   []string
+	}{
+		{`args: ["-u", "admin:${env:STREAM_API_TEST_SET}"]`, []string{"plugin.args[1]: ${env:STREAM_API_TEST_SET} becomes an argument"}},
+		{`args: ["${env:STREAM_API_TEST_UNSET:-hackme}"]`, []string{"plugin.args[0]: ${env:STREAM_API_TEST_UNSET} becomes an argument"}},
+		{`hooks: {pre_start: [sh, "${env:STREAM_API_TEST_SET}"]}`, []string{"plugin.hooks.pre_start[0][1]: ${env:STREAM_API_TEST_SET} becomes an argument"}},
+		{`hooks: {post_stop: [[sh], [sh, "${env:STREAM_API_TEST_SET}", "${dist:url}/kill"]]}`, []string{"plugin.hooks.post_stop[1][1]: ${env:STREAM_API_TEST_SET} becomes an argument", "plugin.hooks.post_stop[1]: ${env:STREAM_API_TEST_SET} is given to the same command as a place that another slot names, ${dist:url}"}},
+		{`args: ["${dist:url}/kill"]`, nil},
+		{`args: ["--url=${dist:url}", "x${env:STREAM_API_TEST_SET}"]`, []string{"becomes an argument"}},
+		{`env: {A: "${env:STREAM_API_TEST_SET}"}`, nil},
+	} {
+		c := parse(t, "services: {dist: {plugin: static, stream_vars: {url: \"http://d\"}}, x: {plugin: {name: exec, path: /bin/sh, "+test.plugin+"}}}")
+		wantWarnings(t, test.plugin, c, test.says)
+	}
+	c := parse(t, "sources: [{plugin: exec, chain: [], vars: {command: [sh, \"${env:STREAM_API_TEST_SET}\"]}}]")
+	wantWarnings(t, "a source", c, []string{"sources[0].vars.command[1]: ${env:STREAM_API_TEST_SET} becomes an argument"})
+}
+
+func TestFfmpegWithoutWhitelistsIsWarnedOf(t *testing.T) {
+	const both = `-protocol_whitelist, "http,tcp", -format_whitelist, matroska, `
+	for plugin, says := range map[string][]string{
+		`path: /bin/sh, args: ["-c", "exec ffmpeg -i http://x/ -f null -"]`:                                     {"plugin.args: ffmpeg without -protocol_whitelist", "-format_whitelist"},
+		`path: /bin/sh, args: ["-c", "exec /usr/bin/ffmpeg -protocol_whitelist http -i http://x/ -f null -"]`:   {"ffmpeg without -format_whitelist"},
+		`path: /bin/sh, args: ["-c", "ffmpeg -protocol_whitelist http -format_whitelist ogg -i http://x/ out"]`: nil,
+		`path: /bin/sh, args: ["/x/ffmpeg.sh", "-i"]`:                                                           nil,
+		`path: /bin/sh, args: [` + both + `-i, "http://x/"]`:                                                    nil,
+	} {
+		c := parse(t, "services: {x: {plugin: {name: exec, "+plugin+"}}}")
+		wantWarnings(t, plugin, c, says)
+	}
+	if _, err := exec.LookPath("ffmpeg"); err == nil {
+		c := parse(t, `services: {x: {plugin: {name: exec, path: ffmpeg, args: [-i, "http://x/"]}}}`)
+		wantWarnings(t, "as a program", c, []string{"ffmpeg without -protocol_whitelist"})
+	}
+}
+
+// wantWarnings wants each of the texts in some warning, and none if there are none.
+func wantWarnings(t *testing.T, what string, c *Config, says []string) {
+	t.Helper()
+	got := strings.Join(warningsOf(c), "\n")
+	if len(says) == 0 && got != "" {
+		t.Errorf("%s: warned: %s", what, got)
+	}
+	for _, text := range says {
+		if !strings.Contains(got, text) {
+			t.Errorf("%s: warned %q; want %q", what, got, text)
 		}
 	}
 }

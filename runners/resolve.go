@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"stream-api/runners/supervisor"
 	"stream-api/stream"
@@ -124,9 +125,23 @@ func resolveAll(templates []stream.Template, lookup stream.Lookup, what string) 
 		if err != nil {
 			return nil, fmt.Errorf("%s %d: %w", what, i+1, err)
 		}
+		if strings.HasPrefix(value, "-") && foreign(t) && !slices.Contains(out, "--") {
+			return nil, fmt.Errorf("%s %d: %s gives it a \"-\" at its beginning, which would make it an option; write something before it, or -- as an argument before", what, i+1, t.Refs()[0])
+		}
 		out = append(out, value)
 	}
 	return out, nil
+}
+
+// foreign tells whether a template begins with what others say: a publisher, a
+// source, another slot. A default is the file's own.
+func foreign(t stream.Template) bool {
+	if !strings.HasPrefix(t.String(), "${") {
+		return false
+	}
+	first := t.Refs()[0]
+	ours := first.HasDefault && strings.HasPrefix(first.Default, "-")
+	return !ours && (first.OfSlot() || first.Scope == "stream" || first.Scope == "source")
 }
 
 // errSecretVar: what is published is stored in the store, where no secret

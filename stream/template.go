@@ -158,6 +158,8 @@ func (t Template) Resolve(lookup Lookup) (string, error) {
 		switch {
 		case err != nil:
 			return "", fmt.Errorf("%s: %w", p.ref, err)
+		case ok && strings.ContainsRune(value, 0):
+			return "", fmt.Errorf("%s: its value has a NUL in it, which no argument and no environment can hold", p.ref)
 		case ok:
 			out.WriteString(value)
 		case p.ref.HasDefault:

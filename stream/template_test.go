@@ -144,3 +144,14 @@ func FuzzParseTemplate(f *testing.F) {
 		}
 	})
 }
+
+func TestANULInAValueIsRefused(t *testing.T) {
+	t.Parallel()
+	v, err := ParseTemplate("x${stream:title}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := v.Resolve(lookup(map[string]string{"stream:title": "a\x00b"})); err == nil || !strings.Contains(err.Error(), "NUL") {
+		t.Errorf("%q, %v; want an error that names the NUL", out, err)
+	}
+}

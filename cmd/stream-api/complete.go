@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,8 @@ func (g *global) completes(args ...names) cobra.CompletionFunc {
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
+		// A shell takes escapes and blanks in a name for more than a name.
+		found = slices.DeleteFunc(found, func(name string) bool { return strings.ContainsFunc(name, odd) || strings.Contains(name, " ") })
 		return found, cobra.ShellCompDirectiveNoFileComp
 	}
 }

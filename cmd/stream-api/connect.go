@@ -77,7 +77,7 @@ func (g *global) open(ctx context.Context) (*store.Store, func(), error) {
 	}
 	stop := func() {
 		if err := client.Close(); err != nil {
-			fmt.Fprintf(os.Stderr, "stream-api: close the connection: %v\n", err)
+			say("stream-api: close the connection: %v", err)
 		}
 	}
 	s, err := store.New(client, store.Options{Namespace: namespace, Actor: actor()})

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,7 +37,7 @@ func (g *global) setHost(cmd *cobra.Command, host string, state stream.HostState
 		if err := s.Cordon(ctx, host, state); err != nil {
 			return err
 		}
-		fmt.Fprintf(os.Stderr, "%s %s\n", host, said)
+		say("%s %s", host, said)
 		return nil
 	})
 }
@@ -73,7 +72,7 @@ stopped because the deadline passed.`,
 				if err := s.Drain(ctx, args[0], deadline, atATime); err != nil {
 					return err
 				}
-				fmt.Fprintf(os.Stderr, "%s is drained; later: stream-api hosts uncordon %s\n", args[0], args[0])
+				say("%s is drained; later: stream-api hosts uncordon %s", args[0], args[0])
 				if !wait {
 					return nil
 				}
@@ -114,11 +113,11 @@ func awaitDrain(ctx context.Context, s *store.Store, host string) error {
 		}
 		if h.DrainUntil != 0 && now >= h.DrainUntil && stopped == 0 {
 			stopped = len(held)
-			fmt.Fprintf(os.Stderr, "the deadline passed; %d slots are stopped on %s\n", stopped, host)
+			say("the deadline passed; %d slots are stopped on %s", stopped, host)
 		}
 		if len(held) != left {
 			left = len(held)
-			fmt.Fprintf(os.Stderr, "%s holds %d: %s\n", host, left, slotNames(held))
+			say("%s holds %d: %s", host, left, slotNames(held))
 		}
 		return false, nil
 	})

@@ -170,7 +170,7 @@ func (d *demo) obey(ctx context.Context, in io.Reader, quit func()) {
 			d.ingest.Switch(words[0], !d.ingest.Streams()[words[0]])
 		case len(words) == 2 && (words[0] == "kill" || words[0] == "start") && slices.Contains(demoHostNames, words[1]):
 			if err := d.SetAlive(ctx, words[1], words[0] == "start"); err != nil {
-				fmt.Fprintln(os.Stderr, err)
+				say("%v", err)
 			}
 		default:
 			fmt.Printf("type one of %s, kill HOST, start HOST (%s), quit\n", strings.Join(demoStreams, ", "), strings.Join(demoHostNames, ", "))
@@ -232,7 +232,7 @@ func (d *demo) endHosts() {
 	for _, p := range d.hosts {
 		all.Go(func() {
 			if err := p.leave(10 * time.Second); err != nil {
-				fmt.Fprintln(os.Stderr, "stream-api:", err)
+				say("stream-api: %v", err)
 			}
 		})
 	}

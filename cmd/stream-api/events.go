@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"strconv"
@@ -71,7 +70,7 @@ func followEvents(ctx context.Context, s *store.Store, after string, print func(
 			if ctx.Err() != nil {
 				return nil
 			}
-			fmt.Fprintf(os.Stderr, "stream-api: %v; trying again\n", err)
+			say("stream-api: %v; trying again", err)
 			select {
 			case <-ctx.Done():
 			case <-time.After(time.Second):
@@ -106,5 +105,5 @@ func printEvent(e store.Event) error {
 
 // printEventJSON prints one object a line, so that a pipe can read it.
 func printEventJSON(e store.Event) error {
-	return json.NewEncoder(os.Stdout).Encode(e)
+	return printJSONLine(os.Stdout, e)
 }

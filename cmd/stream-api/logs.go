@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -191,7 +190,7 @@ func (r *reader) readAlong(ctx context.Context, s *store.Store) error {
 			if err != nil {
 				why = err.Error()
 			}
-			fmt.Fprintf(os.Stderr, "--- %s; waiting for where it runs next\n", why)
+			say("--- %s; waiting for where it runs next", why)
 		}
 		patience := reattachAfter
 		if again {
@@ -354,4 +353,4 @@ func printLogLine(l supervisor.LogLine) error {
 	return err
 }
 
-func printLogJSON(l supervisor.LogLine) error { return json.NewEncoder(os.Stdout).Encode(l) }
+func printLogJSON(l supervisor.LogLine) error { return printJSONLine(os.Stdout, l) }

@@ -62,7 +62,7 @@ func (r *reader) readRemote(ctx context.Context, base string, slot store.SlotRec
 	}
 	if err := lines.Err(); err != nil && ctx.Err() == nil {
 		if r.follow {
-			fmt.Fprintf(os.Stderr, "stream-api: the log from %s broke off: %v\n", host, err)
+			say("stream-api: the log from %s broke off: %v", host, err)
 			return nil // it is looked for where the slot runs next
 		}
 		return fmt.Errorf("the log from %s broke off: %w", host, err)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -25,7 +24,7 @@ func main() {
 		os.Exit(supervisor.Main(os.Args[2:]))
 	}
 	if err := seclude.Process(); err != nil {
-		fmt.Fprintln(os.Stderr, "stream-api:", err)
+		say("stream-api: %v", err)
 		os.Exit(1)
 	}
 	os.Exit(execute(os.Args[1:]))
@@ -47,7 +46,7 @@ func execute(args []string) int {
 	}
 	var quiet silentError
 	if !errors.As(err, &quiet) {
-		fmt.Fprintf(os.Stderr, "stream-api: %s\n", store.Explain(err))
+		say("stream-api: %s", store.Explain(err))
 	}
 	return exitCode(err)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -74,7 +73,7 @@ func (o moving) carryOut(ctx context.Context, s *store.Store) error {
 		if err := s.Unpin(ctx, o.key, o.slot); err != nil {
 			return err
 		}
-		fmt.Fprintf(os.Stderr, "%s of %s may run anywhere\n", o.slot, o.key)
+		say("%s of %s may run anywhere", o.slot, o.key)
 		if o.to == "" {
 			return nil
 		}
@@ -89,7 +88,7 @@ func (o moving) carryOut(ctx context.Context, s *store.Store) error {
 		}
 	}
 	if slot.State == stream.Running && slot.Host == o.to && !o.pin {
-		fmt.Fprintf(os.Stderr, "%s of %s runs on %s already\n", o.slot, o.key, o.to)
+		say("%s of %s runs on %s already", o.slot, o.key, o.to)
 		return nil
 	}
 	m, moving, err := o.ask(ctx, s)
@@ -101,13 +100,13 @@ func (o moving) carryOut(ctx context.Context, s *store.Store) error {
 		return err
 	}
 	if o.pin {
-		fmt.Fprintf(os.Stderr, "%s of %s is pinned to %s; to take that back: stream-api streams move %s %s --unpin\n", o.slot, o.key, o.to, o.key, o.slot)
+		say("%s of %s is pinned to %s; to take that back: stream-api streams move %s %s --unpin", o.slot, o.key, o.to, o.key, o.slot)
 	}
 	if !moving {
 		return o.awaitPlace(ctx, s)
 	}
 	if !o.wait {
-		fmt.Fprintf(os.Stderr, "%s of %s leaves %s; see: stream-api events -f\n", o.slot, o.key, m.Host)
+		say("%s of %s leaves %s; see: stream-api events -f", o.slot, o.key, m.Host)
 		return nil
 	}
 	return o.await(ctx, s, m)
@@ -173,7 +172,7 @@ func (o moving) arrived(slot store.SlotRecord) error {
 	if o.to != "" && slot.Host != o.to {
 		return noRoom(fmt.Errorf("%s of %s runs on %s instead: %s had no room any more", o.slot, o.key, slot.Host, o.to))
 	}
-	fmt.Fprintf(os.Stderr, "%s of %s runs on %s\n", o.slot, o.key, slot.Host)
+	say("%s of %s runs on %s", o.slot, o.key, slot.Host)
 	return nil
 }
 

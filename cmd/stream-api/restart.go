@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -98,7 +97,7 @@ func restartEach(ctx context.Context, s *store.Store, slots []store.Reservation,
 			continue
 		}
 		n++
-		fmt.Fprintf(os.Stderr, "%s of %s on %s is started anew\n", v.Slot, v.Key, v.Host)
+		say("%s of %s on %s is started anew", v.Slot, v.Key, v.Host)
 		if !wait {
 			continue
 		}
@@ -107,7 +106,7 @@ func restartEach(ctx context.Context, s *store.Store, slots []store.Reservation,
 		}
 	}
 	if n == 0 {
-		fmt.Fprintln(os.Stderr, "nothing to restart: nothing runs that would be started otherwise")
+		say("nothing to restart: nothing runs that would be started otherwise")
 	}
 	return nil
 }

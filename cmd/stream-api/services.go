@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -90,7 +89,7 @@ func servicesSet(g *global) *cobra.Command {
 			if err := s.SetCapacity(cmd.Context(), args[0], args[1], capacity); err != nil {
 				return knownService(cmd.Context(), s, args[0], args[1], err)
 			}
-			fmt.Fprintf(os.Stderr, "%s on %s: capacity=%s\n", args[0], args[1], text)
+			say("%s on %s: capacity=%s", args[0], args[1], text)
 			return nil
 		},
 	}

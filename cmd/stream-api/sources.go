@@ -2,8 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -48,7 +46,7 @@ of the files keeps its streams until this is said.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(os.Stderr, "source %s is forgotten; it announced %d streams\n", stream.Quote(args[0]), n)
+			say("source %s is forgotten; it announced %d streams", stream.Quote(args[0]), n)
 			return nil
 		},
 	}

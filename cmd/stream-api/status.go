@@ -59,7 +59,7 @@ func watchStatus(ctx context.Context, s *store.Store, asJSON bool) error {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			fmt.Fprintf(os.Stderr, "stream-api: %s; trying again\n", store.Explain(err))
+			say("stream-api: %s; trying again", store.Explain(err))
 		case asJSON:
 			if err := printJSON(os.Stdout, status); err != nil {
 				return err

@@ -77,13 +77,13 @@ func streamsShow(g *global) *cobra.Command {
 }
 
 func printStream(v stream.StreamStatus) error {
-	fmt.Printf("stream    %s\nsource    %s\nchain     %s\npriority  %d\n", harmless(v.Key), harmless(v.Source), strings.Join(v.Chain, " "), v.Priority)
+	fmt.Printf("stream    %s\nsource    %s\nchain     %s\npriority  %d\n", harmless(v.Key), harmless(v.Source), harmless(strings.Join(v.Chain, " ")), v.Priority)
 	if v.Held {
 		fmt.Println("held      by an operator; streams unhold", harmless(v.Key))
 	}
 	printVars("", v.Vars)
 	for _, slot := range v.Slots {
-		fmt.Printf("\nslot      %s\n  state   %s\n  host    %s\n  token   %s\n  restarts %d\n", harmless(slot.Slot), slot.Shown(), harmless(slot.Host), harmless(slot.Token), slot.Restarts)
+		fmt.Printf("\nslot      %s\n  state   %s\n  host    %s\n  token   %s\n  restarts %d\n", harmless(slot.Slot), harmless(slot.Shown()), harmless(slot.Host), harmless(slot.Token), slot.Restarts)
 		if slot.Pin != "" {
 			fmt.Printf("  pinned  to %s; streams move %s %s --unpin\n", harmless(slot.Pin), harmless(v.Key), harmless(slot.Slot))
 		}
@@ -148,7 +148,7 @@ func streamsAdd(g *global) *cobra.Command {
 			if err := s.AddStream(cmd.Context(), args[0], a); err != nil {
 				return err
 			}
-			fmt.Fprintf(os.Stderr, "%s is announced; see: stream-api streams show %s\n", args[0], args[0])
+			say("%s is announced; see: stream-api streams show %s", args[0], args[0])
 			return nil
 		},
 	}
@@ -238,7 +238,7 @@ func (g *global) override(cmd *cobra.Command, key string, fields map[string]stri
 			return err
 		}
 		if unknown := knownStream(ctx, s, key, err); unknown != nil && early {
-			fmt.Fprintf(os.Stderr, "%v; your word waits for it\n", unknown)
+			say("%v; your word waits for it", unknown)
 		} else if unknown != nil {
 			said, err := s.Said(ctx, key)
 			if err != nil {

@@ -5,19 +5,44 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
-	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"golang.org/x/term"
 )
 
 // printJSON writes a value as indented JSON, the same for people and scripts.
-func printJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
+func printJSON(w io.Writer, v any) error { return writeJSON(w, v, "  ") }
+
+// printJSONLine writes a value as one line of JSON.
+func printJSONLine(w io.Writer, v any) error { return writeJSON(w, v, "") }
+
+// writeJSON escapes what a terminal would act on or hide, which encoding/json
+// leaves as it is: the same JSON to whoever parses it.
+func writeJSON(w io.Writer, v any, indent string) error {
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetIndent("", indent)
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(v)
+	if err := encoder.Encode(v); err != nil {
+		return err
+	}
+	var out strings.Builder
+	for _, r := range text.String() {
+		switch {
+		case r == '\n' || !odd(r):
+			out.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&out, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&out, `\u%04x`, r)
+		}
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
 }
 
 // colour is an ANSI colour; plain is none.
@@ -98,12 +123,16 @@ func harmless(s string) string {
 // clean is harmless for what may be empty.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == utf8.RuneError || unicode.Is(unicode.Bidi_Control, r) {
+		if odd(r) || r == utf8.RuneError {
 			return '?'
 		}
 		return r
 	}, s)
 }
+
+// odd tells whether a terminal does something else with r than to show it:
+// control characters, those of direction, and breaks of lines of their own.
+func odd(r rune) bool { return !strconv.IsPrint(r) }
 
 // onTerminal tells whether f shows colours.
 func onTerminal(f *os.File) bool {

@@ -90,7 +90,7 @@ func (g *global) try(ctx context.Context, o trial) error {
 		return printTrial(t)
 	}
 	if service.Exec == nil {
-		fmt.Fprintf(os.Stderr, "%s runs nothing; it publishes:\n", o.stype)
+		say("%s runs nothing; it publishes:", o.stype)
 		printVars("", t.Publishes)
 		return nil
 	}
@@ -112,7 +112,7 @@ func serviceOf(cfg *config.Config, stype string) (*runners.Service, error) {
 func (g *global) recordFor(ctx context.Context, cfg *config.Config, o trial) (store.Record, error) {
 	rec, err := g.liveRecord(ctx, cfg, o.key)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "stream-api: %v\n", err)
+		say("stream-api: %v", err)
 		rec = store.Record{Key: o.key, Vars: map[string]string{}, Origin: map[string]string{}, Slots: map[string]store.SlotRecord{}}
 		for _, s := range cfg.Sources {
 			rec.Source, rec.Origin = s.Name, s.Stream // as it would be if this host's own source listed it
@@ -217,7 +217,7 @@ func warnTrial(t runners.Trial) {
 			err = program.Check(path)
 		}
 		if err != nil {
-			fmt.Fprintf(os.Stderr, "stream-api: warning: %v\n", err)
+			say("stream-api: warning: %v", err)
 		}
 	}
 }
@@ -246,7 +246,7 @@ func printTrial(t runners.Trial) error {
 	for _, h := range t.PostStop {
 		fmt.Fprintf(&out, "post_stop  %s (within %v)\n", mask(strings.Join(h.Argv, " ")), h.Timeout.Round(time.Millisecond))
 	}
-	if _, err := fmt.Print(out.String()); err != nil {
+	if _, err := fmt.Print(lines(out.String())); err != nil {
 		return err
 	}
 	shown := stream.StreamStatus{Vars: t.Publishes}

@@ -52,7 +52,7 @@ func runTrial(ctx context.Context, t runners.Trial, e *runners.Exec) (err error)
 	for _, h := range t.PostStop {
 		// It runs after every end, an interrupted one included.
 		if err := s.hook(context.WithoutCancel(ctx), h, append(env, supervisor.EnvExit+"="+reason)); err != nil {
-			fmt.Fprintf(os.Stderr, "stream-api: post_stop: %v\n", err)
+			say("stream-api: post_stop: %v", err)
 		}
 	}
 	return errors.Join(s.told(), end)
@@ -105,7 +105,7 @@ func (s *stage) told() error {
 		return err
 	}
 	for line := range strings.Lines(string(text)) {
-		fmt.Fprintf(os.Stderr, "published  %s\n", clean(strings.TrimSuffix(line, "\n")))
+		say("published  %s", clean(strings.TrimSuffix(line, "\n")))
 	}
 	return nil
 }
@@ -152,7 +152,7 @@ func (s *stage) program(ctx context.Context, t runners.Trial, e *runners.Exec, e
 	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		code = 128 + int(status.Signal())
 	}
-	fmt.Fprintf(os.Stderr, "stream-api: %s: %v\n", t.Path, exit)
+	say("stream-api: %s: %v", t.Path, exit)
 	return exitError{code: code, err: silentError{exit}}
 }
 

@@ -121,7 +121,7 @@ func TestTheDocumentedRedisUserMayDoNoMore(t *testing.T) {
 	t.Parallel()
 	_, judge, user := aclRedis(t)
 	for _, line := range []string{
-		"flushall", "flushdb", "keys *", "config set maxmemory 1", "acl list", "shutdown nosave",
+		"flushall", "flushdb", "keys *", "config set maxmemory 1", "config get masterauth", "acl list", "shutdown nosave",
 		"script flush", "script kill", "client list", "client kill id 1", "monitor", "slaveof no one", "save", "module list", "swapdb 0 1",
 		"get other", "hset mine a b", "publish elsewhere x", "subscribe elsewhere", "migrate h 1 k 0 1", "sort hosts", "function list",
 	} {

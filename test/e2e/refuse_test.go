@@ -309,7 +309,7 @@ func TestAReaderNeedsNoMoreThanToRead(t *testing.T) {
 	list := newListing(t, "s1")
 	realrun.Start(t, "a", server.URL(), quickLease+list.source("work")+worker(5, ""))
 	realtest.Await(t, 40*time.Second, "s1 runs", func() bool { return slotOf(realrun.Status(t, server.URL()), "s1").State == stream.Running })
-	say("acl", "setuser", "eve", "on", ">s3cret", "~*", "&*", "+@read", "+@connection", "+time", "+info", "+subscribe", "+config|get")(t, server)
+	say("acl", "setuser", "eve", "on", ">s3cret", "~*", "&*", "+@read", "+@connection", "+time", "+info", "+subscribe")(t, server)
 	replica := realtest.Redis(t, "--replicaof", "127.0.0.1", port)
 	realtest.Await(t, 30*time.Second, "the replica follows", func() bool { return replica.Client().Exists(t.Context(), "schema").Val() == 1 })
 	for _, url := range []string{"unix://eve:s3cret@" + server.Addr, replica.URL()} {
