@@ -26,6 +26,30 @@
 //     back and placed anew under another token. It is never restarted under
 //     the old one, as some release of it may still be on its way.
 //
+// # The life of a holding
+//
+// A holding is one token on this host. Each station is one function; the file is
+// the one of its name.
+//
+//	start command,            claim (start.go) ── stale, ended ──────────────┐
+//	or listed by the store      │      ▲                                     │
+//	                         ok │      │ the lease changed meanwhile         │
+//	                            ▼      │                                     │
+//	                          prepare (start.go) ── unwanted, or gives up ───┤
+//	                            │      place, files, supervisor, Go          │
+//	memo of an earlier life     │                                            │
+//	  │                         ▼                                            │
+//	  ▼                       serve (serve.go) ◀─┐ report, publish, update,  │
+//	rejoin (adopt.go) ──────▶   │      └─────────┘ restart, reconnect        │
+//	  │                         │                                            │
+//	  │ not started             │ unwanted, moved, gives up, leaves          │
+//	  │                         ▼                                            ▼
+//	  └─────────────────────▶ finish (end.go) ───────────────────────────▶ release (end.go)
+//	                            the whole tree ends, post_stop runs          tombstone, then the store
+//
+// A supervisor that was killed is found by rejoin or serve: its tree is finished
+// off there, and the holding goes to release at once.
+//
 // # Trust
 //
 // The store counts the lease from when it takes a beat in; this host from

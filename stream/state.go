@@ -1,8 +1,24 @@
 package stream
 
-// State is the state of a slot. Its life: pending → assigned → running →
-// stopping → gone, or back to pending from assigned and running when its host
-// fails or gives it up. No other step exists.
+// State is the state of a slot. No other step exists than these; each bears the
+// name of the script that takes it:
+//
+//	       want, shadow         place               claim
+//	(absent) ──────▶ pending ─────────▶ assigned ─────────▶ running
+//	   ▲ ▲              ▲ ▲                │ │               │ │ │
+//	   │ └── want ──────┤ └─ unassign, ────┘ │               │ │ │
+//	   │                │    reap            │               │ │ │
+//	   ├── want ────────│────────────────────┘               │ │ │
+//	   │                └─── release, reap ──────────────────┘ │ │
+//	   │                                                       │ │
+//	   └── release, reap ───── stopping ◀────── want, unmove ──┘ │
+//	                               ▲                             │
+//	                               └───────────── swap ──────────┘
+//
+// Release leads to pending what is still wanted, and out of stopping for good. Assert
+// leads from pending and assigned to running, and in a hold from absent, too: what
+// its holder runs, runs. Mend leads back to pending what is no state, and takes no
+// step of a life. What returns while it is stopping is pending again after its end.
 type State string
 
 // The states of a slot. Capacity is held in all but Pending.
