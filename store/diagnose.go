@@ -178,6 +178,9 @@ func diagnoseStatus(status stream.Status) []Finding {
 	for _, v := range status.Refused {
 		out = append(out, Finding{Failure, fmt.Sprintf("Redis refuses %s of host %s: %s", v.What, v.Host, v.Answer), v.Do})
 	}
+	for _, v := range status.Troubles {
+		out = append(out, Finding{Failure, "host " + v.Host + ": " + v.What, v.Do})
+	}
 	if h := status.Hold; h != nil {
 		out = append(out, Finding{Warning, "on hold: " + h.Reason, "what runs goes on; wait, or start a host with scheduler.enabled: true if none is at work"})
 	}

@@ -63,6 +63,9 @@ func (s *Store) Overview(ctx context.Context) (stream.Status, error) {
 	if out.Refused, err = s.refusedNow(ctx, now); err != nil {
 		return stream.Status{}, err
 	}
+	if out.Troubles, err = s.troublesNow(ctx, now); err != nil {
+		return stream.Status{}, err
+	}
 	hosts, err := s.Hosts(ctx)
 	if err != nil {
 		return stream.Status{}, err

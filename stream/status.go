@@ -8,9 +8,11 @@ type Status struct {
 	Hold *HoldStatus `json:"hold,omitempty"`
 	// Refused are hosts that Redis refused something within the last seconds.
 	Refused []RefusedStatus `json:"refused,omitempty"`
-	Streams []StreamStatus  `json:"streams"`
-	Hosts   []HostStatus    `json:"hosts"`
-	Sources []SourceStatus  `json:"sources"`
+	// Troubles are what hosts lack, said within the last seconds, that keeps none of their slots from running.
+	Troubles []TroubleStatus `json:"troubles,omitempty"`
+	Streams  []StreamStatus  `json:"streams"`
+	Hosts    []HostStatus    `json:"hosts"`
+	Sources  []SourceStatus  `json:"sources"`
 	// Aside are the keys that a hand made another type.
 	Aside []OddKey `json:"aside,omitempty"`
 }
@@ -42,6 +44,14 @@ type RefusedStatus struct {
 	Word   string `json:"word"`   // names the answer: noperm, unknown-command
 	Answer string `json:"answer"` // of Redis
 	Do     string `json:"do"`
+}
+
+// TroubleStatus is what one host lacks, such as the address of its page.
+type TroubleStatus struct {
+	Host string `json:"host"`
+	At   int64  `json:"at"`
+	What string `json:"what"`
+	Do   string `json:"do"`
 }
 
 // StreamStatus is one stream with its slots in chain order.

@@ -132,6 +132,7 @@ func diffParts(old map[string]json.RawMessage, p parts) (all, news map[string]js
 	}
 	add("sources", p.Sources)
 	add("hold", p.Hold)
+	add("troubles", p.Troubles)
 	add("headroom", p.Headroom)
 	add("missing", p.Missing)
 	add("aside", p.Aside)

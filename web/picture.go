@@ -35,11 +35,13 @@ type parts struct {
 	// Refused are hosts that Redis refuses something, this process among them.
 	Refused []stream.RefusedStatus `json:"refused"`
 	// Lost are slots that ran twice of late.
-	Lost     []Lost          `json:"lost"`
-	Headroom Headroom        `json:"headroom"`
-	Missing  []Missing       `json:"missing"`
-	Aside    []stream.OddKey `json:"aside"`
-	Demo     *DemoState      `json:"demo"`
+	Lost []Lost `json:"lost"`
+	// Troubles are what hosts lack.
+	Troubles []stream.TroubleStatus `json:"troubles"`
+	Headroom Headroom               `json:"headroom"`
+	Missing  []Missing              `json:"missing"`
+	Aside    []stream.OddKey        `json:"aside"`
+	Demo     *DemoState             `json:"demo"`
 }
 
 // hostView is a host with the end of its lease in the store's time, which
@@ -57,6 +59,7 @@ func (b *board) assemble(streams map[string]seen, over *stream.Status) parts {
 	}
 	p := parts{
 		Hosts: make([]hostView, 0, len(over.Hosts)), Sources: over.Sources, Hold: over.Hold, Refused: b.refused(over.Refused), Lost: b.lost.list(over.At),
+		Troubles: slices.Concat([]stream.TroubleStatus{}, over.Troubles),
 		Headroom: headroom(*over, b.matches), Missing: MissingOf(*over), Aside: over.Aside,
 	}
 	for _, h := range over.Hosts {
@@ -88,7 +91,7 @@ func (b *board) refused(told []stream.RefusedStatus) []stream.RefusedStatus {
 
 // status is the picture in the form of the contract.
 func (p picture) status() stream.Status {
-	out := stream.Status{At: p.at, Hold: p.parts.Hold, Refused: p.parts.Refused, Streams: []stream.StreamStatus{}, Hosts: []stream.HostStatus{}, Sources: p.parts.Sources, Aside: p.parts.Aside}
+	out := stream.Status{At: p.at, Hold: p.parts.Hold, Refused: p.parts.Refused, Troubles: p.parts.Troubles, Streams: []stream.StreamStatus{}, Hosts: []stream.HostStatus{}, Sources: p.parts.Sources, Aside: p.parts.Aside}
 	for _, key := range slices.Sorted(maps.Keys(p.streams)) {
 		out.Streams = append(out.Streams, p.streams[key].status)
 	}

@@ -209,9 +209,13 @@ func (p *process) start(ctx context.Context, group *errgroup.Group) {
 }
 
 func (p *process) serveWeb(ctx context.Context) error {
-	l, err := p.door.open(ctx, p.cfg.Web.Listen, p.log)
+	l, err := p.door.await(ctx, p.cfg.Web.Listen, store.TroublePause, p.log, func(failed error) {
+		if err := p.links.store.TellTrouble(ctx, "there is no page: "+failed.Error(), "free the address, or have web.listen name another and reload the host"); err != nil {
+			p.log.Debug().Err(err).Msg("that there is no page cannot be told")
+		}
+	})
 	if err != nil {
-		return err
+		return ignoreEnd(ctx, err)
 	}
 	return p.web.Serve(ctx, l)
 }

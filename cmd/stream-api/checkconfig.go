@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -92,12 +93,35 @@ func readyHere(cfg *config.Config) error {
 	if _, err := cfg.WebToken(); err != nil {
 		return err
 	}
+	if held, asked := os.LookupEnv(listeningVariable); asked {
+		if err := tryListen(cfg.Web.Listen, held); err != nil {
+			return err
+		}
+	}
 	if t := cfg.Web.TLS; t != nil {
 		if _, err := tls.LoadX509KeyPair(t.Cert, t.Key); err != nil {
 			return fmt.Errorf("web.tls: %w", err)
 		}
 	}
 	return nil
+}
+
+// listeningVariable tells a check before a reload where the present life has
+// its page.
+const listeningVariable = "STREAM_API_LISTENING"
+
+// tryListen tells whether listen could be had by a life that has held: the port
+// of that is given up first.
+func tryListen(listen, held string) error {
+	_, port, _ := net.SplitHostPort(listen)
+	if _, mine, _ := net.SplitHostPort(held); mine == port {
+		return nil
+	}
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return fmt.Errorf("web.listen: %w", err)
+	}
+	return l.Close()
 }
 
 // checkedJSON prints what Load said.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -39,6 +40,32 @@ func inheritDoor() (*door, error) {
 	}
 	syscall.CloseOnExec(fd) // no child's
 	return &door{listen: listen, socket: os.NewFile(uintptr(fd), "web.listen")}, nil
+}
+
+// await opens the door, however long that takes: a page that cannot be had must
+// not end the host. tell is called with each failure, every pause. Error: ctx
+// ended.
+func (d *door) await(ctx context.Context, listen string, pause time.Duration, log zerolog.Logger, tell func(error)) (net.Listener, error) {
+	said := ""
+	for {
+		l, err := d.open(ctx, listen, log)
+		if err == nil {
+			return l, nil
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if err.Error() != said {
+			said = err.Error()
+			log.Error().Err(err).Msg("there is no page: its address cannot be had; the host goes on, and tries again until it can")
+		}
+		tell(err)
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(pause):
+		}
+	}
 }
 
 // open listens: on what is open already if it is for the same address.

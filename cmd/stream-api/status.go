@@ -118,6 +118,11 @@ func printStatus(w io.Writer, status stream.Status, colours bool) error {
 			return err
 		}
 	}
+	for _, v := range status.Troubles {
+		if _, err := fmt.Fprintf(w, "Host %s: %s; %s.\n\n", harmless(v.Host), harmless(v.What), harmless(v.Do)); err != nil {
+			return err
+		}
+	}
 	if err := slotTable(status).write(w, colours); err != nil {
 		return err
 	}

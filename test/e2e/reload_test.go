@@ -13,6 +13,7 @@ import (
 
 	"stream-api/internal/realrun"
 	"stream-api/internal/realtest"
+	"stream-api/stream"
 )
 
 func TestNobodyIsRefusedThePageDuringAReload(t *testing.T) {
@@ -72,5 +73,67 @@ func TestNobodyIsRefusedThePageDuringAReload(t *testing.T) {
 	if c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", first)); err == nil {
 		_ = c.Close()
 		t.Error("the former address is still listened on")
+	}
+}
+
+func TestAPageThatCannotBeHadKeepsNoHostDown(t *testing.T) {
+	t.Parallel()
+	redis := realtest.Redis(t)
+	port, taken := realtest.FreePort(t), realtest.FreePort(t)
+	other, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", taken))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }() // closed below, unless the test fails before
+	list := newListing(t, "s1")
+	file := func(port int) string {
+		return fmt.Sprintf("web: {listen: \"127.0.0.1:%d\"}\n", port) + quickLease + list.source("work") + worker(1, "")
+	}
+	h := realrun.Start(t, "ber", redis.URL(), file(taken))
+	realtest.Await(t, time.Minute, "s1 runs on a host without a page", func() bool {
+		return slotOf(realrun.Status(t, redis.URL()), "s1").State == stream.Running
+	})
+	mine := fmt.Sprintf("127.0.0.1:%d", taken)
+	for _, args := range [][]string{{"status"}, {"doctor"}} {
+		realtest.Await(t, time.Minute, "the missing page is told by "+args[0], func() bool {
+			stdout, _, _ := realrun.Command(t, redis.URL(), args...)
+			return strings.Contains(stdout, "there is no page") && strings.Contains(stdout, mine) && strings.Contains(stdout, "ber")
+		})
+	}
+	if n := strings.Count(h.Log(), "there is no page"); n != 1 {
+		t.Errorf("it is logged %d times; want once", n)
+	}
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	page := func(port int) func() bool {
+		return func() bool {
+			answer, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/healthz", port))
+			return err == nil && errors.Join(answer.Body.Close()) == nil
+		}
+	}
+	realtest.Await(t, time.Minute, "the page is there when its address is free", page(taken))
+	realtest.Await(t, time.Minute, "the trouble is over", func() bool { return len(realrun.Status(t, redis.URL()).Troubles) == 0 })
+
+	// A reload to an address that is taken is refused, and the page stays where it is.
+	other, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Rewrite(file(port))
+	h.Signal(syscall.SIGHUP)
+	realtest.Await(t, time.Minute, "the reload is refused", func() bool {
+		return strings.Contains(h.Log(), "not taken up") && strings.Contains(h.Log(), "web.listen")
+	})
+	if !page(taken)() {
+		t.Error("the page is gone")
+	}
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h.Signal(syscall.SIGHUP)
+	realtest.Await(t, time.Minute, "the page is at its new address", page(port))
+	if h.Ended() {
+		t.Error("the host ended")
 	}
 }

@@ -74,6 +74,9 @@ function attend() {
     if (hold?.refuses === r.word) continue; // said above
     found.push({ id: "denied " + r.host + r.what, level: "bad", what: "Redis refuses " + r.what + " of " + shortHost(r.host), why: r.answer + "; " + r.do, since: r.at });
   }
+  for (const t of model.parts.troubles || []) {
+    found.push({ id: "trouble " + t.host, level: "warn", what: shortHost(t.host) + ": " + t.what, why: t.do });
+  }
   for (const source of model.parts.sources) {
     if (source.stalled?.length) found.push({ id: "stalled " + source.name, level: "bad", what: some(source.stalled) + " of " + source.name + (source.stalled.length > 1 ? " stand still" : " stands still"), why: "listed, but no bytes come in: a frozen publisher, as a rule" });
     if (source.warning) found.push({ id: "warning " + source.name, level: "warn", what: "Source " + source.name, why: source.warning });
