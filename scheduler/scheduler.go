@@ -122,6 +122,7 @@ type Scheduler struct {
 	idle                                idleSlots            // of the place loop alone
 	tried                               map[string]time.Time // of the moves loop alone: token → when a drain last tried to move it
 	mender                              *store.Mender        // of the upkeep loop alone
+	hostsSeen                           time.Time            // of the upkeep loop alone: when it last read all hosts
 }
 
 // New makes a scheduler; Run starts it.

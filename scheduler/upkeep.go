@@ -8,20 +8,31 @@ import (
 	"stream-api/stream"
 )
 
+// leasesSeen is after how many periods a scheduler whose turn it was not reads
+// all hosts, for the longest lease among them.
+const leasesSeen = 6
+
 // upkeep makes what is derived agree with what it is derived from: edits by
 // hand take effect, what is lost is made anew, queues paused in asynqmon cordon their services, and what
 // nobody has any more is forgotten. One scheduler in a period does it.
 func (s *Scheduler) upkeep(ctx context.Context) (time.Duration, error) {
+	mine, err := s.store.Turn(ctx, "upkeep", s.o.ID, s.o.Upkeep*9/10)
+	if err != nil {
+		return 0, err
+	}
+	if !mine && time.Since(s.hostsSeen) < leasesSeen*s.o.Upkeep {
+		return 0, nil
+	}
 	hosts, err := s.store.Hosts(ctx)
 	if err != nil {
 		return 0, err
 	}
+	s.hostsSeen = time.Now()
 	for _, h := range hosts {
 		s.leases.see(h.TTL, h.Beat)
 	}
-	mine, err := s.store.Turn(ctx, "upkeep", s.o.ID, s.o.Upkeep*9/10)
-	if err != nil || !mine {
-		return 0, err
+	if !mine {
+		return 0, nil
 	}
 	if n, err := s.store.PutAside(ctx); err != nil {
 		return 0, err

@@ -23,7 +23,7 @@ const (
 	// duty bounds what the overview (hosts, services, sources) may cost: its
 	// next read waits so many times as long as the quicker of the last two
 	// took. One slow read alone says more of the machine than of the store.
-	duty = 20
+	duty = 50
 	// fresh is how old a picture may be that answers a status or a scrape.
 	fresh = 1500 * time.Millisecond
 )
