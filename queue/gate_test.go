@@ -230,6 +230,35 @@ func TestASubscriptionMadeAgainRingsForAll(t *testing.T) {
 	eventually(t, "a ring for what was not heard meanwhile", func() bool { return rings(server, "transcode:speedy") > before })
 }
 
+// TestAServerThatWasNotLetListenListensOnceItMay: the client says nothing of a
+// subscription that was refused.
+func TestAServerThatWasNotLetListenListensOnceItMay(t *testing.T) {
+	t.Parallel()
+	s := realtest.Redis(t)
+	acl := func(channels ...any) {
+		t.Helper()
+		if err := s.Client().Do(t.Context(), append([]any{"ACL", "SETUSER", "default"}, channels...)...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	acl("resetchannels", "&asynq:cancel")
+	c := newClient(t, s, "")
+	if err := c.SlotCommand(t.Context(), Start, slotOf("s1", "speedy", "1-a")); err == nil || !strings.Contains(err.Error(), "NOPERM") {
+		t.Errorf("a hint that may not be given: %v", err)
+	}
+	got := make(chan string, 2)
+	server := startSlots(t, options(t, s), "speedy", []string{"transcode"}, func(_ context.Context, c Command) (string, error) {
+		got <- c.Key
+		return "claimed", nil
+	})
+	await(t, got, "the command that lay there")
+	acl("allchannels")
+	send(t, c, slotOf("s2", "speedy", "1-a"))
+	server.Changed()
+	await(t, got, "a command of which nothing was heard")
+	heeds(t, s, server)
+}
+
 func TestAHostHearsOfItsOwnQueuesAlone(t *testing.T) {
 	t.Parallel()
 	s := realtest.Redis(t)

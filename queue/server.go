@@ -75,7 +75,8 @@ type Server struct {
 
 	ctx    context.Context // ends when Stop begins
 	cancel context.CancelFunc
-	hinted atomic.Bool // a hint was heard since Changed was last called
+	hinted atomic.Bool   // a hint was heard since Changed was last called
+	deaf   chan struct{} // holds one: something waits of which nothing was heard
 
 	mu      sync.Mutex
 	state   serverState
@@ -150,10 +151,10 @@ func newServer(o Options, name string, queues []string, handle func(context.Cont
 	log := o.Log.With().Str("queues", name).Logger()
 	s := &Server{
 		log: log, name: name, namespace: o.Namespace, channel: wakeChannel(o.Namespace, queues[0]),
-		handle: handle, ctx: ctx, cancel: cancel, stopped: make(chan struct{}),
+		handle: handle, ctx: ctx, cancel: cancel, deaf: make(chan struct{}, 1), stopped: make(chan struct{}),
 		redis: &patientRedis{UniversalClient: o.Redis, gate: newGate(ctx.Done(), queues), stop: ctx.Done(), log: log},
 	}
-	s.keeper = newKeeper(o.Redis, queues, func() { s.redis.gate.ring() })
+	s.keeper = newKeeper(o.Redis, queues, s.found)
 	priorities := make(map[string]int, len(queues))
 	for _, q := range queues {
 		priorities[q] = 1

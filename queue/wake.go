@@ -31,9 +31,29 @@ func wake(ctx context.Context, rc redis.UniversalClient, namespace, queue string
 	return nil
 }
 
-// listen rings the gate for what is heard until ctx ends. A subscription that
-// was made, or made again, rings for all: nothing was heard before it.
+// listen rings the gate for what is heard until ctx ends.
 func (s *Server) listen(ctx context.Context) {
+	for ctx.Err() == nil {
+		s.listenOnce(ctx)
+	}
+}
+
+// found takes in that something waits in the queues. If nothing was heard of it,
+// the subscription may be one that Redis refused, of which the client says
+// nothing; another one is made.
+func (s *Server) found() {
+	s.redis.gate.ring()
+	if !s.hinted.Load() {
+		select {
+		case s.deaf <- struct{}{}:
+		default: // it is known
+		}
+	}
+}
+
+// listenOnce hears one subscription until ctx ends or it is thought to be deaf.
+// One that was made, or made again, rings for all: nothing was heard before it.
+func (s *Server) listenOnce(ctx context.Context) {
 	sub := s.redis.Subscribe(ctx, s.channel)
 	// The error of closing a subscription that is over says nothing new.
 	defer func() { _ = sub.Close() }()
@@ -41,6 +61,8 @@ func (s *Server) listen(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			return
+		case <-s.deaf:
 			return
 		case m, ok := <-heard:
 			if !ok {
