@@ -3,18 +3,21 @@
 -- two good polls did not list.
 -- KEYS: none. Touches sources, source:<source>, announced:<source>,
 --   missing:<source>, dirty, events.
--- ARGV: ns, actor, source, identity (of what is polled), poller, version, last_good
+-- ARGV: ns, actor, source, identity (of what is polled), poller, version, known
+--   (streams that were announced under that version, 0 for no opinion), last_good
 --   (ms of this poller's previous good poll, 0 for none), gone_after (ms), info
 --   (JSON), nonce, n, n pairs of key and announcement (new or changed), m, m keys
 --   announced but absent from this poll, k, k keys missing until now.
 -- RETURN: {'ok', now, version, keys gone, ms until the next may be gone (-1: none)} |
---   {'version', now, version} (somebody else announced: read and come again) |
+--   {'version', now, version} (somebody else announced, or a hand took some away:
+--   read and come again) |
 --   {'taken', identity, poller} (another poller polls another ingest, or by other rules, under this name).
 -- TWICE: announcements are set, not added; an absence counts twice at most, in
 --   a time far below gone_after.
 local ns, actor, source, identity, poller, version = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local last_good, gone_after, info, nonce, n = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[10], tonumber(ARGV[11])
-local FIRST = 12
+local known, last_good, gone_after, info, nonce = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10], ARGV[11]
+local n = tonumber(ARGV[12])
+local FIRST = 13
 -- include: now
 -- include: event
 -- include: dirty
@@ -28,7 +31,7 @@ end
 local at = FIRST + 2 * n
 local m = tonumber(ARGV[at])
 local k = tonumber(ARGV[at + m + 1])
-if (r[4] or '') ~= version then return { 'version', int(now), r[4] or '' } end
+if (r[4] or '') ~= version or known > 0 and redis.call('HLEN', announced) ~= known then return { 'version', int(now), r[4] or '' } end
 
 local news, gone = false, {}
 for i = 0, n - 1 do

@@ -279,7 +279,7 @@ func (p *Poller) announce(ctx context.Context, v view, info store.SourceInfo) (s
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	poll := store.Poll{
-		Source: p.cfg.Name, Poller: p.deps.ID, Version: p.known.Version,
+		Source: p.cfg.Name, Poller: p.deps.ID, Version: p.known.Version, Known: len(p.known.Entries),
 		LastGood: p.lastGood, GoneAfter: p.cfg.GoneAfter, Info: info,
 	}
 	poll.Upsert, poll.Absent, poll.Back = difference(v, p.known)

@@ -318,6 +318,23 @@ func TestSteadyStateCostsRedisAFewCommandsAPoll(t *testing.T) {
 	t.Logf("%d polls: %d scripts, %d Redis commands, those inside scripts included", polls, scripts, calls)
 }
 
+// TestWhatAHandTookFromTheAnnouncedIsSaidAgain: the poller knows how many it announced.
+func TestWhatAHandTookFromTheAnnouncedIsSaidAgain(t *testing.T) {
+	t.Parallel()
+	w, ingest := newWorld(t), newRelay(t, "s1@a", "s2@a")
+	p := w.poll(ingest.config(), "a")
+	w.await(20*time.Second, "ingest", "s1", "s2")
+	for _, args := range [][]any{{"HDEL", "announced:ingest", "s1"}, {"DEL", "announced:ingest"}} {
+		if err := w.redis.Client().Do(t.Context(), args...).Err(); err != nil {
+			t.Fatal(err)
+		}
+		w.await(20*time.Second, "ingest", "s1", "s2")
+	}
+	if _, gone := p.hints.got(); gone != "" {
+		t.Errorf("gone: %q", gone)
+	}
+}
+
 func TestRestartedPollerRepeatsAndForgetsNothing(t *testing.T) {
 	t.Parallel()
 	w, ingest := newWorld(t), newRelay(t, "s1@a", "s2@a")

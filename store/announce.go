@@ -36,11 +36,11 @@ func (s *Store) Announce(ctx context.Context, p Poll) (PollResult, error) {
 	if err != nil {
 		return PollResult{}, fmt.Errorf("announce %s: %w", p.Source, err)
 	}
-	out := PollResult{Version: p.Version}
+	out, known := PollResult{Version: p.Version}, p.Known
 	keys := slices.Sorted(maps.Keys(p.Upsert))
 	for first := true; first || len(keys) > 0; first = false {
 		n := min(len(keys), announceChunk)
-		args := []any{p.Source, p.Info.Identity(), p.Poller, out.Version, p.LastGood, p.GoneAfter.Milliseconds(), string(info), nonce(), n}
+		args := []any{p.Source, p.Info.Identity(), p.Poller, out.Version, known, p.LastGood, p.GoneAfter.Milliseconds(), string(info), nonce(), n}
 		for _, key := range keys[:n] {
 			args = append(args, key, p.Upsert[key])
 		}
@@ -55,7 +55,7 @@ func (s *Store) Announce(ctx context.Context, p Poll) (PollResult, error) {
 		if err != nil {
 			return PollResult{}, err
 		}
-		out.Now, out.Version = r.num(1), r.str(2)
+		out.Now, out.Version, known = r.num(1), r.str(2), 0
 		switch r.status() {
 		case "ok":
 			out.Gone = r.strs(3)

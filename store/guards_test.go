@@ -82,6 +82,7 @@ var mendGuards = []guard{
 	{"register lowers nothing for lost rows", []cut{{"register", "if not used or used < rows(stype, host) then recount(stype, host) end", "recount(stype, host)"}}, rowsAreLostAndItsHostRegisters},
 	{"register waits for a lease that is lost", []cut{{"register", "if not ends and old[5] ~= 'down' then", "if false then"}}, secondMachineUnderALostLease},
 	{"mend has streams looked at whose mark is lost", []cut{{"mend", "if look then mark(key) end", ""}}, markIsLost},
+	{"announce counts what is announced", []cut{{"announce", " or known > 0 and redis.call('HLEN', announced) ~= known then", " then"}}, announcedIsLost},
 	{"place counts what a false row names", []cut{{"place", "== 0 and not seen then return end", "== 0 then return end"}}, falseRow},
 }
 

@@ -351,6 +351,19 @@ func markIsLost(g *stage) error {
 	return nil
 }
 
+func announcedIsLost(g *stage) error {
+	text := stream.Announcement{Chain: []string{"enc"}}.Encode()
+	p := store.Poll{Source: "src", Poller: "p", Upsert: map[string]string{"s1": text}, GoneAfter: time.Minute, Info: store.SourceInfo{Type: "t", URL: "u"}}
+	r, err := g.s.Announce(g.ctx, p)
+	g.must(err)
+	g.must(g.client.Del(g.ctx, "announced:src").Err())
+	p.Version, p.Known, p.Upsert = r.Version, 1, nil
+	if r, err = g.s.Announce(g.ctx, p); err != nil || !r.Stale {
+		return fmt.Errorf("the poller is not told: %+v, %w", r, err)
+	}
+	return nil
+}
+
 // A hand wrote the row of a slot that waits.
 func falseRow(g *stage) error {
 	running(g)

@@ -336,10 +336,11 @@ func (w *world) newLife() error {
 	return w.setClock()
 }
 
-// indexes are the keys that are derived of others, or that only say where to look.
+// indexes are the keys that are derived of others, that only say where to look, or
+// that their pollers say again.
 var indexes = []string{
 	"pending:enc", "pending:rec", "outbox", "slots:a", "slots:b", "slots:c", "slots:d", "hosts:lease", "hosts", "types", "types:wanted",
-	"classes:enc", "classes:rec", "streams", "sources", "dirty", "later", "moves", "missing:src", "draining", "load:",
+	"classes:enc", "classes:rec", "streams", "sources", "dirty", "later", "moves", "missing:src", "announced:src", "draining", "load:",
 }
 
 // takeAway is a hand that removes an index, or some of its rows.

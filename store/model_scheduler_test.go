@@ -294,7 +294,7 @@ func (p *poller) poll(a *actor) {
 		p.set, p.known = set, true
 	}
 	q := store.Poll{
-		Source: "src", Poller: p.name, Version: p.set.Version, Upsert: map[string]string{}, LastGood: p.good,
+		Source: "src", Poller: p.name, Version: p.set.Version, Known: len(p.set.Entries), Upsert: map[string]string{}, LastGood: p.good,
 		GoneAfter: 3 * time.Second, Info: store.SourceInfo{Type: "model", URL: "u"},
 	}
 	for key, text := range listed {

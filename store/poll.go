@@ -11,9 +11,12 @@ type Poll struct {
 	// Version of announced:<source> the difference was made against; empty:
 	// none known.
 	Version string
-	Upsert  map[string]string // key → stream.Announcement.Encode(), new or changed
-	Absent  []string          // announced, but not listed in this good poll
-	Back    []string          // marked missing in Redis, but listed now
+	// Known is how many streams were announced under Version; 0: no opinion.
+	// Another number now means that a hand took some away: the poll is stale.
+	Known  int
+	Upsert map[string]string // key → stream.Announcement.Encode(), new or changed
+	Absent []string          // announced, but not listed in this good poll
+	Back   []string          // marked missing in Redis, but listed now
 	// LastGood is PollResult.Now of this poller's previous good poll, server
 	// milliseconds; 0: none.
 	LastGood int64
