@@ -1,6 +1,6 @@
 #!/bin/sh
 # Measures anew what docs/benchmarks.md says, and puts it there: each part is
-# a section between two marks. Takes some fifteen minutes on an idle machine
+# a section between two marks. Takes some half an hour on an idle machine
 # of two cores.
 set -eu
 cd "$(dirname "$0")/.."
@@ -24,7 +24,10 @@ echo "latency: appeared to running" >&2
 go test -count=1 -v -parallel 1 -run 'Appeared|Burst' ./test/e2e -args -figures >"$out/e2e.log"
 sed -n 's/^ *latency_test.go:[0-9]*: /- /p' "$out/e2e.log" >"$out/latency"
 
-for part in scripts burst latency; do
+echo "fleet: 1,000 simulated hosts beside ten real ones, and as many more as the machine carries" >&2
+go run ./test/bench/fleet -plot docs/images/fleet.svg >"$out/fleet"
+
+for part in scripts burst latency fleet; do
 	go run ./test/bench/section docs/benchmarks.md "$part" "$out/$part"
 done
 echo "docs/benchmarks.md is written; the sections Page and Faults are measured by" >&2

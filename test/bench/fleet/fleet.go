@@ -15,8 +15,8 @@ import (
 
 // fleet is the simulated hosts and what is counted of them.
 type fleet struct {
-	client     redis.UniversalClient // the hosts'
-	st         *store.Store
+	st         *store.Store // the bench's own
+	links      []link
 	types      int
 	capacity   int
 	hosts      []*host
@@ -25,6 +25,32 @@ type fleet struct {
 
 	mu    sync.Mutex
 	waits []time.Duration // from placed to claimed
+}
+
+// link is the connections that a few dozen hosts share. As in a real host no
+// crowd of other calls stands before a heartbeat.
+type link struct {
+	client    redis.UniversalClient
+	st, heart *store.Store
+}
+
+// hostsALink is how many hosts share a link.
+const hostsALink = 50
+
+// linkOf is that of the i-th host.
+func (f *fleet) linkOf(i int, dial func() redis.UniversalClient) (link, error) {
+	for len(f.links) <= i/hostsALink {
+		l := link{client: dial()}
+		var err error
+		if l.st, err = store.New(l.client, store.Options{Actor: "fleet"}); err != nil {
+			return link{}, err
+		}
+		if l.heart, err = store.New(dial(), store.Options{Actor: "fleet"}); err != nil {
+			return link{}, err
+		}
+		f.links = append(f.links, l)
+	}
+	return f.links[i/hostsALink], nil
 }
 
 func (f *fleet) chain() []string {
@@ -77,10 +103,14 @@ func each(hosts []*host, at int, do func(*host) error) error {
 }
 
 // grow starts hosts until there are n.
-func (f *fleet) grow(n int) error {
+func (f *fleet) grow(n int, dial func() redis.UniversalClient) error {
 	var fresh []*host
 	for len(f.hosts) < n {
-		h := &host{f: f, name: fmt.Sprintf("sim%05d", len(f.hosts)), held: map[string]store.Reservation{}}
+		l, err := f.linkOf(len(f.hosts), dial)
+		if err != nil {
+			return err
+		}
+		h := &host{f: f, link: l, name: fmt.Sprintf("sim%05d", len(f.hosts)), held: map[string]store.Reservation{}}
 		f.hosts, fresh = append(f.hosts, h), append(fresh, h)
 	}
 	return each(fresh, 8, (*host).begin)

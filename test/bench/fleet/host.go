@@ -27,6 +27,7 @@ const (
 // host is a simulated one. What it holds outlives its process, as children do.
 type host struct {
 	f    *fleet
+	link link
 	name string
 
 	mu   sync.Mutex
@@ -53,7 +54,7 @@ func (h *host) begin() error {
 		types[i] = typeName(i)
 	}
 	var err error
-	h.server, err = queue.NewSlotServer(queue.Options{Redis: h.f.client, Log: zerolog.Nop(), StopTimeout: beat}, h.name, types, h.command)
+	h.server, err = queue.NewSlotServer(queue.Options{Redis: h.link.client, Log: zerolog.Nop(), StopTimeout: beat}, h.name, types, h.command)
 	if err != nil {
 		return err
 	}
@@ -63,11 +64,11 @@ func (h *host) begin() error {
 	if err := h.server.Start(); err != nil {
 		return err
 	}
-	commands, err := queue.NewClient(h.f.client, "")
+	commands, err := queue.NewClient(h.link.client, "")
 	if err != nil {
 		return err
 	}
-	s := scheduler.New(h.f.st, commands, scheduler.Options{ID: "sim/" + h.name, Host: h.name, Log: zerolog.Nop()})
+	s := scheduler.New(h.link.st, commands, scheduler.Options{ID: "sim/" + h.name, Host: h.name, Log: zerolog.Nop()})
 	h.done.Go(func() { _ = s.Run(ctx) }) // nil at the end of ctx, and only then
 	h.done.Go(func() { h.beats(ctx) })
 	return nil
@@ -96,7 +97,7 @@ func (h *host) register(ctx context.Context, replaces string) error {
 	for i := range offers {
 		offers[i] = store.Offer{Type: typeName(i), Capacity: &h.f.capacity}
 	}
-	_, err := h.f.st.Register(ctx, store.Registration{
+	_, err := h.link.heart.Register(ctx, store.Registration{
 		Holder: h.holder(), Replaces: replaces, HostID: h.name, TTL: ttl, Beat: beat, Version: "fleet", Offers: offers,
 	})
 	return err
@@ -116,7 +117,7 @@ func (h *host) beats(ctx context.Context) {
 		}
 		timer.Reset(beat)
 		limited, cancel := context.WithTimeout(ctx, beat)
-		b, err := h.f.st.Heartbeat(limited, h.holder())
+		b, err := h.link.heart.Heartbeat(limited, h.holder())
 		if errors.Is(err, store.ErrUnknownHost) {
 			if err = h.register(limited, ""); err == nil {
 				h.f.registered.Add(1)
@@ -149,7 +150,7 @@ func (h *host) look(ctx context.Context) {
 		have[token] = v
 	}
 	h.mu.Unlock()
-	records, err := h.f.st.SlotsOf(ctx, h.name)
+	records, err := h.link.st.SlotsOf(ctx, h.name)
 	if err != nil {
 		return // the next beat, or hint, tries again
 	}
@@ -176,7 +177,7 @@ func (h *host) holds(token string) bool {
 }
 
 func (h *host) claim(ctx context.Context, v store.Reservation) {
-	if h.holds(v.Token) || h.f.st.Claim(ctx, v, h.incarnation) != nil {
+	if h.holds(v.Token) || h.link.st.Claim(ctx, v, h.incarnation) != nil {
 		return // what is stale is dropped, what is held back is sent again
 	}
 	now := time.Now()
@@ -193,7 +194,7 @@ func (h *host) claim(ctx context.Context, v store.Reservation) {
 		}
 	}
 	// What is not reported is only not seen.
-	_ = h.f.st.Report(ctx, v, h.incarnation, store.Observation{Fields: map[string]string{"up": "1", "phase": ""}})
+	_ = h.link.st.Report(ctx, v, h.incarnation, store.Observation{Fields: map[string]string{"up": "1", "phase": ""}})
 }
 
 func (h *host) release(ctx context.Context, v store.Reservation) {
@@ -205,12 +206,12 @@ func (h *host) release(ctx context.Context, v store.Reservation) {
 		h.f.stopped.Add(1)
 	}
 	// One that is not heard is found again by the next look.
-	_, _ = h.f.st.Release(ctx, v, h.incarnation, store.Release{Reason: "ended"})
+	_, _ = h.link.st.Release(ctx, v, h.incarnation, store.Release{Reason: "ended"})
 }
 
 // assert tells a store that does not list a slot of it.
 func (h *host) assert(ctx context.Context, v store.Reservation) {
-	a, err := h.f.st.Assert(ctx, v, h.incarnation, store.Copy{Source: "in", Chain: h.f.chain()})
+	a, err := h.link.st.Assert(ctx, v, h.incarnation, store.Copy{Source: "in", Chain: h.f.chain()})
 	if err != nil || a.Keep {
 		return
 	}

@@ -73,12 +73,11 @@ func run(ctx context.Context, o settings) error {
 	b.ingest = newIngest()
 	defer b.ingest.Close()
 	b.op = b.redis.client()
-	client := b.redis.hostClient()
-	st, err := store.New(client, store.Options{Actor: "fleet"})
+	st, err := store.New(b.op, store.Options{Actor: "fleet"})
 	if err != nil {
 		return err
 	}
-	b.fleet = &fleet{client: client, st: st, types: o.types, capacity: 2 + 2*o.streams/o.hosts}
+	b.fleet = &fleet{st: st, types: o.types, capacity: 2 + 2*o.streams/o.hosts}
 	if b.real, err = startReal(o.binary, b.redis.socket(), b.ingest.URL, o.real, o.types, b.fleet.chain()); err != nil {
 		return err
 	}
@@ -119,7 +118,7 @@ func (b *bench) alone() error {
 	if err := b.noHold(); err != nil {
 		return err
 	}
-	if err := b.rest(20 * time.Second); err != nil { // what a start leaves to be done is done
+	if err := b.rest(12 * time.Second); err != nil { // what a start leaves to be done is done
 		return err
 	}
 	_, sent, err := b.redis.sent(b.span)
@@ -180,10 +179,10 @@ func (b *bench) idle() error {
 }
 
 func (b *bench) measure(n int) error {
-	if err := b.fleet.grow(n); err != nil {
+	if err := b.fleet.grow(n, b.redis.hostClient); err != nil {
 		return err
 	}
-	if err := b.rest(15 * time.Second); err != nil {
+	if err := b.rest(10 * time.Second); err != nil {
 		return err
 	}
 	sent, others, err := b.redis.sent(b.span)
