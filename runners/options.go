@@ -43,7 +43,8 @@ type Options struct {
 	// bytes, as sockets lie below it.
 	StateDir string
 	// Self is the program that hands the arguments after
-	// supervisor.Command to supervisor.Main; nearly always os.Executable.
+	// supervisor.Command to supervisor.Main; the path that this process was
+	// started by. If it cannot be started, the running program is.
 	Self string
 	// TTL of the lease and Beat of its renewal; TTL ≥ 1 s + TTL/10 + 3 Beat.
 	TTL, Beat   time.Duration

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -173,6 +175,30 @@ func (s *Store) diagnoseClock(ctx context.Context) ([]Finding, error) {
 	return out, nil
 }
 
+// diagnoseVersions names the hosts that run another version than most do.
+func diagnoseVersions(hosts []stream.HostStatus) []Finding {
+	by := map[string][]string{}
+	for _, h := range hosts {
+		if h.State != stream.Down && h.Version != "" {
+			by[h.Version] = append(by[h.Version], h.Host)
+		}
+	}
+	most := ""
+	for _, version := range slices.Sorted(maps.Keys(by)) {
+		if len(by[version]) >= len(by[most]) {
+			most = version // of as many the later
+		}
+	}
+	var out []Finding
+	for _, version := range slices.Sorted(maps.Keys(by)) {
+		if version != most {
+			out = append(out, Finding{Warning, fmt.Sprintf("version %s runs on %s, %s on the rest", version, strings.Join(by[version], ", "), most),
+				"versions one apart run together; install one on all, and systemctl reload stream-api"})
+		}
+	}
+	return out
+}
+
 func diagnoseStatus(status stream.Status) []Finding {
 	var out []Finding
 	for _, v := range status.Refused {
@@ -197,6 +223,7 @@ func diagnoseStatus(status stream.Status) []Finding {
 			}
 		}
 	}
+	out = append(out, diagnoseVersions(status.Hosts)...)
 	for _, k := range status.Aside {
 		out = append(out, Finding{Warning, fmt.Sprintf("%s was a %s and no %s; it was set aside, and what should be in it is made anew", k.Key, k.Was, k.Should),
 			"look who wrote it, then: redis-cli DEL " + k.Aside})

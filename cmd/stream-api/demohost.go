@@ -20,16 +20,12 @@ type demoProcess struct {
 }
 
 func startDemoHost(dir, name string) (*demoProcess, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("host %s: %w", name, err)
-	}
 	log, err := os.OpenFile(filepath.Join(dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("host %s: %w", name, err)
 	}
 	p := &demoProcess{name: name, log: log, done: make(chan struct{})}
-	p.cmd = exec.Command(self, "run", "-c", filepath.Join(dir, "common.yaml"), "-c", filepath.Join(dir, name+".yaml"))
+	p.cmd = exec.Command(self(), "run", "-c", filepath.Join(dir, "common.yaml"), "-c", filepath.Join(dir, name+".yaml"))
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	// A group of its own: Ctrl-C is for the demo, which lets its hosts leave.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

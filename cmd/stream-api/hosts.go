@@ -6,11 +6,29 @@ import (
 	"stream-api/stream"
 )
 
+// versionTable is the table of hosts with the version that each runs.
+func versionTable(status stream.Status) *table {
+	t := hostTable(status)
+	t.head = append(t.head, "VERSION")
+	row := 0
+	for _, h := range status.Hosts {
+		for i := range max(1, len(h.Services)) {
+			version := cell{h.Version, plain}
+			if i > 0 {
+				version.text = " "
+			}
+			t.rows[row] = append(t.rows[row], version)
+			row++
+		}
+	}
+	return t
+}
+
 func hostsCommand(g *global) *cobra.Command {
 	c := &cobra.Command{Use: "hosts", Short: "List and steer hosts", GroupID: "act", Args: cobra.NoArgs}
 	ls := &cobra.Command{
 		Use: "ls", Short: "List hosts with their leases and services", Args: cobra.NoArgs,
-		RunE: g.lists(func(s stream.Status) any { return s.Hosts }, hostTable),
+		RunE: g.lists(func(s stream.Status) any { return s.Hosts }, versionTable),
 	}
 	g.outputFlag(ls)
 	c.AddCommand(ls, hostsCordon(g), hostsUncordon(g), hostsDrain(g))

@@ -13,14 +13,17 @@ import (
 	"stream-api/config"
 )
 
-// newLogger writes lines for people on a terminal and JSON elsewhere.
+// newLogger writes lines for people on a terminal and in the journal, and JSON
+// elsewhere.
 func newLogger(o config.Log, w *os.File) (zerolog.Logger, error) {
 	level, err := zerolog.ParseLevel(o.Level)
 	if err != nil {
 		return zerolog.Logger{}, usageError("log.level: %v", err)
 	}
 	var out io.Writer = w
-	if o.Format == "console" || o.Format == "auto" && onTerminal(w) {
+	if underJournal(w) {
+		out = journal{to: w, console: o.Format != "json"}
+	} else if o.Format == "console" || o.Format == "auto" && onTerminal(w) {
 		out = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000", NoColor: !onTerminal(w)}
 	}
 	zerolog.TimeFieldFormat = time.RFC3339Nano

@@ -46,7 +46,7 @@ func execute(args []string) int {
 	}
 	var quiet silentError
 	if !errors.As(err, &quiet) {
-		say("stream-api: %s", store.Explain(err))
+		complain(os.Stderr, store.Explain(err))
 	}
 	return exitCode(err)
 }

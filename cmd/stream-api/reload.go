@@ -25,10 +25,7 @@ func reload(ctx context.Context, running *config.Config) (string, error) {
 	if running.Network.Redis.String() == config.Embedded {
 		return "", errors.New("the embedded store would lose everything; restart instead")
 	}
-	program, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
+	program := self()
 	if hosting(running) {
 		if err := runners.CheckStateDir(running.StateDir); err != nil {
 			return "", err

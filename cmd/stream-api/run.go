@@ -84,10 +84,7 @@ func become(cfg *config.Config, log zerolog.Logger, incoming chan os.Signal, tol
 		told.take(<-incoming)
 	}
 	if told.tooLate() && told.program == "" && cfg.Network.Redis.String() != config.Embedded {
-		var err error
-		if told.program, err = os.Executable(); err != nil {
-			return err
-		}
+		told.program = self()
 	}
 	if told.program == "" {
 		return nil

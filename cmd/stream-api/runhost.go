@@ -1,12 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
-	"os"
 
 	"stream-api/config"
 	"stream-api/queue"
@@ -18,13 +18,9 @@ import (
 )
 
 func (p *process) addRunner(commands *queue.Client) error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
 	cfg := p.cfg
 	o := runners.Options{
-		Host: cfg.Network.Name, Services: runnerServices(cfg), StateDir: cfg.StateDir, Self: self,
+		Host: cfg.Network.Name, Services: runnerServices(cfg), StateDir: cfg.StateDir, Self: cmp.Or(asked, running),
 		TTL: cfg.Lease.TTL, Beat: cfg.Lease.Beat, OnStoreLoss: runners.StoreLoss(cfg.Lease.OnStoreLoss),
 		Lookup: cfg.Lookup, URL: p.webURL(), Version: version, Log: p.log,
 		Cooldown: cfg.Scheduler.Cooldown, Heart: p.links.heart,
@@ -37,6 +33,7 @@ func (p *process) addRunner(commands *queue.Client) error {
 			o.Extra = append(o.Extra, store.Offer{Type: stream.SourceType, URL: s.Stream["url"]})
 		}
 	}
+	var err error
 	p.runner, err = runners.New(p.links.store, commands, o)
 	if err != nil {
 		return configError(err)

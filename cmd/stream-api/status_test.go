@@ -32,3 +32,20 @@ func TestStatusTellsWhoPollsWithoutFigures(t *testing.T) {
 		t.Errorf("%v\n%s\nwant 2/∞ of dist, and of source that it polls", err, out.String())
 	}
 }
+
+func TestHostsAreListedWithTheirVersions(t *testing.T) {
+	t.Parallel()
+	two := []stream.ServiceStatus{{Type: "dist", State: stream.Up}, {Type: "work", State: stream.Up}}
+	var out strings.Builder
+	if err := versionTable(stream.Status{Hosts: []stream.HostStatus{
+		{Host: "ber", State: stream.Up, Version: "v2.1", Services: two}, {Host: "fra", State: stream.Up, Version: "v2.0"},
+	}}).write(&out, false); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(out.String(), "\n")
+	for i, want := range []string{"VERSION", "v2.1", "", "v2.0"} {
+		if !strings.HasSuffix(strings.TrimRight(lines[i], " -"), want) || strings.Count(out.String(), "v2.1") != 1 {
+			t.Errorf("line %d of\n%s\ndoes not end with %q", i, out.String(), want)
+		}
+	}
+}

@@ -292,5 +292,8 @@ func (l *life) spawn(spec Spec, argv, env []string, out *output, after bool) (*p
 	if err != nil && !errors.Is(err, errClosed) {
 		err = fmt.Errorf("cannot start: %w", program.Explain(path, err))
 	}
+	if p != nil && p.unoffered != nil && !p.ended() {
+		l.journal.say("its oom_score_adj stays as it is: %v", p.unoffered)
+	}
 	return p, err
 }

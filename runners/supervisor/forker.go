@@ -58,6 +58,18 @@ type process struct {
 	Process
 	done   chan struct{} // closed when it is reaped
 	status syscall.WaitStatus
+
+	unoffered error // why it is not the first to go when memory is short
+}
+
+// ended tells whether it was reaped.
+func (p *process) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
 }
 
 func newForker(expired func() bool) *forker {
@@ -133,6 +145,7 @@ func (f *forker) fork(c command, null *os.File) (*process, error) {
 		// The deadline, or a cgroup that kills (see cgroup); ForkExec cannot tell this from success.
 		return nil, errStillborn
 	}
+	p.unoffered = offerFirst(pid)
 	return p, nil
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 // Start makes spec's directory, starts a supervisor for it from the program at selfPath (which must hand the arguments
-// after Command to Main), and connects. The child itself starts with Go. Whatever fails leaves no process behind; the
+// after Command to Main) or, if that cannot be started, from the running one, and connects. The child itself starts with Go. Whatever fails leaves no process behind; the
 // directory stays for Remove.
 func Start(ctx context.Context, selfPath string, spec Spec, hello Hello) (*Client, error) {
 	spec.KeyHash = hello.hash()
@@ -83,14 +83,19 @@ func spawnSupervisor(ctx context.Context, selfPath, dir string) (*os.Process, er
 		return nil, err
 	}
 	defer func() { _ = ready.Close() }() // read only
-	proc, err := orphans.StartProcess(selfPath, []string{selfPath, Command, dir}, &os.ProcAttr{
+	attr := &os.ProcAttr{
 		Dir: "/",
 		// Nothing of the runner's environment: the child's is in the spec. Two processors, as one is held for as long as a
 		// fork waits for its exec, which a file system that hangs can make long, and the deadline does not wait.
 		Env:   []string{"GOMAXPROCS=2", "GOTRACEBACK=single", envReady + "=3"},
 		Files: []*os.File{null, stderr, stderr, tell},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
-	})
+	}
+	proc, err := orphans.StartProcess(selfPath, []string{selfPath, Command, dir}, attr)
+	if err != nil {
+		// It was moved away, or is just being installed: what runs here is as good.
+		proc, err = orphans.StartProcess("/proc/self/exe", []string{selfPath, Command, dir}, attr)
+	}
 	_ = tell.Close() // ours; the supervisor holds the other
 	if err != nil {
 		return nil, err

@@ -6,6 +6,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -135,5 +139,83 @@ func TestAPageThatCannotBeHadKeepsNoHostDown(t *testing.T) {
 	realtest.Await(t, time.Minute, "the page is at its new address", page(port))
 	if h.Ended() {
 		t.Error("the host ended")
+	}
+}
+
+// A program is installed by moving the old one away, or by switching a link.
+func TestAReloadBecomesTheProgramThatWasAskedFor(t *testing.T) {
+	t.Parallel()
+	for name, install := range map[string]func(t *testing.T, path, before, after string){
+		"moved": func(t *testing.T, path, before, after string) {
+			run(t, "mv", path, before)
+			run(t, "cp", after, path)
+		},
+		"switched": func(t *testing.T, path, _, after string) {
+			run(t, "ln", "-sfn", after, path)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			path, first, second := filepath.Join(dir, "stream-api"), filepath.Join(dir, "first"), filepath.Join(dir, "second")
+			run(t, "cp", realrun.Binary(t), first)
+			run(t, "cp", realrun.Binary(t), second)
+			if name == "moved" {
+				run(t, "mv", first, path)
+			} else {
+				run(t, "ln", "-s", first, path)
+			}
+			redis := realtest.Redis(t)
+			list := newListing(t, "s1")
+			// Argument 0 of the shell is the program of the test; it is replaced by ours.
+			h := realrun.StartUnder(t, []string{"sh", "-c", `exec "$PROGRAM" "$@"`}, "ber", redis.URL(), quickLease+list.source("work")+worker(3, ""), "PROGRAM="+path)
+			running := func(key string) func() bool {
+				return func() bool { return slotOf(realrun.Status(t, redis.URL()), key).State == stream.Running }
+			}
+			realtest.Await(t, time.Minute, "s1 runs", running("s1"))
+			old := h.Supervisors()
+
+			install(t, path, first, second)
+			h.Signal(syscall.SIGHUP)
+			want, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			is := func(pid int) bool {
+				got, err := os.Stat(fmt.Sprintf("/proc/%d/exe", pid))
+				return err == nil && os.SameFile(got, want)
+			}
+			realtest.Await(t, time.Minute, "the host is the program that was installed", func() bool { return is(h.PID()) })
+			list.set("s1", "s2")
+			realtest.Await(t, time.Minute, "s2 runs", running("s2"))
+			fresh := 0
+			for _, pid := range h.Supervisors() {
+				if is(pid) {
+					fresh++
+				} else if !slices.Contains(old, pid) {
+					t.Errorf("the new supervisor %d is the old program", pid)
+				}
+			}
+			if fresh == 0 {
+				t.Error("no supervisor is the new program")
+			}
+
+			// Without a program in its place the running one is as good.
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			lives := strings.Count(h.Log(), "the host starts")
+			h.Signal(syscall.SIGHUP)
+			realtest.Await(t, time.Minute, "the host starts anew without its file", func() bool { return strings.Count(h.Log(), "the host starts") > lives })
+			list.set("s1", "s2", "s3")
+			realtest.Await(t, time.Minute, "s3 runs", running("s3"))
+		})
+	}
+}
+
+func run(t *testing.T, argv ...string) {
+	t.Helper()
+	if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v: %s", argv, err, out)
 	}
 }
