@@ -47,8 +47,9 @@ func FuzzLoadBytes(f *testing.F) {
 		if err != nil {
 			t.Fatalf("accepted once, refused over itself: %v", err)
 		}
-		if changed := Diff(c, again); changed != nil {
-			t.Fatalf("over itself it differs in %v", changed)
+		a, b := c.Network, again.Network
+		if a.Name != b.Name || a.Redis.String() != b.Redis.String() || a.Namespace != b.Namespace || c.StateDir != again.StateDir {
+			t.Fatalf("over itself it differs: %+v, %+v", a, b)
 		}
 	})
 }

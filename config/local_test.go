@@ -70,17 +70,6 @@ func TestTheWebTokenIsNeverEmpty(t *testing.T) {
 	}
 }
 
-func TestDiffNamesWhatAReloadCannotChange(t *testing.T) {
-	base := parse(t, `{network: {name: a, vars: {x: "1"}}, lease: {ttl: 10s}}`)
-	same := parse(t, `{network: {name: a, vars: {x: "2"}}, lease: {ttl: 20s}, services: {d: {plugin: static}}}`)
-	if got := Diff(base, same); got != nil {
-		t.Errorf("got %v", got)
-	}
-	other := parse(t, `{network: {name: b, redis: embedded, namespace: "x:"}, state_dir: /x}`)
-	want(t, "changed", Diff(base, other), Identity)
-	want(t, "one", Diff(base, parse(t, `{network: {name: a}, state_dir: /x}`)), []string{"state_dir"})
-}
-
 func TestBeyondLoopbackATokenIsNeeded(t *testing.T) {
 	for listen, local := range map[string]bool{
 		"127.0.0.1:8080": true, "localhost:0": true, "[::1]:80": true, "127.9.9.9:1": true, "[::ffff:127.0.0.1]:1": true,

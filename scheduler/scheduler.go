@@ -26,9 +26,8 @@ type Commander interface {
 
 // Options of a Scheduler. Zero values mean the defaults named.
 type Options struct {
-	// ID tells this scheduler from the others of the same store; Host is
-	// where it runs.
-	ID, Host string
+	// ID tells this scheduler from the others of the same store.
+	ID string
 	// Seats is how many schedulers are busy at once; the rest stand by. 3.
 	Seats int
 	// SeatTTL is after how long the seat of a dead scheduler is free. 3 s.

@@ -76,7 +76,7 @@ func (p *process) id() string { return fmt.Sprintf("%s/%d", p.cfg.Network.Name, 
 
 func (p *process) addScheduler(commands *queue.Client) {
 	p.scheduler = scheduler.New(p.links.store, commands, scheduler.Options{
-		ID: p.id(), Host: p.cfg.Network.Name, Cooldown: p.cfg.Scheduler.Cooldown, Beat: p.cfg.Lease.Beat, Log: p.log,
+		ID: p.id(), Cooldown: p.cfg.Scheduler.Cooldown, Beat: p.cfg.Lease.Beat, Log: p.log,
 		Events: p.readEvents,
 	})
 }

@@ -51,15 +51,14 @@ func reload(ctx context.Context, running *config.Config) (string, error) {
 	return program, nil
 }
 
-// identity is what must not change while children run on, a line each.
+// identity is what must not change while children run on, a line each: the
+// keys that make a host's running slots its own. The URL of Redis counts as
+// written: a changed secret behind ${file:…} is no other store.
 func identity(c *config.Config) []string {
-	values := map[string]string{
-		"network.name": c.Network.Name, "network.redis": c.Network.Redis.String(),
-		"network.namespace": c.Network.Namespace, "state_dir": c.StateDir,
+	return []string{
+		fmt.Sprintf("network.name=%q", c.Network.Name),
+		fmt.Sprintf("network.redis=%q", c.Network.Redis.String()),
+		fmt.Sprintf("network.namespace=%q", c.Network.Namespace),
+		fmt.Sprintf("state_dir=%q", c.StateDir),
 	}
-	lines := make([]string, 0, len(config.Identity))
-	for _, name := range config.Identity {
-		lines = append(lines, fmt.Sprintf("%s=%q", name, values[name]))
-	}
-	return lines
 }

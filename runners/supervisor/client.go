@@ -3,7 +3,6 @@ package supervisor
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -212,12 +211,6 @@ func (c *Client) SetAway(ctx context.Context, away bool) error {
 // SetPace sets the least delay between an end and the next start, 0 for none: what fails everywhere is retried slowly.
 func (c *Client) SetPace(ctx context.Context, pace time.Duration) error {
 	_, err := c.ask(ctx, request{Op: opPace, Pace: pace})
-	return err
-}
-
-// SetCopy replaces Spec.Copy.
-func (c *Client) SetCopy(ctx context.Context, value json.RawMessage) error {
-	_, err := c.ask(ctx, request{Op: opCopy, Copy: value})
 	return err
 }
 

@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -175,7 +174,7 @@ func TestARestartBringsAnotherEnvironment(t *testing.T) {
 	r := launch(t, shell(`echo "$COLOUR" > $NOTES/$COLOUR; exec sleep 1000`), func(s *Spec) { s.Env = append(s.Env, "COLOUR=red") })
 	r.note("red")
 	env := append(r.Spec().Env, "COLOUR=blue")
-	r.must(r.Restart(t.Context(), Change{Env: &env, Copy: json.RawMessage(`{"n":2}`)}))
+	r.must(r.Restart(t.Context(), Change{Env: &env}))
 	exit := r.await(EventExited).Exit
 	if exit.Reason != ExitRestart || exit.Counted || exit.Signal != "SIGTERM" {
 		t.Errorf("%+v", exit)
@@ -187,7 +186,7 @@ func TestARestartBringsAnotherEnvironment(t *testing.T) {
 	}
 	until(t, "the spec is saved", func() bool {
 		spec, err := ReadSpec(r.dir)
-		return err == nil && spec.Token == "1-test" && slices.Contains(spec.Env, "COLOUR=blue") && string(spec.Copy) == `{"n":2}`
+		return err == nil && spec.Token == "1-test" && slices.Contains(spec.Env, "COLOUR=blue")
 	})
 	bad := Stop{Signal: "SEGV"}
 	if err := r.Restart(t.Context(), Change{Stop: &bad}); !errors.Is(err, ErrRequest) {
@@ -340,21 +339,6 @@ func TestATermToTheSupervisorStopsItsChild(t *testing.T) {
 	r.must(r.State().Supervisor.signal(unix.SIGTERM))
 	if done := r.await(EventDone); done.End.Reason != EndSignal || !r.noted("asked") {
 		t.Errorf("%+v, asked: %v", done.End, r.noted("asked"))
-	}
-}
-
-func TestACopyIsKept(t *testing.T) {
-	t.Parallel()
-	r := launch(t)
-	r.must(r.SetCopy(t.Context(), json.RawMessage(`{"chain":["dist"]}`)))
-	until(t, "it is saved", func() bool {
-		spec, err := ReadSpec(r.dir)
-		return err == nil && string(spec.Copy) == `{"chain":["dist"]}`
-	})
-	r.must(r.Close())
-	r.adopt()
-	if string(r.Spec().Copy) != `{"chain":["dist"]}` {
-		t.Errorf("adopted with %s", r.Spec().Copy)
 	}
 }
 

@@ -30,38 +30,35 @@ const (
 	opKick    operation = "kick"
 	opAway    operation = "away"
 	opPace    operation = "pace"
-	opCopy    operation = "copy"
 	opStatus  operation = "status"
 )
 
 // request is what a runner sends.
 type request struct {
-	ID       uint64          `json:"id"`
-	Op       operation       `json:"op"`
-	Major    int             `json:"major,omitempty"` // hello
-	Minor    int             `json:"minor,omitempty"`
-	Key      string          `json:"key,omitempty"`
-	TTL      time.Duration   `json:"ttl,omitempty"`
-	Deadline int64           `json:"deadline,omitempty"` // go, feed
-	Away     bool            `json:"away,omitempty"`
-	Pace     time.Duration   `json:"pace,omitempty"`
-	Copy     json.RawMessage `json:"copy,omitempty"`
-	Change   *Change         `json:"change,omitempty"` // restart
+	ID       uint64        `json:"id"`
+	Op       operation     `json:"op"`
+	Major    int           `json:"major,omitempty"` // hello
+	Minor    int           `json:"minor,omitempty"`
+	Key      string        `json:"key,omitempty"`
+	TTL      time.Duration `json:"ttl,omitempty"`
+	Deadline int64         `json:"deadline,omitempty"` // go, feed
+	Away     bool          `json:"away,omitempty"`
+	Pace     time.Duration `json:"pace,omitempty"`
+	Change   *Change       `json:"change,omitempty"` // restart
 }
 
 // Change is what a restart may change of a spec; what is nil stays as it is. Stream, slot, token and directory never
 // change: another token is another supervisor.
 type Change struct {
-	Path     *string         `json:"path,omitempty"`
-	Args     *[]string       `json:"args,omitempty"`
-	Env      *[]string       `json:"env,omitempty"`
-	Mask     *[]string       `json:"mask,omitempty"`
-	Stop     *Stop           `json:"stop,omitempty"`
-	Restart  *Restart        `json:"restart,omitempty"`
-	Stall    *time.Duration  `json:"stall,omitempty"`
-	PreStart *[]Hook         `json:"pre_start,omitempty"`
-	PostStop *[]Hook         `json:"post_stop,omitempty"`
-	Copy     json.RawMessage `json:"copy,omitempty"`
+	Path     *string        `json:"path,omitempty"`
+	Args     *[]string      `json:"args,omitempty"`
+	Env      *[]string      `json:"env,omitempty"`
+	Mask     *[]string      `json:"mask,omitempty"`
+	Stop     *Stop          `json:"stop,omitempty"`
+	Restart  *Restart       `json:"restart,omitempty"`
+	Stall    *time.Duration `json:"stall,omitempty"`
+	PreStart *[]Hook        `json:"pre_start,omitempty"`
+	PostStop *[]Hook        `json:"post_stop,omitempty"`
 }
 
 // apply returns s with the change, or why that would be no valid spec.
@@ -75,9 +72,6 @@ func (c Change) apply(s Spec) (Spec, error) {
 	set(&s.Stall, c.Stall)
 	set(&s.PreStart, c.PreStart)
 	set(&s.PostStop, c.PostStop)
-	if c.Copy != nil {
-		s.Copy = c.Copy
-	}
 	return s, s.complete()
 }
 
@@ -190,7 +184,7 @@ func decodeRequest(line []byte) (request, error) {
 		return request{}, fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 	switch r.Op {
-	case opHello, opStop, opEnd, opKick, opAway, opCopy, opStatus:
+	case opHello, opStop, opEnd, opKick, opAway, opStatus:
 	case opGo, opFeed:
 		if r.Deadline <= 0 {
 			return request{}, fmt.Errorf("%w: %s without a deadline", ErrRequest, r.Op)

@@ -3,7 +3,6 @@ package supervisor
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -373,7 +372,7 @@ func FuzzDecodeMessage(f *testing.F) {
 
 func TestAMessageTooLargeIsNotSent(t *testing.T) {
 	t.Parallel()
-	if _, err := encode(request{Copy: json.RawMessage(`"` + strings.Repeat("x", maxMessage) + `"`)}); err == nil {
+	if _, err := encode(request{Key: strings.Repeat("x", maxMessage)}); err == nil {
 		t.Error("it was")
 	}
 	if _, err := encode(message{Event: &Event{Progress: &Progress{Speed: math.Inf(1)}}}); err == nil {

@@ -142,8 +142,6 @@ func (s *server) do(c *conn, r request, done *reply) error {
 		s.life.change(func(st *State) { st.Away = r.Away })
 	case opPace:
 		s.life.change(func(st *State) { st.Pace = r.Pace })
-	case opCopy:
-		return s.setCopy(r)
 	case opStatus:
 		_, state := s.life.snapshot()
 		done.State = &state
@@ -165,17 +163,6 @@ func (s *server) restart(change Change) error {
 		s.life.spec = next
 		w.restart = true
 	})
-	s.saver.spec()
-	return nil
-}
-
-func (s *server) setCopy(r request) error {
-	next := s.life.currentSpec()
-	next.Copy = r.Copy
-	if err := next.complete(); err != nil {
-		return fmt.Errorf("%w: %w", ErrRequest, err)
-	}
-	s.life.wish(func(*wishes) { s.life.spec = next })
 	s.saver.spec()
 	return nil
 }

@@ -71,8 +71,7 @@ type Spec struct {
 	Mask   []string `json:"mask"`    // secrets, shown as *** in the log and in stderr lines
 	LogMax int64    `json:"log_max"` // bytes of log and log.1 together; default 1 MiB, at least 16 KiB
 
-	KeepOnStoreLoss bool            `json:"keep_on_store_loss"` // for the runner that adopts
-	Copy            json.RawMessage `json:"copy,omitempty"`     // for the runner: what it needs to assert the slot again
+	KeepOnStoreLoss bool `json:"keep_on_store_loss"` // for the runner that adopts
 
 	KeyHash string `json:"key_hash"` // of the key that a hello needs; Start fills it in
 
