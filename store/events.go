@@ -11,12 +11,12 @@ import (
 
 // Event is one thing that happened.
 type Event struct {
-	ID     string `json:"id"` // of the stream: <ms>-<n>
-	Event  string `json:"event"`
-	Stream string `json:"stream,omitempty"`
-	Slot   string `json:"slot,omitempty"`
-	Host   string `json:"host,omitempty"`
-	Token  string `json:"token,omitempty"`
+	ID     string `json:"id" show:"name"` // of the stream: <ms>-<n>
+	Event  string `json:"event" show:"name"`
+	Stream string `json:"stream,omitempty" show:"printable"`
+	Slot   string `json:"slot,omitempty" show:"printable"`
+	Host   string `json:"host,omitempty" show:"printable"`
+	Token  string `json:"token,omitempty" show:"name"`
 	Reason string `json:"reason,omitempty"`
 	Actor  string `json:"actor,omitempty"`
 }

@@ -38,7 +38,7 @@ type HoldStatus struct {
 
 // RefusedStatus is one host that Redis refused something.
 type RefusedStatus struct {
-	Host   string `json:"host"`
+	Host   string `json:"host" show:"printable"`
 	At     int64  `json:"at"`
 	What   string `json:"what"`   // the operation, such as claim
 	Word   string `json:"word"`   // names the answer: noperm, unknown-command
@@ -56,9 +56,9 @@ type TroubleStatus struct {
 
 // StreamStatus is one stream with its slots in chain order.
 type StreamStatus struct {
-	Key      string            `json:"key"`
-	Source   string            `json:"source"`
-	Chain    []string          `json:"chain"`
+	Key      string            `json:"key" show:"name"`
+	Source   string            `json:"source" show:"name"`
+	Chain    []string          `json:"chain" show:"name"`
 	Priority int               `json:"priority"`
 	Held     bool              `json:"held,omitempty"`
 	Reason   string            `json:"reason,omitempty"`
@@ -68,13 +68,13 @@ type StreamStatus struct {
 
 // SlotStatus is one slot of a stream.
 type SlotStatus struct {
-	Slot  string `json:"slot"`
+	Slot  string `json:"slot" show:"name"`
 	State State  `json:"state"`
 	// Phase is starting or failing while a running slot has no child, or one
 	// that keeps failing; empty otherwise.
 	Phase Phase  `json:"phase,omitempty"`
-	Host  string `json:"host"`
-	Token string `json:"token"`
+	Host  string `json:"host" show:"name"`
+	Token string `json:"token" show:"name"`
 	// Since is when it came into its state, or its child began or ceased to run.
 	Since int64 `json:"since"`
 	// Restarts counts the starts of its child after the first, and those that
@@ -95,7 +95,7 @@ type SlotStatus struct {
 	// Stale: the child runs with an environment that would now differ.
 	Stale bool `json:"stale,omitempty"`
 	// Pin is the host on which an operator keeps the slot.
-	Pin string `json:"pin,omitempty"`
+	Pin string `json:"pin,omitempty" show:"printable"`
 }
 
 // Shown is the state in one word for people and metrics: the phase of a
@@ -109,7 +109,7 @@ func (s SlotStatus) Shown() string {
 
 // HostStatus is one host and what it offers.
 type HostStatus struct {
-	Host    string    `json:"host"`
+	Host    string    `json:"host" show:"name"`
 	State   HostState `json:"state"`
 	LeaseMS int64     `json:"lease_ms"` // until its lease ends; negative: lapsed
 	// Left: it is down because it was told to end, and held nothing any more.
@@ -121,10 +121,10 @@ type HostStatus struct {
 
 // ServiceStatus is one service of a host.
 type ServiceStatus struct {
-	Type     string    `json:"type"`
+	Type     string    `json:"type" show:"name"`
 	Capacity *int      `json:"capacity"` // null: no limit
 	Used     int       `json:"used"`
-	Filter   string    `json:"filter"`
+	Filter   string    `json:"filter" show:"printable"`
 	State    HostState `json:"state"`
 	URL      string    `json:"url,omitempty"`
 	// Problem says why the service takes nothing although it is up:
@@ -134,18 +134,18 @@ type ServiceStatus struct {
 
 // SourceStatus is one source and what it last said.
 type SourceStatus struct {
-	Name     string      `json:"name"`
+	Name     string      `json:"name" show:"name"`
 	State    SourceState `json:"state"`
 	LastGood int64       `json:"last_good"`
 	Streams  int         `json:"streams"`
 	Error    string      `json:"error"`
 	// Expect lists streams the operator said should be there.
-	Expect []string `json:"expect,omitempty"`
+	Expect []string `json:"expect,omitempty" show:"name"`
 	// Refused counts mounts refused for their names, with one example.
 	Refused int    `json:"refused,omitempty"`
 	Example string `json:"example,omitempty"`
 	// Stalled lists streams that are listed but whose bytes do not grow.
-	Stalled []string `json:"stalled,omitempty"`
+	Stalled []string `json:"stalled,omitempty" show:"name"`
 	// Warning is something to mend that does not stop the source: refused
 	// credentials, say.
 	Warning string `json:"warning,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 // refuse answers {"error": text}.
@@ -49,7 +50,7 @@ func failed(w http.ResponseWriter, err error) {
 	if errors.As(err, &refusal) {
 		code = refusal.code
 	}
-	refuse(w, code, shown(store.Explain(err)))
+	refuse(w, code, stream.Shown(store.Explain(err)))
 }
 
 // refusal is an error of the caller.

@@ -268,7 +268,7 @@ func (b *board) again(keys []string) {
 func (b *board) failed(err error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.problem = shown(store.Explain(err))
+	b.problem = stream.Shown(store.Explain(err))
 	return err
 }
 
@@ -289,7 +289,7 @@ func (b *board) merge(asked []string, got []stream.StreamStatus, over *stream.St
 		}
 	}
 	for _, v := range got {
-		maskStream(&v)
+		stream.Show(&v)
 		raw, err := json.Marshal(v)
 		if err != nil {
 			return picture{}, b.failed(err)

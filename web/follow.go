@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 const (
@@ -51,7 +52,7 @@ func follow(ctx context.Context, f feed, b *board, m *Metrics, log zerolog.Logge
 		}
 		for _, e := range events {
 			last, asked = e.ID, time.Now()
-			e = maskEvent(e)
+			stream.Show(&e)
 			m.event(e)
 			b.lost.event(e)
 			b.touch(e.Stream)

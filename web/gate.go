@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"stream-api/stream"
 )
 
 // Limits of a request and its answer.
@@ -88,7 +90,7 @@ func (g *gate) wrap(next http.Handler) http.Handler {
 		// has it may use any name.
 		case !holder && !g.named(r.Host):
 			g.refused(w, r, "host", http.StatusMisdirectedRequest,
-				fmt.Sprintf("this server does not know itself as %q; if that name is right, add it to web.hosts", printable(r.Host)))
+				fmt.Sprintf("this server does not know itself as %q; if that name is right, add it to web.hosts", stream.Printable(r.Host)))
 		case !holder && g.cross.Check(r) != nil, !holder && crossSite(r):
 			g.refused(w, r, "origin", http.StatusForbidden, "refused: the request came from another site's page")
 		case !holder && !g.cookie(r) && !atLogin(r.URL.Path):
@@ -174,7 +176,7 @@ func (g *gate) refused(w http.ResponseWriter, r *http.Request, why string, code 
 
 func (g *gate) count(r *http.Request, why string) {
 	g.metrics.refusals.WithLabelValues(why).Inc()
-	g.log.Debug().Str("reason", why).Str("path", printable(r.URL.Path)).Str("from", r.RemoteAddr).Msg("request refused")
+	g.log.Debug().Str("reason", why).Str("path", stream.Printable(r.URL.Path)).Str("from", r.RemoteAddr).Msg("request refused")
 }
 
 // secure sets what every answer carries.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"stream-api/stream"
 )
 
 // A source is woken so often at most; what comes in between is covered by the
@@ -86,6 +88,6 @@ func (s *Server) wake(ctx context.Context, name string) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	if err := s.o.Store.Poke(ctx, name); err != nil {
-		s.o.Log.Debug().Err(err).Str("source", printable(name)).Msg("a hook could not be passed on; the next poll finds the same")
+		s.o.Log.Debug().Err(err).Str("source", stream.Printable(name)).Msg("a hook could not be passed on; the next poll finds the same")
 	}
 }

@@ -164,7 +164,7 @@ func (l *lineWriter) begin() {
 }
 
 func (l *lineWriter) line(v LogLine) error {
-	v.Mark, v.Text = printable(v.Mark), shown(v.Text)
+	v.Mark, v.Text = stream.Printable(v.Mark), stream.Shown(v.Text)
 	text, err := json.Marshal(v)
 	if err != nil {
 		return err

@@ -79,7 +79,7 @@ func NewMetrics(version string) *Metrics {
 		Name: "stream_api_store_refusals_total", Help: "Scripts of this process that Redis refused, by why: noperm, oom, misconf, readonly, noauth, busy, loading, maxclients and the like.",
 	}, []string{"why"})
 	m.build = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stream_api_build_info", Help: "1; the version is a label."}, []string{"version"})
-	m.build.WithLabelValues(printable(version)).Set(1)
+	m.build.WithLabelValues(stream.Printable(version)).Set(1)
 	m.registry.MustRegister(m.collectors()...)
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -134,7 +134,7 @@ func (m *Metrics) event(e store.Event) {
 
 // eventLabel keeps what a hand wrote into the feed from becoming a series.
 func eventLabel(name string) string {
-	if stream.CheckType(name) == nil || len(name) <= 32 && printable(name) == name && name != "" {
+	if stream.CheckType(name) == nil || len(name) <= 32 && stream.Printable(name) == name && name != "" {
 		return name
 	}
 	return "other"

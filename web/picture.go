@@ -53,7 +53,7 @@ type hostView struct {
 
 // assemble masks an overview and adds what is computed from the whole.
 func (b *board) assemble(streams map[string]seen, over *stream.Status) parts {
-	maskStatus(over)
+	stream.Show(over)
 	for _, key := range slices.Sorted(maps.Keys(streams)) {
 		over.Streams = append(over.Streams, streams[key].status)
 	}

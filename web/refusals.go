@@ -57,7 +57,7 @@ func (r *refusals) list(host string) []stream.RefusedStatus {
 		old, seen := byAnswer[v.Answer]
 		if !seen || script < old.What {
 			byAnswer[v.Answer] = stream.RefusedStatus{
-				Host: host, At: v.since.UnixMilli(), What: script, Word: v.Word, Answer: shown(v.Answer), Do: v.Do,
+				Host: host, At: v.since.UnixMilli(), What: script, Word: v.Word, Answer: stream.Shown(v.Answer), Do: v.Do,
 			}
 		}
 	}

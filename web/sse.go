@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 // Limits of what of the feed is told again.
@@ -111,7 +112,7 @@ func (s *Server) past(ctx context.Context, after string, n int) ([]store.Event, 
 		events, err = s.o.Store.Events(ctx, after, n, 0)
 	}
 	for i := range events {
-		events[i] = maskEvent(events[i])
+		stream.Show(&events[i])
 	}
 	return events, err
 }

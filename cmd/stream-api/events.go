@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stream-api/store"
-	"stream-api/web"
+	"stream-api/stream"
 )
 
 func eventsCommand(g *global) *cobra.Command {
@@ -47,7 +47,8 @@ func eventsCommand(g *global) *cobra.Command {
 				if n == 0 {
 					continue
 				}
-				if err := print(web.MaskEvent(e)); err != nil {
+				stream.Show(&e)
+				if err := print(e); err != nil {
 					return err
 				}
 			}
@@ -78,7 +79,8 @@ func followEvents(ctx context.Context, s *store.Store, after string, print func(
 			continue
 		}
 		for _, e := range events {
-			if err := print(web.MaskEvent(e)); err != nil {
+			stream.Show(&e)
+			if err := print(e); err != nil {
 				return err
 			}
 			after = e.ID

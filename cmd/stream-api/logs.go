@@ -18,7 +18,6 @@ import (
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 	"stream-api/stream"
-	"stream-api/web"
 )
 
 // maxTail is how many lines a host's API gives at most.
@@ -330,7 +329,7 @@ func (r *reader) readDir(ctx context.Context, stateDir string) error {
 // readLog prints the log in dir. A follower's interruption is its end.
 func (r *reader) readLog(ctx context.Context, dir string) error {
 	err := supervisor.ReadLog(ctx, dir, r.tail, r.follow, func(l supervisor.LogLine) error {
-		l.Text = web.MaskText(l.Text) // as a host's API does
+		l.Text = stream.Shown(l.Text) // as a host's API does
 		return r.print(l)
 	})
 	switch {

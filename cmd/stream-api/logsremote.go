@@ -55,7 +55,7 @@ func (r *reader) readRemote(ctx context.Context, base string, slot store.SlotRec
 		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
 			return fmt.Errorf("the log from %s: %w", host, err)
 		}
-		l.Text = web.MaskText(l.Text) // it may be another program that answers
+		l.Text = stream.Shown(l.Text) // it may be another program that answers
 		if err := r.print(l); err != nil {
 			return err
 		}

@@ -10,7 +10,6 @@ import (
 	"stream-api/config"
 	"stream-api/store"
 	"stream-api/stream"
-	"stream-api/web"
 )
 
 // maxListed is how many names an error lists.
@@ -67,7 +66,7 @@ func readSlot(ctx context.Context, s *store.Store, key, slot string) (store.Slot
 // readStatus is the whole picture as it may be shown.
 func readStatus(ctx context.Context, s *store.Store) (stream.Status, error) {
 	status, err := s.Status(ctx)
-	web.MaskStatus(&status)
+	stream.Show(&status)
 	return status, err
 }
 

@@ -13,7 +13,6 @@ import (
 	"stream-api/config"
 	"stream-api/store"
 	"stream-api/stream"
-	"stream-api/web"
 )
 
 func streamsCommand(g *global) *cobra.Command {
@@ -65,7 +64,7 @@ func streamsShow(g *global) *cobra.Command {
 			if err != nil {
 				return knownStream(cmd.Context(), s, args[0], err)
 			}
-			web.MaskStream(&v)
+			stream.Show(&v)
 			if asJSON {
 				return printJSON(os.Stdout, v)
 			}

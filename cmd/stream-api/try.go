@@ -17,7 +17,6 @@ import (
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 	"stream-api/stream"
-	"stream-api/web"
 )
 
 // trial is what `try` was asked for.
@@ -250,7 +249,7 @@ func printTrial(t runners.Trial) error {
 		return err
 	}
 	shown := stream.StreamStatus{Vars: t.Publishes}
-	web.MaskStream(&shown)
+	stream.Show(&shown)
 	printVars("publishes ", shown.Vars)
 	return nil
 }

@@ -68,7 +68,7 @@ func (h *host) begin() error {
 	if err != nil {
 		return err
 	}
-	s := scheduler.New(h.link.st, commands, scheduler.Options{ID: "sim/" + h.name, Host: h.name, Log: zerolog.Nop()})
+	s := scheduler.New(h.link.st, commands, scheduler.Options{ID: "sim/" + h.name, Log: zerolog.Nop()})
 	h.done.Go(func() { _ = s.Run(ctx) }) // nil at the end of ctx, and only then
 	h.done.Go(func() { h.beats(ctx) })
 	return nil

@@ -1,0 +1,101 @@
+package stream
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Shown is a text of strangers as it may leave this process: secrets in URLs
+// masked, and nothing in it that moves a terminal or reverses text.
+func Shown(s string) string { return Printable(MaskURLs(s)) }
+
+// ShownVar is what may be shown of a variable of that name.
+func ShownVar(name, value string) string {
+	if value != "" && SecretName(name) {
+		return Masked
+	}
+	return Shown(value)
+}
+
+// Printable escapes what a terminal does not show as it is: control characters,
+// marks of direction, bytes that are no UTF-8. Breaks of lines become blanks.
+func Printable(s string) string {
+	odd := func(r rune) bool { return r == utf8.RuneError || !strconv.IsPrint(r) }
+	if strings.IndexFunc(s, odd) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '\t' || r == '\n':
+			b.WriteByte(' ')
+		case !odd(r):
+			b.WriteRune(r)
+		case r < 0x80:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		default:
+			fmt.Fprintf(&b, `\u{%x}`, r)
+		}
+	}
+	return b.String()
+}
+
+// Show makes what v points to fit to be shown, in place: every string in it, at
+// any depth, becomes Shown, and a map of variables is masked by their names. So
+// whoever adds a field need not think of it. A field that is to be kept says so:
+//
+//	show:"name"       as it is: whoever reads it looks it up under this name
+//	show:"printable"  Printable, not masked: it cannot hold a secret
+//
+// It writes only what differs. Slices and maps of v must be its own. It panics at
+// a type it does not know, which a test does for every type that is shown.
+func Show(v any) { show(reflect.ValueOf(v).Elem(), Shown) }
+
+func show(v reflect.Value, text func(string) string) {
+	switch v.Kind() {
+	case reflect.String:
+		if s := v.String(); text(s) != s {
+			v.SetString(text(s))
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			show(v.Elem(), text)
+		}
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			show(v.Index(i), text)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			showField(v.Field(i), v.Type().Field(i), text)
+		}
+	case reflect.Map:
+		vars, ok := v.Interface().(map[string]string)
+		if !ok {
+			panic(fmt.Sprintf("stream.Show: a map of type %s", v.Type()))
+		}
+		out := make(map[string]string, len(vars))
+		for name, value := range vars {
+			out[Printable(name)] = ShownVar(name, value)
+		}
+		v.Set(reflect.ValueOf(out))
+	case reflect.Bool, reflect.Int, reflect.Int64, reflect.Float64:
+	default:
+		panic(fmt.Sprintf("stream.Show: a value of type %s", v.Type()))
+	}
+}
+
+func showField(v reflect.Value, field reflect.StructField, text func(string) string) {
+	switch how := field.Tag.Get("show"); how {
+	case "":
+		show(v, text)
+	case "printable":
+		show(v, Printable)
+	case "name":
+	default:
+		panic(fmt.Sprintf("stream.Show: %s says show:%q", field.Name, how))
+	}
+}
