@@ -301,6 +301,6 @@ func shown(text string) string {
 	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
-// shownError keeps the meaning of the error for asynq out of it: a handler's
-// error is a failure, whatever it wraps.
+// shownError keeps the text of an error and drops what it wraps. Some errors mean
+// something to asynq (skip, retry); to us each error of a handler is a failure.
 func shownError(err error) error { return errors.New(shown(err.Error())) }

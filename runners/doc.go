@@ -54,10 +54,9 @@
 //
 // The store counts the lease from when it takes a beat in; this host from
 // before it sent the beat, less a margin of 1 s + ttl/10, on a clock that
-// counts suspend. So it stops trusting the lease before the store does. A Go
-// is worth no more than this trust, in either mode, and counts only if the
-// slot was claimed in the present term of the lease (terms are counted by
-// registrations).
+// counts suspend. So it stops trusting the lease before the store does. In
+// either mode a Go lasts no longer than this trust. It counts only if the slot
+// was claimed in the present term of the lease; each registration begins a term.
 //
 // A child's deadline is fed as its service's on_store_loss says:
 //

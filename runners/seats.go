@@ -49,11 +49,11 @@ func (s *seats) keep(stype, token string, place int) error {
 }
 
 // resume seats what an earlier life left, and corrects the memos' places. The
-// file may list the places in another order now, or others: who has the
-// variables of a listed place gets that one, of equal ones that of the same
-// number. Who has not, or of whom they are not known, keeps the number; if
-// somebody sits there already it is the lowest free one, beyond the list if
-// need be, so that no two get one place.
+// file may list other places now, or in another order. A slot whose variables
+// are those of a listed place gets that place; among equal places it keeps its
+// number. A slot with other variables, or with none that are known, keeps its
+// number too. If that place is taken it gets the lowest free one, beyond the
+// list if need be, so that no two slots have one place.
 func (s *seats) resume(memos []memo, places func(stype string) []map[string]string) {
 	var others []*memo
 	for i := range memos {

@@ -197,8 +197,8 @@ var failures = regexp.MustCompile(`^\d+ failures?\b`)
 // cooled is what coolingDown and explain begin with, before the failure itself.
 var cooled = regexp.MustCompile(`^(pinned to [^ ]+: |cooling down on [^ ]+(, [^ ]+)*?( after |: |$))+`)
 
-// coolingDown keeps telling what went wrong: the reason the slot was given back
-// with stands in the record until this text replaces it, and then in this text.
+// coolingDown keeps telling what went wrong. The record has the reason with which
+// the slot was given back; this text replaces it, so it repeats the reason.
 func coolingDown(c store.Circumstances, hosts []string) string {
 	text := "cooling down on " + list(hosts, ", ")
 	// Of an earlier try to move it, only what it was cooling down for is news.

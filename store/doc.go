@@ -9,7 +9,7 @@
 // Redis says who may run a slot. What runs is said by hosts. The two can differ
 // in one direction only: the store may believe that a slot runs which does not,
 // never give away one whose child may still live. A slot that holds capacity
-// (assigned, running, stopping) ceases to by five steps:
+// (assigned, running, stopping) can lose it by these five steps and no other:
 //
 //   - release, by its holder, whose tree is gone by then;
 //   - unassign, of what nobody claimed, so that no child was started;

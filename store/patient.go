@@ -28,8 +28,8 @@ func (patientDialer) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := next(ctx, network, addr)
 		if err != nil {
-			// The client takes one layer off an error of a connection's first
-			// use; without this one it would be where the dial went to.
+			// The client unwraps the error of a connection's first use once.
+			// This layer is for it to remove: the next one names the address.
 			return stillborn{fmt.Errorf("%w", err)}, nil
 		}
 		if raw, ok := conn.(syscall.Conn); ok { // not over TLS, where the server answers no such client
