@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,6 +40,7 @@ func examineWords(ctx context.Context, s *store.Store) ([]store.Finding, error) 
 			}
 		}
 	}
+	out = append(out, examinePages(hosts)...)
 	keys, err := s.StreamKeys(ctx)
 	if err != nil {
 		return nil, err
@@ -61,6 +63,23 @@ func examineWords(ctx context.Context, s *store.Store) ([]store.Finding, error) 
 		}
 	}
 	return out, nil
+}
+
+// examinePages finds pages to which the token goes in the clear.
+func examinePages(hosts []store.HostRecord) []store.Finding {
+	var plain []string
+	for _, h := range hosts {
+		if at, err := url.Parse(h.URL); err == nil && at.Scheme == "http" && !onThisMachine(at.Hostname()) {
+			plain = append(plain, h.Host)
+		}
+	}
+	if len(plain) == 0 {
+		return nil
+	}
+	return []store.Finding{{
+		Level: store.Warning, What: "pages are reached from other machines without TLS, so whoever is between reads the token of who logs in: " + strings.Join(plain, ", "),
+		Do: "give them web.tls, or listen on loopback behind a proxy that has TLS",
+	}}
 }
 
 // examineSources asks each source of the file once.

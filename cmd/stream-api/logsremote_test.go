@@ -77,3 +77,20 @@ func TestPlainHTTPLeavesThisMachineOnlyIfTold(t *testing.T) {
 		}
 	}
 }
+
+func TestTheDoctorNamesPagesWithoutTLS(t *testing.T) {
+	t.Parallel()
+	var hosts []store.HostRecord
+	for name, at := range map[string]string{"tls": "https://tls:8080", "none": "", "here": "http://127.0.0.1:8080", "open": "http://open:8080"} {
+		h := store.HostRecord{}
+		h.Host, h.URL = name, at
+		hosts = append(hosts, h)
+	}
+	found := examinePages(hosts)
+	if len(found) != 1 || found[0].Level != store.Warning || !strings.HasSuffix(found[0].What, ": open") {
+		t.Errorf("%+v; want one warning, of open alone", found)
+	}
+	if found := examinePages(nil); found != nil {
+		t.Errorf("%+v of no hosts", found)
+	}
+}
