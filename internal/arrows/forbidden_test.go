@@ -28,11 +28,12 @@ var rules = []rule{{
 	library: "time", names: []string{"Now", "Since", "Until"},
 	within: []string{"stream", "lua", "config", "program", "scheduler"},
 	homes: map[string]string{
-		"scheduler/drain.go": "how long ago this scheduler tried a move",
-		"scheduler/loop.go":  "how often an outage is said",
-		"scheduler/pass.go":  "when the net is due",
-		"scheduler/reap.go":  "measures the store's clock, beside the reply that says it",
-		"scheduler/view.go":  "how old the copy of the hosts is",
+		"scheduler/drain.go":  "how long ago this scheduler tried a move",
+		"scheduler/loop.go":   "how often an outage is said",
+		"scheduler/pass.go":   "when the net is due",
+		"scheduler/reap.go":   "measures the store's clock, beside the reply that says it",
+		"scheduler/upkeep.go": "how long ago this scheduler read the leases of hosts",
+		"scheduler/view.go":   "how old the copy of the hosts is",
 	},
 	why: "a decision is a pure function: the time comes from the store or as an argument",
 }, {
