@@ -22,7 +22,8 @@ persistence, eviction and replicas, the timing of its Sentinels, the way to it,
 clocks, hosts, services and sources.
 
 With -c also at what only the host itself can see: whether its sources answer,
-and what lies in its state directory.
+what lies in its state directory, whether there is room on that disk, and why
+children have no cgroup of their own.
 
 Exit 1 if there is a failure; warnings are for you to weigh.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -157,7 +158,7 @@ func examineStateDir(cfg *config.Config) []store.Finding {
 	if len(out) == 0 {
 		out = append(out, store.Finding{Level: store.Fine, What: fmt.Sprintf("the state directory %s holds %d living children and no leftovers", cfg.StateDir, len(live))})
 	}
-	return out
+	return slices.Concat(out, examineDisk(cfg.StateDir), examineCgroups(found))
 }
 
 // runnerLives tells whether a runner has the state directory's lock.

@@ -12,6 +12,7 @@ import (
 
 	"stream-api/config"
 	"stream-api/internal/orphans"
+	"stream-api/runners/supervisor"
 )
 
 func runCommand() *cobra.Command {
@@ -125,6 +126,13 @@ func live(ctx context.Context, cfg *config.Config, log zerolog.Logger, incoming 
 	p.door = page
 	log.Info().Str("host", cfg.Network.Name).Str("redis", l.shown()).Str("version", version).Int("sources", len(cfg.Sources)).Int("services", len(cfg.Services)).
 		Bool("scheduler", cfg.Scheduler.Enabled).Msg("the host starts")
+	if p.runner != nil {
+		if err := supervisor.CheckCgroup(); err != nil {
+			log.Info().Str("reason", err.Error()).Msg("children get no cgroup of their own; what they leave behind is found by a walk over their trees")
+		} else {
+			log.Info().Msg("each child gets a cgroup of its own")
+		}
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	for range min(told.leaving, 2) {

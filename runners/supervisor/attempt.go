@@ -287,6 +287,7 @@ func (l *life) spawn(spec Spec, argv, env []string, out *output, after bool) (*p
 		if p, err = l.forker.start(c); err == nil {
 			l.warn("cgroup %s: %v; going on without it", l.cgroup.path, why)
 			l.cgroup = nil
+			l.change(func(s *State) { s.NoCgroup = "a start in it: " + why.Error() })
 		}
 	}
 	if err != nil && !errors.Is(err, errClosed) {

@@ -131,11 +131,15 @@ func (s *supervisor) build(spec Spec) error {
 	}
 	l.forker, l.tree, l.journal, l.vars, l.saver = s.forker, s.tree, s.journal, s.vars, s.saver
 	s.server.saver = s.saver
-	if base, cgErr := findCgroup(""); cgErr == nil {
+	base, cgErr := findCgroup("")
+	if cgErr != nil {
+		l.state.NoCgroup = cgErr.Error()
+	} else {
 		if s.tree.cgroup, err = makeCgroup(base, s.dir); err == nil {
 			l.cgroup, l.state.Cgroup = s.tree.cgroup, s.tree.cgroup.path
 		} else {
 			s.tree.cgroup = nil
+			l.state.NoCgroup = err.Error()
 			s.journal.say("no cgroup in %s: %v", base, err)
 		}
 	}

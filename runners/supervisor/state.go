@@ -34,6 +34,8 @@ type State struct {
 	Last       Process `json:"last"`             // the latest child, alive or not: its session's leader
 	Cgroup     string  `json:"cgroup,omitempty"` // directory of the tree's cgroup, where there is one
 
+	NoCgroup string `json:"no_cgroup,omitempty"` // why there is none
+
 	Deadline  int64     `json:"deadline"` // of Now's clock, 0 before Go; in the file up to 10 s old
 	Since     time.Time `json:"since"`    // of the supervisor
 	StartedAt time.Time `json:"started_at,omitzero"`
