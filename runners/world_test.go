@@ -246,7 +246,7 @@ func (w *world) slot(key, slot string) store.SlotRecord {
 func (w *world) awaitSlot(key, slot string, what string, ok func(store.SlotRecord) bool) store.SlotRecord {
 	w.t.Helper()
 	var last store.SlotRecord
-	limit := time.Now().Add(20 * time.Second)
+	limit := time.Now().Add(time.Minute)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
