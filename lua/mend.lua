@@ -36,6 +36,15 @@ local function leased(host)
   right(1)
 end
 
+-- once adds a name to a list, and tells whether it is the first time.
+local listed = {}
+local function once(list, name)
+  if listed[name] == list then return false end
+  listed[name] = list
+  redis.call('SADD', list, name)
+  return true
+end
+
 -- state gives what a record says, made whole where it is half: what names a
 -- holder is held until its host says else, anything else waits.
 local function state(at, slot, stype)
@@ -58,7 +67,7 @@ local function mend(at, slot, known)
   local word, host, stype, rank = state(at, slot, known or '')
   local member, queue = key .. '|' .. slot, ns .. 'pending:' .. stype
   if not known then redis.call('HSET', stream, 'slot:' .. slot, stype) end
-  redis.call('SADD', ns .. 'types:wanted', stype)
+  once(ns .. 'types:wanted', stype)
   if word == 'assigned' then
     right(redis.call('ZADD', ns .. 'outbox', 'NX', int(now), member))
   else
@@ -77,17 +86,16 @@ local function mend(at, slot, known)
     atleast(stype, host)
     bump(host)
   end
-  if redis.call('EXISTS', ns .. 'host:' .. host) == 1 then redis.call('SADD', ns .. 'hosts', host) end
-  leased(host)
+  if once(ns .. 'hosts', host) then leased(host) end
   holders[#holders + 1] = { stype, host }
 end
 
 local known, slots = {}, {}
-local fields = sound(stream) and redis.call('HKEYS', stream) or {}
-for _, field in ipairs(fields) do
-  local slot = string.match(field, '^slot:(.+)$')
+local fields = sound(stream) and redis.call('HGETALL', stream) or {}
+for i = 1, #fields, 2 do
+  local slot = string.match(fields[i], '^slot:(.+)$')
   if slot then
-    known[slot] = redis.call('HGET', stream, field)
+    known[slot] = fields[i + 1]
     slots[#slots + 1] = slot
   end
 end

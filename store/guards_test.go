@@ -76,7 +76,7 @@ var mendGuards = []guard{
 	{"want puts what waits in line", []cut{{"want", "if s[1] == 'pending' then redis.call('ZADD'", "if false then redis.call('ZADD'"}}, queueIsLostAndStreamIsMarked},
 	{"mend puts what is placed in the outbox", []cut{{"mend", "right(redis.call('ZADD', ns .. 'outbox', 'NX', int(now), member))", ""}}, outboxIsLost},
 	{"mend lists what is held", []cut{{"mend", "if redis.call('SADD', ns .. 'slots:' .. host, stype .. '|' .. member) == 1 then", "if false then"}}, rowsAreLost},
-	{"mend gives who holds something a lease", []cut{{"mend", "  leased(host)\n", ""}}, hostIsLost},
+	{"mend gives who holds something a lease", []cut{{"mend", "if once(ns .. 'hosts', host) then leased(host) end", ""}}, hostIsLost},
 	{"reindex gives who is up a lease", []cut{{"reindex", "if state ~= 'down' and stamp(v[2]) then", "if false then"}}, leaseIsLost},
 	{"reindex lowers nothing for lost rows", []cut{{"reindex", "if not was or was <= rows then return rows end", "if true then return rows end"}}, rowsOfAFullHostAreLost},
 	{"register lowers nothing for lost rows", []cut{{"register", "if not used or used < rows(stype, host) then recount(stype, host) end", "recount(stype, host)"}}, rowsAreLostAndItsHostRegisters},
