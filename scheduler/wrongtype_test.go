@@ -51,6 +51,7 @@ var keyTable = map[string]struct {
 	"turn:upkeep":           {"string", []string{"turn:upkeep"}},
 	"aside":                 {"hash", []string{"aside"}},
 	"refused":               {"hash", []string{"refused"}},
+	"troubles":              {"hash", []string{"troubles"}},
 	"aside:<key>":           {}, // of any type
 	"asynq:*":               {"set", []string{"asynq:queues"}},
 	"":                      {"list", []string{"asynq:{record:a}:pending"}}, // another of asynq:*
