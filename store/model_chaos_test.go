@@ -282,7 +282,7 @@ func (w *world) takeBackup() {
 		if err != nil {
 			return err
 		}
-		w.backup = map[string]string{}
+		w.backup, w.backupTorn = map[string]string{}, w.torn
 		for _, key := range keys {
 			if strings.HasPrefix(key, "test:") || key == "events" {
 				continue
@@ -306,6 +306,10 @@ func (w *world) restore() {
 				s.setBack = w.now + 20*second // the longest lease and two beats, and on the way
 			}
 		}
+	}
+	if w.backupTorn {
+		w.torn = true
+		w.tears++
 	}
 	w.do("the server comes back with older data", func() error {
 		if err := w.client.FlushAll(w.ctx).Err(); err != nil {

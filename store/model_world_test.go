@@ -55,18 +55,20 @@ type world struct {
 	live       map[string]bool
 	plan       map[string]stream.Announcement
 
-	calm      bool
-	torn      bool // a hand took rows of indexes away, and no two rounds over all records have ended since
-	tears     int
-	noMend    bool // schedulers do not look for what is lost
-	gens      int
-	ops       int
-	tokens    map[string]string
-	handovers map[[2]string]bool // tokens of a slot and its successor
-	over      map[string]int     // used of each service after the last step
-	trace     []string
-	seen      map[string]int // outcomes of steps, counted
-	err       error
+	calm bool
+	// backupTorn: the backup was taken of torn indexes.
+	backupTorn bool
+	torn       bool // a hand took rows of indexes away, and no two rounds over all records have ended since
+	tears      int
+	noMend     bool // schedulers do not look for what is lost
+	gens       int
+	ops        int
+	tokens     map[string]string
+	handovers  map[[2]string]bool // tokens of a slot and its successor
+	over       map[string]int     // used of each service after the last step
+	trace      []string
+	seen       map[string]int // outcomes of steps, counted
+	err        error
 }
 
 func newWorld(ctx context.Context, client redis.UniversalClient, seed uint64) (*world, error) {
