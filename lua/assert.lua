@@ -77,7 +77,7 @@ if announcement ~= '' and redis.call('HSETNX', ns .. 'announced:' .. source, key
 end
 mark(key)
 
-redis.call('HSET', at, 'state', 'running', 'type', stype, 'host', host, 'token', token, 'since', int(now), 'reason', '')
+redis.call('HSET', at, 'state', 'running', 'type', stype, 'host', host, 'token', token, 'since', int(now), 'reason', '', 'why', '')
 redis.call('HSETNX', at, 'born', int(now))
 redis.call('HSETNX', at, 'score', int((899 - priority) * 10000000000000 + now))
 redis.call('HSETNX', at, 'restarts', '0')
