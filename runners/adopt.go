@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"stream-api/runners/statedir"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 )
@@ -17,7 +18,7 @@ import (
 // end. Whether it is still this host's the store says later; until then what
 // lives is fed as its mode allows.
 func (r *Runner) adopt() error {
-	memos, unread, err := r.dir.memos()
+	memos, unread, err := r.dir.Memos()
 	if err != nil {
 		return err
 	}
@@ -25,7 +26,7 @@ func (r *Runner) adopt() error {
 		r.log.Warn().Err(why).Str("dir", dir).Msg("a slot's memo does not read: nothing can be taken over, so what runs of it is stopped and the slot given back")
 	}
 	r.unread = unread
-	strays, err := r.dir.strays(memos)
+	strays, err := r.dir.Strays(memos)
 	if err != nil {
 		return err
 	}
@@ -39,7 +40,7 @@ func (r *Runner) adopt() error {
 		if m.Ended.IsZero() {
 			r.adoptOne(m)
 		} else {
-			r.tombstones.remember(m.Reservation.Token, m.Ended) // should these have been lost
+			r.tombstones.Remember(m.Reservation.Token, m.Ended) // should these have been lost
 		}
 	}
 	for _, dir := range strays {
@@ -67,7 +68,7 @@ func (r *Runner) endWhatIsNotOffered(ctx context.Context) {
 	}
 }
 
-func (r *Runner) adoptOne(m memo) {
+func (r *Runner) adoptOne(m statedir.Memo) {
 	h := r.newHolding(m.Reservation)
 	h.memo, h.settled, h.spent, h.phase = m, true, true, PhaseRunning
 	h.ran, h.shown = m.Static, unknownPhase
@@ -79,7 +80,7 @@ func (r *Runner) adoptOne(m memo) {
 	h.static = m.Static
 	begin := step(h.rejoin)
 	switch {
-	case r.tombstones.has(h.token):
+	case r.tombstones.Has(h.token):
 		h.wishEnd(endNow, orText(m.Reason, "it was to be released in an earlier life"), 0, false)
 		begin = h.finish
 	case m.Reservation.Host != r.o.Host:
@@ -165,7 +166,7 @@ func (r *Runner) giveBackUnknown(s store.SlotRecord) {
 	h.memo.Key = "" // it was in the memo
 	h.settle("stale: nothing runs under this token here any more", nil)
 	reason := "nothing of it lives on its host"
-	if why := r.unread[r.dir.slot(h.token)]; why != nil {
+	if why := r.unread[r.dir.Slot(h.token)]; why != nil {
 		reason = "its host cannot take it over: " + why.Error()
 	}
 	h.wishEnd(endNow, reason, 0, false)
@@ -174,7 +175,7 @@ func (r *Runner) giveBackUnknown(s store.SlotRecord) {
 	r.enter(h, func(context.Context) step {
 		// Without a directory no supervisor was ever made, or it ended and was
 		// cleared away.
-		_, err := os.Lstat(r.dir.slot(h.token))
+		_, err := os.Lstat(r.dir.Slot(h.token))
 		h.spent = !errors.Is(err, fs.ErrNotExist)
 		return h.finish
 	})

@@ -1,7 +1,6 @@
 package runners
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -11,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
+	"stream-api/runners/plan"
+	"stream-api/runners/statedir"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 	"stream-api/stream"
@@ -167,12 +166,12 @@ func TestPlacesAreFoundAgainByTheirVariables(t *testing.T) {
 		{"not known", had{nil, nil}, []map[string]string{b, a}, []int{0, 1}},
 		{"no list any more", had{a, b}, nil, []int{0, 1}},
 	} {
-		var memos []memo
+		var memos []statedir.Memo
 		for place, vars := range x.had {
-			memos = append(memos, memo{Reservation: store.Reservation{Type: "x", Token: fmt.Sprint(place)}, Place: place, PlaceVars: vars})
+			memos = append(memos, statedir.Memo{Reservation: store.Reservation{Type: "x", Token: fmt.Sprint(place)}, Place: place, PlaceVars: vars})
 		}
-		ended := memo{Reservation: store.Reservation{Type: "x", Token: "ended"}, Ended: time.Unix(1, 0)}
-		memos = append([]memo{ended}, memos...)
+		ended := statedir.Memo{Reservation: store.Reservation{Type: "x", Token: "ended"}, Ended: time.Unix(1, 0)}
+		memos = append([]statedir.Memo{ended}, memos...)
 		s := newSeats()
 		s.resume(memos, func(string) []map[string]string { return x.list })
 		var got []int
@@ -191,54 +190,13 @@ func TestPlacesAreFoundAgainByTheirVariables(t *testing.T) {
 func TestAPlaceBeyondTheListKeepsItsVariables(t *testing.T) {
 	t.Parallel()
 	a, b := map[string]string{"dev": "a"}, map[string]string{"dev": "b"}
-	h := &holding{service: &Service{Places: []map[string]string{b}}, memo: memo{Place: 1, PlaceVars: a}}
-	if at := h.seat(); !maps.Equal(at.placeVars, a) {
-		t.Errorf("beyond the list: %v; want %v", at.placeVars, a)
+	h := &holding{service: &Service{Places: []map[string]string{b}}, memo: statedir.Memo{Place: 1, PlaceVars: a}}
+	if at := h.subject(); !maps.Equal(at.PlaceVars, a) {
+		t.Errorf("beyond the list: %v; want %v", at.PlaceVars, a)
 	}
 	h.memo.Place = 0
-	if at := h.seat(); !maps.Equal(at.placeVars, b) {
-		t.Errorf("in the list: %v; want %v", at.placeVars, b)
-	}
-}
-
-func TestTombstonesOutliveTheRunner(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "tombstones")
-	now := time.Unix(1_800_000_000, 0)
-	open := func() *tombstones {
-		t.Helper()
-		s, err := openTombstones(path, now, zerolog.Nop())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = s.close() })
-		return s
-	}
-	s := open()
-	for _, token := range []string{"1-a", "2-b", "1-a"} {
-		if err := s.bury(token, now); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if s.has("3-c") || !s.has("1-a") {
-		t.Error("what is buried is mixed up")
-	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.WriteString("nonsense\n1800000000 9-half"); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if s = open(); !s.has("1-a") || !s.has("2-b") || s.has("9-half") {
-		t.Errorf("read back as %v", s.dead)
-	}
-	now = now.Add(tombstoneAge + time.Hour)
-	if s = open(); s.has("1-a") || len(s.dead) != 0 {
-		t.Errorf("after a day %v", s.dead)
+	if at := h.subject(); !maps.Equal(at.PlaceVars, b) {
+		t.Errorf("in the list: %v; want %v", at.PlaceVars, b)
 	}
 }
 
@@ -259,42 +217,42 @@ func TestWeighTellsAChangeOfTheStreamFromOneOfTheFile(t *testing.T) {
 		}
 		return s
 	}
-	before := values{Vars: map[string]string{"v": "1"}, Origin: map[string]string{"url": "a"}, Source: "a", Session: "1", Slots: map[string]map[string]string{"dist": {"url": "d"}}}
-	changed := func(change func(*values)) values {
+	before := plan.Values{Vars: map[string]string{"v": "1"}, Origin: map[string]string{"url": "a"}, Source: "a", Session: "1", Slots: map[string]map[string]string{"dist": {"url": "d"}}}
+	changed := func(change func(*plan.Values)) plan.Values {
 		v := before
 		v.Vars, v.Origin, v.Slots = maps.Clone(v.Vars), maps.Clone(v.Origin), maps.Clone(v.Slots)
 		change(&v)
 		return v
 	}
-	ran, err := service("${stream:v} ${source:url} ${dist:url}").Exec.resolve(seat{}, before, here)
+	ran, err := service("${stream:v} ${source:url} ${dist:url}").Exec.resolve(plan.Subject{}, before, here)
 	if err != nil {
 		t.Fatal(err)
 	}
 	same := "${stream:v} ${source:url} ${dist:url}"
-	other := func(v *values) { v.Vars["v"] = "2" }
-	moved := func(v *values) { v.Origin["url"], v.Source = "b", "b" }
-	again := func(v *values) { v.Session = "2" }
-	gone := func(v *values) { delete(v.Slots, "dist") }
+	other := func(v *plan.Values) { v.Vars["v"] = "2" }
+	moved := func(v *plan.Values) { v.Origin["url"], v.Source = "b", "b" }
+	again := func(v *plan.Values) { v.Session = "2" }
+	gone := func(v *plan.Values) { delete(v.Slots, "dist") }
 	ignore := func(s *Service) { s.OnSourceChange = Ignore }
 	renew := func(s *Service) { s.OnNewSession = Restart }
 	for name, c := range map[string]struct {
 		service *Service
-		now     values
+		now     plan.Values
 		want    verdict
 	}{
 		"nothing changed":                     {service(same), before, stays},
 		"a value it uses":                     {service(same), changed(other), restarts},
-		"a value it does not use":             {service(same), changed(func(v *values) { v.Vars["w"] = "9" }), stays},
+		"a value it does not use":             {service(same), changed(func(v *plan.Values) { v.Vars["w"] = "9" }), stays},
 		"the file":                            {service(same + " x"), before, stale},
 		"the file and a value it uses":        {service(same + " x"), changed(other), restarts},
 		"another source":                      {service(same), changed(moved), restarts},
 		"another source, passed over":         {service(same, ignore), changed(moved), stale},
-		"a value beside a source passed over": {service(same, ignore), changed(func(v *values) { moved(v); other(v) }), restarts},
+		"a value beside a source passed over": {service(same, ignore), changed(func(v *plan.Values) { moved(v); other(v) }), restarts},
 		"a new session":                       {service(same), changed(again), stays},
 		"a new session that counts":           {service(same, renew), changed(again), restarts},
 		"an upstream that is gone":            {service(same), changed(gone), unknown},
 	} {
-		if _, got := c.service.weigh(seat{}, ran, before, c.now, here); got != c.want {
+		if _, got := c.service.weigh(plan.Subject{}, ran, before, c.now, here); got != c.want {
 			t.Errorf("%s: %d; want %d", name, got, c.want)
 		}
 		// What is told of it: the publisher began anew, or its variables changed.
@@ -320,7 +278,7 @@ func TestEnvFilesAreReadAndSecret(t *testing.T) {
 		t.Errorf("%v, %v; want %v", vars, err, want)
 	}
 	e := &Exec{Path: "/x", EnvFile: []string{file}}
-	p, err := e.resolve(seat{key: "s1", slot: "work"}, values{}, func(stream.Ref) (string, bool, error) { return "", false, nil })
+	p, err := e.resolve(plan.Subject{Key: "s1", Slot: "work"}, plan.Values{}, func(stream.Ref) (string, bool, error) { return "", false, nil })
 	if err != nil || !slices.Contains(p.Mask, "two words") || !slices.Contains(p.Env, "B=two words") {
 		t.Errorf("%+v, %v", p, err)
 	}
@@ -364,8 +322,5 @@ func TestOptionsThatCannotHoldAreRefused(t *testing.T) {
 	o := good()
 	if _, err := New(nil, nil, o); err != nil {
 		t.Error(err)
-	}
-	if _, err := openStateDir("/tmp/" + strings.Repeat("x", 100)); err == nil || errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a state directory too long for sockets: %v", err)
 	}
 }

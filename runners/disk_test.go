@@ -1,22 +1,64 @@
 package runners_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"stream-api/internal/realtest"
 	"stream-api/store"
 	"stream-api/stream"
 )
 
+// fillDisk has a runner of this process write no tombstone any more, as the disk is
+// full, until it is cleared.
+func fillDisk(t *testing.T, state string) (clear func()) {
+	t.Helper()
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := func(fd, by int) {
+		if err := unix.Dup3(by, fd, unix.O_CLOEXEC); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, e := range fds {
+		path, err := os.Readlink("/proc/self/fd/" + e.Name())
+		if err != nil || path != filepath.Join(state, "tombstones") {
+			continue // of another test, and closed meanwhile
+		}
+		fd, err := strconv.Atoi(e.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		over(fd, int(full.Fd()))
+		t.Cleanup(func() { _ = errors.Join(full.Close(), unix.Close(whole)) }) // copies
+		return func() { over(fd, whole) }
+	}
+	t.Fatalf("nobody writes tombstones in %s", state)
+	return nil
+}
+
 func TestWhatAFullDiskKeepsFromStartingRunsElsewhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.host("a"), w.host("b")
-	la := a.run(a.options(a.shell("work", story)))
+	a.run(a.options(a.shell("work", story)))
 	w.announce("s1", nil, "work")
 	a.awaitCount("start", 1)
 	// Memos have no place to be written to, nor tombstones.
@@ -24,7 +66,7 @@ func TestWhatAFullDiskKeepsFromStartingRunsElsewhere(t *testing.T) {
 	if err := os.Rename(slots, slots+".away"); err != nil {
 		t.Fatal(err)
 	}
-	la.FillDisk()
+	fillDisk(t, a.state)
 	w.announce("s2", nil, "work")
 	w.awaitSlot("s2", "work", "does not say why it does not start", func(s store.SlotRecord) bool {
 		return strings.Contains(s.Reason, "cannot start: memo of s2/work")
@@ -72,11 +114,11 @@ func TestWhatRanIsReleasedOnlyWhenItsEndIsWrittenDown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	h := w.host("speedy")
-	l := h.run(h.options(h.shell("work", story)))
+	h.run(h.options(h.shell("work", story)))
 	w.announce("s1", nil, "work")
 	h.awaitCount("start", 1)
 	old := w.awaitRunning("s1", "work", "speedy").Token
-	clear := l.FillDisk()
+	clear := fillDisk(t, h.state)
 	w.retract("s1")
 	h.awaitCount("stop", 1)
 	w.awaitSlot("s1", "work", "does not say what it waits for", func(s store.SlotRecord) bool {

@@ -81,7 +81,7 @@ var errKeyLost = errors.New("the key to its supervisor is lost with its memo; it
 // regain connects to the supervisor again, or finds that it is gone and
 // finishes what it could not.
 func (h *holding) regain(ctx context.Context) (gone bool, err error) {
-	dir := h.r.dir.slot(h.token)
+	dir := h.r.dir.Slot(h.token)
 	live, err := supervisor.Live(dir)
 	if err != nil {
 		return false, err
@@ -153,13 +153,13 @@ func (h *holding) release(ctx context.Context) step {
 // on its way in its name the store takes nothing from the next.
 func (h *holding) bury(ctx context.Context) bool {
 	for told := false; ; told = true {
-		err := h.r.tombstones.bury(h.token, time.Now())
+		err := h.r.tombstones.Bury(h.token, time.Now())
 		if err == nil {
 			return true
 		}
 		if !h.spent {
 			h.logger().Warn().Err(err).Msg("its tombstone is not written, but nothing ever ran under this token")
-			h.r.tombstones.remember(h.token, time.Now())
+			h.r.tombstones.Remember(h.token, time.Now())
 			return true
 		}
 		if !told {

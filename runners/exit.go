@@ -6,7 +6,7 @@ import "errors"
 // one is.
 type RefusedError struct {
 	Why string
-	Err error // what the store said, if it was the store
+	Err error // what the store or the state directory said
 }
 
 func (e *RefusedError) Error() string { return e.Why }
@@ -19,6 +19,3 @@ func (e *RefusedError) ExitCode() int { return 1 }
 // ErrReplaced: another incarnation speaks for this host. The children of
 // this one have been ended.
 var ErrReplaced = errors.New("another incarnation took this host over; its children here were ended")
-
-// ErrNoSlot: this host has no log of such a slot.
-var ErrNoSlot = errors.New("this host has no log of this slot")

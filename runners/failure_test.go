@@ -15,6 +15,7 @@ import (
 
 	"stream-api/internal/realtest"
 	"stream-api/runners"
+	"stream-api/runners/statedir"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 	"stream-api/stream"
@@ -40,7 +41,7 @@ func TestACrashedChildIsRestartedAndItsLastWordsAreShown(t *testing.T) {
 	if text := w.everything(); strings.Contains(text, "hunter2") {
 		t.Errorf("a secret is in Redis:\n%s", text)
 	}
-	dir, err := l.Log("s1", "work", "")
+	dir, err := statedir.LogDir(h.state, "s1", "work", "")
 	if err != nil {
 		t.Fatal(err)
 	}

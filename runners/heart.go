@@ -103,7 +103,7 @@ func (p *pulse) good(sent int64, b store.Beat) {
 		r.log.Info().Str("host", r.o.Host).Msg("the store is back")
 	}
 	if !p.registered {
-		if err := r.dir.setIncarnation(r.incarnation); err != nil {
+		if err := r.dir.SetIncarnation(r.incarnation); err != nil {
 			// The next life will name an older predecessor and be told.
 			r.log.Error().Err(err).Msg("the incarnation is not written down")
 		}
@@ -192,7 +192,7 @@ func (r *Runner) register(ctx context.Context) (store.Beat, error) {
 		return store.Beat{}, err
 	}
 	return s.Register(ctx, store.Registration{
-		Holder: r.holder(), Replaces: r.replaces, HostID: r.dir.hostID, TTL: r.o.TTL, Beat: r.o.Beat,
+		Holder: r.holder(), Replaces: r.replaces, HostID: r.dir.HostID, TTL: r.o.TTL, Beat: r.o.Beat,
 		URL: r.o.URL, Version: r.o.Version, Offers: r.offers(),
 	})
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"stream-api/runners/plan"
+	"stream-api/runners/statedir"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 	"stream-api/stream"
@@ -52,7 +54,7 @@ type holding struct {
 	confirmed int       // term of the lease in which the store last said that it is ours
 	mode      StoreLoss
 	wishes    wishes
-	memo      memo
+	memo      statedir.Memo
 	sup       *supervisor.Client
 	pid       int
 	restarts  int
@@ -61,13 +63,13 @@ type holding struct {
 	failure   error
 
 	// Of the walking goroutine alone.
-	plan       plan
+	plan       filled
 	childVars  map[string]string
 	ownVars    map[string]string
 	offered    map[string]string // published last; nil: not known
 	unsaid     store.Observation
 	publisher  publisher
-	lastValues values       // that were looked at last
+	lastValues plan.Values  // that were looked at last
 	weighed    bool         // and what they mean is settled
 	slow       bool         // kept here though it fails
 	retries    int          // failures since it is slow
@@ -115,7 +117,7 @@ func (r *Runner) newHolding(v store.Reservation) *holding {
 		r: r, token: v.Token, stype: v.Type, service: service, static: service != nil && service.Exec == nil,
 		log:  named(r.o.Log, v),
 		wake: make(chan struct{}, 1), fed: make(chan struct{}, 1), gone: make(chan struct{}), first: make(chan struct{}),
-		res: v, phase: PhaseClaiming, since: time.Now(), mode: r.o.OnStoreLoss, memo: memo{Reservation: v, Key: rand.Text()}, shown: stream.Starting,
+		res: v, phase: PhaseClaiming, since: time.Now(), mode: r.o.OnStoreLoss, memo: statedir.Memo{Reservation: v, Key: rand.Text()}, shown: stream.Starting,
 	}
 	if service != nil {
 		h.mode = service.OnStoreLoss
@@ -273,7 +275,7 @@ func (h *holding) writeMemo() error {
 	h.mu.Lock()
 	m := h.memo
 	h.mu.Unlock()
-	return h.r.dir.writeMemo(m)
+	return h.r.dir.WriteMemo(m)
 }
 
 // hello is what the slot's supervisor is told.
@@ -293,13 +295,13 @@ func (h *holding) held() held {
 	}
 }
 
-// seat is where the slot runs, for templates.
-func (h *holding) seat() seat {
+// subject is where the slot runs, for templates.
+func (h *holding) subject() plan.Subject {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	at := seat{key: h.res.Key, slot: stream.OwnSlot(h.res.Slot), host: h.res.Host, token: h.token, place: h.memo.Place, placeVars: h.memo.PlaceVars}
-	if h.service != nil && at.place < len(h.service.Places) {
-		at.placeVars = h.service.Places[at.place]
+	at := plan.Subject{Key: h.res.Key, Slot: stream.OwnSlot(h.res.Slot), Host: h.res.Host, Token: h.token, Place: h.memo.Place, PlaceVars: h.memo.PlaceVars}
+	if h.service != nil && at.Place < len(h.service.Places) {
+		at.PlaceVars = h.service.Places[at.Place]
 	}
 	return at
 }

@@ -69,7 +69,7 @@ func (r *Runner) tidy(ctx context.Context) {
 		return
 	}
 	r.ended.Store(0)
-	if err := r.dir.prune(ctx, time.Now()); err != nil {
+	if err := r.dir.Prune(ctx, time.Now()); err != nil {
 		r.log.Warn().Err(err).Msg("old logs are not removed")
 	}
 }
@@ -91,7 +91,7 @@ func (r *Runner) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, a := range reconcile(records, have, r.tombstones.has, r.isLeaving()) {
+	for _, a := range reconcile(records, have, r.tombstones.Has, r.isLeaving()) {
 		r.do(a, term)
 	}
 	return r.showStreams(ctx)

@@ -15,6 +15,7 @@ import (
 
 	"stream-api/internal/realtest"
 	"stream-api/runners"
+	"stream-api/runners/statedir"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 	"stream-api/stream"
@@ -60,7 +61,7 @@ func TestNothingOddInAStateDirectoryKeepsAHostAway(t *testing.T) {
 			} {
 				token := w.awaitRunning("victim", "work", "speedy").Token
 				l.detach()
-				path := filepath.Join(h.state, strings.Replace(name, "SLOT", "s/"+runners.TokenName(token), 1))
+				path := slotPath(h.state, name, token)
 				if err := errors.Join(os.Rename(path, path+".was"), put(path)); err != nil {
 					t.Fatal(err)
 				}
@@ -90,6 +91,14 @@ func TestNothingOddInAStateDirectoryKeepsAHostAway(t *testing.T) {
 			l.leave()
 		})
 	}
+}
+
+// slotPath is a file of a state directory; SLOT stands for the directory of a token's slot.
+func slotPath(state, name, token string) string {
+	if rest, ok := strings.CutPrefix(name, "SLOT"); ok {
+		return statedir.Slot(state, token) + rest
+	}
+	return filepath.Join(state, name)
 }
 
 // runs tells whether a life holds a token's slot as one that runs.
@@ -154,7 +163,7 @@ func TestAFileThatHangsKeepsNoHostAway(t *testing.T) {
 	token, witness := w.awaitRunning("victim", "work", "speedy").Token, w.awaitRunning("witness", "work", "speedy").Token
 	o := observe(t, h)
 	l.detach()
-	hang(t, filepath.Join(h.state, "s", runners.TokenName(token)+".json"))
+	hang(t, slotPath(h.state, "SLOT.json", token))
 	l = h.run(h.patientLife())
 	w.awaitSlot("victim", "work", "is not placed anew", func(s store.SlotRecord) bool {
 		return s.State == stream.Running && s.Token != token && h.lives(s.Token)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"stream-api/queue"
+	"stream-api/runners/plan"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 	"stream-api/stream"
@@ -23,7 +24,7 @@ func (h *holding) refresh(ctx context.Context, rec store.Record) {
 	if h.service == nil {
 		return
 	}
-	v, at := valuesOf(rec), h.seat()
+	v, at := ValuesOf(rec), h.subject()
 	if own, err := h.service.published(at, v, h.r.o.Lookup); err == nil {
 		h.ownVars = own
 	}
@@ -63,13 +64,13 @@ const (
 )
 
 // anew tells whether the publisher began anew and the child has to, too.
-func (s *Service) anew(before, now values) bool {
+func (s *Service) anew(before, now plan.Values) bool {
 	return s.OnNewSession == Restart && before.Session != "" && now.Session != "" && before.Session != now.Session
 }
 
 // weigh compares what runs with what would be started now. before are the
 // values it was started with.
-func (s *Service) weigh(at seat, runs plan, before, now values, here stream.Lookup) (plan, verdict) {
+func (s *Service) weigh(at plan.Subject, runs filled, before, now plan.Values, here stream.Lookup) (filled, verdict) {
 	if s.anew(before, now) {
 		if wanted, err := s.Exec.resolve(at, now, here); err == nil {
 			return wanted, restarts
@@ -77,29 +78,29 @@ func (s *Service) weigh(at seat, runs plan, before, now values, here stream.Look
 	}
 	considered := now
 	if s.OnSourceChange == Ignore {
-		considered = now.from(before)
+		considered = now.From(before)
 	}
 	wanted, err := s.Exec.resolve(at, considered, here)
 	if err != nil {
-		return plan{}, unknown
+		return filled{}, unknown
 	}
 	if wanted.same(runs) {
 		if full, err := s.Exec.resolve(at, now, here); err == nil && !full.same(runs) {
-			return plan{}, stale // the source's change is passed over
+			return filled{}, stale // the source's change is passed over
 		}
-		return plan{}, stays
+		return filled{}, stays
 	}
 	then, err := s.Exec.resolve(at, before, here)
 	if err == nil && then.same(wanted) {
-		return plan{}, stale // the file or a secret changed, the stream did not
+		return filled{}, stale // the file or a secret changed, the stream did not
 	}
 	return wanted, restarts
 }
 
 // restart has the supervisor start the child anew, gracefully; false if that
 // has to be tried again.
-func (h *holding) restart(ctx context.Context, wanted plan, v values, why string) bool {
-	sup, at := h.supervisor(), h.seat()
+func (h *holding) restart(ctx context.Context, wanted filled, v plan.Values, why string) bool {
+	sup, at := h.supervisor(), h.subject()
 	if sup == nil {
 		return false
 	}
@@ -120,8 +121,8 @@ func (h *holding) restart(ctx context.Context, wanted plan, v values, why string
 	}
 	h.plan, h.stale = wanted, false
 	h.mu.Lock()
-	moved := !maps.Equal(h.memo.PlaceVars, at.placeVars)
-	h.memo.PlaceVars = at.placeVars
+	moved := !maps.Equal(h.memo.PlaceVars, at.PlaceVars)
+	h.memo.PlaceVars = at.PlaceVars
 	h.mu.Unlock()
 	if !h.keepValues(v) && moved {
 		h.keepMemo()
@@ -134,7 +135,7 @@ func (h *holding) restart(ctx context.Context, wanted plan, v values, why string
 
 // keepValues takes note of the values the child was started with, or might
 // have been; true if that was news and is written down.
-func (h *holding) keepValues(v values) bool {
+func (h *holding) keepValues(v plan.Values) bool {
 	h.mu.Lock()
 	same := reflect.DeepEqual(h.memo.Values, v)
 	h.memo.Values = v

@@ -8,12 +8,13 @@ import (
 	"slices"
 	"strings"
 
+	"stream-api/runners/plan"
 	"stream-api/runners/supervisor"
 	"stream-api/stream"
 )
 
-// plan is what a child is started with: every template filled in.
-type plan struct {
+// filled is what a child is started with: every template filled in.
+type filled struct {
 	Path               string
 	Args, Env          []string
 	PreStart, PostStop []supervisor.Hook
@@ -22,15 +23,15 @@ type plan struct {
 
 // same tells whether a child started with p needs no restart for q. What is
 // masked is no difference of its own.
-func (p plan) same(q plan) bool {
+func (p filled) same(q filled) bool {
 	hook := func(a, b supervisor.Hook) bool { return slices.Equal(a.Argv, b.Argv) && a.Timeout == b.Timeout }
 	return p.Path == q.Path && slices.Equal(p.Args, q.Args) && slices.Equal(p.Env, q.Env) &&
 		slices.EqualFunc(p.PreStart, q.PreStart, hook) && slices.EqualFunc(p.PostStop, q.PostStop, hook)
 }
 
 // planOf reads back what a living supervisor's child was started with.
-func planOf(s supervisor.Spec) plan {
-	return plan{Path: s.Path, Args: s.Args, Env: s.Env, PreStart: s.PreStart, PostStop: s.PostStop, Mask: s.Mask}
+func planOf(s supervisor.Spec) filled {
+	return filled{Path: s.Path, Args: s.Args, Env: s.Env, PreStart: s.PreStart, PostStop: s.PostStop, Mask: s.Mask}
 }
 
 // inherited are the only variables of the daemon that a child sees.
@@ -38,12 +39,12 @@ var inherited = []string{"PATH", "HOME", "LANG", "TZ"}
 
 // resolve fills in everything a child is started with. The error names the
 // value that is missing or the file that does not read, and no secret.
-func (e *Exec) resolve(at seat, v values, here stream.Lookup) (plan, error) {
-	p := plan{Path: e.Path}
-	lookup := p.noting(at.lookup(v, here))
+func (e *Exec) resolve(at plan.Subject, v plan.Values, here stream.Lookup) (filled, error) {
+	p := filled{Path: e.Path}
+	lookup := p.noting(at.Lookup(v, here))
 	var err error
 	if p.Args, err = resolveAll(e.Args, lookup, "argument"); err != nil {
-		return plan{}, err
+		return filled{}, err
 	}
 	env := map[string]string{}
 	for _, name := range inherited {
@@ -52,25 +53,25 @@ func (e *Exec) resolve(at seat, v values, here stream.Lookup) (plan, error) {
 		}
 	}
 	if err := p.readEnvFiles(e.EnvFile, env); err != nil {
-		return plan{}, err
+		return filled{}, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.Env)) {
 		value, err := e.Env[name].Resolve(lookup)
 		if err != nil {
-			return plan{}, fmt.Errorf("env %s: %w", name, err)
+			return filled{}, fmt.Errorf("env %s: %w", name, err)
 		}
 		env[name] = value
 	}
-	env["STREAM_API_STREAM"], env["STREAM_API_SLOT"] = at.key, stream.OwnSlot(at.slot)
-	env["STREAM_API_HOST"], env["STREAM_API_TOKEN"] = at.host, at.token
+	env["STREAM_API_STREAM"], env["STREAM_API_SLOT"] = at.Key, stream.OwnSlot(at.Slot)
+	env["STREAM_API_HOST"], env["STREAM_API_TOKEN"] = at.Host, at.Token
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		p.Env = append(p.Env, name+"="+env[name])
 	}
 	if p.PreStart, err = e.hooks(e.PreStart, lookup, "pre_start"); err != nil {
-		return plan{}, err
+		return filled{}, err
 	}
 	if p.PostStop, err = e.hooks(e.PostStop, lookup, "post_stop"); err != nil {
-		return plan{}, err
+		return filled{}, err
 	}
 	slices.Sort(p.Mask)
 	p.Mask = slices.Compact(p.Mask)
@@ -78,7 +79,7 @@ func (e *Exec) resolve(at seat, v values, here stream.Lookup) (plan, error) {
 }
 
 // noting collects the secrets that pass through a lookup.
-func (p *plan) noting(lookup stream.Lookup) stream.Lookup {
+func (p *filled) noting(lookup stream.Lookup) stream.Lookup {
 	return func(ref stream.Ref) (string, bool, error) {
 		value, ok, err := lookup(ref)
 		if ok && ref.Secret() && value != "" {
@@ -90,7 +91,7 @@ func (p *plan) noting(lookup stream.Lookup) stream.Lookup {
 
 // readEnvFiles adds the files' variables, later ones over earlier ones. All
 // of their values count as secrets.
-func (p *plan) readEnvFiles(files []string, env map[string]string) error {
+func (p *filled) readEnvFiles(files []string, env map[string]string) error {
 	for _, file := range files {
 		vars, err := readEnvFile(file)
 		if err != nil {
@@ -149,8 +150,8 @@ func foreign(t stream.Template) bool {
 var errSecretVar = errors.New("a published variable may not be made of ${env:…} or ${file:…}")
 
 // published fills in the variables the service itself publishes.
-func (s *Service) published(at seat, v values, here stream.Lookup) (map[string]string, error) {
-	lookup := at.lookup(v, here)
+func (s *Service) published(at plan.Subject, v plan.Values, here stream.Lookup) (map[string]string, error) {
+	lookup := at.Lookup(v, here)
 	out := make(map[string]string, len(s.StreamVars))
 	for _, name := range slices.Sorted(maps.Keys(s.StreamVars)) {
 		value, err := s.StreamVars[name].Resolve(func(ref stream.Ref) (string, bool, error) {

@@ -3,6 +3,7 @@ package runners
 import (
 	"context"
 
+	"stream-api/runners/plan"
 	"stream-api/store"
 )
 
@@ -21,9 +22,9 @@ func (h *holding) restartAsked(ctx context.Context, rec store.Record) {
 		h.flush(ctx)
 		return
 	}
-	wanted, v := h.plan, valuesOf(rec)
+	wanted, v := h.plan, ValuesOf(rec)
 	if h.service != nil && h.service.Exec != nil {
-		now, err := h.service.Exec.resolve(h.seat(), v, h.r.o.Lookup)
+		now, err := h.service.Exec.resolve(h.subject(), v, h.r.o.Lookup)
 		if err == nil {
 			wanted = now
 		} else {
@@ -56,7 +57,7 @@ func (h *holding) answer(asked int64) {
 }
 
 // startedWith are the values the child was started with.
-func (h *holding) startedWith() values {
+func (h *holding) startedWith() plan.Values {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.memo.Values

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -13,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"stream-api/queue"
+	"stream-api/runners/statedir"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 )
@@ -40,8 +40,8 @@ type Runner struct {
 	orders           chan order
 
 	// From Run on.
-	dir        *stateDir
-	tombstones *tombstones
+	dir        *statedir.Dir
+	tombstones *statedir.Tombstones
 	unread     map[string]error // why the memos of slots' directories did not read
 	replaces   string
 	heir       bool            // a life before this one registered
@@ -124,7 +124,7 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 		hearts.Wait()
 		r.letGo()
 		r.feeders.Wait()
-		err = errors.Join(err, r.tombstones.close(), r.dir.close())
+		err = errors.Join(err, r.tombstones.Close(), r.dir.Close())
 	}()
 	if err := r.adopt(); err != nil {
 		return fmt.Errorf("take over what an earlier life left: %w", err)
@@ -157,20 +157,24 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 
 // open takes the state directory and reads what is remembered there.
 func (r *Runner) open() (err error) {
-	if r.dir, err = openStateDir(r.o.StateDir); err != nil {
+	r.dir, err = statedir.Open(r.o.StateDir)
+	switch {
+	case errors.Is(err, statedir.ErrLocked):
+		return &RefusedError{Why: err.Error(), Err: err}
+	case err != nil:
 		return err
 	}
-	if r.replaces, err = r.dir.incarnation(); err == nil {
-		r.tombstones, err = openTombstones(filepath.Join(r.dir.path, fileTombstones), time.Now(), r.log)
+	if r.replaces, err = r.dir.Incarnation(); err == nil {
+		r.tombstones, err = r.dir.Tombstones(time.Now(), r.log)
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("state directory: %w", err), r.dir.close())
+		return errors.Join(fmt.Errorf("state directory: %w", err), r.dir.Close())
 	}
 	r.heir = r.replaces != ""
-	for _, odd := range r.dir.odd {
+	for _, odd := range r.dir.Odd {
 		r.log.Warn().Str("what", odd).Msg("something else lay in the state directory where a file of this host should; it goes on without")
 	}
-	if err := errors.Join(r.dir.sweep(), r.dir.prune(context.Background(), time.Now())); err != nil {
+	if err := errors.Join(r.dir.Sweep(), r.dir.Prune(context.Background(), time.Now())); err != nil {
 		r.log.Warn().Err(err).Msg("old logs and leftovers are not removed")
 	}
 	return nil
@@ -222,7 +226,7 @@ func (r *Runner) take(v store.Reservation) *holding {
 		return h
 	}
 	h := r.newHolding(v)
-	if r.isLeaving() || r.tombstones.has(v.Token) || !r.enter(h, h.claim) {
+	if r.isLeaving() || r.tombstones.Has(v.Token) || !r.enter(h, h.claim) {
 		return r.find(v.Token)
 	}
 	return h

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+
+	"stream-api/runners/statedir"
 )
 
 // seats are the places of the services: which token sits on which. A place
@@ -54,8 +56,8 @@ func (s *seats) keep(stype, token string, place int) error {
 // number. A slot with other variables, or with none that are known, keeps its
 // number too. If that place is taken it gets the lowest free one, beyond the
 // list if need be, so that no two slots have one place.
-func (s *seats) resume(memos []memo, places func(stype string) []map[string]string) {
-	var others []*memo
+func (s *seats) resume(memos []statedir.Memo, places func(stype string) []map[string]string) {
+	var others []*statedir.Memo
 	for i := range memos {
 		m := &memos[i]
 		if !m.Ended.IsZero() {
@@ -75,7 +77,7 @@ func (s *seats) resume(memos []memo, places func(stype string) []map[string]stri
 }
 
 // listed seats a token on the free place that has its variables.
-func (s *seats) listed(m memo, places []map[string]string) (place int, ok bool) {
+func (s *seats) listed(m statedir.Memo, places []map[string]string) (place int, ok bool) {
 	if m.PlaceVars == nil {
 		return 0, false
 	}

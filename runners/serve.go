@@ -135,7 +135,7 @@ func (h *holding) reconnect(ctx context.Context) (next step, over bool) {
 	switch {
 	case gone:
 		reason := "its supervisor was killed"
-		if s, err := supervisor.ReadState(h.r.dir.slot(h.token)); err == nil && s.End != nil {
+		if s, err := supervisor.ReadState(h.r.dir.Slot(h.token)); err == nil && s.End != nil {
 			reason = endReason(*s.End)
 		}
 		h.wishEnd(endGently, reason, 0, false)

@@ -159,7 +159,7 @@ func (h *holding) rest(ctx context.Context, d time.Duration) bool {
 		w, last := h.wishes, h.memo.Values
 		h.wishes.look = nil
 		h.mu.Unlock()
-		if w.end != endNot || w.look != nil && !reflect.DeepEqual(valuesOf(*w.look), last) {
+		if w.end != endNot || w.look != nil && !reflect.DeepEqual(ValuesOf(*w.look), last) {
 			return true
 		}
 	}
@@ -195,7 +195,7 @@ func (h *holding) begin(ctx context.Context) error {
 	if err := h.sit(); err != nil {
 		return err
 	}
-	v, at := valuesOf(rec), h.seat()
+	v, at := ValuesOf(rec), h.subject()
 	h.mu.Lock()
 	h.memo.Values = v
 	h.mu.Unlock()
@@ -244,7 +244,7 @@ func (h *holding) launch(ctx context.Context) error {
 	defer func() { <-h.r.forks }()
 	ctx, cancel := context.WithTimeout(ctx, spawnLimit)
 	defer cancel()
-	dir := h.r.dir.slot(h.token)
+	dir := h.r.dir.Slot(h.token)
 	// Of an earlier try that never had a Go. Removing looks through all processes
 	// of the machine, so a first try, which has no directory, goes without.
 	if _, err := os.Lstat(dir); err == nil {

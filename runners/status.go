@@ -2,7 +2,6 @@ package runners
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,27 +48,6 @@ func (r *Runner) Slots() []Local {
 		return cmp.Or(cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.Token, b.Token))
 	})
 	return out
-}
-
-// Log is the directory for supervisor.ReadLog with a slot's log on this host:
-// what it said under a token, or with an empty one what it said last. Error:
-// ErrNoSlot.
-func (r *Runner) Log(key, slot, token string) (string, error) {
-	return LogDir(r.o.StateDir, key, slot, token)
-}
-
-// LogDir is Log for a state directory whose runner need not live. Error:
-// ErrNoSlot.
-func LogDir(stateDirectory, key, slot, token string) (string, error) {
-	d := &stateDir{path: stateDirectory}
-	dir, err := d.logOf(key, slot, token)
-	if err != nil {
-		return "", fmt.Errorf("log of %s/%s: %w", key, slot, err)
-	}
-	if dir == "" {
-		return "", fmt.Errorf("%s/%s: %w", key, slot, ErrNoSlot)
-	}
-	return dir, nil
 }
 
 // counts are what happened in this life.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"stream-api/runners/plan"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 	"stream-api/stream"
@@ -43,12 +44,12 @@ func (s *Service) Try(host, token string, place int, rec store.Record, here stre
 	if n := len(s.Places); place < 0 || n > 0 && place >= n {
 		return Trial{}, fmt.Errorf("%s has no place %d: they are counted from 0 to %d", s.Type, place, max(n-1, 0))
 	}
-	at := seat{key: rec.Key, slot: s.Type, host: host, token: token, place: place}
+	at := plan.Subject{Key: rec.Key, Slot: s.Type, Host: host, Token: token, Place: place}
 	if place < len(s.Places) {
-		at.placeVars = s.Places[place]
+		at.PlaceVars = s.Places[place]
 	}
-	v := valuesOf(rec)
-	if missing, err := s.missing(at.lookup(v, here)); err != nil || len(missing) > 0 {
+	v := ValuesOf(rec)
+	if missing, err := s.missing(at.Lookup(v, here)); err != nil || len(missing) > 0 {
 		if err == nil {
 			err = &MissingError{Refs: missing}
 		}

@@ -14,6 +14,7 @@ import (
 	"stream-api/config"
 	"stream-api/queue"
 	"stream-api/runners"
+	"stream-api/runners/statedir"
 	"stream-api/scheduler"
 	"stream-api/sources"
 	"stream-api/store"
@@ -68,7 +69,7 @@ func assemble(cfg *config.Config, l *links, log zerolog.Logger, d web.Demo) (*pr
 // hosting tells whether the process is a host that others see: one that offers something, or that did in an earlier life
 // and may have children left from it.
 func hosting(cfg *config.Config) bool {
-	return cfg.OffersAnything() || runners.LivedIn(cfg.StateDir)
+	return cfg.OffersAnything() || statedir.LivedIn(cfg.StateDir)
 }
 
 // id tells this process from others of the same host name.

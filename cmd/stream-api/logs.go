@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stream-api/config"
-	"stream-api/runners"
+	"stream-api/runners/statedir"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 	"stream-api/stream"
@@ -290,7 +290,7 @@ func (r *reader) local(slot store.SlotRecord) (string, error) {
 	}
 	dir, err := findLog(r.here.StateDir, r.key, r.slot, r.life(slot))
 	switch {
-	case errors.Is(err, runners.ErrNoSlot), errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission) && slot.Host != r.here.Network.Name:
+	case errors.Is(err, statedir.ErrNoSlot), errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission) && slot.Host != r.here.Network.Name:
 		return "", nil
 	case errors.Is(err, fs.ErrPermission) && r.here.Web.Listen == "":
 		return "", fmt.Errorf("%w; run this as the user that runs the host", err)
@@ -305,19 +305,19 @@ func (r *reader) local(slot store.SlotRecord) (string, error) {
 	return dir, nil
 }
 
-// findLog is runners.LogDir, which takes a directory that it may not read, or
+// findLog is statedir.LogDir, which takes a directory that it may not read, or
 // that is not there, for an empty one.
 func findLog(stateDir, key, slot, token string) (string, error) {
 	if _, err := os.ReadDir(stateDir); err != nil {
 		return "", err
 	}
-	return runners.LogDir(stateDir, key, slot, token)
+	return statedir.LogDir(stateDir, key, slot, token)
 }
 
 // readDir prints a log of a given state directory.
 func (r *reader) readDir(ctx context.Context, stateDir string) error {
 	dir, err := findLog(stateDir, r.key, r.slot, "")
-	if errors.Is(err, runners.ErrNoSlot) {
+	if errors.Is(err, statedir.ErrNoSlot) {
 		return r.noLogIn(stateDir)
 	}
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 
 	"stream-api/config"
 	"stream-api/internal/orphans"
-	"stream-api/runners"
+	"stream-api/runners/statedir"
 )
 
 // checkLimit bounds how long the new program may look at the new file.
@@ -27,7 +27,7 @@ func reload(ctx context.Context, running *config.Config) (string, error) {
 	}
 	program := self()
 	if hosting(running) {
-		if err := runners.CheckStateDir(running.StateDir); err != nil {
+		if err := statedir.Check(running.StateDir); err != nil {
 			return "", err
 		}
 	}

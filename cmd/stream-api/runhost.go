@@ -11,6 +11,7 @@ import (
 	"stream-api/config"
 	"stream-api/queue"
 	"stream-api/runners"
+	"stream-api/runners/statedir"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 	"stream-api/stream"
@@ -68,8 +69,8 @@ func (p *process) leave(cancel func()) {
 
 // slotLog implements web.LogReader.
 func (p *process) slotLog(ctx context.Context, q web.LogQuery, line func(web.LogLine) error) error {
-	dir, err := p.runner.Log(q.Key, q.Slot, q.Token)
-	if errors.Is(err, runners.ErrNoSlot) {
+	dir, err := statedir.LogDir(p.cfg.StateDir, q.Key, q.Slot, q.Token)
+	if errors.Is(err, statedir.ErrNoSlot) {
 		return fmt.Errorf("%w: %w", fs.ErrNotExist, err)
 	}
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"stream-api/config"
 	"stream-api/runners"
+	"stream-api/runners/statedir"
 	"stream-api/sources"
 )
 
@@ -118,13 +119,13 @@ func loadWith(t *testing.T, key string, value any) (*config.Config, error) {
 
 func TestTheStateDirectoryMayBeAsLongForBoth(t *testing.T) {
 	t.Parallel()
-	if config.MaxStateDir != runners.MaxStateDir {
-		t.Errorf("check-config takes %d bytes, run %d", config.MaxStateDir, runners.MaxStateDir)
+	if config.MaxStateDir != statedir.MaxPath {
+		t.Errorf("check-config takes %d bytes, run %d", config.MaxStateDir, statedir.MaxPath)
 	}
-	if _, err := loadWith(t, "state_dir", "/"+strings.Repeat("x", runners.MaxStateDir)); err == nil || !strings.Contains(err.Error(), "sockets lie below it") {
+	if _, err := loadWith(t, "state_dir", "/"+strings.Repeat("x", statedir.MaxPath)); err == nil || !strings.Contains(err.Error(), "sockets lie below it") {
 		t.Errorf("one byte more: %v", err)
 	}
-	if _, err := loadWith(t, "state_dir", "/"+strings.Repeat("x", runners.MaxStateDir-1)); err != nil {
+	if _, err := loadWith(t, "state_dir", "/"+strings.Repeat("x", statedir.MaxPath-1)); err != nil {
 		t.Error(err)
 	}
 }

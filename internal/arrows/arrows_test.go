@@ -19,18 +19,20 @@ const module = "stream-api/"
 // A package that is not listed may import nothing and be imported by nobody,
 // so that a new one has to find its place here first.
 var may = map[string][]string{
-	"stream":             {},                                                                      // the vocabulary
-	"program":            {},                                                                      // looks at files, knows nothing of us
-	"lua":                {},                                                                      // text and its contract
-	"store":              {"stream", "lua"},                                                       // the only owner of Redis keys
-	"store/embedded":     {},                                                                      // a server, knows no key
-	"queue":              {"stream"},                                                              // a hint cannot decide anything, so it knows no store
-	"sources":            {"stream", "store", "queue", "program", "internal/orphans"},             //
-	"scheduler":          {"stream", "store", "queue"},                                            // never runners: a decision knows no process
-	"runners":            {"stream", "store", "queue", "runners/supervisor", "internal/regular"},  // never scheduler: a host obeys the store alone
-	"runners/supervisor": {"internal/orphans", "internal/regular", "internal/seclude", "program"}, // small, and older or newer than its runner
-	"config":             {"stream", "program"},                                                   // a leaf: nobody's options are its types
-	"web":                {"stream", "store", "queue"},                                            //
+	"stream":             {},                                                                                     // the vocabulary
+	"program":            {},                                                                                     // looks at files, knows nothing of us
+	"lua":                {},                                                                                     // text and its contract
+	"store":              {"stream", "lua"},                                                                      // the only owner of Redis keys
+	"store/embedded":     {},                                                                                     // a server, knows no key
+	"queue":              {"stream"},                                                                             // a hint cannot decide anything, so it knows no store
+	"sources":            {"stream", "store", "queue", "program", "internal/orphans"},                            //
+	"scheduler":          {"stream", "store", "queue"},                                                           // never runners: a decision knows no process
+	"runners":            {"stream", "store", "queue", "runners/plan", "runners/statedir", "runners/supervisor"}, // never scheduler: a host obeys the store alone
+	"runners/plan":       {"stream"},                                                                             // what a child is, and not who wants it: no store
+	"runners/statedir":   {"stream", "store", "runners/plan", "runners/supervisor", "internal/regular"},          // files, and no store is asked
+	"runners/supervisor": {"internal/orphans", "internal/regular", "internal/seclude", "program"},                // small, and older or newer than its runner
+	"config":             {"stream", "program"},                                                                  // a leaf: nobody's options are its types
+	"web":                {"stream", "store", "queue"},                                                           //
 	"internal/arrows":    {},
 	"internal/realrun":   {"internal/realtest", "stream"}, // the program from outside; stream for the contract of its JSON
 	"internal/realtest":  {},

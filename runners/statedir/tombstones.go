@@ -1,4 +1,4 @@
-package runners
+package statedir
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,9 +29,9 @@ const (
 	maxTombstones = 50_000
 )
 
-// tombstones are the tokens that never start again on this host. They are
+// Tombstones are the tokens that never start again on this host. They are
 // written before the release they belong to is sent, one line each.
-type tombstones struct {
+type Tombstones struct {
 	path string
 	log  zerolog.Logger
 
@@ -40,11 +41,16 @@ type tombstones struct {
 	dead map[string]int64 // token → unix seconds
 }
 
+// Tombstones reads what is remembered in the directory; see openTombstones.
+func (d *Dir) Tombstones(now time.Time, log zerolog.Logger) (*Tombstones, error) {
+	return openTombstones(filepath.Join(d.path, fileTombstones), now, log)
+}
+
 // openTombstones reads what is remembered and rewrites it without what is
 // too old. A full disk keeps nobody from their children: then the file is
 // gone on with as it is.
-func openTombstones(path string, now time.Time, log zerolog.Logger) (*tombstones, error) {
-	t := &tombstones{path: path, log: log, dead: map[string]int64{}}
+func openTombstones(path string, now time.Time, log zerolog.Logger) (*Tombstones, error) {
+	t := &Tombstones{path: path, log: log, dead: map[string]int64{}}
 	text, err := readFile(path, maxTombsBytes)
 	switch {
 	case errors.Is(err, regular.ErrOdd):
@@ -71,7 +77,7 @@ func openTombstones(path string, now time.Time, log zerolog.Logger) (*tombstones
 }
 
 // rewrite leaves out what is too old and opens the file for appending.
-func (t *tombstones) rewrite(now time.Time) error {
+func (t *Tombstones) rewrite(now time.Time) error {
 	var out bytes.Buffer
 	oldest := now.Add(-tombstoneAge).Unix()
 	for token, at := range t.dead {
@@ -95,9 +101,9 @@ func (t *tombstones) rewrite(now time.Time) error {
 	return nil
 }
 
-// bury persists that the token never starts again. Only after it returned
+// Bury persists that the token never starts again. Only after it returned
 // nil may a release be sent.
-func (t *tombstones) bury(token string, now time.Time) error {
+func (t *Tombstones) Bury(token string, now time.Time) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if _, ok := t.dead[token]; ok {
@@ -122,8 +128,8 @@ func (t *tombstones) bury(token string, now time.Time) error {
 	return nil
 }
 
-// remember has the token not start again in this life.
-func (t *tombstones) remember(token string, now time.Time) {
+// Remember has the token not start again in this life.
+func (t *Tombstones) Remember(token string, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.dead) >= maxTombstones {
@@ -135,7 +141,7 @@ func (t *tombstones) remember(token string, now time.Time) {
 // forgetHalf forgets the older half of a day that ended more children than
 // are remembered. Of one second the tokens tell which is older: they begin
 // with the time they were issued at.
-func (t *tombstones) forgetHalf() {
+func (t *Tombstones) forgetHalf() {
 	tokens := slices.SortedFunc(maps.Keys(t.dead), func(a, b string) int {
 		return cmp.Or(cmp.Compare(t.dead[a], t.dead[b]), cmp.Compare(a, b))
 	})
@@ -144,15 +150,16 @@ func (t *tombstones) forgetHalf() {
 	}
 }
 
-// has tells whether the token is buried.
-func (t *tombstones) has(token string) bool {
+// Has tells whether the token is buried.
+func (t *Tombstones) Has(token string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	_, ok := t.dead[token]
 	return ok
 }
 
-func (t *tombstones) close() error {
+// Close ends the writing.
+func (t *Tombstones) Close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.file.Close()

@@ -1,8 +1,9 @@
-package runners
+package statedir
 
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,6 +15,58 @@ import (
 	"stream-api/internal/regular"
 )
 
+// fullDisk takes half of what is written to it.
+type fullDisk struct{ io.WriteCloser }
+
+func (d fullDisk) Write(p []byte) (int, error) {
+	n, err := d.WriteCloser.Write(p[:len(p)/2])
+	if err == nil {
+		err = unix.ENOSPC
+	}
+	return n, err
+}
+
+func TestTombstonesOutliveTheRunner(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "tombstones")
+	now := time.Unix(1_800_000_000, 0)
+	open := func() *Tombstones {
+		t.Helper()
+		s, err := openTombstones(path, now, zerolog.Nop())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		return s
+	}
+	s := open()
+	for _, token := range []string{"1-a", "2-b", "1-a"} {
+		if err := s.Bury(token, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.Has("3-c") || !s.Has("1-a") {
+		t.Error("what is buried is mixed up")
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString("nonsense\n1800000000 9-half"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s = open(); !s.Has("1-a") || !s.Has("2-b") || s.Has("9-half") {
+		t.Errorf("read back as %v", s.dead)
+	}
+	now = now.Add(tombstoneAge + time.Hour)
+	if s = open(); s.Has("1-a") || len(s.dead) != 0 {
+		t.Errorf("after a day %v", s.dead)
+	}
+}
+
 func TestAFullDiskForgetsNoTombstone(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "tombstones")
@@ -22,23 +75,23 @@ func TestAFullDiskForgetsNoTombstone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.bury("1-before", now); err != nil {
+	if err := s.Bury("1-before", now); err != nil {
 		t.Fatal(err)
 	}
 	disk := s.file
 	s.file = fullDisk{disk}
 	for range 2 {
-		if err := s.bury("2-full", now); !errors.Is(err, unix.ENOSPC) || s.has("2-full") {
-			t.Errorf("a tombstone that was not written: %v, believed %v", err, s.has("2-full"))
+		if err := s.Bury("2-full", now); !errors.Is(err, unix.ENOSPC) || s.Has("2-full") {
+			t.Errorf("a tombstone that was not written: %v, believed %v", err, s.Has("2-full"))
 		}
 	}
 	s.file = disk
 	for _, token := range []string{"2-full", "3-after"} {
-		if err := s.bury(token, now); err != nil {
+		if err := s.Bury(token, now); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.close(); err != nil {
+	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 
@@ -60,10 +113,10 @@ func TestAFullDiskForgetsNoTombstone(t *testing.T) {
 		if s, err = openTombstones(path, now, zerolog.Nop()); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.bury("4-next"+more[:min(1, len(more))], now); err != nil {
+		if err := s.Bury("4-next"+more[:min(1, len(more))], now); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.close(); err != nil {
+		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -71,11 +124,11 @@ func TestAFullDiskForgetsNoTombstone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, token := range []string{"1-before", "2-full", "3-after", "4-next", "4-next1"} {
-		if !s.has(token) {
+		if !s.Has(token) {
 			t.Errorf("%s is forgotten", token)
 		}
 	}
-	if err := s.close(); err != nil {
+	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -90,23 +143,23 @@ func TestABrokenLineOfTombstonesIsPassedOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.dead) != 2 || !s.has("1-a") || !s.has("3-c") {
+	if len(s.dead) != 2 || !s.Has("1-a") || !s.Has("3-c") {
 		t.Errorf("read as %v", s.dead)
 	}
-	if err := s.close(); err != nil {
+	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestTheNewerHalfOfTheTombstonesIsKept(t *testing.T) {
 	t.Parallel()
-	s := &tombstones{dead: map[string]int64{}}
+	s := &Tombstones{dead: map[string]int64{}}
 	for i := range 100 {
 		s.dead[fmt.Sprintf("%03d-x", i)] = 1_800_000_000 // all of one second
 	}
 	s.dead["000-late"] = 1_800_000_001
 	s.forgetHalf()
-	if len(s.dead) != 51 || !s.has("099-x") || !s.has("050-x") || s.has("049-x") || !s.has("000-late") {
+	if len(s.dead) != 51 || !s.Has("099-x") || !s.Has("050-x") || s.Has("049-x") || !s.Has("000-late") {
 		t.Errorf("%d are left: %v", len(s.dead), s.dead)
 	}
 }

@@ -1,0 +1,70 @@
+package plan
+
+import (
+	"strconv"
+
+	"stream-api/stream"
+)
+
+// Values are what templates can know of a stream: everything that comes from
+// the store.
+type Values struct {
+	Vars    map[string]string `json:"vars,omitempty"`   // ${stream:…}
+	Origin  map[string]string `json:"origin,omitempty"` // ${source:…}
+	Source  string            `json:"source,omitempty"`
+	Session string            `json:"session,omitempty"`
+	// Slots are what the slots publish: ${<slot>:…}.
+	Slots map[string]map[string]string `json:"slots,omitempty"`
+}
+
+// From takes over where the stream comes from from old.
+func (v Values) From(old Values) Values {
+	v.Origin, v.Source, v.Session = old.Origin, old.Source, old.Session
+	return v
+}
+
+// Subject is whom a child is for and where it runs: what templates know besides
+// the stream.
+type Subject struct {
+	Key, Slot, Host, Token string
+	Place                  int
+	PlaceVars              map[string]string
+}
+
+// Lookup finds references: of the stream in v, of the host by here.
+func (s Subject) Lookup(v Values, here stream.Lookup) stream.Lookup {
+	return func(ref stream.Ref) (string, bool, error) {
+		switch ref.Scope {
+		case "stream":
+			if ref.Name == "key" {
+				return s.Key, true, nil
+			}
+			return find(v.Vars, ref.Name)
+		case "source":
+			if value, ok := v.Origin[ref.Name]; ok || ref.Name != "name" {
+				return value, ok, nil
+			}
+			return v.Source, v.Source != "", nil
+		case "place":
+			if ref.Name == "index" {
+				return strconv.Itoa(s.Place), true, nil
+			}
+			return find(s.PlaceVars, ref.Name)
+		case "slot":
+			return s.Token, true, nil // the parser lets no other name through
+		case "host":
+			if ref.Name == "name" {
+				return s.Host, true, nil
+			}
+			return here(ref)
+		case "env", "file":
+			return here(ref)
+		}
+		return find(v.Slots[ref.Scope], ref.Name)
+	}
+}
+
+func find(vars map[string]string, name string) (string, bool, error) {
+	value, ok := vars[name]
+	return value, ok, nil
+}

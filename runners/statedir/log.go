@@ -1,0 +1,32 @@
+package statedir
+
+import (
+	"errors"
+	"fmt"
+
+	"stream-api/stream"
+)
+
+// ErrNoSlot: this host has no log of such a slot.
+var ErrNoSlot = errors.New("this host has no log of this slot")
+
+// LogDir is the directory for supervisor.ReadLog with a slot's log: what it said
+// under a token, or with an empty one what it said last. The runner of the state
+// directory need not live. Error: ErrNoSlot.
+func LogDir(path, key, slot, token string) (string, error) {
+	d := &Dir{path: path}
+	all, _, err := d.Memos()
+	if err != nil {
+		return "", fmt.Errorf("log of %s/%s: %w", key, slot, err)
+	}
+	for _, m := range all {
+		own := stream.OwnSlot(m.Reservation.Slot)
+		if token != "" && m.Reservation.Token != token {
+			continue
+		}
+		if m.Reservation.Key == key && (m.Reservation.Slot == slot || own == slot) && !m.Static {
+			return d.Slot(m.Reservation.Token), nil
+		}
+	}
+	return "", fmt.Errorf("%s/%s: %w", key, slot, ErrNoSlot)
+}
