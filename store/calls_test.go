@@ -43,7 +43,7 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 				Absent: []string{"other"}, Back: []string{"another"}, GoneAfter: time.Second, Info: store.SourceInfo{Type: "t", URL: "u"}})
 			return err
 		}},
-		{"blind", func(ctx context.Context, s *store.Store) error {
+		{"sourcefailed", func(ctx context.Context, s *store.Store) error {
 			return s.SourceFailed(ctx, "src", store.SourceInfo{Type: "t", URL: "u"}, "p", "refused", time.Second)
 		}},
 		{"watch", func(ctx context.Context, s *store.Store) error { _, err := s.WatchSources(ctx); return err }},
@@ -107,7 +107,7 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 		}},
 		{"shadow", func(ctx context.Context, s *store.Store) error { return s.Shadow(ctx, move) }},
 		{"swap", func(ctx context.Context, s *store.Store) error { _, err := s.Swap(ctx, v, "2-x"); return err }},
-		{"unmove", func(ctx context.Context, s *store.Store) error { _, err := s.EndMove(ctx, move, "done"); return err }},
+		{"endmove", func(ctx context.Context, s *store.Store) error { _, err := s.EndMove(ctx, move, "done"); return err }},
 		{"unassign", func(ctx context.Context, s *store.Store) error { return s.Unassign(ctx, v, time.Second, "not claimed") }},
 		{"release", func(ctx context.Context, s *store.Store) error {
 			_, err := s.Release(ctx, v, h.Incarnation, store.Release{Reason: "r", Avoid: time.Second, OnlyIfRoom: true, Classes: []string{id}})
@@ -119,7 +119,7 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 		}},
 		{"later", func(ctx context.Context, s *store.Store) error { _, err := s.Later(ctx, 5); return err }},
 		{"retract", func(ctx context.Context, s *store.Store) error { _, err := s.Retract(ctx, "src", v.Key); return err }},
-		{"drop", func(ctx context.Context, s *store.Store) error { _, err := s.DropSource(ctx, "src"); return err }},
+		{"dropsource", func(ctx context.Context, s *store.Store) error { _, err := s.DropSource(ctx, "src"); return err }},
 		{"leave", func(ctx context.Context, s *store.Store) error { _, err := s.Leave(ctx, h); return err }},
 		{"prune", func(ctx context.Context, s *store.Store) error { return s.PruneClasses(ctx, v.Type, map[string]bool{}) }},
 		{"forget", func(ctx context.Context, s *store.Store) error { _, err := s.Forget(ctx, h.Host, 0); return err }},

@@ -196,9 +196,9 @@ func (s *scheduler) moves(a *actor) {
 		nothing := struct{}{}
 		switch {
 		case now.State != stream.Running || now.Token != m.Token:
-			_, _ = ask(a, "unmove "+m.Key, func(ctx context.Context) ([]store.Reservation, error) { return w.store.EndMove(ctx, m, "") })
+			_, _ = ask(a, "endmove "+m.Key, func(ctx context.Context) ([]store.Reservation, error) { return w.store.EndMove(ctx, m, "") })
 		case w.now+w.skew > m.Deadline*ms:
-			_, _ = ask(a, "unmove "+m.Key, func(ctx context.Context) ([]store.Reservation, error) {
+			_, _ = ask(a, "endmove "+m.Key, func(ctx context.Context) ([]store.Reservation, error) {
 				return w.store.EndMove(ctx, m, "it took too long")
 			})
 		case m.Since%2 == 0:

@@ -11,7 +11,7 @@ package stream
 //	   ├── want ────────│────────────────────┘               │ │ │
 //	   │                └─── release, reap ──────────────────┘ │ │
 //	   │                                                       │ │
-//	   └── release, reap ───── stopping ◀────── want, unmove ──┘ │
+//	   └── release, reap ───── stopping ◀────── want, endmove ─┘ │
 //	                               ▲                             │
 //	                               └───────────── swap ──────────┘
 //

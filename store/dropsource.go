@@ -27,7 +27,7 @@ func (e *PolledError) Error() string {
 // announces; it returns how many streams that were. Errors: ErrNotFound,
 // *PolledError.
 func (s *Store) DropSource(ctx context.Context, source string) (int, error) {
-	r, err := s.call(ctx, "drop", source, dropQuiet.Milliseconds())
+	r, err := s.call(ctx, "dropsource", source, dropQuiet.Milliseconds())
 	if err != nil {
 		return 0, err
 	}
@@ -39,5 +39,5 @@ func (s *Store) DropSource(ctx context.Context, source string) (int, error) {
 	case "polled":
 		return 0, &PolledError{Source: source, Poller: r.str(1), Ago: time.Duration(r.num(2)) * time.Millisecond}
 	}
-	return 0, r.unexpected("drop")
+	return 0, r.unexpected("dropsource")
 }

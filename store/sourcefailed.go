@@ -10,7 +10,7 @@ import (
 // unknown if no other poller had a good poll for patience; nothing is gone.
 // Error: *SourceTakenError.
 func (s *Store) SourceFailed(ctx context.Context, source string, info SourceInfo, poller, problem string, patience time.Duration) error {
-	r, err := s.call(ctx, "blind", source, info.Identity(), poller, problem, patience.Milliseconds())
+	r, err := s.call(ctx, "sourcefailed", source, info.Identity(), poller, problem, patience.Milliseconds())
 	if err != nil {
 		return err
 	}
@@ -20,5 +20,5 @@ func (s *Store) SourceFailed(ctx context.Context, source string, info SourceInfo
 	case "taken":
 		return &SourceTakenError{Source: source, Identity: r.str(1), Poller: r.str(2)}
 	}
-	return fmt.Errorf("blind %s: %w", source, r.unexpected("blind"))
+	return fmt.Errorf("sourcefailed %s: %w", source, r.unexpected("sourcefailed"))
 }

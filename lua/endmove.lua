@@ -1,4 +1,4 @@
--- unmove: ends the wish that a slot move: it was done, or is given up. A
+-- endmove: ends the wish that a slot move: it was done, or is given up. A
 -- successor that has not taken over is not wanted any more.
 -- KEYS: none. Touches reaper, moves, stream:<key>, stream:<key>:<slot>, pending:<type>,
 --   outbox, slots:<host>, service:<type>:<host>, load:<type>:<class>, host:<host>,

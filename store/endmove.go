@@ -9,7 +9,7 @@ import (
 // of it, which the slot then shows. It returns what is to be stopped. Errors:
 // ErrStale (it ended already), *HoldError.
 func (s *Store) EndMove(ctx context.Context, m Move, reason string) ([]Reservation, error) {
-	r, err := s.call(ctx, "unmove", m.Key, m.Slot, m.Token, reason)
+	r, err := s.call(ctx, "endmove", m.Key, m.Slot, m.Token, reason)
 	if err != nil {
 		return nil, err
 	}
@@ -21,5 +21,5 @@ func (s *Store) EndMove(ctx context.Context, m Move, reason string) ([]Reservati
 	case "hold":
 		return nil, &HoldError{Reason: r.str(1)}
 	}
-	return nil, r.unexpected("unmove")
+	return nil, r.unexpected("endmove")
 }

@@ -1,5 +1,5 @@
--- drop: forgets a source that nobody polls any more, by an operator's word, and
--- takes back what it announces. Nothing else ever does: unknown is not gone.
+-- dropsource: forgets a source that nobody polls any more, by an operator's word,
+-- and takes back what it announces. Nothing else ever does: unknown is not gone.
 -- KEYS: none. Touches sources, source:<source>, announced:<source>, missing:<source>, dirty, events.
 -- ARGV: ns, actor, source, quiet (ms for which no poller may have spoken).
 -- RETURN: {'ok', streams it announced} | {'absent'} | {'polled', poller, ms since it spoke}.

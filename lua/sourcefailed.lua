@@ -1,4 +1,4 @@
--- blind: a poll of a source failed or could not be read. Nothing is gone for
+-- sourcefailed: a poll of a source failed or could not be read. Nothing is gone for
 -- that; it is only not known any more.
 -- KEYS: none. Touches sources, source:<source>, events.
 -- ARGV: ns, actor, source, identity, poller, problem, patience (ms since the last good poll
