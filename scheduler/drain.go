@@ -143,7 +143,7 @@ func drainOrder(held []store.SlotRecord, tried map[string]time.Time) []store.Slo
 func (s *Scheduler) evict(ctx context.Context, slots []store.SlotRecord) error {
 	for _, v := range slots {
 		m := store.Move{Reservation: v.Reservation, Target: "*"}
-		_, err := s.store.Yield(ctx, m, true, nil)
+		_, err := s.store.Evict(ctx, m, true, nil)
 		switch {
 		case errors.Is(err, store.ErrStale):
 			continue

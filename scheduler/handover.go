@@ -13,7 +13,7 @@ type step int
 
 const (
 	wait      step = iota
-	yield          // have the holder stop it, so that it is placed elsewhere
+	evict          // have the holder stop it, so that it is placed elsewhere
 	succeed        // put a successor in line beside it
 	swapNames      // the successor takes over
 	finish         // it runs elsewhere
@@ -75,7 +75,7 @@ func nextStep(p progress) (next step, why string) {
 	if p.handover == stream.StartFirst {
 		return succeed, ""
 	}
-	return yield, ""
+	return evict, ""
 }
 
 // elsewhere is the next step once the slot is no longer held as it was: the

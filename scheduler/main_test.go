@@ -89,7 +89,7 @@ type host struct {
 
 	mu      sync.Mutex
 	claimed []store.Reservation
-	yielded int
+	evicted int
 	silent  bool   // does not say that its children are up
 	die     func() // ends its heartbeats
 	refuse  bool   // takes nothing up
@@ -194,7 +194,7 @@ func (h *host) handle(ctx context.Context, verb queue.Verb, v store.Reservation)
 		if now := records[0].Slots[v.Slot]; now.Token != v.Token || now.Move == "" {
 			return nil
 		}
-		h.yielded++
+		h.evicted++
 		if _, err := h.r.store.Release(ctx, v, h.id.Incarnation, store.Release{Reason: "moved"}); err != nil {
 			return fmt.Errorf("release: %w", err)
 		}

@@ -93,8 +93,8 @@ func (s *Scheduler) carryOn(ctx context.Context, m store.Move, hosts map[string]
 	}
 	next, why := nextStep(p)
 	switch next {
-	case yield:
-		return s.yield(ctx, m)
+	case evict:
+		return s.evictIfRoom(ctx, m)
 	case succeed:
 		return s.store.Shadow(ctx, m)
 	case swapNames:
@@ -129,8 +129,8 @@ func (s *Scheduler) required(ctx context.Context, r store.Record, slot string) (
 	return names, nil
 }
 
-// yield has the holder stop the slot, if there is room elsewhere.
-func (s *Scheduler) yield(ctx context.Context, m store.Move) error {
+// evictIfRoom has the holder stop the slot, if there is room elsewhere.
+func (s *Scheduler) evictIfRoom(ctx context.Context, m store.Move) error {
 	rules, err := s.rules.rules(ctx, m.Type)
 	if err != nil {
 		return err
@@ -144,7 +144,7 @@ func (s *Scheduler) yield(ctx context.Context, m store.Move) error {
 	for _, c := range candidates(m.Key, slots[0].Published, rules) {
 		classes = append(classes, c.Class)
 	}
-	asked, err := s.store.Yield(ctx, m, false, classes)
+	asked, err := s.store.Evict(ctx, m, false, classes)
 	if err != nil {
 		return err
 	}

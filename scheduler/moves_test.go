@@ -69,8 +69,8 @@ func TestStopFirstMoveStopsThereThenRunsOnTheTarget(t *testing.T) {
 	old := r.awaitHost("s1", "record", "a")
 	r.move("s1", "record", "c", time.Minute)
 	v := r.awaitHost("s1", "record", "c")
-	if v.Token == old.Token || a.yielded != 1 {
-		t.Errorf("token %s after %s, a yielded %d times; want another token and once", v.Token, old.Token, a.yielded)
+	if v.Token == old.Token || a.evicted != 1 {
+		t.Errorf("token %s after %s, a evicted %d times; want another token and once", v.Token, old.Token, a.evicted)
 	}
 	r.awaitNoMoves()
 	if r.used("a", "record") != 0 || r.used("c", "record") != 1 {
@@ -97,7 +97,7 @@ func TestStartFirstMoveRunsBothThenExchangesNames(t *testing.T) {
 	}
 	r.awaitNoMoves()
 	r.await("the old one is not forgotten", func() bool { return r.slot("s1", "dist~next").State == "" })
-	if a.yielded != 0 {
+	if a.evicted != 0 {
 		t.Error("a was asked to stop before b ran")
 	}
 	if r.used("a", "dist") != 0 || r.used("b", "dist") != 1 {

@@ -101,8 +101,8 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 			_, err := s.Move(ctx, v.Key, v.Slot, "", time.Minute)
 			return err
 		}},
-		{"yield", func(ctx context.Context, s *store.Store) error {
-			_, err := s.Yield(ctx, move, false, []string{id})
+		{"evict", func(ctx context.Context, s *store.Store) error {
+			_, err := s.Evict(ctx, move, false, []string{id})
 			return err
 		}},
 		{"shadow", func(ctx context.Context, s *store.Store) error { return s.Shadow(ctx, move) }},

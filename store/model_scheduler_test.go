@@ -177,7 +177,7 @@ func (s *scheduler) place(a *actor) {
 }
 
 // moves carries handovers on: the successor is put in line, then the two
-// exchange names. Half of them are by yielding instead.
+// exchange names. Half of them are by eviction instead.
 func (s *scheduler) moves(a *actor) {
 	w := a.w
 	list, err := ask(a, "moves", func(ctx context.Context) ([]store.Move, error) { return w.store.Moves(ctx) })
@@ -202,8 +202,8 @@ func (s *scheduler) moves(a *actor) {
 				return w.store.EndMove(ctx, m, "it took too long")
 			})
 		case m.Since%2 == 0:
-			_, _ = ask(a, "yield "+m.Key, func(ctx context.Context) (store.Yielded, error) {
-				return w.store.Yield(ctx, m, false, classesFor(m.Key))
+			_, _ = ask(a, "evict "+m.Key, func(ctx context.Context) (store.Eviction, error) {
+				return w.store.Evict(ctx, m, false, classesFor(m.Key))
 			})
 		case heir.Token == "" && heir.State == "":
 			_, _ = ask(a, "shadow "+m.Key, func(ctx context.Context) (struct{}, error) { return nothing, w.store.Shadow(ctx, m) })

@@ -25,9 +25,9 @@ func TestWhatIsPinnedLeavesOnlyForItsPin(t *testing.T) {
 		g.must(err)
 		return said.Overrides.Pins["enc"]
 	}
-	yields := func(target string) bool {
+	evicts := func(target string) bool {
 		t.Helper()
-		ok, err := g.s.Yield(g.ctx, store.Move{Reservation: v, Target: target}, false, classes)
+		ok, err := g.s.Evict(g.ctx, store.Move{Reservation: v, Target: target}, false, classes)
 		g.must(err)
 		return ok == store.Asked
 	}
@@ -37,7 +37,7 @@ func TestWhatIsPinnedLeavesOnlyForItsPin(t *testing.T) {
 	if v, err := g.s.StreamStatus(g.ctx, "s1"); err != nil || v.Slots[0].Pin != "a" {
 		t.Errorf("status: %+v, %v; want the pin in it", v, err)
 	}
-	if yields("*") || yields("b") {
+	if evicts("*") || evicts("b") {
 		t.Error("it leaves its pin for another host")
 	}
 	for _, target := range []string{"", "b"} {
@@ -64,7 +64,7 @@ func TestWhatIsPinnedLeavesOnlyForItsPin(t *testing.T) {
 	if _, moving, err := g.s.Pin(g.ctx, "s1", "enc", "b", 0); err != nil || !moving {
 		t.Fatalf("pin elsewhere: moving %v, %v", moving, err)
 	}
-	if yields("c") || !yields("*") {
+	if evicts("c") || !evicts("*") {
 		t.Error("it does not leave for its pin, or for another host")
 	}
 	g.must(g.s.Unpin(g.ctx, "s1", "enc"))

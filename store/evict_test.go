@@ -29,24 +29,24 @@ func TestNoTwoSlotsAreAskedToLeaveForOneSeat(t *testing.T) {
 		g.must(err)
 		wish[key] = m
 	}
-	yields := func(key string, want store.Yielded) {
+	evicts := func(key string, want store.Eviction) {
 		t.Helper()
-		got, err := g.s.Yield(g.ctx, wish[key], false, classes)
+		got, err := g.s.Evict(g.ctx, wish[key], false, classes)
 		g.must(err)
 		if got != want {
-			t.Fatalf("yield of %s: %v; want %v", key, got, want)
+			t.Fatalf("evicting %s: %v; want %v", key, got, want)
 		}
 	}
-	yields("s1", store.Asked)
-	yields("s2", store.Wait)
-	yields("s1", store.Asked) // asked twice
+	evicts("s1", store.Asked)
+	evicts("s2", store.Wait)
+	evicts("s1", store.Asked) // asked twice
 	g.dies(wish["s1"].Reservation)
 	g.release(wish["s1"].Reservation, a)
-	yields("s2", store.Wait) // s1 waits for its place
+	evicts("s2", store.Wait) // s1 waits for its place
 	g.runs(g.given("s1", "b"), b)
-	yields("s2", store.Stay)
+	evicts("s2", store.Stay)
 	g.host("c")
-	yields("s2", store.Asked)
+	evicts("s2", store.Asked)
 }
 
 func TestADrainHasAsManyWishesAsItMayAndNoneBesideASlotThatMustBeApart(t *testing.T) {

@@ -1,4 +1,4 @@
--- yield: has the runner of a slot stop its child and give the slot back, so that
+-- evict: has the runner of a slot stop its child and give the slot back, so that
 -- it is placed elsewhere. Unless forced, only if there is room elsewhere, beside
 -- what others need that were asked to leave and have no place yet; what is pinned
 -- has nowhere to go but to its pin.
