@@ -49,7 +49,7 @@ var families = []struct{ literal, name string }{
 	{"service:", "service:<type>:<host>"}, {"host:", "host:<host>"}, {"hosts:lease", "hosts:lease"}, {"hosts", "hosts"},
 	{"types:wanted", "types:wanted"}, {"types", "types"}, {"slots:", "slots:<host>"}, {"stream:", "stream:<key>"},
 	{"streams", "streams"}, {"pending:", "pending:<type>"}, {"load:", "load:<type>:<class>"}, {"classes:", "classes:<type>"},
-	{"outbox", "outbox"}, {"dirty", "dirty"}, {"later", "later"}, {"moves", "moves"}, {"announced:", "announced:<source>"},
+	{"outbox", "outbox"}, {"dirty", "dirty"}, {"requeue", "requeue"}, {"moves", "moves"}, {"announced:", "announced:<source>"},
 	{"missing:", "missing:<source>"}, {"source:", "source:<source>"}, {"sources", "sources"}, {"override:", "override:<key>"},
 	{"reaper", "reaper"}, {"seats", "seats"}, {"draining", "draining"}, {"token", "token"}, {"events", "events"},
 }

@@ -3,7 +3,7 @@
 -- nobody marked the stream again since the caller read what they say. In a hold
 -- nothing is unwanted: who speaks first may not be who has the last word. What
 -- would be is looked at again when the hold is over.
--- KEYS: none. Touches reaper, dirty, later, types:wanted, stream:<key>, stream:<key>:<slot>, streams, moves,
+-- KEYS: none. Touches reaper, dirty, requeue, types:wanted, stream:<key>, stream:<key>:<slot>, streams, moves,
 --   pending:<type>, outbox, slots:<host>, service:<type>:<host>,
 --   load:<type>:<class>, host:<host>, events.
 -- ARGV: ns, actor, key, mark (the score read from dirty), wanted (1 or 0), held
@@ -117,7 +117,7 @@ end
 -- unwant marks the stream again for what it forgot; this very look is the
 -- answer to that, so the mark goes whatever it is now.
 redis.call('ZREM', dirty, key)
-if postponed then redis.call('ZADD', ns .. 'later', int(till or now + 1000), key) end
+if postponed then redis.call('ZADD', ns .. 'requeue', int(till or now + 1000), key) end
 if not wanted and not hold and redis.call('EXISTS', stream) == 1 then
   local left = false
   for _, field in ipairs(redis.call('HKEYS', stream)) do left = left or string.sub(field, 1, 5) == 'slot:' end

@@ -68,11 +68,11 @@ func (s *Scheduler) lookAt(ctx context.Context, marks []store.Mark, tries map[st
 	}
 	// Before the marks are cleared, so that a scheduler that dies in between
 	// leaves a look too many and never one too few.
-	if err := s.store.Again(ctx, again); err != nil {
+	if err := s.store.RequeueAt(ctx, again); err != nil {
 		return err
 	}
 	if len(again) > 0 {
-		s.laters.ring()
+		s.requeues.ring()
 	}
 	answers, err := s.store.Wants(ctx, wants)
 	if err != nil {
@@ -117,11 +117,11 @@ func (s *Scheduler) brokenStream(key string, err error) {
 	}
 }
 
-// later marks streams whose time to be looked at has come, and those of
+// requeueDue marks streams whose time to be looked at has come, and those of
 // sources that became unknown or good.
-func (s *Scheduler) later(ctx context.Context) (time.Duration, error) {
+func (s *Scheduler) requeueDue(ctx context.Context) (time.Duration, error) {
 	for {
-		n, err := s.store.Later(ctx, lookBatch)
+		n, err := s.store.RequeueDue(ctx, lookBatch)
 		if err != nil {
 			return 0, err
 		}

@@ -31,7 +31,7 @@
 //	place    passes over queues; each Net over all, writing down reasons
 //	outbox   sends starts, takes back what nobody took up
 //	moves    planned moves and drains
-//	later    marks streams whose time has come, watches sources
+//	requeue  marks streams whose time has come, watches sources
 //	reap     a tick each 500 ms
 //	upkeep   re-index, paused queues, what is forgotten
 //

@@ -110,18 +110,18 @@ type Scheduler struct {
 	view  *hostView
 	talk  *outages
 
-	wants, places, sends, moves, laters *bell
-	ranked                              *bell // first changed
-	touched                             touchedTypes
-	tellings                            chan telling
-	seated, first                       atomic.Bool
-	counts                              struct{ wanted, placed, sent, unclaimed, reaped, moved atomic.Uint64 }
-	leases                              longestLease
-	netDone                             time.Time            // of the place loop alone: the last pass over all types
-	idle                                idleSlots            // of the place loop alone
-	tried                               map[string]time.Time // of the moves loop alone: token → when a drain last tried to move it
-	mender                              *store.Mender        // of the upkeep loop alone
-	hostsSeen                           time.Time            // of the upkeep loop alone: when it last read all hosts
+	wants, places, sends, moves, requeues *bell
+	ranked                                *bell // first changed
+	touched                               touchedTypes
+	tellings                              chan telling
+	seated, first                         atomic.Bool
+	counts                                struct{ wanted, placed, sent, unclaimed, reaped, moved atomic.Uint64 }
+	leases                                longestLease
+	netDone                               time.Time            // of the place loop alone: the last pass over all types
+	idle                                  idleSlots            // of the place loop alone
+	tried                                 map[string]time.Time // of the moves loop alone: token → when a drain last tried to move it
+	mender                                *store.Mender        // of the upkeep loop alone
+	hostsSeen                             time.Time            // of the upkeep loop alone: when it last read all hosts
 }
 
 // New makes a scheduler; Run starts it.
@@ -131,7 +131,7 @@ func New(s *store.Store, cmd Commander, o Options) *Scheduler {
 	return &Scheduler{
 		store: s, cmd: cmd, o: o, log: log, mender: s.Mender(),
 		rules: newRuleBook(s), idle: idleSlots{}, view: &hostView{store: s}, talk: &outages{log: log},
-		wants: newBell(), places: newBell(), sends: newBell(), moves: newBell(), laters: newBell(), ranked: newBell(),
+		wants: newBell(), places: newBell(), sends: newBell(), moves: newBell(), requeues: newBell(), ranked: newBell(),
 		tellings: make(chan telling, 4096),
 	}
 }
@@ -183,7 +183,7 @@ func (s *Scheduler) work(ctx context.Context) {
 		{name: "place", every: s.o.Net, bell: s.places, run: s.place},
 		{name: "outbox", every: s.o.Net, bell: s.sends, run: s.dispatch},
 		{name: "moves", every: s.o.Net, bell: s.moves, run: s.move},
-		{name: "later", every: s.o.Net / 2, bell: s.laters, run: s.later},
+		{name: "requeue", every: s.o.Net / 2, bell: s.requeues, run: s.requeueDue},
 		{name: "reap", every: s.o.Tick, run: s.reaper()},
 		{name: "upkeep", every: s.o.Upkeep, run: s.upkeep},
 	}

@@ -36,7 +36,7 @@ var keyTable = map[string]struct {
 	"host:<host>":           {"hash", []string{"host:a"}},
 	"outbox":                {"zset", []string{"outbox"}},
 	"dirty":                 {"zset", []string{"dirty"}},
-	"later":                 {"zset", []string{"later"}},
+	"requeue":               {"zset", []string{"requeue"}},
 	"moves":                 {"hash", []string{"moves"}},
 	"draining":              {"set", []string{"draining"}},
 	"announced:<source>":    {"hash", []string{"announced:manual", "announced:src"}},

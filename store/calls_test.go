@@ -82,7 +82,7 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 				Fields: map[string]string{"lang": "de"}, Vars: map[string]string{"url": "u"}})
 			return err
 		}},
-		{"aside", func(ctx context.Context, s *store.Store) error { return store.SetAside(ctx, s, "later", "zset") }},
+		{"aside", func(ctx context.Context, s *store.Store) error { return store.SetAside(ctx, s, "requeue", "zset") }},
 		{"restore", func(ctx context.Context, s *store.Store) error { return store.Restore(ctx, s, "src") }},
 		{"cordon", func(ctx context.Context, s *store.Store) error { return s.Drain(ctx, h.Host, time.Minute, 0) }},
 		{"reindex", func(ctx context.Context, s *store.Store) error {
@@ -117,7 +117,7 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 			_, err := s.Seat(ctx, "me", 3, time.Second)
 			return err
 		}},
-		{"later", func(ctx context.Context, s *store.Store) error { _, err := s.Later(ctx, 5); return err }},
+		{"requeuedue", func(ctx context.Context, s *store.Store) error { _, err := s.RequeueDue(ctx, 5); return err }},
 		{"retract", func(ctx context.Context, s *store.Store) error { _, err := s.Retract(ctx, "src", v.Key); return err }},
 		{"dropsource", func(ctx context.Context, s *store.Store) error { _, err := s.DropSource(ctx, "src"); return err }},
 		{"leave", func(ctx context.Context, s *store.Store) error { _, err := s.Leave(ctx, h); return err }},
@@ -308,8 +308,8 @@ func TestEveryScriptAnswersOnAnEmptyStore(t *testing.T) {
 	h, v := store.Holder{Host: "a", Incarnation: "a-1"}, store.Reservation{Key: "s1", Slot: "enc", Type: "enc", Host: "a", Token: "1-x"}
 	for _, c := range everyCall(h, v) {
 		g.empty()
-		if c.script == "later" {
-			g.must(g.s.Again(g.ctx, map[string]int64{"s1": 1}))
+		if c.script == "requeuedue" {
+			g.must(g.s.RequeueAt(g.ctx, map[string]int64{"s1": 1}))
 		}
 		if err := c.run(g.ctx, g.s); !isAnswer(err) {
 			t.Errorf("%s: %v", c.script, err)

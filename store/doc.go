@@ -134,7 +134,7 @@
 //	classes:<type>         hash    class id → filter, preference, needs (JSON)
 //	outbox                 zset    <key>|<slot> by when its start is due, ms
 //	dirty                  zset    stream key by the number of its mark
-//	later                  zset    stream key by when to look again, ms
+//	requeue                zset    stream key by when to reconcile again, ms
 //	moves                  hash    <key>|<slot> → the wish to move it
 //	announced:<source>     hash    key → announcement (JSON)
 //	missing:<source>       hash    key → ms since no poller lists it

@@ -33,7 +33,7 @@ func TestEveryScriptAnswersOnTheEmbeddedStore(t *testing.T) {
 	t.Parallel()
 	g := embeddedStage(t)
 	a, v := running(g)
-	g.must(g.client.ZAdd(g.ctx, "later", redisMember("s1")).Err())
+	g.must(g.client.ZAdd(g.ctx, "requeue", redisMember("s1")).Err())
 	for _, c := range everyCall(a, v) {
 		if err := c.run(g.ctx, g.s); !isAnswer(err) {
 			t.Errorf("%s: %v", c.script, err)

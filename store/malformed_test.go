@@ -119,7 +119,7 @@ func TestMembersWithoutSeparatorsLeave(t *testing.T) {
 	for _, member := range nonsense {
 		g.must(g.client.SAdd(g.ctx, "slots:a", member).Err())
 		z := redisMember(member)
-		for _, key := range []string{"outbox", "dirty", "pending:enc", "later", "load:enc:" + stream.Class{}.ID()} {
+		for _, key := range []string{"outbox", "dirty", "pending:enc", "requeue", "load:enc:" + stream.Class{}.ID()} {
 			g.must(g.client.ZAdd(g.ctx, key, z).Err())
 		}
 	}

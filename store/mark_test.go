@@ -48,8 +48,8 @@ func TestALookAskedForBeyondAllTimesIsDueAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := newStage(t).open()
-			g.must(g.client.ZAdd(g.ctx, "later", redis.Z{Score: score, Member: "s1"}).Err())
-			if n, err := g.s.Later(g.ctx, 10); err != nil || n != 1 {
+			g.must(g.client.ZAdd(g.ctx, "requeue", redis.Z{Score: score, Member: "s1"}).Err())
+			if n, err := g.s.RequeueDue(g.ctx, 10); err != nil || n != 1 {
 				t.Errorf("%d marked, %v; want one", n, err)
 			}
 		})

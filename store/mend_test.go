@@ -26,16 +26,16 @@ func torn(t *testing.T) (*stage, picture) {
 	for _, key := range []string{"s1", "s2", "s3", "s4", "s5", "s6"} {
 		g.want(key)
 	}
-	g.runs(g.given("s1", "a"), a)               // running
-	v := g.given("s2", "a")                     // stopping
-	g.runs(v, a)                                //
-	g.end("s2")                                 //
-	g.given("s3", "b")                          // assigned
-	g.must(g.s.Drain(g.ctx, "b", time.Hour, 0)) // s4 to s6 wait
-	g.must(g.client.Del(g.ctx, "dirty").Err())  // no mark is left
-	g.must(g.client.Del(g.ctx, "later").Err())  //
-	g.round(true)                               // sources and hosts are as upkeep leaves them
-	g.must(g.client.Del(g.ctx, "dirty").Err())  //
+	g.runs(g.given("s1", "a"), a)                // running
+	v := g.given("s2", "a")                      // stopping
+	g.runs(v, a)                                 //
+	g.end("s2")                                  //
+	g.given("s3", "b")                           // assigned
+	g.must(g.s.Drain(g.ctx, "b", time.Hour, 0))  // s4 to s6 wait
+	g.must(g.client.Del(g.ctx, "dirty").Err())   // no mark is left
+	g.must(g.client.Del(g.ctx, "requeue").Err()) //
+	g.round(true)                                // sources and hosts are as upkeep leaves them
+	g.must(g.client.Del(g.ctx, "dirty").Err())   //
 	g.save()
 	return g, g.indexes(t)
 }
@@ -64,7 +64,7 @@ func (g *stage) indexes(t *testing.T) picture {
 	g.must(err)
 	for key, rows := range p {
 		switch {
-		case key == "dirty", key == "later", strings.HasPrefix(key, "test:"), strings.HasPrefix(key, "host:"), key == "reaper":
+		case key == "dirty", key == "requeue", strings.HasPrefix(key, "test:"), strings.HasPrefix(key, "host:"), key == "reaper":
 			delete(p, key)
 		case key == "hosts:lease", key == "outbox":
 			for row := range rows {
@@ -91,7 +91,7 @@ var truths = map[string]string{
 	"source:<source>": "its pollers say it again", "sources": "its pollers, and the records that name one", "override:<key>": "what was said",
 	"reaper": "a hold is opened", "seats": "taken again at each beat", "token": "grows by the clock and by assert", "events": "only told",
 	"schema": "written again", "turn:upkeep": "taken again at each period", "asynq:*": "hints", "dirty": "TestALostMarkIsMissed",
-	"aside": "only told", "refused": "only told", "troubles": "only told", "aside:<key>": "only told", "later": "the next round looks", "moves": "a wish that is lost is lost",
+	"aside": "only told", "refused": "only told", "troubles": "only told", "aside:<key>": "only told", "requeue": "the next round looks", "moves": "a wish that is lost is lost",
 }
 
 // TestEveryIndexIsMadeAnew deletes each, takes each of its rows, and adds one that

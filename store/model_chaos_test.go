@@ -344,7 +344,7 @@ func (w *world) newLife() error {
 // that their pollers say again.
 var indexes = []string{
 	"pending:enc", "pending:rec", "outbox", "slots:a", "slots:b", "slots:c", "slots:d", "hosts:lease", "hosts", "types", "types:wanted",
-	"classes:enc", "classes:rec", "streams", "sources", "dirty", "later", "moves", "missing:src", "announced:src", "draining", "load:",
+	"classes:enc", "classes:rec", "streams", "sources", "dirty", "requeue", "moves", "missing:src", "announced:src", "draining", "load:",
 }
 
 // takeAway is a hand that removes an index, or some of its rows.

@@ -231,7 +231,7 @@ func (w *world) checkService(p picture, t, host string, used int, what string) {
 func (w *world) checkWanted(p picture) {
 	for _, key := range w.keys() {
 		_, marked := p["dirty"][key]
-		if _, later := p["later"][key]; marked || later { // later: want was in a hold
+		if _, requeued := p["requeue"][key]; marked || requeued { // requeued: want was in a hold
 			continue
 		}
 		text := p["announced:manual"][key]

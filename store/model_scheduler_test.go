@@ -43,7 +43,7 @@ func (s *scheduler) work(a *actor) {
 	w := a.w
 	for turn := 0; ; turn++ {
 		began := w.now
-		_, _ = ask(a, "later", func(ctx context.Context) (int, error) { return w.store.Later(ctx, 10) })
+		_, _ = ask(a, "requeuedue", func(ctx context.Context) (int, error) { return w.store.RequeueDue(ctx, 10) })
 		s.look(a)
 		s.place(a)
 		s.outbox(a)

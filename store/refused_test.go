@@ -92,7 +92,7 @@ func TestEachCommandThatIsRefusedIsNamed(t *testing.T) {
 	t.Parallel()
 	g := newStage(t)
 	a, v := running(g)
-	g.must(g.client.ZAdd(g.ctx, "later", redisMember("s1")).Err())
+	g.must(g.client.ZAdd(g.ctx, "requeue", redisMember("s1")).Err())
 	named := 0
 	for _, command := range commandsOfUser(t) {
 		base, _, _ := strings.Cut(command, "|")

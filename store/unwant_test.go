@@ -63,7 +63,7 @@ func TestAHoldUnwantsNothing(t *testing.T) {
 				t.Fatalf("marks %+v, %v; want none, so that schedulers do not spin", marks, err)
 			}
 			g.pass(20*time.Second, a)
-			if n, err := g.s.Later(g.ctx, 10); err != nil || n != 1 {
+			if n, err := g.s.RequeueDue(g.ctx, 10); err != nil || n != 1 {
 				t.Fatalf("%d streams are looked at again after the hold, %v; want this one", n, err)
 			}
 			said.Mark = g.marked("s1")

@@ -17,7 +17,7 @@ func TestIndexesTornByAHandAreMadeAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	all := []string{"outbox", "hosts:lease", "hosts", "types", "types:wanted", "streams", "sources", "dirty", "later", "moves", "missing:src", "draining"}
+	all := []string{"outbox", "hosts:lease", "hosts", "types", "types:wanted", "streams", "sources", "dirty", "requeue", "moves", "missing:src", "draining"}
 	for _, family := range []string{"pending:*", "slots:*", "load:*", "classes:*", "announced:*"} {
 		keys, err := n.client.Keys(t.Context(), family).Result()
 		if err != nil {
