@@ -17,9 +17,9 @@ local ttl, beat, budget, unsure = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber
 -- include: index
 -- include: account
 -- include: slot
--- include: restart
+-- include: fence
 
-epoch = look(expected, epoch, ttl, beat, unsure)
+epoch = fence(expected, epoch, ttl, beat, unsure)
 if not epoch then return { 'doubt', int(now) } end
 local reaper, lease = ns .. 'reaper', ns .. 'hosts:lease'
 local r = redis.call('HMGET', reaper, 'until', 'reason', 'mass_since', 'mass_until')

@@ -30,7 +30,7 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 	id := stream.Class{}.ID()
 	move := store.Move{Reservation: v, Target: "*"}
 	return []scriptCall{
-		{"look", func(ctx context.Context, s *store.Store) error { _, err := s.Look(ctx); return err }},
+		{"fence", func(ctx context.Context, s *store.Store) error { _, err := s.Fence(ctx); return err }},
 		{"reap", func(ctx context.Context, s *store.Store) error { _, err := s.Reap(ctx, store.ReapMemory{}); return err }},
 		{"register", func(ctx context.Context, s *store.Store) error {
 			_, err := s.Register(ctx, store.Registration{Holder: h, HostID: "id-" + h.Host, TTL: 10 * time.Second, Beat: 2 * time.Second,

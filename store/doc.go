@@ -40,7 +40,7 @@
 // margin, margin = 1 s + ttl/10; Redis lets it lapse at (its clock at the
 // request) + ttl, later by the margin at least, if both clocks run alike. What
 // can make them differ is looked for before anything is taken (include/
-// restart.lua): the server's clock against what the scheduler expects, the age
+// fence.lua): the server's clock against what the scheduler expects, the age
 // of the last tick, the run id, the life (epoch) of the data, most hosts lapsing
 // at once. Each opens a hold, in which nothing is taken or given. A hold lasts
 // the longest lease and two beats: a host that lives has spoken by then, and a
@@ -49,7 +49,7 @@
 // tick can hide from it; so that age must be below the margin for it, or it holds.
 //
 // A server that has lost the scripts was restarted, failed over or flushed, and
-// whoever notices runs look before any other script is loaded. So nothing can
+// whoever notices runs fence before any other script is loaded. So nothing can
 // be claimed or given in the moment between a restart and the first tick. place,
 // claim, unassign and giving up ask held() besides, which refuses while the last
 // tick is missing, older than 3 s or from the future.

@@ -102,5 +102,5 @@ func TestGuardsHoldOnTheEmbeddedStore(t *testing.T) {
 
 var needsDump = map[string]bool{
 	"claim waits in a hold": true, "another run id opens a hold": true, "a forgotten script makes the store looked at": true,
-	"a hold recalls every host": true, "tokens have a nonce": true,
+	"a hold has every host reconcile": true, "tokens have a nonce": true,
 }

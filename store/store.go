@@ -222,7 +222,7 @@ func (s *Store) answer(name string, started time.Time, raw any, err error) (repl
 	return rows, nil
 }
 
-// load looks at the store, then loads every script into it.
+// load fences the store, then loads every script into it.
 func (s *Store) load(ctx context.Context) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
@@ -230,9 +230,9 @@ func (s *Store) load(ctx context.Context) error {
 	if err := s.Begin(ctx); err != nil {
 		return err
 	}
-	look, argv := s.prepare("look", []any{nonce(), s.ttl.Milliseconds(), s.beat.Milliseconds()})
-	if err := s.client.Eval(ctx, look.Text, nil, argv...).Err(); err != nil {
-		return fmt.Errorf("look: %w", err)
+	fence, argv := s.prepare("fence", []any{nonce(), s.ttl.Milliseconds(), s.beat.Milliseconds()})
+	if err := s.client.Eval(ctx, fence.Text, nil, argv...).Err(); err != nil {
+		return fmt.Errorf("fence: %w", err)
 	}
 	pipe := s.client.Pipeline()
 	for _, name := range lua.Names(s.scripts) {

@@ -21,10 +21,10 @@ local function shortest(ttl)
   return ttl
 end
 
--- recall has every host look at what it holds: its revision becomes one that
+-- reconcile_hosts has every host look at all it holds: its revision becomes one that
 -- it cannot have seen, even if the store was set back to older data. A lease
 -- that ends later than it could was given before the clock went back.
-local function recall()
+local function reconcile_hosts()
   local lease = ns .. 'hosts:lease'
   local rows = redis.call('ZRANGE', lease, 0, -1, 'WITHSCORES')
   for i = 1, #rows, 2 do

@@ -1,8 +1,8 @@
--- restart: notices that the store is not the one it was. expected is what the
+-- fence: notices that the store is not the one it was. expected is what the
 -- caller thinks the clock says (last reply plus its own elapsed time; '' for
 -- no opinion), epoch the life of the data it remembers ('' for none), ttl and
 -- beat the longest lease it knows of in ms. Opens a hold where holders must
--- have time to speak first, recalls every host, and ticks. forgot: the server
+-- have time to speak first, has every host reconcile, and ticks. forgot: the server
 -- had forgotten the scripts.
 -- include: leases
 local function run_id()
@@ -33,9 +33,9 @@ local function suspect(r, id, expected, epoch, ttl, forgot)
   return nil
 end
 
--- look returns the life of the data, or nil if the clock seems to have jumped
+-- fence returns the life of the data, or nil if the clock seems to have jumped
 -- and the caller is not sure: its call may just have been slow on the way.
-local function look(expected, epoch, ttl, beat, unsure, forgot)
+local function fence(expected, epoch, ttl, beat, unsure, forgot)
   local reaper = ns .. 'reaper'
   local r = redis.call('HMGET', reaper, 'tick', 'run_id', 'until', 'epoch')
   local id, life, why, wait = run_id(), r[4], nil, nil
@@ -57,7 +57,7 @@ local function look(expected, epoch, ttl, beat, unsure, forgot)
     end
     redis.call('HSET', reaper, 'until', int(now + wait), 'reason', why, 'run_id', id ~= '' and id or r[2] or '')
     redis.call('HDEL', reaper, 'mass_since', 'mass_until')
-    recall()
+    reconcile_hosts()
     event('hold', '', '', '', '', why .. '; nothing is taken or given for ' .. int(wait) .. ' ms')
   end
   redis.call('HSET', reaper, 'tick', int(now))
