@@ -8,7 +8,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 NEEDS := redis-server redis-sentinel redis-cli icecast2 ffmpeg ffprobe nginx chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check bench chaos deps screenshots clean
+.PHONY: help build run test check vuln sbom notices bench chaos deps screenshots clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,15 @@ test: deps ## every test, with the race detector, against real Redis, Icecast, n
 
 check: ## format, vet, staticcheck, import arrows, forbidden calls, shell files
 	./test/check.sh
+
+vuln: ## known vulnerabilities of what the program calls; says so when their database cannot be reached
+	./test/vuln.sh $(VULN)
+
+sbom: build ## what the program is linked of, as CycloneDX: bin/stream-api.cdx.json
+	./test/sbom.sh $(BIN) '$(VERSION)' $(BIN).cdx.json
+
+notices: ## the licences of all linked modules anew, after one came, went or was raised
+	$(GO) test ./internal/notices -run EveryLinkedModule -update
 
 bench: deps build ## measure, and write docs/benchmarks.md anew
 	./test/bench.sh

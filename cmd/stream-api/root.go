@@ -58,7 +58,7 @@ func commands(g *global) []*cobra.Command {
 		tryCommand(g),
 		statusCommand(g), eventsCommand(g), logsCommand(g), doctorCommand(g),
 		streamsCommand(g), hostsCommand(g), servicesCommand(g), sourcesCommand(g), hookCommand(g),
-		versionCommand(g),
+		versionCommand(g), licencesCommand(g),
 	}
 }
 
