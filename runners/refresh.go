@@ -185,11 +185,11 @@ func (r *Runner) readStream(ctx context.Context, key string) (rec store.Record, 
 			return err
 		}
 		c = store.Copy{Source: rec.Source, Chain: rec.Chain, Priority: rec.Priority, Fields: rec.Fields()}
-		said, err := r.store.Said(ctx, key)
+		declared, err := r.store.Declared(ctx, key)
 		if err != nil {
 			return err
 		}
-		if by, ok := said.BySource[rec.Source]; ok {
+		if by, ok := declared.BySource[rec.Source]; ok {
 			c.Announcement = by.Announcement.Encode()
 		}
 		return nil

@@ -105,12 +105,12 @@ func (w *world) want(ctx context.Context) {
 		return
 	}
 	for _, m := range marks {
-		said, err := w.store.Said(ctx, m.Key)
+		declared, err := w.store.Declared(ctx, m.Key)
 		if err != nil {
 			continue
 		}
 		want := store.Want{Mark: m, Fields: map[string]string{}}
-		for name, by := range said.BySource {
+		for name, by := range declared.BySource {
 			want.Wanted, want.Chain, want.Priority = true, by.Chain, by.Priority
 			want.Fields["source"] = name
 			for k, v := range by.Source {

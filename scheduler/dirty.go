@@ -20,7 +20,7 @@ const brokenPause = 10 * time.Second
 // meanwhile, before it leaves it to the next round.
 const lookTries = 3
 
-// look is the loop over marked streams: it makes each what is said of it.
+// look is the loop over marked streams: it makes each what is declared of it.
 func (s *Scheduler) look(ctx context.Context) (time.Duration, error) {
 	tries, done := map[string]int{}, 0
 	for {
@@ -51,18 +51,18 @@ func (s *Scheduler) lookAt(ctx context.Context, marks []store.Mark, tries map[st
 	for i, m := range marks {
 		keys[i] = m.Key
 	}
-	said, err := s.store.SaidOf(ctx, keys)
+	declared, err := s.store.DeclaredOf(ctx, keys)
 	if err != nil {
 		return err
 	}
 	wants, again := make([]store.Want, len(marks)), map[string]int64{}
 	for i, m := range marks {
-		before, err := s.recordIfUnreadable(ctx, said[i])
+		before, err := s.recordIfUnreadable(ctx, declared[i])
 		if err != nil {
 			return err
 		}
 		var at int64
-		if wants[i], at = decideWant(m, said[i], before, s.o.Hysteresis); at != 0 {
+		if wants[i], at = decideWant(m, declared[i], before, s.o.Hysteresis); at != 0 {
 			again[m.Key] = at
 		}
 	}
@@ -97,7 +97,7 @@ func (s *Scheduler) lookAt(ctx context.Context, marks []store.Mark, tries map[st
 }
 
 // recordIfUnreadable reads the record of a stream of which nothing reads.
-func (s *Scheduler) recordIfUnreadable(ctx context.Context, v store.Said) (*store.Record, error) {
+func (s *Scheduler) recordIfUnreadable(ctx context.Context, v store.Declared) (*store.Record, error) {
 	if len(v.Problems) == 0 || len(v.BySource) > 0 {
 		return nil, nil
 	}

@@ -38,7 +38,7 @@ type choice struct {
 //   - A good source of higher rank that is back takes over after hysteresis
 //     of uninterrupted goodness.
 //   - A source that took the stream back is left at once.
-func chooseSource(v store.Said, hysteresis time.Duration) choice {
+func chooseSource(v store.Declared, hysteresis time.Duration) choice {
 	good, doubtful := ranked(v)
 	current, announced := v.BySource[v.Current]
 	switch {
@@ -84,7 +84,7 @@ func chooseSource(v store.Said, hysteresis time.Duration) choice {
 // doubtSince is since when it is not known that the source lists the stream,
 // server ms; 0: it does. A source that was never asked well is in doubt since
 // ever.
-func doubtSince(by store.SaidBy) int64 {
+func doubtSince(by store.Declaration) int64 {
 	if by.MissingSince != 0 {
 		return by.MissingSince
 	}
@@ -96,7 +96,7 @@ func doubtSince(by store.SaidBy) int64 {
 
 // ranked sorts the announcing sources: those that list the stream now, and
 // those in doubt; highest rank first, then by name.
-func ranked(v store.Said) (good, doubtful []string) {
+func ranked(v store.Declared) (good, doubtful []string) {
 	for name, by := range v.BySource {
 		if doubtSince(by) == 0 {
 			good = append(good, name)

@@ -10,11 +10,11 @@ import (
 	"stream-api/stream"
 )
 
-// decideWant makes what is said of a stream into what is wanted of it. again
+// decideWant makes what is declared of a stream into what is wanted of it. again
 // is when to look anew though nobody says anything new, server ms; 0: never.
-// before is the stream's record, used only where nothing said of it reads:
+// before is the stream's record, used only where nothing declared of it reads:
 // what cannot be read is unknown, and does not end a stream.
-func decideWant(mark store.Mark, v store.Said, before *store.Record, hysteresis time.Duration) (w store.Want, again int64) {
+func decideWant(mark store.Mark, v store.Declared, before *store.Record, hysteresis time.Duration) (w store.Want, again int64) {
 	c := chooseSource(v, hysteresis)
 	if c.source == "" {
 		if len(v.Problems) > 0 {
@@ -51,7 +51,7 @@ func decideWant(mark store.Mark, v store.Said, before *store.Record, hysteresis 
 
 // operatorsVars are an operator's variables; those that no stream may have,
 // set by hand in Redis, are passed over.
-func operatorsVars(v store.Said) map[string]string {
+func operatorsVars(v store.Declared) map[string]string {
 	vars := make(map[string]string, len(v.Overrides.Vars))
 	for name, value := range v.Overrides.Vars {
 		if stream.CheckVars(map[string]string{name: value}) == nil {
@@ -63,7 +63,7 @@ func operatorsVars(v store.Said) map[string]string {
 
 // unreadable keeps a stream as it was while no announcement of it reads, and
 // shows why. If its chain does not read either, the slots it has are its chain.
-func unreadable(mark store.Mark, v store.Said, before *store.Record) store.Want {
+func unreadable(mark store.Mark, v store.Declared, before *store.Record) store.Want {
 	w := store.Want{Mark: mark, Wanted: true, Held: v.Overrides.Held, Adds: true, Fields: map[string]string{"source": ""}}
 	if before != nil {
 		w.Chain, w.Priority, w.Fields = before.Chain, before.Priority, before.Fields()

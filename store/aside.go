@@ -117,7 +117,7 @@ func (s *Store) PutAside(ctx context.Context) (n int, err error) {
 		return 0, err
 	}
 	for _, k := range odd {
-		set, failed := s.putAside(ctx, k)
+		set, failed := s.setAside(ctx, k)
 		if set {
 			n++
 		}
@@ -126,7 +126,7 @@ func (s *Store) PutAside(ctx context.Context) (n int, err error) {
 	return n, errors.Join(err, s.sweepAside(ctx))
 }
 
-func (s *Store) putAside(ctx context.Context, k stream.OddKey) (bool, error) {
+func (s *Store) setAside(ctx context.Context, k stream.OddKey) (bool, error) {
 	if source, ok := strings.CutPrefix(k.Key, s.key("announced", "")); ok {
 		return s.restore(ctx, source)
 	}

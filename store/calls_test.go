@@ -244,17 +244,13 @@ func TestSwitchesKnowEveryStatus(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal(err)
 	}
-	home := map[string]string{"mark": "mark.go", "prune": "reindex.go"}
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".lua")
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		source := home[name]
-		if source == "" {
-			source = name + ".go"
-		}
+		source := name + ".go"
 		code, err := os.ReadFile(source)
 		if err != nil {
 			t.Errorf("%s.lua has no Go file of its name: %v", name, err)

@@ -19,11 +19,11 @@ func (e *AnnouncedError) Error() string {
 // CheckNew refuses a key that another source than ManualSource announces.
 // Error: *AnnouncedError.
 func (s *Store) CheckNew(ctx context.Context, key string) error {
-	said, err := s.Said(ctx, key)
+	declared, err := s.Declared(ctx, key)
 	if err != nil {
 		return err
 	}
-	for _, source := range slices.Sorted(maps.Keys(said.BySource)) {
+	for _, source := range slices.Sorted(maps.Keys(declared.BySource)) {
 		if source != ManualSource {
 			return &AnnouncedError{Key: key, Source: source}
 		}

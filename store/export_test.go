@@ -42,7 +42,7 @@ func ScriptSHA(s *Store, script string) string { return s.scripts[script].SHA }
 
 // SetAside sets one key aside, if it is not of the type it should be.
 func SetAside(ctx context.Context, s *Store, key, should string) error {
-	_, err := s.putAside(ctx, stream.OddKey{Key: key, Should: should})
+	_, err := s.setAside(ctx, stream.OddKey{Key: key, Should: should})
 	return err
 }
 

@@ -129,13 +129,13 @@ func (s *scheduler) look(a *actor) {
 		return
 	}
 	for _, m := range marks {
-		said, err := ask(a, "said "+m.Key, func(ctx context.Context) (store.Said, error) { return w.store.Said(ctx, m.Key) })
+		declared, err := ask(a, "declared "+m.Key, func(ctx context.Context) (store.Declared, error) { return w.store.Declared(ctx, m.Key) })
 		if err != nil {
 			return
 		}
-		want := store.Want{Mark: m, Held: said.Overrides.Held, Fields: map[string]string{"source": "", "source:url": "u"}}
+		want := store.Want{Mark: m, Held: declared.Overrides.Held, Fields: map[string]string{"source": "", "source:url": "u"}}
 		for _, name := range []string{"src", store.ManualSource} { // the later wins
-			if by, ok := said.BySource[name]; ok {
+			if by, ok := declared.BySource[name]; ok {
 				want.Wanted, want.Chain, want.Priority, want.Fields["source"] = true, by.Chain, by.Priority, name
 			}
 		}

@@ -21,9 +21,9 @@ func TestWhatIsPinnedLeavesOnlyForItsPin(t *testing.T) {
 	classes := []string{stream.Class{}.ID()}
 	pin := func() string {
 		t.Helper()
-		said, err := g.s.Said(g.ctx, "s1")
+		declared, err := g.s.Declared(g.ctx, "s1")
 		g.must(err)
-		return said.Overrides.Pins["enc"]
+		return declared.Overrides.Pins["enc"]
 	}
 	evicts := func(target string) bool {
 		t.Helper()

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/redis/go-redis/v9"
@@ -75,28 +74,6 @@ func (h HostRecord) reindexArgs(paused map[string]bool, held Held) []any {
 		args = append(args, v.Type, v.Class, class.ID(), classText(class), bit(paused == nil && v.Paused || paused[v.Type]), held.of(v.Type, h.Host))
 	}
 	return args
-}
-
-// PruneClasses forgets the classes of a type that no service has any more.
-// inUse are those that some service had a moment ago.
-func (s *Store) PruneClasses(ctx context.Context, t string, inUse map[string]bool) error {
-	classes, err := s.Classes(ctx, t)
-	if err != nil {
-		return err
-	}
-	for _, id := range slices.Sorted(maps.Keys(classes)) {
-		if inUse[id] {
-			continue
-		}
-		r, err := s.call(ctx, "prune", t, id)
-		if err != nil {
-			return err
-		}
-		if r.status() != "ok" {
-			return r.unexpected("prune")
-		}
-	}
-	return nil
 }
 
 // present turns redis.Nil, which says that there is nothing, into no error.

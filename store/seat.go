@@ -55,7 +55,7 @@ func (s *Store) Turn(ctx context.Context, name, id string, ttl time.Duration) (b
 	}
 	left, err := s.client.TTL(ctx, at).Result()
 	if err == nil && left == -1 { // a hand wrote it: such a turn would never end
-		if _, err = s.putAside(ctx, stream.OddKey{Key: at, Should: "string"}); err == nil {
+		if _, err = s.setAside(ctx, stream.OddKey{Key: at, Should: "string"}); err == nil {
 			err = s.client.Expire(ctx, at, ttl).Err()
 		}
 	}

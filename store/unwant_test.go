@@ -120,11 +120,11 @@ func TestWhatIsAddedByHandIsNeverAway(t *testing.T) {
 			g := newStage(t)
 			a, v := running(g)
 			g.must(harm(g, a, v))
-			said, err := g.s.Said(g.ctx, "s1")
+			declared, err := g.s.Declared(g.ctx, "s1")
 			g.must(err)
-			by := said.BySource[store.ManualSource]
+			by := declared.BySource[store.ManualSource]
 			if by.State != stream.SourceGood || by.MissingSince != 0 || !slices.Equal(by.Chain, []string{"enc"}) {
-				t.Fatalf("said of it: %+v, problems %v; want it good and listed", by, said.Problems)
+				t.Fatalf("declared of it: %+v, problems %v; want it good and listed", by, declared.Problems)
 			}
 		})
 	}
@@ -143,10 +143,10 @@ func TestASourceOffTheListStillSpeaksForItsStreams(t *testing.T) {
 			if kind == "string" {
 				g.must(g.client.Set(g.ctx, "sources", "x", 0).Err())
 			}
-			said, err := g.s.Said(g.ctx, "s1")
+			declared, err := g.s.Declared(g.ctx, "s1")
 			g.must(err)
-			if _, ok := said.BySource[store.ManualSource]; !ok || (len(said.Problems) > 0) != (kind == "string") {
-				t.Fatalf("%+v; want its source heard, and a problem only where the list does not read", said)
+			if _, ok := declared.BySource[store.ManualSource]; !ok || (len(declared.Problems) > 0) != (kind == "string") {
+				t.Fatalf("%+v; want its source heard, and a problem only where the list does not read", declared)
 			}
 		})
 	}

@@ -30,7 +30,7 @@ type Want struct {
 	Mark
 	Wanted   bool // some source announces it
 	Held     bool // an operator holds it back: its record stays, no slot does
-	Adds     bool // what is said of it does not all read: slots are added, none is taken away
+	Adds     bool // what is declared of it does not all read: slots are added, none is taken away
 	Chain    []string
 	Priority int
 	// Fields of the stream's record: source, source:<var>, sys:<name> and

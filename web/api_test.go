@@ -98,9 +98,9 @@ func TestActionsReachTheStore(t *testing.T) {
 	if err != nil || hosts[0].Want != stream.Draining || hosts[0].Services[0].Seats != 7 {
 		t.Errorf("hosts: %+v, %v; want speedy draining with 7 seats", hosts, err)
 	}
-	said, err := c.store.Said(c.ctx, "a/s1")
-	if err != nil || said.Overrides.Vars["lang"] != "de" || said.Overrides.Pins["transcode"] != "speedy" || said.Overrides.Held {
-		t.Errorf("overrides: %+v, %v", said.Overrides, err)
+	declared, err := c.store.Declared(c.ctx, "a/s1")
+	if err != nil || declared.Overrides.Vars["lang"] != "de" || declared.Overrides.Pins["transcode"] != "speedy" || declared.Overrides.Held {
+		t.Errorf("overrides: %+v, %v", declared.Overrides, err)
 	}
 	if code, says := send(t, base, "streams/move", `{"key":"a/s1","slot":"transcode","to":"tardy","pin":true}`); code != 200 || !strings.Contains(says, "tardy and moves there") {
 		t.Errorf("pin elsewhere: %d %q", code, says)
@@ -108,8 +108,8 @@ func TestActionsReachTheStore(t *testing.T) {
 	if code, says := send(t, base, "streams/unpin", `{"key":"a/s1","slot":"transcode"}`); code != 200 {
 		t.Errorf("unpin: %d %q", code, says)
 	}
-	if said, err := c.store.Said(c.ctx, "a/s1"); err != nil || len(said.Overrides.Pins) != 0 {
-		t.Errorf("pins after unpin: %+v, %v", said.Overrides, err)
+	if declared, err := c.store.Declared(c.ctx, "a/s1"); err != nil || len(declared.Overrides.Pins) != 0 {
+		t.Errorf("pins after unpin: %+v, %v", declared.Overrides, err)
 	}
 }
 

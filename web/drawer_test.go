@@ -30,8 +30,8 @@ func TestPanelShowsAndTakesBackAPin(t *testing.T) {
 	b.await("it asks", `document.getElementById("confirm").open`)
 	press(b, "#confirm", "Unpin")
 	b.await("the pin is gone", `!document.querySelector("#drawer dl").textContent.includes("Pinned to")`)
-	if said, err := c.store.Said(c.ctx, "s1"); err != nil || len(said.Overrides.Pins) != 0 {
-		t.Errorf("overrides: %+v, %v", said.Overrides, err)
+	if declared, err := c.store.Declared(c.ctx, "s1"); err != nil || len(declared.Overrides.Pins) != 0 {
+		t.Errorf("overrides: %+v, %v", declared.Overrides, err)
 	}
 	b.quiet()
 }

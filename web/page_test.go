@@ -179,9 +179,9 @@ func TestPageFiltersAndActs(t *testing.T) {
 	press(b, "#drawer", "Hold")
 	press(b, "#confirm", "Hold")
 	b.await("the word is said", `document.getElementById("toast").textContent.includes("q1 is held")`)
-	said, err := c.store.Said(c.ctx, "q1")
-	if err != nil || !said.Overrides.Held {
-		t.Errorf("q1: %+v, %v; want it held", said.Overrides, err)
+	declared, err := c.store.Declared(c.ctx, "q1")
+	if err != nil || !declared.Overrides.Held {
+		t.Errorf("q1: %+v, %v; want it held", declared.Overrides, err)
 	}
 	b.quiet()
 }

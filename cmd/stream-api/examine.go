@@ -46,19 +46,19 @@ func examineWords(ctx context.Context, s *store.Store) ([]store.Finding, error) 
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.SaidOf(ctx, keys)
+	all, err := s.DeclaredOf(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
-	for _, said := range all {
-		if said.Overrides.Held {
-			out = append(out, store.Finding{Level: store.Warning, What: "stream " + said.Key + " is held by an operator", Do: "stream-api streams unhold " + said.Key})
+	for _, declared := range all {
+		if declared.Overrides.Held {
+			out = append(out, store.Finding{Level: store.Warning, What: "stream " + declared.Key + " is held by an operator", Do: "stream-api streams unhold " + declared.Key})
 		}
-		for slot, host := range said.Overrides.Pins {
+		for slot, host := range declared.Overrides.Pins {
 			if !known[host] {
 				out = append(out, store.Finding{
-					Level: store.Failure, What: fmt.Sprintf("%s of %s is pinned to %s, and there is no such host", slot, said.Key, stream.Quote(host)),
-					Do: fmt.Sprintf("stream-api streams move %s %s --unpin", said.Key, slot),
+					Level: store.Failure, What: fmt.Sprintf("%s of %s is pinned to %s, and there is no such host", slot, declared.Key, stream.Quote(host)),
+					Do: fmt.Sprintf("stream-api streams move %s %s --unpin", declared.Key, slot),
 				})
 			}
 		}

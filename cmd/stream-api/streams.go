@@ -239,11 +239,11 @@ func (g *global) override(cmd *cobra.Command, key string, fields map[string]stri
 		if unknown := knownStream(ctx, s, key, err); unknown != nil && early {
 			say("%v; your word waits for it", unknown)
 		} else if unknown != nil {
-			said, err := s.Said(ctx, key)
+			declared, err := s.Declared(ctx, key)
 			if err != nil {
 				return err
 			}
-			if !said.Overrides.Held {
+			if !declared.Overrides.Held {
 				return unknown
 			}
 		}
