@@ -10,6 +10,7 @@ import (
 )
 
 func (d *decoder) finishService(c *Config, s *Service, path string) {
+	s.Exec = s.Plugin.Exec
 	if s.OnStoreLoss == "" {
 		s.OnStoreLoss = c.Lease.OnStoreLoss
 	}
@@ -20,7 +21,7 @@ func (d *decoder) finishService(c *Config, s *Service, path string) {
 			d.problem(d.valueAt(join(at, "max_delay")), at, "max_delay %s is less than delay %s", short(e.Restart.MaxDelay), short(e.Restart.Delay))
 		}
 	}
-	s.URL = c.serviceURL(s)
+	s.URL, s.Class = c.serviceURL(s), s.class()
 	for _, use := range s.templates(path) {
 		for _, ref := range use.template.Refs() {
 			if message := checkRef(c, s, ref); message != "" {
@@ -46,40 +47,17 @@ func (d *decoder) finishPlaces(s *Service, path string) {
 	}
 }
 
-// use is one template of a service and where it stands.
+// use is one template and where it stands.
 type use struct {
 	path     string
 	template stream.Template
 }
 
-// templates are all of the service, in the order of their paths.
+// templates are all of the service.
 func (s *Service) templates(path string) []use {
-	var uses []use
-	add := func(at string, t stream.Template) { uses = append(uses, use{at, t}) }
-	add(join(path, "url"), s.URLTemplate)
-	for _, name := range slices.Sorted(maps.Keys(s.StreamVars)) {
-		add(join(path, "stream_vars."+name), s.StreamVars[name])
-	}
-	e := s.Plugin.Exec
-	if e == nil {
-		return uses
-	}
-	path = join(path, "plugin")
-	for i, t := range e.Args {
-		add(element(join(path, "args"), i), t)
-	}
-	for _, name := range slices.Sorted(maps.Keys(e.Env)) {
-		add(join(path, "env."+name), e.Env[name])
-	}
-	for _, hook := range []struct {
-		name     string
-		commands Commands
-	}{{"pre_start", e.Hooks.PreStart}, {"post_stop", e.Hooks.PostStop}} {
-		for i, command := range hook.commands {
-			for j, t := range command {
-				add(element(element(join(path, "hooks."+hook.name), i), j), t)
-			}
-		}
+	uses := []use{{join(path, "url"), s.URLTemplate}}
+	for _, u := range s.Templates() {
+		uses = append(uses, use{join(path, u.Path), u.Template})
 	}
 	return uses
 }

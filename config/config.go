@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"time"
 
+	"stream-api/runners/plan"
 	"stream-api/stream"
 )
 
@@ -48,7 +49,7 @@ type Lease struct {
 	// Beat is the time between heartbeats.
 	Beat time.Duration `yaml:"beat" validate:"gte=50ms,lte=1m"`
 	// OnStoreLoss (keep or stop) is the default of the services.
-	OnStoreLoss string `yaml:"on_store_loss" validate:"oneof=keep stop"`
+	OnStoreLoss plan.StoreLoss `yaml:"on_store_loss" validate:"oneof=keep stop"`
 }
 
 // Scheduler says whether this host takes part in deciding.

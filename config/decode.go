@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"stream-api/runners/plan"
 	"stream-api/stream"
 )
 
@@ -30,7 +31,7 @@ type rules struct {
 	scopes   string
 }
 
-// custom is what a type implements that may be written in more than one way.
+// custom is what a type of this package implements that may be written in more than one way.
 type custom interface {
 	decode(d *decoder, n *node, path string, r rules)
 }
@@ -64,8 +65,7 @@ func (d *decoder) decode(n *node, path string, target any, r rules) {
 // value fills v, which must be addressable, and checks it.
 func (d *decoder) value(n *node, path string, v reflect.Value, r rules) {
 	own, elements := splitDive(r)
-	if c, ok := v.Addr().Interface().(custom); ok {
-		c.decode(d, n, path, r)
+	if d.custom(n, path, v, r) {
 		if v.Kind() != reflect.Struct {
 			d.check(n, path, v, own)
 		}
@@ -93,6 +93,21 @@ func (d *decoder) value(n *node, path string, v reflect.Value, r rules) {
 	}
 }
 
+// custom decodes a type that may be written in more than one way; false if v is none.
+func (d *decoder) custom(n *node, path string, v reflect.Value, r rules) bool {
+	switch t := v.Addr().Interface().(type) {
+	case custom:
+		t.decode(d, n, path, r)
+	case *plan.Command:
+		d.decodeCommand(n, path, t, r)
+	case *plan.Commands:
+		d.decodeCommands(n, path, t, r)
+	default:
+		return false
+	}
+	return true
+}
+
 // needless are keys that people expect and that nothing needs, with a word why.
 var needless = map[string]string{
 	"queue": "no queue is looked at by the clock, whatever the number of hosts, so there is nothing to set: take it out",
@@ -106,8 +121,8 @@ func (d *decoder) fields(n *node, path string, v reflect.Value) {
 	}
 	names := make([]string, 0, v.NumField())
 	given := map[string]bool{}
-	for i := range v.NumField() {
-		if name := v.Type().Field(i).Tag.Get("yaml"); name != "" && name != "-" {
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		if name := f.Tag.Get("yaml"); name != "" && name != "-" {
 			names = append(names, name)
 		}
 	}
@@ -140,8 +155,8 @@ func (d *decoder) fields(n *node, path string, v reflect.Value) {
 }
 
 func fieldOf(t reflect.Type, name string) (reflect.StructField, bool) {
-	for i := range t.NumField() {
-		if f := t.Field(i); f.Tag.Get("yaml") == name && name != "-" && name != "" {
+	for _, f := range reflect.VisibleFields(t) {
+		if f.Tag.Get("yaml") == name && name != "-" && name != "" {
 			return f, true
 		}
 	}

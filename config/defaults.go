@@ -3,6 +3,8 @@ package config
 import (
 	"time"
 
+	"stream-api/runners/plan"
+	"stream-api/runners/supervisor"
 	"stream-api/stream"
 )
 
@@ -12,7 +14,7 @@ import (
 func (c *Config) setDefaults() {
 	c.StateDir = "/var/lib/stream-api"
 	c.Network.Redis = mustTemplate("redis://127.0.0.1:6379/0")
-	c.Lease = Lease{TTL: 10 * time.Second, Beat: 2 * time.Second, OnStoreLoss: "keep"}
+	c.Lease = Lease{TTL: 10 * time.Second, Beat: 2 * time.Second, OnStoreLoss: plan.Keep}
 	c.Scheduler = Scheduler{Enabled: true, Cooldown: time.Minute}
 	c.Web = Web{Asynqmon: "read_only"}
 	c.Log = Log{Level: "info", Format: "auto"}
@@ -35,15 +37,16 @@ func stallAfter(kind string) time.Duration {
 }
 
 func (s *Service) setDefaults() {
-	s.Handover = "stop_first"
-	s.OnSourceChange = "restart"
-	s.OnNewSession = "ignore"
+	s.Handover = stream.StopFirst
+	s.OnSourceChange = plan.Restart
+	s.OnNewSession = plan.Ignore
 }
 
-func (e *Exec) setDefaults() {
-	e.Stop = Stop{Signal: "TERM", Grace: 10 * time.Second}
-	e.Restart = DefaultRestart()
-	e.Hooks = Hooks{Timeout: 10 * time.Second}
+func defaultExec() *plan.Exec {
+	return &plan.Exec{
+		Rules: supervisor.Rules{Stop: supervisor.Stop{Signal: "TERM", Grace: 10 * time.Second}, Restart: DefaultRestart()},
+		Hooks: plan.Hooks{Timeout: 10 * time.Second},
+	}
 }
 
 // SlowRetry is the least pause between two starts of a child that keeps failing
@@ -52,8 +55,8 @@ const SlowRetry = 30 * time.Second
 
 // DefaultRestart is the policy of a service that gives none. It is also that of
 // a static one, whose start fails when its variables lack a value.
-func DefaultRestart() Restart {
-	return Restart{Delay: 500 * time.Millisecond, MaxDelay: 5 * time.Second, GiveUpAfter: 5, Within: time.Minute}
+func DefaultRestart() supervisor.Restart {
+	return supervisor.Restart{Delay: 500 * time.Millisecond, MaxDelay: 5 * time.Second, GiveUpAfter: 5, Within: time.Minute}
 }
 
 // mustTemplate is for the literals of this file.

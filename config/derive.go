@@ -6,15 +6,15 @@ import "stream-api/stream"
 // start: those its arguments, environment, hooks and published variables
 // refer to without a default.
 func (s *Service) Needs() []stream.Need {
-	var templates []stream.Template
-	for _, use := range s.templates("") {
-		templates = append(templates, use.template)
+	templates := []stream.Template{s.URLTemplate}
+	for _, use := range s.Templates() {
+		templates = append(templates, use.Template)
 	}
 	return stream.Needs(templates...)
 }
 
-// Class is everything but load that decides which streams come here.
-func (s *Service) Class() stream.Class {
+// class is everything but load that decides which streams come here.
+func (s *Service) class() stream.Class {
 	class := stream.Class{Needs: stream.FormatNeeds(s.Needs())}
 	if s.StreamFilter != nil {
 		class.Filter = s.StreamFilter.String()

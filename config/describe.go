@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode"
 
+	"stream-api/runners/plan"
 	"stream-api/stream"
 )
 
@@ -132,7 +133,7 @@ func (s *Source) describeInput() string {
 }
 
 func (s *Service) describe(p *page) {
-	e := s.Plugin.Exec
+	e := s.Exec
 	if e == nil {
 		p.line("\nservice %s: static, runs nothing", s.Type)
 	} else {
@@ -142,7 +143,7 @@ func (s *Service) describe(p *page) {
 	if s.Capacity != nil {
 		capacity = fmt.Sprint(*s.Capacity)
 	}
-	class := s.Class()
+	class := s.Class
 	p.line("  capacity   %s%s%s", capacity, optional(", only streams that match ", class.Filter), optional(", first those that match ", class.Prefer))
 	if class.Needs != "" {
 		p.line("  waits for  %s", class.Needs)
@@ -157,12 +158,12 @@ func (s *Service) describe(p *page) {
 		p.line("  publishes  %s = %s", name, oneLine(maskValue(name, s.StreamVars[name].String())))
 	}
 	if e != nil {
-		e.describe(p)
+		describeExec(e, p)
 	}
 	p.line("  handover   %s; store lost: %s; source changed: %s; new session: %s", s.Handover, s.OnStoreLoss, s.OnSourceChange, s.OnNewSession)
 }
 
-func (e *Exec) describe(p *page) {
+func describeExec(e *plan.Exec, p *page) {
 	for _, name := range slices.Sorted(maps.Keys(e.Env)) {
 		p.line("  env        %s = %s", name, oneLine(maskValue(name, e.Env[name].String())))
 	}
@@ -178,13 +179,14 @@ func (e *Exec) describe(p *page) {
 	if e.Stall > 0 {
 		p.line("  stall      restarted after %s without a sign of life", short(e.Stall))
 	}
-	for _, command := range e.Hooks.PreStart {
-		p.line("  pre_start  %s", words(command))
+	hooks := 0
+	for kind, commands := range e.Hooks.Each() {
+		for _, command := range commands {
+			p.line("  %-10s %s", kind, words(command))
+			hooks++
+		}
 	}
-	for _, command := range e.Hooks.PostStop {
-		p.line("  post_stop  %s", words(command))
-	}
-	if len(e.Hooks.PreStart)+len(e.Hooks.PostStop) > 0 {
+	if hooks > 0 {
 		p.line("  hooks      each killed after %s", short(e.Hooks.Timeout))
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"stream-api/runners/plan"
 )
 
 // missingHere are the warnings an example may bring on a machine that is not
@@ -64,7 +66,7 @@ func TestTheShippedExamplesLoad(t *testing.T) {
 
 // checkOutputs fails a program whose children of two streams could not be told
 // apart, or would write to one file.
-func checkOutputs(t *testing.T, kind string, e Exec) {
+func checkOutputs(t *testing.T, kind string, e plan.Exec) {
 	t.Helper()
 	ofTheSlot := regexp.MustCompile(`\$\{(stream:key|slot:token|[a-z0-9_]+:[a-z0-9_]*url)`)
 	given := slices.Clone(e.Args)

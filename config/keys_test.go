@@ -55,14 +55,16 @@ func TestTheWalkFindsTheKeysOfEveryLevel(t *testing.T) {
 func documentedDefaults(t *testing.T) map[string]string {
 	t.Helper()
 	defaults := map[string]string{}
-	add := func(prefix string, target defaulter) {
-		target.setDefaults()
+	add := func(prefix string, target any) {
+		if t, ok := target.(defaulter); ok {
+			t.setDefaults()
+		}
 		flatten(prefix, reflect.ValueOf(target).Elem(), defaults)
 	}
 	add("", &Config{})
 	add("sources[].", &Source{})
 	add("services.<type>.", &Service{})
-	add("services.<type>.plugin.", &Exec{})
+	add("services.<type>.plugin.", defaultExec())
 	if len(defaults) < 20 {
 		t.Fatalf("only %d defaults found", len(defaults))
 	}
@@ -73,6 +75,9 @@ func flatten(prefix string, v reflect.Value, into map[string]string) {
 	for i := range v.NumField() {
 		name := v.Type().Field(i).Tag.Get("yaml")
 		field := v.Field(i)
+		if v.Type().Field(i).Anonymous {
+			flatten(prefix, field, into)
+		}
 		if name == "" || name == "-" || field.IsZero() {
 			continue
 		}

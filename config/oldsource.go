@@ -1,5 +1,7 @@
 package config
 
+import "stream-api/runners/plan"
+
 // isOldSource tells whether an entry of services declares a source, as the
 // older spelling has it: source: true, or the plugin that only sources know.
 func isOldSource(n *node) bool {
@@ -89,7 +91,7 @@ func (s *Services) decode(d *decoder, n *node, path string, _ rules) {
 			d.problem(e.at, path, "%v", err)
 			continue
 		}
-		service := &Service{Type: e.key}
+		service := &Service{Service: plan.Service{Type: e.key}}
 		if e.value.kind == mapKind {
 			e.value = withoutFalseSource(e.value)
 		}

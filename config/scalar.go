@@ -45,8 +45,10 @@ func (d *decoder) scalar(n *node, path string, v reflect.Value, r rules) bool {
 	case int:
 		value, err := parseInt(n)
 		return d.set(n, path, v, value, err)
-	case string:
-		return d.set(n, path, v, n.text, nil)
+	}
+	if v.Kind() == reflect.String {
+		v.SetString(n.text)
+		return true
 	}
 	panic(fmt.Sprintf("config: no decoder for %s", v.Type()))
 }

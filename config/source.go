@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"stream-api/runners/plan"
 	"stream-api/stream"
 )
 
@@ -73,7 +74,7 @@ type SourceVars struct {
 	StallAfter time.Duration `yaml:"stall_after" only:"poll" validate:"gte=1s,lte=1h"`
 
 	// Command is run for each look: a path or name, then its arguments.
-	Command Command `yaml:"command" only:"exec" scopes:"host env file" validate:"max=256"`
+	Command plan.Command `yaml:"command" only:"exec" scopes:"host env file" validate:"max=256"`
 
 	// Streams are those that are always there.
 	Streams []StaticStream `yaml:"streams" only:"static"`
@@ -108,11 +109,9 @@ func (s *StaticStream) decode(d *decoder, n *node, path string, _ rules) {
 	}
 }
 
-// Command is a program and its arguments, each a template that resolves to
-// one argument.
-type Command []stream.Template
-
-func (c *Command) decode(d *decoder, n *node, path string, r rules) {
+// decodeCommand reads a program and its arguments, each a template that resolves
+// to one argument.
+func (d *decoder) decodeCommand(n *node, path string, c *plan.Command, r rules) {
 	if n.kind == scalarKind {
 		if strings.ContainsAny(n.text, " \t\n") {
 			d.problem(n.at, path, "write the command as a list, each argument one item: no shell reads it")

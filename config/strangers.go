@@ -5,14 +5,15 @@ import (
 	"regexp"
 	"strings"
 
+	"stream-api/runners/plan"
 	"stream-api/stream"
 )
 
 // warnCommands says what the commands of a program give away, and to whom.
-func (d *decoder) warnCommands(at string, e *Exec) {
+func (d *decoder) warnCommands(at string, e *plan.Exec) {
 	d.warnArguments(join(at, "args"), e.Args)
 	d.warnWhitelists(join(at, "args"), e)
-	for name, commands := range map[string]Commands{"pre_start": e.Hooks.PreStart, "post_stop": e.Hooks.PostStop} {
+	for name, commands := range e.Hooks.Each() {
 		for i, command := range commands {
 			d.warnArguments(element(join(at, "hooks."+name), i), command)
 		}
@@ -47,7 +48,7 @@ var ffmpeg = regexp.MustCompile(`(^|[\s;&|(/"'])ff(mpeg|play|probe)($|[\s"'])`)
 // warnWhitelists finds an ffmpeg that believes what a publisher sends: it looks
 // at the bytes, not at the type, and a playlist has it ask any server, also
 // those that only this network reaches.
-func (d *decoder) warnWhitelists(at string, e *Exec) {
+func (d *decoder) warnWhitelists(at string, e *plan.Exec) {
 	text := path.Base(e.Path)
 	for _, t := range e.Args {
 		text += " " + t.String()

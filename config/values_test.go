@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"stream-api/runners/supervisor"
 	"stream-api/stream"
 )
 
@@ -61,12 +62,12 @@ func TestTheReferenceFileMeansWhatItSays(t *testing.T) {
 	want(t, "dist", dist.Plugin, Plugin{Name: "static"})
 	want(t, "dist url", dist.URL, "http://live.ber.c3voc.de:7999")
 	want(t, "dist capacity", dist.Capacity, nil)
-	want(t, "dist class", dist.Class(), stream.Class{})
+	want(t, "dist class", dist.Class, stream.Class{})
 
 	tr := c.Services["transcode"]
 	want(t, "capacity", *tr.Capacity, 1)
 	want(t, "places", tr.Places, []map[string]string{{"device": "/dev/dri/renderD128"}})
-	want(t, "class", tr.Class(), stream.Class{Filter: "^foobar$", Prefer: "^s", Needs: "dist:url"})
+	want(t, "class", tr.Class, stream.Class{Filter: "^foobar$", Prefer: "^s", Needs: "dist:url"})
 	want(t, "url of a service that depends on the stream", tr.URL, "")
 	e := tr.Plugin.Exec
 	want(t, "path", e.Path, "/transcode_vaapi.sh")
@@ -75,10 +76,10 @@ func TestTheReferenceFileMeansWhatItSays(t *testing.T) {
 		"push_prefix": "${dist_url}", "fps": "${stream:fps:-25}",
 	})
 	want(t, "env_file", e.EnvFile, []string{"/run/secrets/icecast"})
-	want(t, "stop", e.Stop, Stop{Signal: "TERM", Grace: 10 * time.Second})
-	want(t, "restart", e.Restart, Restart{Delay: 500 * time.Millisecond, MaxDelay: 5 * time.Second, GiveUpAfter: 5, Within: time.Minute})
+	want(t, "stop", e.Stop, supervisor.Stop{Signal: "TERM", Grace: 10 * time.Second})
+	want(t, "restart", e.Restart, supervisor.Restart{Delay: 500 * time.Millisecond, MaxDelay: 5 * time.Second, GiveUpAfter: 5, Within: time.Minute})
 	want(t, "stall", e.Stall, 0)
-	want(t, "modes", []string{tr.Handover, tr.OnStoreLoss, tr.OnSourceChange, tr.OnNewSession}, []string{"stop_first", "keep", "restart", "ignore"})
+	want(t, "modes", modes(tr), []string{"stop_first", "keep", "restart", "ignore"})
 	want(t, "files", c.Files, []string{"reference.yaml"})
 }
 
@@ -114,14 +115,14 @@ func TestEveryOtherFormOfTheKeys(t *testing.T) {
 
 	tr, record := c.Services["transcode"], c.Services["record"]
 	want(t, "capacity is the number of places", *tr.Capacity, 2)
-	want(t, "filter", tr.Class(), stream.Class{Filter: "^[a-z]", Needs: "dist:url"})
-	want(t, "restart by alias", tr.Plugin.Exec.Restart, Restart{Delay: time.Second, MaxDelay: time.Minute, Within: 5 * time.Minute})
+	want(t, "filter", tr.Class, stream.Class{Filter: "^[a-z]", Needs: "dist:url"})
+	want(t, "restart by alias", tr.Plugin.Exec.Restart, supervisor.Restart{Delay: time.Second, MaxDelay: time.Minute, Within: 5 * time.Minute})
 	want(t, "one hook command", len(tr.Plugin.Exec.Hooks.PreStart), 1)
 	want(t, "its words", listed(tr.Plugin.Exec.Hooks.PreStart[0]), []string{"curl", "-s", "${file:/run/secrets/kill_url}"})
 	want(t, "two hook commands", len(tr.Plugin.Exec.Hooks.PostStop), 2)
-	want(t, "modes", []string{tr.Handover, tr.OnStoreLoss, tr.OnSourceChange, tr.OnNewSession}, []string{"start_first", "keep", "ignore", "restart"})
+	want(t, "modes", modes(tr), []string{"start_first", "keep", "ignore", "restart"})
 	want(t, "store loss from lease", record.OnStoreLoss, "stop")
-	want(t, "global_vars", record.Class(), stream.Class{Filter: "_", Prefer: "x", Needs: "transcode:h264_url"})
+	want(t, "global_vars", record.Class, stream.Class{Filter: "_", Prefer: "x", Needs: "transcode:h264_url"})
 	want(t, "a capacity of nothing", *record.Capacity, 0)
 	want(t, "url from global_vars", record.URL, "file:///video")
 	want(t, "url with a host variable", c.Services["dist"].URL, "http://192.0.2.7:7999")
@@ -173,7 +174,7 @@ func TestTheThreeSpellingsOfTheNotes(t *testing.T) {
 		want(t, "services", c.Services.Types(), []string{"dist", "transcode"})
 		want(t, "dist", c.Services["dist"].URL, "http://live.ber.c3voc.de:7999")
 		tr := c.Services["transcode"]
-		want(t, "transcode", tr.Class(), stream.Class{Filter: "^foobar$", Needs: "dist:url"})
+		want(t, "transcode", tr.Class, stream.Class{Filter: "^foobar$", Needs: "dist:url"})
 		want(t, "capacity", *tr.Capacity, 1)
 		want(t, "env", slices.Sorted(maps.Keys(tr.Plugin.Exec.Env)), []string{"key", "pull_url", "push_prefix"})
 	}
@@ -221,4 +222,8 @@ services:
       hooks: {pre_start: [sh, "${c:x}"], post_stop: [[sh, "${d:x}"]]}
     stream_vars: {y: "${e:x}", z: "${source:url}${stream:key}${slot:token}"}`)
 	want(t, "needs", stream.FormatNeeds(c.Services["x"].Needs()), "a:one b:url c:x d:x e:x")
+}
+
+func modes(s *Service) []string {
+	return []string{string(s.Handover), string(s.OnStoreLoss), string(s.OnSourceChange), string(s.OnNewSession)}
 }

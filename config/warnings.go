@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	runnable "stream-api/program"
+	"stream-api/runners/plan"
 	"stream-api/stream"
 )
 
@@ -67,7 +68,7 @@ func (d *decoder) warnMachine(c *Config) {
 			for i, file := range e.EnvFile {
 				d.warnFile(element(join(path, "plugin.env_file"), i), file)
 			}
-			for name, commands := range map[string]Commands{"pre_start": e.Hooks.PreStart, "post_stop": e.Hooks.PostStop} {
+			for name, commands := range e.Hooks.Each() {
 				for i, command := range commands {
 					d.warnProgram(element(element(join(path, "plugin.hooks."+name), i), 0), command[0].String())
 				}
@@ -118,7 +119,7 @@ func (d *decoder) warnProgram(path, program string) {
 
 // warnPipe: of a pipe only the last command's exit code counts, so that a
 // failed first one looks like an ingest without streams.
-func (d *decoder) warnPipe(c Command, path string) {
+func (d *decoder) warnPipe(c plan.Command, path string) {
 	switch filepath.Base(c[0].String()) {
 	case "sh", "bash", "dash", "ash", "zsh":
 	default:

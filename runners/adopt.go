@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"stream-api/runners/plan"
 	"stream-api/runners/statedir"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
@@ -113,9 +114,9 @@ func (h *holding) rejoin(ctx context.Context) step {
 			}
 			if h.service == nil {
 				h.mu.Lock()
-				h.mode = Stop
+				h.mode = plan.Stop
 				if sup.Spec().KeepOnStoreLoss {
-					h.mode = Keep
+					h.mode = plan.Keep
 				}
 				h.mu.Unlock()
 				poke(h.fed)

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"stream-api/internal/realtest"
-	"stream-api/runners"
+	"stream-api/runners/plan"
 	"stream-api/store"
 	"stream-api/stream"
 )
@@ -29,8 +29,8 @@ func (h *host) awaitValues(want string) {
 	realtest.Await(h.w.t, 20e9, "values are not "+want, func() bool { return h.values() == want })
 }
 
-func valued(t *testing.T, value string, more ...func(*runners.Service)) func(*runners.Service) {
-	return func(s *runners.Service) {
+func valued(t *testing.T, value string, more ...func(*plan.Service)) func(*plan.Service) {
+	return func(s *plan.Service) {
 		s.Exec.Env["VALUE"] = template(t, value)
 		for _, change := range more {
 			change(s)
@@ -44,7 +44,7 @@ func TestAChildIsRestartedOnlyIfItsOwnEnvironmentChanges(t *testing.T) {
 	h := w.host("speedy")
 	up := h.shell("up", `echo "url=one" > "$STREAM_API_VARS"; while [ ! -e "$NOTES/two" ]; do sleep 0.05; done; printf 'url=two\nnote=x\n' > "$STREAM_API_VARS"
 while [ ! -e "$NOTES/three" ]; do sleep 0.05; done; printf 'url=two\nnote=y\n' > "$STREAM_API_VARS"; while :; do sleep 0.1; done`)
-	h.run(h.options(up, h.shell("down", telling, valued(t, "${up:url}", func(s *runners.Service) { s.Class.Needs = "up:url" }))))
+	h.run(h.options(up, h.shell("down", telling, valued(t, "${up:url}", func(s *plan.Service) { s.Class.Needs = "up:url" }))))
 	w.announce("s1", nil, "up", "down")
 	h.awaitValues("one")
 	token := w.awaitRunning("s1", "down", "speedy").Token
@@ -88,7 +88,7 @@ func TestASourcesChangeMayBePassedOver(t *testing.T) {
 	h := w.host("speedy")
 	h.run(h.options(
 		h.shell("strict", telling, valued(t, "${source:url}")),
-		h.shell("calm", `echo "$VALUE" >> "$NOTES/calm"; `+story, valued(t, "${source:url}", func(s *runners.Service) { s.OnSourceChange = runners.Ignore })),
+		h.shell("calm", `echo "$VALUE" >> "$NOTES/calm"; `+story, valued(t, "${source:url}", func(s *plan.Service) { s.OnSourceChange = plan.Ignore })),
 	))
 	w.announce("s1", nil, "strict", "calm")
 	h.awaitValues("http://ingest")

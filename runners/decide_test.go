@@ -3,10 +3,7 @@ package runners
 import (
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -71,14 +68,14 @@ func TestTheLeaseIsTrustedNoLongerThanItMay(t *testing.T) {
 	t.Parallel()
 	const s = int64(time.Second)
 	l := newLease(10 * time.Second) // margin 2 s: a window of 8 s
-	if d, _ := l.feed(Keep, 0); d != 0 {
+	if d, _ := l.feed(plan.Keep, 0); d != 0 {
 		t.Errorf("before anything was heard a child would live until %d", d)
 	}
 	l.missed(100 * s)
-	if d, _ := l.feed(Keep, 0); d != 108*s {
+	if d, _ := l.feed(plan.Keep, 0); d != 108*s {
 		t.Errorf("keep without the store: until %d s; want 108", d/s)
 	}
-	if d, _ := l.feed(Stop, 1); d != 0 {
+	if d, _ := l.feed(plan.Stop, 1); d != 0 {
 		t.Errorf("stop without the store: until %d s; want no word", d/s)
 	}
 	if term := l.renewed(101*s, 5000, true); term != 1 {
@@ -87,34 +84,34 @@ func TestTheLeaseIsTrustedNoLongerThanItMay(t *testing.T) {
 	if d, term := l.until(); d != 109*s || term != 1 {
 		t.Errorf("trusted until %d s in term %d; want 109, 1", d/s, term)
 	}
-	if d, _ := l.feed(Stop, 0); d != 0 {
+	if d, _ := l.feed(plan.Stop, 0); d != 0 {
 		t.Errorf("stop, not confirmed: until %d s; want no word", d/s)
 	}
-	if d, _ := l.feed(Stop, 1); d != 109*s {
+	if d, _ := l.feed(plan.Stop, 1); d != 109*s {
 		t.Errorf("stop, confirmed: until %d s; want 109", d/s)
 	}
 	l.missed(103 * s)
-	if d, _ := l.feed(Keep, 1); d != 109*s {
+	if d, _ := l.feed(plan.Keep, 1); d != 109*s {
 		t.Errorf("one lost beat promised more than the lease: until %d s", d/s)
 	}
 	l.missed(105*s + 1)
-	if d, _ := l.feed(Keep, 1); d != 113*s+1 {
+	if d, _ := l.feed(plan.Keep, 1); d != 113*s+1 {
 		t.Errorf("keep in an outage: until %d; want 113 s", d)
 	}
 	if d, _ := l.until(); d != 109*s {
 		t.Errorf("in an outage a first start is trusted until %d s; want 109", d/s)
 	}
-	if d, _ := l.feed(Stop, 1); d != 109*s {
+	if d, _ := l.feed(plan.Stop, 1); d != 109*s {
 		t.Errorf("stop in an outage: until %d s; want 109", d/s)
 	}
-	_, changed := l.feed(Keep, 1)
+	_, changed := l.feed(plan.Keep, 1)
 	l.renewed(120*s, 9000, true)
 	select {
 	case <-changed:
 	default:
 		t.Error("nobody is told of a new lease")
 	}
-	if d, _ := l.feed(Stop, 1); d != 0 {
+	if d, _ := l.feed(plan.Stop, 1); d != 0 {
 		t.Errorf("stop, confirmed in an older term: until %d s; want no word", d/s)
 	}
 	if now := l.serverTime(121 * s); now != 10000 {
@@ -190,7 +187,7 @@ func TestPlacesAreFoundAgainByTheirVariables(t *testing.T) {
 func TestAPlaceBeyondTheListKeepsItsVariables(t *testing.T) {
 	t.Parallel()
 	a, b := map[string]string{"dev": "a"}, map[string]string{"dev": "b"}
-	h := &holding{service: &Service{Places: []map[string]string{b}}, memo: statedir.Memo{Place: 1, PlaceVars: a}}
+	h := &holding{service: &plan.Service{Places: []map[string]string{b}}, memo: statedir.Memo{Place: 1, PlaceVars: a}}
 	if at := h.subject(); !maps.Equal(at.PlaceVars, a) {
 		t.Errorf("beyond the list: %v; want %v", at.PlaceVars, a)
 	}
@@ -200,118 +197,23 @@ func TestAPlaceBeyondTheListKeepsItsVariables(t *testing.T) {
 	}
 }
 
-func TestWeighTellsAChangeOfTheStreamFromOneOfTheFile(t *testing.T) {
-	t.Parallel()
-	parse := func(text string) stream.Template {
-		p, err := stream.ParseTemplate(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return p
-	}
-	here := func(stream.Ref) (string, bool, error) { return "", false, nil }
-	service := func(env string, changes ...func(*Service)) *Service {
-		s := &Service{Exec: &Exec{Path: "/x", Env: map[string]stream.Template{"E": parse(env)}}, OnSourceChange: Restart, OnNewSession: Ignore}
-		for _, change := range changes {
-			change(s)
-		}
-		return s
-	}
-	before := plan.Values{Vars: map[string]string{"v": "1"}, Origin: map[string]string{"url": "a"}, Source: "a", Session: "1", Slots: map[string]map[string]string{"dist": {"url": "d"}}}
-	changed := func(change func(*plan.Values)) plan.Values {
-		v := before
-		v.Vars, v.Origin, v.Slots = maps.Clone(v.Vars), maps.Clone(v.Origin), maps.Clone(v.Slots)
-		change(&v)
-		return v
-	}
-	ran, err := service("${stream:v} ${source:url} ${dist:url}").Exec.resolve(plan.Subject{}, before, here)
-	if err != nil {
-		t.Fatal(err)
-	}
-	same := "${stream:v} ${source:url} ${dist:url}"
-	other := func(v *plan.Values) { v.Vars["v"] = "2" }
-	moved := func(v *plan.Values) { v.Origin["url"], v.Source = "b", "b" }
-	again := func(v *plan.Values) { v.Session = "2" }
-	gone := func(v *plan.Values) { delete(v.Slots, "dist") }
-	ignore := func(s *Service) { s.OnSourceChange = Ignore }
-	renew := func(s *Service) { s.OnNewSession = Restart }
-	for name, c := range map[string]struct {
-		service *Service
-		now     plan.Values
-		want    verdict
-	}{
-		"nothing changed":                     {service(same), before, stays},
-		"a value it uses":                     {service(same), changed(other), restarts},
-		"a value it does not use":             {service(same), changed(func(v *plan.Values) { v.Vars["w"] = "9" }), stays},
-		"the file":                            {service(same + " x"), before, stale},
-		"the file and a value it uses":        {service(same + " x"), changed(other), restarts},
-		"another source":                      {service(same), changed(moved), restarts},
-		"another source, passed over":         {service(same, ignore), changed(moved), stale},
-		"a value beside a source passed over": {service(same, ignore), changed(func(v *plan.Values) { moved(v); other(v) }), restarts},
-		"a new session":                       {service(same), changed(again), stays},
-		"a new session that counts":           {service(same, renew), changed(again), restarts},
-		"an upstream that is gone":            {service(same), changed(gone), unknown},
-	} {
-		if _, got := c.service.weigh(plan.Subject{}, ran, before, c.now, here); got != c.want {
-			t.Errorf("%s: %d; want %d", name, got, c.want)
-		}
-		// What is told of it: the publisher began anew, or its variables changed.
-		if got, want := c.service.anew(before, c.now), name == "a new session that counts"; got != want {
-			t.Errorf("%s: anew is %v", name, got)
-		}
-	}
-}
-
-func TestEnvFilesAreReadAndSecret(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	file := filepath.Join(dir, "env")
-	write := func(text string) {
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("# comment\n\nA=1\nexport B=\"two words\"\n C = 'x' \nD=\nE=a=b\n")
-	vars, err := readEnvFile(file)
-	want := map[string]string{"A": "1", "B": "two words", "C": "x", "D": "", "E": "a=b"}
-	if err != nil || !maps.Equal(vars, want) {
-		t.Errorf("%v, %v; want %v", vars, err, want)
-	}
-	e := &Exec{Path: "/x", EnvFile: []string{file}}
-	p, err := e.resolve(plan.Subject{Key: "s1", Slot: "work"}, plan.Values{}, func(stream.Ref) (string, bool, error) { return "", false, nil })
-	if err != nil || !slices.Contains(p.Mask, "two words") || !slices.Contains(p.Env, "B=two words") {
-		t.Errorf("%+v, %v", p, err)
-	}
-	write(stream.ByteOrderMark + "A=1\nB=2\n")
-	if vars, err := readEnvFile(file); err != nil || !maps.Equal(vars, map[string]string{"A": "1", "B": "2"}) {
-		t.Errorf("with a byte order mark: %v, %v", vars, err)
-	}
-	for _, bad := range []string{"just words\n", "1A=x\n", "=x\n", strings.Repeat("x", maxEnvFile+1)} {
-		write(bad)
-		if _, err := readEnvFile(file); err == nil || strings.Contains(err.Error(), "words") {
-			t.Errorf("%.20q: %v; want an error that does not quote it", bad, err)
-		}
-	}
-	if _, err := readEnvFile(dir); err == nil {
-		t.Error("a directory is read")
-	}
-}
-
 func TestOptionsThatCannotHoldAreRefused(t *testing.T) {
 	t.Parallel()
 	good := func() Options {
 		return Options{
 			Host: "a", StateDir: "/s", Self: "/bin/x", Lookup: func(stream.Ref) (string, bool, error) { return "", false, nil },
 			Retry: supervisor.Restart{Delay: time.Second, MaxDelay: time.Second, Within: time.Minute},
-			TTL:   10 * time.Second, Beat: 2 * time.Second, SlowRetry: 30 * time.Second, OnStoreLoss: Keep,
+			TTL:   10 * time.Second, Beat: 2 * time.Second, SlowRetry: 30 * time.Second, OnStoreLoss: plan.Keep,
 		}
 	}
 	for name, change := range map[string]func(*Options){
 		"a lease too short for its beat": func(o *Options) { o.TTL, o.Beat = 5*time.Second, 2*time.Second },
 		"no host":                        func(o *Options) { o.Host = "" },
 		"a relative state directory":     func(o *Options) { o.StateDir = "s" },
-		"a type twice":                   func(o *Options) { o.Services = []Service{{Type: "x"}, {Type: "x"}} },
-		"no lookup":                      func(o *Options) { o.Lookup = nil },
+		"a type twice": func(o *Options) {
+			o.Services = []plan.Service{{Type: "x", OnStoreLoss: plan.Keep}, {Type: "x", OnStoreLoss: plan.Keep}}
+		},
+		"no lookup": func(o *Options) { o.Lookup = nil },
 	} {
 		o := good()
 		change(&o)

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"stream-api/internal/realtest"
-	"stream-api/runners"
+	"stream-api/runners/plan"
 	"stream-api/runners/statedir"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
@@ -25,7 +25,7 @@ func TestACrashedChildIsRestartedAndItsLastWordsAreShown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	h := w.host("speedy")
-	l := h.run(h.options(h.shell("work", `[ -e "$NOTES/log" ] || { echo "$SECRET is wrong" >&2; touch "$NOTES/log"; exit 7; }; `+story, func(s *runners.Service) {
+	l := h.run(h.options(h.shell("work", `[ -e "$NOTES/log" ] || { echo "$SECRET is wrong" >&2; touch "$NOTES/log"; exit 7; }; `+story, func(s *plan.Service) {
 		file := filepath.Join(h.notes, "secret")
 		if err := os.WriteFile(file, []byte("hunter2hunter2\n"), 0o600); err != nil {
 			t.Fatal(err)
@@ -143,12 +143,12 @@ func TestAFailingSlotFindsRoomAmongManyClasses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	a.run(a.options(a.shell("work", `exit 1`, func(s *runners.Service) { s.Class.Filter = "^s1$" })))
+	a.run(a.options(a.shell("work", `exit 1`, func(s *plan.Service) { s.Class.Filter = "^s1$" })))
 	w.announce("s1", nil, "work")
 	w.awaitSlot("s1", "work", "no reason for staying is shown", func(s store.SlotRecord) bool {
 		return strings.Contains(s.Reason, "no better host")
 	})
-	b.run(b.options(b.shell("work", story, func(s *runners.Service) { s.Class = classes[last] })))
+	b.run(b.options(b.shell("work", story, func(s *plan.Service) { s.Class = classes[last] })))
 	w.awaitRunning("s1", "work", "b")
 }
 
@@ -200,10 +200,10 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 	h := w.host("speedy")
 	missing := filepath.Join(h.notes, "missing.sh")
 	h.run(h.options(
-		h.shell("absent", "", func(s *runners.Service) { s.Exec.Path = missing }),
-		h.shell("valueless", story, func(s *runners.Service) { s.Exec.Env["X"] = template(t, "${stream:nothing}") }),
-		h.shell("secretless", story, func(s *runners.Service) { s.Exec.EnvFile = []string{missing} }),
-		runners.Service{Type: "leaky", StreamVars: map[string]stream.Template{"x": template(t, "${env:PATH}")}},
+		h.shell("absent", "", func(s *plan.Service) { s.Exec.Path = missing }),
+		h.shell("valueless", story, func(s *plan.Service) { s.Exec.Env["X"] = template(t, "${stream:nothing}") }),
+		h.shell("secretless", story, func(s *plan.Service) { s.Exec.EnvFile = []string{missing} }),
+		plan.Service{Type: "leaky", StreamVars: map[string]stream.Template{"x": template(t, "${env:PATH}")}},
 	))
 	w.announce("s1", nil, "absent", "valueless", "secretless", "leaky")
 	for slot, why := range map[string]string{
@@ -237,7 +237,7 @@ func TestALostStreamIsNotAskedForWithoutAPause(t *testing.T) {
 			claims.Add(1)
 		}
 	})
-	h.start(s, q, h.options(h.shell("work", story, func(s *runners.Service) {
+	h.start(s, q, h.options(h.shell("work", story, func(s *plan.Service) {
 		s.Exec.Env["FPS"] = template(t, "${stream:fps}")
 	})))
 	w.announce("s1", nil, "work")
@@ -262,8 +262,8 @@ func TestEachChildHasAPlaceAndKeepsIt(t *testing.T) {
 	w := newWorld(t)
 	h := w.host("speedy")
 	script := `echo "$STREAM_API_STREAM $DEVICE $INDEX" >> "$NOTES/places"; ` + story
-	places := func(s *runners.Service) {
-		s.Capacity = nil
+	places := func(s *plan.Service) {
+		*s.Capacity = 2
 		s.Places = []map[string]string{{"device": "/dev/a"}, {"device": "/dev/b"}}
 		s.Exec.Env["DEVICE"], s.Exec.Env["INDEX"] = template(t, "${place:device}"), template(t, "${place:index}")
 	}
@@ -294,9 +294,9 @@ func TestAPlaceListedElsewhereIsStillTaken(t *testing.T) {
 	w := newWorld(t)
 	h := w.host("speedy")
 	script := `echo "$STREAM_API_STREAM $DEVICE" >> "$NOTES/places"; ` + story
-	places := func(devices ...string) func(*runners.Service) {
-		return func(s *runners.Service) {
-			s.Capacity = nil
+	places := func(devices ...string) func(*plan.Service) {
+		return func(s *plan.Service) {
+			*s.Capacity = len(devices)
 			for _, device := range devices {
 				s.Places = append(s.Places, map[string]string{"device": device})
 			}
@@ -331,7 +331,7 @@ func TestAnAbsentPublisherIsNoFault(t *testing.T) {
 	a, b := w.host("a"), w.host("b")
 	// The child runs as long as the publisher is there.
 	script := `[ -e "$NOTES/on" ] || { echo x >> "$NOTES/fails"; exit 1; }; ` + story
-	a.run(a.options(a.shell("work", script, func(s *runners.Service) {
+	a.run(a.options(a.shell("work", script, func(s *plan.Service) {
 		s.Exec.Restart.Delay, s.Exec.Restart.MaxDelay = 20*time.Millisecond, 20*time.Second
 	})))
 	if err := os.WriteFile(filepath.Join(a.notes, "on"), nil, 0o600); err != nil {

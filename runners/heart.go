@@ -200,7 +200,7 @@ func (r *Runner) register(ctx context.Context) (store.Beat, error) {
 func (r *Runner) offers() []store.Offer {
 	offers := make([]store.Offer, 0, len(r.o.Services)+len(r.o.Extra))
 	for i := range r.o.Services {
-		offers = append(offers, r.o.Services[i].offer())
+		offers = append(offers, offer(&r.o.Services[i]))
 	}
 	return append(offers, r.o.Extra...)
 }

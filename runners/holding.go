@@ -37,7 +37,7 @@ type holding struct {
 	r       *Runner
 	token   string
 	stype   string
-	service *Service // nil: not offered by this host (any more)
+	service *plan.Service // nil: not offered by this host (any more)
 	static  bool
 	wake    chan struct{} // holds one
 	fed     chan struct{} // holds one: the feeder should look again
@@ -52,7 +52,7 @@ type holding struct {
 	since     time.Time // of the phase
 	settled   bool      // the store answered the claim, or knew of it before this life
 	confirmed int       // term of the lease in which the store last said that it is ours
-	mode      StoreLoss
+	mode      plan.StoreLoss
 	wishes    wishes
 	memo      statedir.Memo
 	sup       *supervisor.Client
@@ -63,7 +63,7 @@ type holding struct {
 	failure   error
 
 	// Of the walking goroutine alone.
-	plan       filled
+	runs       supervisor.Exec // what the child was last started with
 	childVars  map[string]string
 	ownVars    map[string]string
 	offered    map[string]string // published last; nil: not known
@@ -301,7 +301,7 @@ func (h *holding) subject() plan.Subject {
 	defer h.mu.Unlock()
 	at := plan.Subject{Key: h.res.Key, Slot: stream.OwnSlot(h.res.Slot), Host: h.res.Host, Token: h.token, Place: h.memo.Place, PlaceVars: h.memo.PlaceVars}
 	if h.service != nil && at.Place < len(h.service.Places) {
-		at.PlaceVars = h.service.Places[at.Place]
+		at.PlaceVars = h.service.PlaceVars(at.Place)
 	}
 	return at
 }

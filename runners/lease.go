@@ -3,6 +3,8 @@ package runners
 import (
 	"sync"
 	"time"
+
+	"stream-api/runners/plan"
 )
 
 // margin is how long before its end in the store a lease is no longer
@@ -82,11 +84,11 @@ func (l *lease) until() (deadline int64, term int) {
 // feed is the deadline a running child may have, and a channel closed at the
 // next change. confirmed is the term in which the store last said that the
 // slot is this host's. 0: no word to be given.
-func (l *lease) feed(mode StoreLoss, confirmed int) (deadline int64, changed <-chan struct{}) {
+func (l *lease) feed(mode plan.StoreLoss, confirmed int) (deadline int64, changed <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case mode == Keep:
+	case mode == plan.Keep:
 		deadline = max(l.trusted, l.kept)
 	case confirmed == l.term && confirmed > 0:
 		deadline = l.trusted

@@ -12,6 +12,7 @@ import (
 
 	"stream-api/internal/realtest"
 	"stream-api/runners"
+	"stream-api/runners/plan"
 	"stream-api/store"
 	"stream-api/stream"
 )
@@ -51,7 +52,7 @@ func TestASecondLeaveDoesNotWaitForTheGrace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	h := w.host("speedy")
-	l := h.run(h.options(h.shell("work", `trap "" TERM; echo "start $(date +%s%N) $STREAM_API_STREAM $STREAM_API_TOKEN $$" >> "$NOTES/log"; while :; do sleep 0.05; done`, func(s *runners.Service) {
+	l := h.run(h.options(h.shell("work", `trap "" TERM; echo "start $(date +%s%N) $STREAM_API_STREAM $STREAM_API_TOKEN $$" >> "$NOTES/log"; while :; do sleep 0.05; done`, func(s *plan.Service) {
 		s.Exec.Stop.Grace = time.Minute
 	})))
 	w.announce("s1", nil, "work")
@@ -68,7 +69,7 @@ func TestALeaveIsNotCalledOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	h := w.host("speedy")
-	l := h.run(h.options(h.shell("work", `trap 'until [ -e "$NOTES/go" ]; do sleep 0.05; done; exit 0' TERM; echo "start $(date +%s%N) $STREAM_API_STREAM $STREAM_API_TOKEN $$" >> "$NOTES/log"; while :; do sleep 0.05; done`, func(s *runners.Service) {
+	l := h.run(h.options(h.shell("work", `trap 'until [ -e "$NOTES/go" ]; do sleep 0.05; done; exit 0' TERM; echo "start $(date +%s%N) $STREAM_API_STREAM $STREAM_API_TOKEN $$" >> "$NOTES/log"; while :; do sleep 0.05; done`, func(s *plan.Service) {
 		s.Exec.Stop.Grace = time.Minute
 	})))
 	w.announce("s1", nil, "work")
@@ -217,7 +218,7 @@ func TestARunnerWhoseNameIsTakenEndsItsChildren(t *testing.T) {
 	h, twin := w.host("speedy"), w.host("speedy")
 	o := observe(t, h, twin)
 	cut := newCut(t, w.redis.Addr)
-	l := h.beginAt(cut.path, h.options(h.shell("work", story, func(s *runners.Service) { s.OnStoreLoss = runners.Stop })))
+	l := h.beginAt(cut.path, h.options(h.shell("work", story, func(s *plan.Service) { s.OnStoreLoss = plan.Stop })))
 	<-l.Registered()
 	w.announce("s1", nil, "work")
 	h.awaitCount("start", 1)

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"stream-api/internal/realtest"
-	"stream-api/runners"
+	"stream-api/runners/plan"
 	"stream-api/store"
 	"stream-api/stream"
 )
@@ -15,8 +15,8 @@ func TestAStreamRunsItsChainAndEndsWithIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	h := w.host("speedy")
-	dist := runners.Service{Type: "dist", StreamVars: map[string]stream.Template{"url": template(t, "http://live.${host:site}:7999/${stream:key}")}}
-	work := h.shell("transcode", `env | sort > "$NOTES/env"; echo "out=$PUSH/done" > "$STREAM_API_VARS"; `+story, func(s *runners.Service) {
+	dist := plan.Service{Type: "dist", StreamVars: map[string]stream.Template{"url": template(t, "http://live.${host:site}:7999/${stream:key}")}}
+	work := h.shell("transcode", `env | sort > "$NOTES/env"; echo "out=$PUSH/done" > "$STREAM_API_VARS"; `+story, func(s *plan.Service) {
 		s.Class.Needs = "dist:url"
 		s.Exec.Env["PUSH"] = template(t, "${dist_url}")
 		s.Exec.Env["PULL"] = template(t, "${source:url}/${stream:key}?fps=${stream:fps:-25}")

@@ -8,34 +8,17 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"stream-api/runners/plan"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 	"stream-api/stream"
-)
-
-// StoreLoss says what becomes of children while the store cannot be reached.
-type StoreLoss string
-
-// The modes. See the package's comment for what each costs.
-const (
-	Keep StoreLoss = "keep" // they go on
-	Stop StoreLoss = "stop" // they end before anybody else could be given their slots
-)
-
-// Reaction says what a change of its inputs does to a running child.
-type Reaction string
-
-// The reactions.
-const (
-	Restart Reaction = "restart"
-	Ignore  Reaction = "ignore"
 )
 
 // Options are one host's runner. There are no defaults here: what a file leaves
 // out package config fills in, and zero means zero.
 type Options struct {
 	Host     string
-	Services []Service
+	Services []plan.Service
 	// Extra is registered beside the services and never runs: the sources
 	// this host polls, so that people see them.
 	Extra []store.Offer
@@ -48,7 +31,7 @@ type Options struct {
 	Self string
 	// TTL of the lease and Beat of its renewal; TTL ≥ 1 s + TTL/10 + 3 Beat.
 	TTL, Beat   time.Duration
-	OnStoreLoss StoreLoss // of services that do not say
+	OnStoreLoss plan.StoreLoss // of what is taken over and not offered any more
 	// Lookup finds ${host:…}, ${env:…} and ${file:…}. What the last two
 	// give never leaves this host and is masked wherever it is shown.
 	Lookup stream.Lookup
@@ -76,37 +59,6 @@ type Started struct {
 	Type string
 	// Since it was placed, by the store's clock as this host reckons it.
 	Since time.Duration
-}
-
-// Service is what this host offers for one type.
-type Service struct {
-	Type     string
-	Capacity *int // nil: no limit
-	URL      string
-	Class    stream.Class
-	// Places are the seats with their variables; ${place:index} counts them
-	// from 0 and is there without any.
-	Places         []map[string]string
-	Handover       stream.Handover
-	OnStoreLoss    StoreLoss // default: Options.OnStoreLoss
-	OnSourceChange Reaction  // the stream comes from another source
-	OnNewSession   Reaction  // its publisher began anew
-	StreamVars     map[string]stream.Template
-	Exec           *Exec // nil: static, nothing runs
-}
-
-// Exec is a program run per slot.
-type Exec struct {
-	Path    string // absolute, or found in the child's PATH
-	Args    []stream.Template
-	Env     map[string]stream.Template
-	EnvFile []string // absolute paths; lines NAME=value
-	Stop    supervisor.Stop
-	Restart supervisor.Restart
-	Stall   time.Duration // 0: never
-	// PreStart and PostStop are commands, an argument each.
-	PreStart, PostStop [][]stream.Template
-	HookTimeout        time.Duration // of each
 }
 
 func (o *Options) complete() error {
@@ -138,29 +90,16 @@ func (o *Options) complete() error {
 			return fmt.Errorf("service %s is given twice", s.Type)
 		}
 		seen[s.Type] = true
-		s.complete(o.OnStoreLoss)
+		if s.OnStoreLoss == "" {
+			return fmt.Errorf("service %s does not say what becomes of it when the store is lost", s.Type)
+		}
+		if s.Capacity == nil && len(s.Places) > 0 {
+			return fmt.Errorf("service %s has places and no capacity", s.Type)
+		}
 	}
 	return nil
 }
 
-func (s *Service) complete(mode StoreLoss) {
-	if s.OnStoreLoss == "" {
-		s.OnStoreLoss = mode
-	}
-	if s.Capacity == nil && len(s.Places) > 0 {
-		n := len(s.Places)
-		s.Capacity = &n
-	}
-}
-
-// placeVars are the variables of a place; nil for one that is not listed.
-func (s *Service) placeVars(place int) map[string]string {
-	if place >= len(s.Places) {
-		return nil
-	}
-	return s.Places[place]
-}
-
-func (s *Service) offer() store.Offer {
+func offer(s *plan.Service) store.Offer {
 	return store.Offer{Type: s.Type, Capacity: s.Capacity, Places: len(s.Places), URL: s.URL, Class: s.Class, Handover: s.Handover}
 }

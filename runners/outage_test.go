@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"stream-api/internal/realtest"
-	"stream-api/runners"
+	"stream-api/runners/plan"
 	"stream-api/store"
 	"stream-api/stream"
 )
@@ -18,7 +18,7 @@ func TestKeptChildrenOutliveTheStoresAbsence(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	h := w.host("speedy")
-	l := h.run(h.options(h.shell("work", story), runners.Service{Type: "dist", StreamVars: map[string]stream.Template{"url": template(t, "http://x")}}))
+	l := h.run(h.options(h.shell("work", story), plan.Service{Type: "dist", StreamVars: map[string]stream.Template{"url": template(t, "http://x")}}))
 	for _, key := range []string{"s1", "s2", "s3"} {
 		w.announce(key, map[string]string{"lang": "de"}, "work", "dist")
 		w.awaitRunning(key, "dist", "speedy")
@@ -78,7 +78,7 @@ func TestStoppedChildrenEndBeforeTheirLease(t *testing.T) {
 	w := newWorld(t)
 	h := w.host("speedy")
 	o := h.options(h.shell("work", story))
-	o.OnStoreLoss = runners.Stop
+	o.Services[0].OnStoreLoss = plan.Stop
 	h.run(o)
 	w.announce("s1", nil, "work")
 	h.awaitCount("start", 1)
@@ -98,13 +98,13 @@ func TestANewLifeWithoutTheStoreKeepsItsChildren(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	h := w.host("speedy")
-	l := h.run(h.options(h.shell("work", story), h.shell("strict", story, func(s *runners.Service) { s.OnStoreLoss = runners.Stop })))
+	l := h.run(h.options(h.shell("work", story), h.shell("strict", story, func(s *plan.Service) { s.OnStoreLoss = plan.Stop })))
 	w.announce("s1", nil, "work")
 	w.announce("s2", nil, "strict")
 	h.awaitCount("start", 2)
 	w.redis.Kill()
 	l.detach()
-	l = h.begin(h.options(h.shell("work", story), h.shell("strict", story, func(s *runners.Service) { s.OnStoreLoss = runners.Stop })))
+	l = h.begin(h.options(h.shell("work", story), h.shell("strict", story, func(s *plan.Service) { s.OnStoreLoss = plan.Stop })))
 	realtest.Await(t, outage, "the strict child goes on without the store", func() bool { return h.alive() == 1 })
 	still(t, outage, "the kept child ended", func() bool { return h.alive() == 1 && h.count("start") == 2 })
 	w.redis.Start()

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"stream-api/internal/realtest"
-	"stream-api/runners"
+	"stream-api/runners/plan"
 	"stream-api/store"
 	"stream-api/stream"
 )
@@ -17,8 +17,8 @@ func TestNoCapacitySetByHandExceedsThePlaces(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	h := w.host("speedy")
-	h.run(h.options(h.shell("work", story, func(s *runners.Service) {
-		s.Capacity, s.Places = nil, []map[string]string{{"gpu": "a"}, {"gpu": "b"}}
+	h.run(h.options(h.shell("work", story, func(s *plan.Service) {
+		*s.Capacity, s.Places = 2, []map[string]string{{"gpu": "a"}, {"gpu": "b"}}
 	})))
 	for _, key := range []string{"s1", "s2"} {
 		w.announce(key, nil, "work")

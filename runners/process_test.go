@@ -14,6 +14,7 @@ import (
 
 	"stream-api/internal/realtest"
 	"stream-api/runners"
+	"stream-api/runners/plan"
 	"stream-api/runners/supervisor"
 	"stream-api/stream"
 )
@@ -42,11 +43,11 @@ func playRunner() int {
 	notes, _ := stream.ParseTemplate(os.Getenv("NOTES"))
 	r, err := runners.New(s, q, runners.Options{
 		Host: os.Getenv("HOST"), StateDir: os.Getenv("STATE"), Self: self, TTL: ttl, Beat: beat, Lookup: hereLookup,
-		OnStoreLoss: runners.StoreLoss(os.Getenv("MODE")), Version: "test", Retry: retry, SlowRetry: time.Second,
+		OnStoreLoss: plan.StoreLoss(os.Getenv("MODE")), Version: "test", Retry: retry, SlowRetry: time.Second,
 		Log: zerolog.New(os.Stderr).With().Timestamp().Logger(),
-		Services: []runners.Service{{Type: "work", Capacity: &seats, OnSourceChange: runners.Restart, OnNewSession: runners.Ignore, Exec: &runners.Exec{
+		Services: []plan.Service{{Type: "work", Capacity: &seats, OnSourceChange: plan.Restart, OnNewSession: plan.Ignore, OnStoreLoss: plan.StoreLoss(os.Getenv("MODE")), Exec: &plan.Exec{
 			Path: "/bin/sh", Args: []stream.Template{flag, script}, Env: map[string]stream.Template{"NOTES": notes},
-			Stop: supervisor.Stop{Signal: "TERM", Grace: 5 * time.Second}, Restart: retry,
+			Rules: supervisor.Rules{Stop: supervisor.Stop{Signal: "TERM", Grace: 5 * time.Second}, Restart: retry},
 		}}},
 	})
 	if err != nil {
@@ -90,7 +91,7 @@ type runProcess struct {
 }
 
 // spawn starts one for the host.
-func (h *host) spawn(mode runners.StoreLoss) *runProcess {
+func (h *host) spawn(mode plan.StoreLoss) *runProcess {
 	h.w.t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -215,13 +216,13 @@ func TestARunnersDeathLeavesItsChildrenToTheNextLife(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	h := w.host("speedy")
-	p := h.spawn(runners.Keep)
+	p := h.spawn(plan.Keep)
 	for _, key := range []string{"s1", "s2", "s3"} {
 		w.announce(key, nil, "work")
 	}
 	h.awaitCount("start", 3)
 	p.kill()
-	p = h.spawn(runners.Keep)
+	p = h.spawn(plan.Keep)
 	realtest.Await(t, 20*time.Second, "nothing is adopted", func() bool { return countLines(h.log.String(), `"reason":"adopted"`) == 3 })
 	// Beyond every deadline that the first life gave.
 	still(t, ttl+beat, "a child was ended or started though it was adopted", func() bool {
@@ -238,7 +239,7 @@ func TestARunnerThatExecsItselfAnewStopsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	h := w.host("speedy")
-	p := h.spawn(runners.Stop)
+	p := h.spawn(plan.Stop)
 	for _, key := range []string{"s1", "s2", "s3"} {
 		w.announce(key, nil, "work")
 	}
@@ -264,12 +265,12 @@ func TestWhatADeadRunnerHeldEndsBeforeAnotherHostHasIt(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.host("a"), w.host("b")
 	o := observe(t, a, b)
-	pa := a.spawn(runners.Keep)
+	pa := a.spawn(plan.Keep)
 	for _, key := range []string{"s1", "s2"} {
 		w.announce(key, nil, "work")
 	}
 	a.awaitCount("start", 2)
-	b.spawn(runners.Keep)
+	b.spawn(plan.Keep)
 	w.awaitHost("b")
 	pa.kill()
 	b.awaitCount("start", 2)
@@ -281,12 +282,12 @@ func TestAFrozenRunnerLosesItsChildrenAndServesAgain(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.host("a"), w.host("b")
 	o := observe(t, a, b)
-	pa := a.spawn(runners.Keep)
+	pa := a.spawn(plan.Keep)
 	for _, key := range []string{"s1", "s2"} {
 		w.announce(key, nil, "work")
 	}
 	a.awaitCount("start", 2)
-	b.spawn(runners.Keep)
+	b.spawn(plan.Keep)
 	w.awaitHost("b")
 	pa.signal(syscall.SIGSTOP)
 	b.awaitCount("start", 2)
@@ -302,7 +303,7 @@ func TestAShortFreezeMovesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a := w.host("a")
-	p := a.spawn(runners.Keep)
+	p := a.spawn(plan.Keep)
 	w.announce("s1", nil, "work")
 	a.awaitCount("start", 1)
 	p.signal(syscall.SIGSTOP)

@@ -25,7 +25,7 @@ func (h *holding) refresh(ctx context.Context, rec store.Record) {
 		return
 	}
 	v, at := ValuesOf(rec), h.subject()
-	if own, err := h.service.published(at, v, h.r.o.Lookup); err == nil {
+	if own, err := h.service.Published(at, v, h.r.o.Lookup); err == nil {
 		h.ownVars = own
 	}
 	if h.static || h.weighed && reflect.DeepEqual(h.lastValues, v) {
@@ -35,91 +35,35 @@ func (h *holding) refresh(ctx context.Context, rec store.Record) {
 	h.mu.Lock()
 	before := h.memo.Values
 	h.mu.Unlock()
-	wanted, do := h.service.weigh(at, h.plan, before, v, h.r.o.Lookup)
-	switch do {
-	case stays:
+	c := h.service.Weigh(at, h.runs, before, v, h.r.o.Lookup)
+	switch c.Do {
+	case plan.Stays:
 		h.showStale(ctx, false)
 		h.keepValues(v)
 		h.weighed = true
-	case stale:
+	case plan.Stale:
 		h.showStale(ctx, true)
 		h.weighed = true
-	case restarts:
-		why := "its variables changed"
-		if h.service.anew(before, v) {
-			why = "its publisher began anew"
-		}
-		h.weighed = h.restart(ctx, wanted, v, why)
+	case plan.Restarts:
+		h.weighed = h.restart(ctx, c.To, v, c.Why)
 	}
-}
-
-// verdict of weigh.
-type verdict int
-
-const (
-	unknown  verdict = iota // it cannot be told now
-	stays                   // a start would be the same
-	stale                   // it would differ, and that is no reason to restart
-	restarts                // it would differ because of the stream
-)
-
-// anew tells whether the publisher began anew and the child has to, too.
-func (s *Service) anew(before, now plan.Values) bool {
-	return s.OnNewSession == Restart && before.Session != "" && now.Session != "" && before.Session != now.Session
-}
-
-// weigh compares what runs with what would be started now. before are the
-// values it was started with.
-func (s *Service) weigh(at plan.Subject, runs filled, before, now plan.Values, here stream.Lookup) (filled, verdict) {
-	if s.anew(before, now) {
-		if wanted, err := s.Exec.resolve(at, now, here); err == nil {
-			return wanted, restarts
-		}
-	}
-	considered := now
-	if s.OnSourceChange == Ignore {
-		considered = now.From(before)
-	}
-	wanted, err := s.Exec.resolve(at, considered, here)
-	if err != nil {
-		return filled{}, unknown
-	}
-	if wanted.same(runs) {
-		if full, err := s.Exec.resolve(at, now, here); err == nil && !full.same(runs) {
-			return filled{}, stale // the source's change is passed over
-		}
-		return filled{}, stays
-	}
-	then, err := s.Exec.resolve(at, before, here)
-	if err == nil && then.same(wanted) {
-		return filled{}, stale // the file or a secret changed, the stream did not
-	}
-	return wanted, restarts
 }
 
 // restart has the supervisor start the child anew, gracefully; false if that
 // has to be tried again.
-func (h *holding) restart(ctx context.Context, wanted filled, v plan.Values, why string) bool {
+func (h *holding) restart(ctx context.Context, wanted supervisor.Exec, v plan.Values, why string) bool {
 	sup, at := h.supervisor(), h.subject()
 	if sup == nil {
 		return false
 	}
-	change := supervisor.Change{
-		Path: &wanted.Path, Args: &wanted.Args, Env: &wanted.Env, Mask: &wanted.Mask,
-		PreStart: &wanted.PreStart, PostStop: &wanted.PostStop,
-	}
-	if h.service != nil && h.service.Exec != nil {
-		e := h.service.Exec
-		change.Stop, change.Restart, change.Stall = &e.Stop, &e.Restart, &e.Stall
-	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	err := sup.Restart(ctx, change)
+	err := sup.Restart(ctx, wanted)
 	if err != nil {
 		h.logger().Warn().Err(err).Msg("the child is not started anew yet")
 		return false
 	}
-	h.plan, h.stale = wanted, false
+	h.runs, h.stale = wanted, false
 	h.mu.Lock()
 	moved := !maps.Equal(h.memo.PlaceVars, at.PlaceVars)
 	h.memo.PlaceVars = at.PlaceVars

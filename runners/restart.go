@@ -22,13 +22,14 @@ func (h *holding) restartAsked(ctx context.Context, rec store.Record) {
 		h.flush(ctx)
 		return
 	}
-	wanted, v := h.plan, ValuesOf(rec)
+	wanted, v := h.runs, ValuesOf(rec)
 	if h.service != nil && h.service.Exec != nil {
-		now, err := h.service.Exec.resolve(h.subject(), v, h.r.o.Lookup)
+		now, err := h.service.Exec.Resolve(h.subject(), v, h.r.o.Lookup)
 		if err == nil {
 			wanted = now
 		} else {
 			v = h.startedWith() // a value is missing now: as it was is better than not at all
+			wanted.Rules = h.service.Exec.Rules
 		}
 	}
 	if !h.restart(ctx, wanted, v, "an operator asked for it") {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"testing"
 
-	"stream-api/runners"
+	"stream-api/runners/plan"
 	"stream-api/store"
 )
 
@@ -62,7 +62,7 @@ func TestAStaticSlotHasNothingToRestart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	h := w.host("speedy")
-	h.run(h.options(runners.Service{Type: "dist"}))
+	h.run(h.options(plan.Service{Type: "dist"}))
 	w.announce("s1", nil, "dist")
 	w.awaitSlot("s1", "dist", "is not up", func(s store.SlotRecord) bool { return s.Up })
 	if _, err := w.store.Restart(context.Background(), "s1", "dist", false); err != nil {

@@ -2,6 +2,7 @@ package runners_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,7 @@ import (
 	"stream-api/internal/realtest"
 	"stream-api/internal/regular"
 	"stream-api/runners"
+	"stream-api/runners/plan"
 	"stream-api/runners/supervisor"
 	"stream-api/stream"
 )
@@ -143,17 +145,20 @@ func templates(t testing.TB, texts ...string) []stream.Template {
 }
 
 // shell is a service that runs a shell script.
-func (h *host) shell(stype, script string, changes ...func(*runners.Service)) runners.Service {
+func (h *host) shell(stype, script string, changes ...func(*plan.Service)) plan.Service {
 	h.w.t.Helper()
 	seats := 10
-	s := runners.Service{Type: stype, Capacity: &seats, OnSourceChange: runners.Restart, OnNewSession: runners.Ignore, Exec: &runners.Exec{
+	s := plan.Service{Type: stype, Capacity: &seats, OnSourceChange: plan.Restart, OnNewSession: plan.Ignore, Exec: &plan.Exec{
 		Path: "/bin/sh",
 		Args: templates(h.w.t, "-c", escape(script)),
 		Env:  map[string]stream.Template{"NOTES": template(h.w.t, h.notes)},
-		Stop: supervisor.Stop{Signal: "TERM", Grace: 5 * time.Second}, HookTimeout: 10 * time.Second,
-		Restart: supervisor.Restart{
-			Delay: 50 * time.Millisecond, MaxDelay: 200 * time.Millisecond, GiveUpAfter: 4, Within: 10 * time.Second,
+		Rules: supervisor.Rules{
+			Stop: supervisor.Stop{Signal: "TERM", Grace: 5 * time.Second},
+			Restart: supervisor.Restart{
+				Delay: 50 * time.Millisecond, MaxDelay: 200 * time.Millisecond, GiveUpAfter: 4, Within: 10 * time.Second,
+			},
 		},
+		Hooks: plan.Hooks{Timeout: 10 * time.Second},
 	}}
 	for _, change := range changes {
 		change(&s)
@@ -161,15 +166,18 @@ func (h *host) shell(stype, script string, changes ...func(*runners.Service)) ru
 	return s
 }
 
-func (h *host) options(services ...runners.Service) runners.Options {
+func (h *host) options(services ...plan.Service) runners.Options {
 	h.w.t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		h.w.t.Fatal(err)
 	}
+	for i := range services {
+		services[i].OnStoreLoss = cmp.Or(services[i].OnStoreLoss, plan.Keep)
+	}
 	return runners.Options{
 		Host: h.name, Services: services, StateDir: h.state, Self: self, TTL: ttl, Beat: beat,
-		Lookup: hereLookup, OnStoreLoss: runners.Keep, Retry: retry, Log: zerolog.New(h.log).With().Timestamp().Logger(), Cooldown: 3 * time.Second, SlowRetry: 500 * time.Millisecond,
+		Lookup: hereLookup, OnStoreLoss: plan.Keep, Retry: retry, Log: zerolog.New(h.log).With().Timestamp().Logger(), Cooldown: 3 * time.Second, SlowRetry: 500 * time.Millisecond,
 		Version: "test",
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"stream-api/queue"
+	"stream-api/runners/plan"
 	"stream-api/runners/statedir"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
@@ -24,7 +25,7 @@ type Runner struct {
 	store    *store.Store
 	queue    *queue.Client
 	server   atomic.Pointer[queue.Server] // of slot commands; nil: none, or not begun
-	services map[string]*Service
+	services map[string]*plan.Service
 
 	lease       *lease
 	seats       *seats
@@ -73,7 +74,7 @@ func New(s *store.Store, q *queue.Client, o Options) (*Runner, error) {
 		return nil, fmt.Errorf("runner: %w", err)
 	}
 	r := &Runner{
-		o: o, log: o.Log, store: s, queue: q, services: map[string]*Service{},
+		o: o, log: o.Log, store: s, queue: q, services: map[string]*plan.Service{},
 		lease: newLease(o.TTL), seats: newSeats(), holdings: map[string]*holding{},
 		incarnation: newIncarnation(time.Now()),
 		lookNow:     make(chan struct{}, 1), beatNow: make(chan struct{}, 1),

@@ -65,7 +65,7 @@ func (h *holding) greet(ctx context.Context) {
 // takeOver takes in the state of a supervisor that is connected to anew.
 func (h *holding) takeOver(ctx context.Context, sup *supervisor.Client) {
 	s := sup.State()
-	h.plan = planOf(sup.Spec())
+	h.runs = sup.Spec().Exec
 	if len(s.Vars) > 0 {
 		h.childVars = s.Vars
 	}

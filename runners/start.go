@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"time"
 
+	"stream-api/runners/plan"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 	"stream-api/stream"
@@ -199,7 +200,7 @@ func (h *holding) begin(ctx context.Context) error {
 	h.mu.Lock()
 	h.memo.Values = v
 	h.mu.Unlock()
-	if h.ownVars, err = h.service.published(at, v, h.r.o.Lookup); err != nil {
+	if h.ownVars, err = h.service.Published(at, v, h.r.o.Lookup); err != nil {
 		return err
 	}
 	h.publisher.seen(rec.Away)
@@ -207,7 +208,7 @@ func (h *holding) begin(ctx context.Context) error {
 		h.answer(asked) // it is being started
 	}
 	if !h.static {
-		if h.plan, err = h.service.Exec.resolve(at, v, h.r.o.Lookup); err != nil {
+		if h.runs, err = h.service.Exec.Resolve(at, v, h.r.o.Lookup); err != nil {
 			return err
 		}
 	}
@@ -232,7 +233,7 @@ func (h *holding) sit() error {
 		return fmt.Errorf("all %d places of %s are taken", n, h.stype)
 	}
 	h.mu.Lock()
-	h.memo.Place, h.memo.PlaceVars = place, h.service.placeVars(place)
+	h.memo.Place, h.memo.PlaceVars = place, h.service.PlaceVars(place)
 	h.mu.Unlock()
 	return nil
 }
@@ -280,10 +281,9 @@ func (h *holding) launch(ctx context.Context) error {
 }
 
 func (h *holding) spec(dir string) supervisor.Spec {
-	e, v := h.service.Exec, h.reservation()
+	v := h.reservation()
 	return supervisor.Spec{
 		Dir: dir, Stream: v.Key, Slot: v.Slot, Type: v.Type, Host: v.Host, Token: v.Token,
-		Path: h.plan.Path, Args: h.plan.Args, Env: h.plan.Env, PreStart: h.plan.PreStart, PostStop: h.plan.PostStop,
-		Mask: h.plan.Mask, Stop: e.Stop, Restart: e.Restart, Stall: e.Stall, KeepOnStoreLoss: h.mode == Keep,
+		Exec: h.runs, KeepOnStoreLoss: h.mode == plan.Keep,
 	}
 }

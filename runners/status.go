@@ -8,22 +8,23 @@ import (
 	"sync/atomic"
 	"time"
 
+	"stream-api/runners/plan"
 	"stream-api/runners/supervisor"
 )
 
 // Local is one slot as this host has it.
 type Local struct {
-	Stream   string    `json:"stream"`
-	Slot     string    `json:"slot"`
-	Type     string    `json:"type"`
-	Token    string    `json:"token"`
-	Phase    Phase     `json:"phase"`
-	Since    time.Time `json:"since"` // of the phase and its reason
-	Reason   string    `json:"reason,omitempty"`
-	Place    int       `json:"place"`
-	PID      int       `json:"pid,omitempty"` // 0: nothing runs just now, or static
-	Restarts int       `json:"restarts"`
-	Mode     StoreLoss `json:"on_store_loss"`
+	Stream   string         `json:"stream"`
+	Slot     string         `json:"slot"`
+	Type     string         `json:"type"`
+	Token    string         `json:"token"`
+	Phase    Phase          `json:"phase"`
+	Since    time.Time      `json:"since"` // of the phase and its reason
+	Reason   string         `json:"reason,omitempty"`
+	Place    int            `json:"place"`
+	PID      int            `json:"pid,omitempty"` // 0: nothing runs just now, or static
+	Restarts int            `json:"restarts"`
+	Mode     plan.StoreLoss `json:"on_store_loss"`
 	// Fed is how long the child may live without this runner; 0: static.
 	Fed time.Duration `json:"fed"`
 }

@@ -10,21 +10,22 @@ import (
 
 	"stream-api/internal/realtest"
 	"stream-api/runners"
+	"stream-api/runners/plan"
 	"stream-api/store"
 	"stream-api/stream"
 )
 
 // dependant runs once another slot has published its url.
-func (h *host) dependant(stype, on string) runners.Service {
-	return h.shell(stype, story, func(s *runners.Service) {
+func (h *host) dependant(stype, on string) plan.Service {
+	return h.shell(stype, story, func(s *plan.Service) {
 		s.Exec.Env["URL"] = template(h.w.t, "${"+on+":url}")
 		s.Class.Needs = on + ":url"
 	})
 }
 
 // publishing has a service publish a url.
-func publishing(t *testing.T) func(*runners.Service) {
-	return func(s *runners.Service) {
+func publishing(t *testing.T) func(*plan.Service) {
+	return func(s *plan.Service) {
 		s.StreamVars = map[string]stream.Template{"url": template(t, "http://x/y")}
 	}
 }
@@ -48,12 +49,12 @@ func TestWhatCannotStartCountsIsShownAndStartsNobody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := func(path string) func(*runners.Service) {
-		return func(s *runners.Service) { s.Exec.Path, s.Exec.Args = path, nil }
+	path := func(path string) func(*plan.Service) {
+		return func(s *plan.Service) { s.Exec.Path, s.Exec.Args = path, nil }
 	}
 	rows := []struct {
 		kind   string
-		change func(*runners.Service)
+		change func(*plan.Service)
 		want   string // in the reason
 	}{
 		{"crlf", path(file("crlf", "#!/bin/sh\r\nsleep 100\r\n", 0o755)), "CRLF line ends"},
@@ -65,17 +66,17 @@ func TestWhatCannotStartCountsIsShownAndStartsNobody(t *testing.T) {
 		{"gone", path("/opt/none/transcode"), "does not exist"},
 		{"inpath", path("no-such-program"), "not found in PATH"},
 		{"busy", path(busy), "open for writing"},
-		{"pre", func(s *runners.Service) {
-			s.Exec.PreStart = [][]stream.Template{templates(t, "/bin/sh", "-c", "exit 3")}
+		{"pre", func(s *plan.Service) {
+			s.Exec.Hooks.PreStart = plan.Commands{templates(t, "/bin/sh", "-c", "exit 3")}
 		}, "exit code 3"},
-		{"hook", func(s *runners.Service) { s.Exec.PreStart = [][]stream.Template{templates(t, "/opt/none/hook")} }, "hook: cannot start: /opt/none/hook does not exist"},
-		{"envfile", func(s *runners.Service) { s.Exec.EnvFile = []string{"/opt/none/env"} }, "cannot start: "},
-		{"static", func(s *runners.Service) {
+		{"hook", func(s *plan.Service) { s.Exec.Hooks.PreStart = plan.Commands{templates(t, "/opt/none/hook")} }, "hook: cannot start: /opt/none/hook does not exist"},
+		{"envfile", func(s *plan.Service) { s.Exec.EnvFile = []string{"/opt/none/env"} }, "cannot start: "},
+		{"static", func(s *plan.Service) {
 			s.Exec = nil
 			s.StreamVars["other"] = template(t, "${source:nothing}")
 		}, "cannot start: "},
 	}
-	var services []runners.Service
+	var services []plan.Service
 	var chain []string
 	for _, row := range rows {
 		services = append(services, h.shell(row.kind, story, publishing(t), row.change), h.dependant("on"+row.kind, row.kind))
@@ -129,9 +130,9 @@ func TestNothingIsPublishedBeforeItsChildWasStarted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	h := w.host("speedy")
-	l := h.run(h.options(h.dependant("down", "up"), h.shell("up", story, publishing(t), func(s *runners.Service) {
-		s.Exec.HookTimeout = time.Minute
-		s.Exec.PreStart = [][]stream.Template{templates(t, "/bin/sh", "-c", escape(
+	l := h.run(h.options(h.dependant("down", "up"), h.shell("up", story, publishing(t), func(s *plan.Service) {
+		s.Exec.Hooks.Timeout = time.Minute
+		s.Exec.Hooks.PreStart = plan.Commands{templates(t, "/bin/sh", "-c", escape(
 			`echo early=1 > "$STREAM_API_VARS"; echo > "$NOTES/pre"; until [ -e "$NOTES/go" ]; do sleep 0.02; done; [ ! -s "$NOTES/go" ]`))}
 	})))
 	w.announce("s1", nil, "up", "down")
@@ -146,9 +147,9 @@ func TestNothingIsPublishedBeforeItsChildWasStarted(t *testing.T) {
 	waits("in pre_start")
 	// Another life of the runner finds it so, and says no more of it.
 	l.detach()
-	h.run(h.options(h.dependant("down", "up"), h.shell("up", story, publishing(t), func(s *runners.Service) {
-		s.Exec.HookTimeout = time.Minute
-		s.Exec.PreStart = [][]stream.Template{templates(t, "/bin/sh", "-c", "exit 0")}
+	h.run(h.options(h.dependant("down", "up"), h.shell("up", story, publishing(t), func(s *plan.Service) {
+		s.Exec.Hooks.Timeout = time.Minute
+		s.Exec.Hooks.PreStart = plan.Commands{templates(t, "/bin/sh", "-c", "exit 0")}
 	})))
 	waits("after a restart of the runner")
 	if err := os.WriteFile(filepath.Join(h.notes, "go"), nil, 0o600); err != nil {

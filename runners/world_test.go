@@ -13,7 +13,7 @@ import (
 
 	"stream-api/internal/realtest"
 	"stream-api/queue"
-	"stream-api/runners"
+	"stream-api/runners/plan"
 	"stream-api/store"
 	"stream-api/stream"
 )
@@ -374,9 +374,9 @@ func (p *poller) poll(keys ...string) {
 }
 
 // staticService runs nothing and publishes a url.
-func staticService(t *testing.T, stype, url string) runners.Service {
+func staticService(t *testing.T, stype, url string) plan.Service {
 	t.Helper()
-	return runners.Service{Type: stype, StreamVars: map[string]stream.Template{"url": template(t, url)}}
+	return plan.Service{Type: stype, StreamVars: map[string]stream.Template{"url": template(t, url)}}
 }
 
 // incarnation is the life of a host that the store knows.

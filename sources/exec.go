@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -46,7 +45,7 @@ func (c *command) list(ctx context.Context) (listing, error) {
 
 	mark := pollMark + rand.Text()
 	cmd := exec.CommandContext(ctx, c.argv[0], c.argv[1:]...)
-	cmd.Env = append(inherited("PATH", "HOME", "LANG", "TZ"), "STREAM_API_SOURCE="+c.name)
+	cmd.Env = append(program.Inherited(), "STREAM_API_SOURCE="+c.name)
 	cmd.Env = append(append(cmd.Env, c.env...), mark)
 	stdout := &capped{limit: int(c.limit), over: func() { stop(errTooLarge(c.limit)) }}
 	stderr := &lastLine{}
@@ -97,16 +96,6 @@ func (c *command) explain(ctx context.Context, err error, path, stderr string) e
 		return fmt.Errorf("%s cannot be run: %w", c.argv[0], err)
 	}
 	return fmt.Errorf("cannot be run: %w", program.Explain(path, err))
-}
-
-func inherited(names ...string) []string {
-	env := make([]string, 0, len(names)+4)
-	for _, name := range names {
-		if value, ok := os.LookupEnv(name); ok {
-			env = append(env, name+"="+value)
-		}
-	}
-	return env
 }
 
 // capped keeps an output up to its limit and calls over at more. The buffer is

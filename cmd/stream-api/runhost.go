@@ -21,11 +21,11 @@ import (
 func (p *process) addRunner(commands *queue.Client) error {
 	cfg := p.cfg
 	o := runners.Options{
-		Host: cfg.Network.Name, Services: runnerServices(cfg), StateDir: cfg.StateDir, Self: cmp.Or(asked, running),
-		TTL: cfg.Lease.TTL, Beat: cfg.Lease.Beat, OnStoreLoss: runners.StoreLoss(cfg.Lease.OnStoreLoss),
+		Host: cfg.Network.Name, Services: cfg.Services.Plans(), StateDir: cfg.StateDir, Self: cmp.Or(asked, running),
+		TTL: cfg.Lease.TTL, Beat: cfg.Lease.Beat, OnStoreLoss: cfg.Lease.OnStoreLoss,
 		Lookup: cfg.Lookup, URL: p.webURL(), Version: version, Log: p.log,
 		Cooldown: cfg.Scheduler.Cooldown, Heart: p.links.heart,
-		Retry: supervisor.Restart(config.DefaultRestart()), SlowRetry: config.SlowRetry,
+		Retry: config.DefaultRestart(), SlowRetry: config.SlowRetry,
 	}
 	for _, s := range cfg.Sources {
 		// Registered too, so that people see who polls what; several

@@ -14,6 +14,7 @@ import (
 	"stream-api/config"
 	"stream-api/program"
 	"stream-api/runners"
+	"stream-api/runners/plan"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 	"stream-api/stream"
@@ -65,9 +66,9 @@ func (g *global) try(ctx context.Context, o trial) error {
 	if err != nil {
 		return configError(err)
 	}
-	service, err := serviceOf(cfg, o.stype)
-	if err != nil {
-		return err
+	service := cfg.Services[o.stype]
+	if service == nil {
+		return unknown("service", o.stype, cfg.Services.Types())
 	}
 	if n := len(service.Places); o.place < 0 || n > 0 && o.place >= n {
 		return usageError("%s has no place %d: they are counted from 0 to %d", o.stype, o.place, max(n-1, 0))
@@ -76,8 +77,9 @@ func (g *global) try(ctx context.Context, o trial) error {
 	if err != nil {
 		return err
 	}
-	t, err := service.Try(cfg.Network.Name, "0-try", o.place, rec, cfg.Lookup)
-	var missing *runners.MissingError
+	at := plan.Subject{Key: rec.Key, Host: cfg.Network.Name, Token: "0-try", Place: o.place}
+	t, err := service.Try(at, runners.ValuesOf(rec), cfg.Lookup)
+	var missing *plan.MissingError
 	if errors.As(err, &missing) {
 		return usageError("%s", howToGive(missing))
 	}
@@ -93,17 +95,7 @@ func (g *global) try(ctx context.Context, o trial) error {
 		printVars("", t.Publishes)
 		return nil
 	}
-	return runTrial(ctx, t, service.Exec)
-}
-
-// serviceOf is a service of the file, as the runner takes it.
-func serviceOf(cfg *config.Config, stype string) (*runners.Service, error) {
-	for _, v := range runnerServices(cfg) {
-		if v.Type == stype {
-			return &v, nil
-		}
-	}
-	return nil, unknown("service", stype, cfg.Services.Types())
+	return runTrial(ctx, t)
 }
 
 // recordFor is what is known of the stream: by the store if it is live there,
@@ -182,7 +174,7 @@ func (g *global) takeStoreOf(cfg *config.Config) error {
 }
 
 // howToGive says for each missing value where it is looked for.
-func howToGive(e *runners.MissingError) string {
+func howToGive(e *plan.MissingError) string {
 	text := e.Error()
 	for _, ref := range e.Refs {
 		switch ref.Scope {
@@ -202,7 +194,7 @@ func howToGive(e *runners.MissingError) string {
 }
 
 // warnTrial says what of a trial could not be started here.
-func warnTrial(t runners.Trial) {
+func warnTrial(t plan.Trial) {
 	argv := [][]string{}
 	for _, h := range slices.Concat(t.PreStart, t.PostStop) {
 		argv = append(argv, h.Argv)
@@ -222,9 +214,9 @@ func warnTrial(t runners.Trial) {
 }
 
 // printTrial prints what would be run.
-func printTrial(t runners.Trial) error {
+func printTrial(t plan.Trial) error {
 	mask := func(text string) string {
-		for _, secret := range t.Secrets {
+		for _, secret := range t.Mask {
 			text = strings.ReplaceAll(text, secret, "***")
 		}
 		return clean(stream.MaskURLs(text))

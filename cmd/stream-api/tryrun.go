@@ -18,7 +18,7 @@ import (
 
 	"stream-api/internal/regular"
 	"stream-api/program"
-	"stream-api/runners"
+	"stream-api/runners/plan"
 	"stream-api/runners/supervisor"
 )
 
@@ -29,7 +29,7 @@ type stage struct {
 }
 
 // runTrial runs pre_start, the program and post_stop to their ends.
-func runTrial(ctx context.Context, t runners.Trial, e *runners.Exec) (err error) {
+func runTrial(ctx context.Context, t plan.Trial) (err error) {
 	// The kernel ties the child's life to the thread that forked it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -47,7 +47,7 @@ func runTrial(ctx context.Context, t runners.Trial, e *runners.Exec) (err error)
 		}
 	}
 	if end == nil {
-		end = s.program(ctx, t, e, env)
+		end = s.program(ctx, t, env)
 	}
 	for _, h := range t.PostStop {
 		// It runs after every end, an interrupted one included.
@@ -138,12 +138,12 @@ func (s *stage) hook(ctx context.Context, h supervisor.Hook, env []string) error
 }
 
 // program runs the program itself; its exit code becomes ours.
-func (s *stage) program(ctx context.Context, t runners.Trial, e *runners.Exec, env []string) error {
+func (s *stage) program(ctx context.Context, t plan.Trial, env []string) error {
 	c, err := s.command(append([]string{t.Path}, t.Args...), env)
 	if err != nil {
 		return err
 	}
-	err = finish(ctx, c, unix.SignalNum("SIG"+orElse(e.Stop.Signal, "TERM")), e.Stop.Grace)
+	err = finish(ctx, c, unix.SignalNum("SIG"+t.Stop.Signal), t.Stop.Grace)
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
 		return err

@@ -43,9 +43,11 @@ func sourceConfig(cfg *config.Config, s config.Source) (sources.Config, error) {
 		out.Pull = pull
 		out.CA, out.Strip = s.Vars.CA, s.Vars.Strip
 	case config.PluginExec:
-		for _, arg := range s.Vars.Command {
-			out.Command = append(out.Command, resolve("command", arg))
+		command, commandErr := s.Vars.Command.Resolve(cfg.Lookup)
+		if commandErr != nil {
+			return sources.Config{}, fmt.Errorf("source %s: command: %w", s.Name, commandErr)
 		}
+		out.Command = command
 	}
 	return out, err
 }

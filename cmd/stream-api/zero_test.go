@@ -9,14 +9,14 @@ import (
 	"testing"
 
 	"stream-api/config"
-	"stream-api/runners"
+	"stream-api/runners/plan"
 	"stream-api/runners/statedir"
 	"stream-api/sources"
 )
 
 // wired is what the file comes to in the parts that obey it.
 type wired struct {
-	service runners.Service
+	service plan.Service
 	source  sources.Config
 }
 
@@ -70,7 +70,7 @@ func TestZeroMeansZeroInEveryDocumentedKey(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if w := (wired{runnerServices(cfg)[0], source}); !is(w) {
+			if w := (wired{cfg.Services.Plans()[0], source}); !is(w) {
 				t.Errorf("comes to %+v", w)
 			}
 		})

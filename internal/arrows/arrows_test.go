@@ -28,10 +28,10 @@ var may = map[string][]string{
 	"sources":            {"stream", "store", "queue", "program", "internal/orphans"},                            //
 	"scheduler":          {"stream", "store", "queue"},                                                           // never runners: a decision knows no process
 	"runners":            {"stream", "store", "queue", "runners/plan", "runners/statedir", "runners/supervisor"}, // never scheduler: a host obeys the store alone
-	"runners/plan":       {"stream"},                                                                             // what a child is, and not who wants it: no store
+	"runners/plan":       {"stream", "runners/supervisor", "program"},                                            // what a child is, and not who wants it: no store
 	"runners/statedir":   {"stream", "store", "runners/plan", "runners/supervisor", "internal/regular"},          // files, and no store is asked
 	"runners/supervisor": {"internal/orphans", "internal/regular", "internal/seclude", "program"},                // small, and older or newer than its runner
-	"config":             {"stream", "program"},                                                                  // a leaf: nobody's options are its types
+	"config":             {"stream", "program", "runners/plan", "runners/supervisor"},                            // decodes into what a child is; otherwise a leaf
 	"web":                {"stream", "store", "queue"},                                                           //
 	"internal/arrows":    {},
 	"internal/realrun":   {"internal/realtest", "stream"}, // the program from outside; stream for the contract of its JSON

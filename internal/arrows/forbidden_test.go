@@ -59,8 +59,7 @@ var rules = []rule{{
 	library: "os", names: []string{"Getenv", "LookupEnv", "Environ", "ExpandEnv"},
 	homes: map[string]string{
 		"config/local.go":            "${env:NAME} of the file",
-		"runners/resolve.go":         "what every child inherits",
-		"sources/exec.go":            "what every exec source inherits",
+		"program/environ.go":         "what every program inherits that is started from here",
 		"runners/supervisor/main.go": "tells a supervisor from somebody who typed its command",
 		"cmd/stream-api":             "the program's own variables",
 		"internal/realrun":           "the fake child of tests",

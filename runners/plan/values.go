@@ -17,8 +17,8 @@ type Values struct {
 	Slots map[string]map[string]string `json:"slots,omitempty"`
 }
 
-// From takes over where the stream comes from from old.
-func (v Values) From(old Values) Values {
+// from takes over where the stream comes from from old.
+func (v Values) from(old Values) Values {
 	v.Origin, v.Source, v.Session = old.Origin, old.Source, old.Session
 	return v
 }

@@ -189,10 +189,10 @@ func (c *Client) finish(ctx context.Context, op operation) (*End, error) {
 	return c.Result(), c.Err()
 }
 
-// Restart stops the child gracefully and starts it anew with the change, under the same token and directory. It returns
+// Restart stops the child gracefully and starts it anew with next, under the same token and directory. It returns
 // when the supervisor has taken it in; exited and started follow. It counts neither as a failure nor for the backoff.
-func (c *Client) Restart(ctx context.Context, change Change) error {
-	_, err := c.ask(ctx, request{Op: opRestart, Change: &change})
+func (c *Client) Restart(ctx context.Context, next Exec) error {
+	_, err := c.ask(ctx, request{Op: opRestart, Change: &next})
 	return err
 }
 

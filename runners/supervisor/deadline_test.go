@@ -189,7 +189,7 @@ func TestAFeedAfterTheDeadlineIsRefused(t *testing.T) {
 	if err := r.Go(t.Context(), Now()+ms(30000)); err == nil {
 		t.Error("a Go after the deadline was taken")
 	}
-	if err := r.Restart(t.Context(), Change{}); !errors.Is(err, ErrEnding) {
+	if err := r.Restart(t.Context(), r.Spec().Exec); !errors.Is(err, ErrEnding) {
 		t.Errorf("restart: %v", err)
 	}
 	r.let("on")

@@ -173,8 +173,9 @@ func TestARestartBringsAnotherEnvironment(t *testing.T) {
 	t.Parallel()
 	r := launch(t, shell(`echo "$COLOUR" > $NOTES/$COLOUR; exec sleep 1000`), func(s *Spec) { s.Env = append(s.Env, "COLOUR=red") })
 	r.note("red")
-	env := append(r.Spec().Env, "COLOUR=blue")
-	r.must(r.Restart(t.Context(), Change{Env: &env}))
+	next := r.Spec().Exec
+	next.Env = append(next.Env, "COLOUR=blue")
+	r.must(r.Restart(t.Context(), next))
 	exit := r.await(EventExited).Exit
 	if exit.Reason != ExitRestart || exit.Counted || exit.Signal != "SIGTERM" {
 		t.Errorf("%+v", exit)
@@ -188,8 +189,8 @@ func TestARestartBringsAnotherEnvironment(t *testing.T) {
 		spec, err := ReadSpec(r.dir)
 		return err == nil && spec.Token == "1-test" && slices.Contains(spec.Env, "COLOUR=blue")
 	})
-	bad := Stop{Signal: "SEGV"}
-	if err := r.Restart(t.Context(), Change{Stop: &bad}); !errors.Is(err, ErrRequest) {
+	next.Stop.Signal = "SEGV"
+	if err := r.Restart(t.Context(), next); !errors.Is(err, ErrRequest) {
 		t.Errorf("a bad change: %v", err)
 	}
 }
@@ -198,8 +199,9 @@ func TestARestartDuringABackoffStartsAtOnce(t *testing.T) {
 	t.Parallel()
 	r := launch(t, shell("exit 1"), longDelay)
 	r.await(EventExited)
-	args := []string{"-c", "exec sleep 1000"}
-	r.must(r.Restart(t.Context(), Change{Args: &args}))
+	next := r.Spec().Exec
+	next.Args = []string{"-c", "exec sleep 1000"}
+	r.must(r.Restart(t.Context(), next))
 	r.await(EventStarted, func(e Event) bool { return e.Attempt == 2 })
 }
 

@@ -4,10 +4,13 @@ import "time"
 
 // Restart says how a child that ended by itself is started again.
 type Restart struct {
-	Delay       time.Duration `json:"delay"`         // before the first restart; doubled for each one after it
-	MaxDelay    time.Duration `json:"max_delay"`     // longest delay
-	GiveUpAfter int           `json:"give_up_after"` // so many failures Within make the runner decide; 0: never
-	Within      time.Duration `json:"within"`        // window of failures, and the time after which a child counts as well again
+	// Delay is before the first restart; it is doubled for each one after it, up to MaxDelay.
+	Delay    time.Duration `json:"delay" yaml:"delay" validate:"gte=10ms,lte=1h"`
+	MaxDelay time.Duration `json:"max_delay" yaml:"max_delay" validate:"gte=10ms,lte=1h"`
+	// GiveUpAfter so many failures Within the runner decides; 0: never.
+	GiveUpAfter int `json:"give_up_after" yaml:"give_up_after" validate:"gte=0,lte=1000"`
+	// Within is the window of failures, and the time after which a child counts as well again.
+	Within time.Duration `json:"within" yaml:"within" validate:"gte=1s,lte=24h"`
 }
 
 // Failures is what the restart policy remembers between two ends. Its zero value is a fresh start.

@@ -44,41 +44,7 @@ type request struct {
 	Deadline int64         `json:"deadline,omitempty"` // go, feed
 	Away     bool          `json:"away,omitempty"`
 	Pace     time.Duration `json:"pace,omitempty"`
-	Change   *Change       `json:"change,omitempty"` // restart
-}
-
-// Change is what a restart may change of a spec; what is nil stays as it is. Stream, slot, token and directory never
-// change: another token is another supervisor.
-type Change struct {
-	Path     *string        `json:"path,omitempty"`
-	Args     *[]string      `json:"args,omitempty"`
-	Env      *[]string      `json:"env,omitempty"`
-	Mask     *[]string      `json:"mask,omitempty"`
-	Stop     *Stop          `json:"stop,omitempty"`
-	Restart  *Restart       `json:"restart,omitempty"`
-	Stall    *time.Duration `json:"stall,omitempty"`
-	PreStart *[]Hook        `json:"pre_start,omitempty"`
-	PostStop *[]Hook        `json:"post_stop,omitempty"`
-}
-
-// apply returns s with the change, or why that would be no valid spec.
-func (c Change) apply(s Spec) (Spec, error) {
-	set(&s.Path, c.Path)
-	set(&s.Args, c.Args)
-	set(&s.Env, c.Env)
-	set(&s.Mask, c.Mask)
-	set(&s.Stop, c.Stop)
-	set(&s.Restart, c.Restart)
-	set(&s.Stall, c.Stall)
-	set(&s.PreStart, c.PreStart)
-	set(&s.PostStop, c.PostStop)
-	return s, s.complete()
-}
-
-func set[T any](field *T, value *T) {
-	if value != nil {
-		*field = *value
-	}
+	Change   *Exec         `json:"change,omitempty"` // restart: what runs from then on
 }
 
 // message is what a supervisor sends: one of a greeting, a reply, an event.
@@ -191,7 +157,7 @@ func decodeRequest(line []byte) (request, error) {
 		}
 	case opRestart:
 		if r.Change == nil {
-			r.Change = &Change{}
+			return request{}, fmt.Errorf("%w: a restart that does not say what to run", ErrRequest)
 		}
 	case opPace:
 		if r.Pace < 0 {

@@ -100,9 +100,12 @@ func writePID(name string) {
 
 func playRunner() int {
 	spec := Spec{
-		Dir: os.Getenv("SLOT"), Stream: "s1", Slot: "transcode", Token: "7-runner", Path: "/bin/sh",
-		Args: []string{"-c", "echo $$ > \"$NOTES/child\"; exec sleep 1000"}, Env: []string{"NOTES=" + os.Getenv("NOTES"), "PATH=" + os.Getenv("PATH")},
-		Stop: Stop{Signal: "TERM"}, Restart: Restart{Delay: time.Second, MaxDelay: time.Second, Within: time.Minute},
+		Dir: os.Getenv("SLOT"), Stream: "s1", Slot: "transcode", Token: "7-runner",
+		Exec: Exec{
+			Path: "/bin/sh", Args: []string{"-c", "echo $$ > \"$NOTES/child\"; exec sleep 1000"},
+			Env:   []string{"NOTES=" + os.Getenv("NOTES"), "PATH=" + os.Getenv("PATH")},
+			Rules: Rules{Stop: Stop{Signal: "TERM"}, Restart: Restart{Delay: time.Second, MaxDelay: time.Second, Within: time.Minute}},
+		},
 	}
 	c, err := Start(context.Background(), "/proc/self/exe", spec, testHello)
 	if err != nil {
@@ -192,9 +195,10 @@ var testHello = Hello{Key: "the key of all tests", TTL: time.Hour}
 func testSpec(dir, notes string, changes ...func(*Spec)) Spec {
 	spec := Spec{
 		Dir: dir, Stream: "s1", Slot: "transcode", Type: "transcode", Host: "test.example", Token: "1-test", KeyHash: testHello.hash(),
-		Env:     []string{"NOTES=" + notes, "PATH=" + os.Getenv("PATH")},
-		Restart: Restart{Delay: 20 * time.Millisecond, MaxDelay: 100 * time.Millisecond, GiveUpAfter: 1000, Within: time.Minute},
-		Stop:    Stop{Signal: "TERM", Grace: 5 * time.Second},
+		Exec: Exec{Env: []string{"NOTES=" + notes, "PATH=" + os.Getenv("PATH")}, Rules: Rules{
+			Restart: Restart{Delay: 20 * time.Millisecond, MaxDelay: 100 * time.Millisecond, GiveUpAfter: 1000, Within: time.Minute},
+			Stop:    Stop{Signal: "TERM", Grace: 5 * time.Second},
+		}},
 	}
 	shell("exec sleep 1000")(&spec)
 	for _, change := range changes {

@@ -151,12 +151,13 @@ func (s *server) do(c *conn, r request, done *reply) error {
 	return nil
 }
 
-func (s *server) restart(change Change) error {
+func (s *server) restart(wanted Exec) error {
 	if _, over := s.life.over(); over {
 		return ErrEnding
 	}
-	next, err := change.apply(s.life.currentSpec())
-	if err != nil {
+	next := s.life.currentSpec()
+	next.Exec = wanted
+	if err := next.complete(); err != nil {
 		return fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 	s.life.wish(func(w *wishes) {

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 
@@ -58,36 +57,15 @@ type Spec struct {
 	Host   string `json:"host"`
 	Token  string `json:"token"`
 
-	Path string   `json:"path"` // absolute, or looked for in the PATH of Env
-	Args []string `json:"args"` // without the program's own name
-	Env  []string `json:"env"`  // NAME=value: the whole environment but for EnvVars and EnvProgress
+	Exec
 
-	Stop     Stop          `json:"stop"`
-	Restart  Restart       `json:"restart"`
-	Stall    time.Duration `json:"stall"`     // no sign of life for so long is a failure; 0: never
-	PreStart []Hook        `json:"pre_start"` // before each start; one that fails is a failed start
-	PostStop []Hook        `json:"post_stop"` // after each end, and after a failed start; must bear being run twice
-
-	Mask   []string `json:"mask"`    // secrets, shown as *** in the log and in stderr lines
-	LogMax int64    `json:"log_max"` // bytes of log and log.1 together; default 1 MiB, at least 16 KiB
+	LogMax int64 `json:"log_max"` // bytes of log and log.1 together; default 1 MiB, at least 16 KiB
 
 	KeepOnStoreLoss bool `json:"keep_on_store_loss"` // for the runner that adopts
 
 	KeyHash string `json:"key_hash"` // of the key that a hello needs; Start fills it in
 
 	GoWithin time.Duration `json:"go_within"` // without a Go for so long the supervisor ends; default 10 s
-}
-
-// Stop says how a child is asked to end.
-type Stop struct {
-	Signal string        `json:"signal"` // TERM, INT, QUIT, HUP, USR1, USR2 or KILL
-	Grace  time.Duration `json:"grace"`  // then KILL; 0: at once
-}
-
-// Hook is a command run beside the child's life, with its environment.
-type Hook struct {
-	Argv    []string      `json:"argv"`
-	Timeout time.Duration `json:"timeout"` // then it is killed and counts as failed
 }
 
 var stopSignals = map[string]syscall.Signal{
@@ -117,35 +95,8 @@ func (s *Spec) complete() error {
 	if s.KeyHash == "" {
 		wrong("no hash of a key: anybody could speak to its supervisor")
 	}
-	if s.Path == "" {
-		wrong("path is empty")
-	}
-	for _, text := range append(append([]string{s.Path}, s.Args...), s.Env...) {
-		if strings.ContainsRune(text, 0) || !utf8.ValidString(text) {
-			wrong("path, args or env have a NUL or are no UTF-8")
-			break
-		}
-	}
-	for _, kv := range s.Env {
-		if name, _, ok := strings.Cut(kv, "="); !ok || name == "" {
-			wrong("env: an entry is not NAME=value")
-		}
-	}
-	if _, ok := stopSignals[s.Stop.Signal]; !ok {
-		wrong("stop: signal %q is not one of TERM INT QUIT HUP USR1 USR2 KILL", s.Stop.Signal)
-	}
-	for _, h := range [][]Hook{s.PreStart, s.PostStop} {
-		for i := range h {
-			if len(h[i].Argv) == 0 || h[i].Argv[0] == "" {
-				wrong("hook %d has no command", i+1)
-			}
-			if h[i].Timeout <= 0 {
-				wrong("hook %d has no timeout", i+1)
-			}
-		}
-	}
-	if s.Restart.Delay <= 0 || s.Restart.MaxDelay < s.Restart.Delay || s.Restart.Within <= 0 {
-		wrong("restart: a delay, a max_delay of no less and a window are needed, not %+v", s.Restart)
+	if err := s.Exec.check(); err != nil {
+		errs = append(errs, err)
 	}
 	if s.GoWithin <= 0 {
 		s.GoWithin = 10 * time.Second
@@ -154,9 +105,6 @@ func (s *Spec) complete() error {
 		s.LogMax = 1 << 20
 	}
 	s.LogMax = max(s.LogMax, 16<<10)
-	if s.Stall < 0 || s.Restart.GiveUpAfter < 0 || s.Stop.Grace < 0 {
-		wrong("a negative stall, grace or give_up_after")
-	}
 	if text, err := json.Marshal(s); err != nil || len(text) > maxSpec {
 		wrong("%d bytes long, at most %d are taken (%v)", len(text), maxSpec, err)
 	}
@@ -185,7 +133,7 @@ func varsPath(dir string) string { return filepath.Join(dir, dirVars, fileVars) 
 
 // without returns the spec as it is left behind after the end: nothing that may hold a secret.
 func (s Spec) without() Spec {
-	s.Env, s.Mask, s.Args, s.PreStart, s.PostStop = nil, nil, nil, nil, nil
+	s.Exec = Exec{Path: s.Path, Rules: s.Rules}
 	return s
 }
 

@@ -1,0 +1,67 @@
+package plan
+
+import (
+	"maps"
+	"testing"
+
+	"stream-api/stream"
+)
+
+func TestWeighTellsAChangeOfTheStreamFromOneOfTheFile(t *testing.T) {
+	t.Parallel()
+	parse := func(text string) stream.Template {
+		p, err := stream.ParseTemplate(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	here := func(stream.Ref) (string, bool, error) { return "", false, nil }
+	service := func(env string, changes ...func(*Service)) *Service {
+		s := &Service{Exec: &Exec{Path: "/x", Env: map[string]stream.Template{"E": parse(env)}}, OnSourceChange: Restart, OnNewSession: Ignore}
+		for _, change := range changes {
+			change(s)
+		}
+		return s
+	}
+	before := Values{Vars: map[string]string{"v": "1"}, Origin: map[string]string{"url": "a"}, Source: "a", Session: "1", Slots: map[string]map[string]string{"dist": {"url": "d"}}}
+	changed := func(change func(*Values)) Values {
+		v := before
+		v.Vars, v.Origin, v.Slots = maps.Clone(v.Vars), maps.Clone(v.Origin), maps.Clone(v.Slots)
+		change(&v)
+		return v
+	}
+	ran, err := service("${stream:v} ${source:url} ${dist:url}").Exec.Resolve(Subject{}, before, here)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := "${stream:v} ${source:url} ${dist:url}"
+	other := func(v *Values) { v.Vars["v"] = "2" }
+	moved := func(v *Values) { v.Origin["url"], v.Source = "b", "b" }
+	again := func(v *Values) { v.Session = "2" }
+	gone := func(v *Values) { delete(v.Slots, "dist") }
+	ignore := func(s *Service) { s.OnSourceChange = Ignore }
+	renew := func(s *Service) { s.OnNewSession = Restart }
+	for name, c := range map[string]struct {
+		service *Service
+		now     Values
+		want    Effect
+		why     string
+	}{
+		"nothing changed":                     {service(same), before, Stays, ""},
+		"a value it uses":                     {service(same), changed(other), Restarts, "its variables changed"},
+		"a value it does not use":             {service(same), changed(func(v *Values) { v.Vars["w"] = "9" }), Stays, ""},
+		"the file":                            {service(same + " x"), before, Stale, ""},
+		"the file and a value it uses":        {service(same + " x"), changed(other), Restarts, "its variables changed"},
+		"another source":                      {service(same), changed(moved), Restarts, "its variables changed"},
+		"another source, passed over":         {service(same, ignore), changed(moved), Stale, ""},
+		"a value beside a source passed over": {service(same, ignore), changed(func(v *Values) { moved(v); other(v) }), Restarts, "its variables changed"},
+		"a new session":                       {service(same), changed(again), Stays, ""},
+		"a new session that counts":           {service(same, renew), changed(again), Restarts, "its publisher began anew"},
+		"an upstream that is gone":            {service(same), changed(gone), Unknown, ""},
+	} {
+		if got := c.service.Weigh(Subject{}, ran, before, c.now, here); got.Do != c.want || got.Why != c.why {
+			t.Errorf("%s: %d, %q; want %d, %q", name, got.Do, got.Why, c.want, c.why)
+		}
+	}
+}

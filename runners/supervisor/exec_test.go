@@ -1,0 +1,48 @@
+package supervisor
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+)
+
+// A field that is added tomorrow is a difference unless Same says otherwise.
+func TestEveryFieldOfWhatRunsIsADifferenceButWhatIsMaskedAndTheRules(t *testing.T) {
+	t.Parallel()
+	one := reflect.TypeFor[Exec]()
+	for i := range one.NumField() {
+		var e Exec
+		field := reflect.ValueOf(&e).Elem().Field(i)
+		switch field.Interface().(type) {
+		case string:
+			field.SetString("x")
+		case []string:
+			field.Set(reflect.ValueOf([]string{"x"}))
+		case []Hook:
+			field.Set(reflect.ValueOf([]Hook{{Argv: []string{"x"}, Timeout: time.Second}}))
+		case Rules:
+			field.Set(reflect.ValueOf(Rules{Stall: time.Second}))
+		default:
+			t.Fatalf("say in this test what another %s is", one.Field(i).Name)
+		}
+		want := slices.Contains([]string{"Mask", "Rules"}, one.Field(i).Name)
+		if same := e.Same(Exec{}); same != want {
+			t.Errorf("with another %s it is the same: %v; want %v", one.Field(i).Name, same, want)
+		}
+	}
+}
+
+// What a restart leaves out is gone, not kept from before.
+func TestARestartTakesAwayWhatItDoesNotBring(t *testing.T) {
+	t.Parallel()
+	r := launch(t, func(s *Spec) { s.PreStart = []Hook{{Argv: []string{"sh", "-c", "echo x >> $NOTES/hook"}}} })
+	r.await(EventStarted)
+	next := r.Spec().Exec
+	next.PreStart = nil
+	r.must(r.Restart(t.Context(), next))
+	r.await(EventStarted, func(e Event) bool { return e.Attempt == 2 })
+	if text := r.note("hook"); text != "x" {
+		t.Errorf("the hook ran as often as %q says", text)
+	}
+}
