@@ -53,8 +53,8 @@ local function figure(rows, was, records)
   return was
 end
 
--- drop forgets a service that is offered no more and holds nothing.
-local function drop(stype)
+-- withdraw forgets a service that is offered no more and holds nothing.
+local function withdraw(stype)
   local names = {}
   for name in string.gmatch(redis.call('HGET', h, 'services') or '', '%S+') do
     if name ~= stype then names[#names + 1] = name end
@@ -72,7 +72,7 @@ for i = 0, n - 1 do
   redis.call('SADD', ns .. 'types', stype)
   local should = figure(used[stype] or 0, s[1], ARGV[at + 5])
   if s[5] and should == 0 then
-    drop(stype)
+    withdraw(stype)
     mended = mended + 1
   elseif (s[1] or s[2]) and (s[2] or '') == read then
     if paused then redis.call('HSET', service, 'paused', '1') else redis.call('HDEL', service, 'paused') end

@@ -54,11 +54,11 @@ func (g *gate) ring(queues ...string) {
 
 // enter tells whether queue is to be looked at now, and which rings the look
 // answers. While no queue is due it waits.
-func (g *gate) enter(queue string) (look bool, answers uint64) {
+func (g *gate) enter(queue string) (due bool, answers uint64) {
 	for {
-		due, any, rings := g.due(queue)
+		now, any, rings := g.due(queue)
 		if any {
-			return due, rings
+			return now, rings
 		}
 		select {
 		case <-g.rung:

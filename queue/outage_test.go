@@ -79,7 +79,7 @@ func TestAServerOutlivesRedis(t *testing.T) {
 			await(t, got, "a command before the outage")
 
 			c.lose(s)
-			server.Look() // as its host does; by itself it looks every keepEvery
+			server.Wake() // as its host does; by itself it looks every keepEvery
 			eventually(t, "the server says that it cannot read", func() bool { return server.Err() != nil })
 			before := counted.n.Load()
 			<-time.After(3 * time.Second) // the measure: an outage of this length

@@ -41,16 +41,16 @@ type patientRedis struct {
 }
 
 func (p *patientRedis) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
-	return p.look(ctx, keys, func() *redis.Cmd { return p.UniversalClient.EvalSha(ctx, sha, keys, args...) })
+	return p.dequeue(ctx, keys, func() *redis.Cmd { return p.UniversalClient.EvalSha(ctx, sha, keys, args...) })
 }
 
 func (p *patientRedis) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
-	return p.look(ctx, keys, func() *redis.Cmd { return p.UniversalClient.Eval(ctx, script, keys, args...) })
+	return p.dequeue(ctx, keys, func() *redis.Cmd { return p.UniversalClient.Eval(ctx, script, keys, args...) })
 }
 
-// look lets a dequeue through the gate and keeps its outcome; other scripts
+// dequeue lets a dequeue through the gate and keeps its outcome; other scripts
 // just run.
-func (p *patientRedis) look(ctx context.Context, keys []string, ask func() *redis.Cmd) *redis.Cmd {
+func (p *patientRedis) dequeue(ctx context.Context, keys []string, ask func() *redis.Cmd) *redis.Cmd {
 	queue, ok := dequeued(keys)
 	if !ok {
 		return ask()

@@ -194,14 +194,14 @@ func (s *Server) Start() error {
 	return nil
 }
 
-// Look has the server look at its queues now, if something waits there.
-func (s *Server) Look() { s.keeper.soon() }
+// Wake has the server look at its queues now, if something waits there.
+func (s *Server) Wake() { s.keeper.soon() }
 
-// Changed is Look unless a hint was heard since it was last called: where hints
+// Changed is Wake unless a hint was heard since it was last called: where hints
 // arrive they have said all that a change says.
 func (s *Server) Changed() {
 	if !s.hinted.Swap(false) {
-		s.Look()
+		s.Wake()
 	}
 }
 

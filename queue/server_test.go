@@ -105,7 +105,7 @@ func TestATaskThatIsNotOursIsArchivedAndHarmsNothing(t *testing.T) {
 		if _, err := stranger.Enqueue(task, asynq.Queue("transcode:speedy"), asynq.TaskID(id), asynq.MaxRetry(0)); err != nil {
 			t.Fatal(err)
 		}
-		server.Look() // a stranger's task comes without a hint
+		server.Wake() // a stranger's task comes without a hint
 		eventually(t, id+" is archived", func() bool {
 			info, err := inspect(s).GetTaskInfo("transcode:speedy", id)
 			return err == nil && info.State == asynq.TaskStateArchived && info.LastErr != ""
@@ -177,7 +177,7 @@ func TestAPausedQueueHoldsItsCommandsAndAResumedOneDelivers(t *testing.T) {
 	if err := inspect(s).UnpauseQueue("transcode:speedy"); err != nil {
 		t.Fatal(err)
 	}
-	server.Look() // asynq's own tool gives no hint
+	server.Wake() // asynq's own tool gives no hint
 	if cmd := await(t, got, "the held command"); cmd.Type != "transcode" {
 		t.Errorf("the resumed queue delivered %+v", cmd)
 	}

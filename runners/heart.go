@@ -95,7 +95,7 @@ func (p *pulse) good(sent int64, b store.Beat) {
 		r.lookSoon()
 	}
 	if server := r.server.Load(); server != nil && again {
-		server.Look()
+		server.Wake()
 	} else if server != nil && b.Rev != p.rev {
 		server.Changed()
 	}

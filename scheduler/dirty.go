@@ -10,43 +10,43 @@ import (
 	"stream-api/store"
 )
 
-// lookBatch is how many marked streams one round looks at.
-const lookBatch = 200
+// reconcileBatch is how many marked streams one round reconciles.
+const reconcileBatch = 200
 
 // brokenPause is how long a stream whose keys are broken is let alone.
 const brokenPause = 10 * time.Second
 
-// lookTries is how often one round looks at a stream that is marked again
+// reconcileTries is how often one round reconciles a stream that is marked again
 // meanwhile, before it leaves it to the next round.
-const lookTries = 3
+const reconcileTries = 3
 
-// look is the loop over marked streams: it makes each what is declared of it.
-func (s *Scheduler) look(ctx context.Context) (time.Duration, error) {
+// reconcile is the loop over marked streams: it makes each what is declared of it.
+func (s *Scheduler) reconcile(ctx context.Context) (time.Duration, error) {
 	tries, done := map[string]int{}, 0
 	for {
-		marks, err := s.store.Dirty(ctx, lookBatch+done)
+		marks, err := s.store.Dirty(ctx, reconcileBatch+done)
 		if err != nil {
 			return 0, err
 		}
-		marks = slices.DeleteFunc(marks, func(m store.Mark) bool { return tries[m.Key] >= lookTries })
+		marks = slices.DeleteFunc(marks, func(m store.Mark) bool { return tries[m.Key] >= reconcileTries })
 		if len(marks) == 0 {
 			return 0, nil
 		}
-		if err := s.lookAt(ctx, marks, tries); err != nil {
+		if err := s.reconcileMarked(ctx, marks, tries); err != nil {
 			return 0, err
 		}
 		done = 0
 		for _, n := range tries {
-			if n >= lookTries {
+			if n >= reconcileTries {
 				done++
 			}
 		}
 	}
 }
 
-// lookAt looks at some marked streams. tries counts how often a mark stayed:
+// reconcileMarked reconciles some marked streams. tries counts how often a mark stayed:
 // one whose keys are broken is not tried again in this round.
-func (s *Scheduler) lookAt(ctx context.Context, marks []store.Mark, tries map[string]int) error {
+func (s *Scheduler) reconcileMarked(ctx context.Context, marks []store.Mark, tries map[string]int) error {
 	keys := make([]string, len(marks))
 	for i, m := range marks {
 		keys[i] = m.Key
@@ -67,7 +67,7 @@ func (s *Scheduler) lookAt(ctx context.Context, marks []store.Mark, tries map[st
 		}
 	}
 	// Before the marks are cleared, so that a scheduler that dies in between
-	// leaves a look too many and never one too few.
+	// reconciles once too often and never once too little.
 	if err := s.store.RequeueAt(ctx, again); err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (s *Scheduler) lookAt(ctx context.Context, marks []store.Mark, tries map[st
 	for i, a := range answers {
 		switch {
 		case a.Err != nil:
-			tries[marks[i].Key] = lookTries
+			tries[marks[i].Key] = reconcileTries
 			s.brokenStream(marks[i].Key, a.Err)
 		case a.Stale:
 			tries[marks[i].Key]++
@@ -117,15 +117,15 @@ func (s *Scheduler) brokenStream(key string, err error) {
 	}
 }
 
-// requeueDue marks streams whose time to be looked at has come, and those of
+// requeueDue marks streams whose time to be reconciled has come, and those of
 // sources that became unknown or good.
 func (s *Scheduler) requeueDue(ctx context.Context) (time.Duration, error) {
 	for {
-		n, err := s.store.RequeueDue(ctx, lookBatch)
+		n, err := s.store.RequeueDue(ctx, reconcileBatch)
 		if err != nil {
 			return 0, err
 		}
-		if n < lookBatch {
+		if n < reconcileBatch {
 			break
 		}
 	}

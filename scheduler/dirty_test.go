@@ -24,10 +24,10 @@ func TestAMarkWithAFractionIsOneLook(t *testing.T) {
 			}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		_, err := s.look(ctx)
+		_, err := s.reconcile(ctx)
 		cancel()
 		if err != nil {
-			t.Fatalf("a look at marks of %v does not end: %v", score, err)
+			t.Fatalf("reconciling marks of %v does not end: %v", score, err)
 		}
 		if n := r.redis.Client().ZCard(t.Context(), "dirty").Val(); n != 0 {
 			t.Errorf("%d marks of %v stay", n, score)

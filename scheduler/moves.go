@@ -44,7 +44,7 @@ func (s *Scheduler) move(ctx context.Context) (time.Duration, error) {
 	return s.o.Net / 4, nil
 }
 
-// skippable passes over what another look settles: somebody was quicker, or
+// skippable passes over what another round settles: somebody was quicker, or
 // nothing is moved now.
 func skippable(err error) error {
 	if errors.Is(err, store.ErrStale) || store.IsHold(err) {

@@ -138,7 +138,7 @@ func TestSeatOfADeadSchedulerIsTakenWithinSeconds(t *testing.T) {
 	second, _ := r.run(newFleet(), Options{ID: "second", Seats: 1})
 	hints := r.store.Hints(t.Context())
 	r.await("what one that stands by was told does not reach the busy one", func() bool {
-		if err := second.Look(t.Context(), queue.Appeared, []string{"s1"}); err != nil {
+		if err := second.Consider(t.Context(), queue.Appeared, []string{"s1"}); err != nil {
 			t.Fatal(err)
 		}
 		select {

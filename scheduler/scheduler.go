@@ -92,7 +92,7 @@ func (o Options) complete() Options {
 // Stats counts what this scheduler did since it was made.
 type Stats struct {
 	Seated    bool   // busy, not standing by
-	Wanted    uint64 // streams looked at
+	Wanted    uint64 // streams reconciled
 	Placed    uint64 // slots given to a host
 	Sent      uint64 // commands sent
 	Unclaimed uint64 // starts taken back because nobody took them up
@@ -144,10 +144,10 @@ func (s *Scheduler) Stats() Stats {
 	}
 }
 
-// Look has marked streams looked at at once; it is a queue.EventHandler. The
+// Consider has marked streams reconciled at once; it is a queue.EventHandler. The
 // marks carry the truth: which keys the event names does not matter, and one
 // that is lost costs time alone.
-func (s *Scheduler) Look(ctx context.Context, _ queue.Kind, _ []string) error {
+func (s *Scheduler) Consider(ctx context.Context, _ queue.Kind, _ []string) error {
 	if s.first.Load() {
 		s.wants.ring()
 		return nil
@@ -179,7 +179,7 @@ func (s *Scheduler) work(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	loops := []loop{
-		{name: "dirty", every: s.o.Net, bell: s.wants, run: s.look},
+		{name: "dirty", every: s.o.Net, bell: s.wants, run: s.reconcile},
 		{name: "place", every: s.o.Net, bell: s.places, run: s.place},
 		{name: "outbox", every: s.o.Net, bell: s.sends, run: s.dispatch},
 		{name: "moves", every: s.o.Net, bell: s.moves, run: s.move},

@@ -156,7 +156,7 @@ func (p *Poller) Run(ctx context.Context) error {
 func (p *Poller) poll(ctx context.Context) (retry time.Time) {
 	for range maxRedo {
 		err := p.load(ctx)
-		v, info, ok, outErr := p.look(ctx)
+		v, info, ok, outErr := p.ask(ctx)
 		err = errors.Join(err, outErr)
 		switch {
 		case ctx.Err() != nil:
@@ -185,9 +185,9 @@ func (p *Poller) poll(ctx context.Context) (retry time.Time) {
 	return time.Time{} // many pollers, many changes; the next tick is soon
 }
 
-// look asks the ingest and judges its answer; ok is false if it told nothing.
+// ask asks the ingest and judges its answer; ok is false if it told nothing.
 // With an error it could not be told which streams are our own output.
-func (p *Poller) look(ctx context.Context) (v view, info store.SourceInfo, ok bool, err error) {
+func (p *Poller) ask(ctx context.Context) (v view, info store.SourceInfo, ok bool, err error) {
 	begun := time.Now()
 	listCtx, cancel := context.WithTimeoutCause(ctx, p.cfg.Timeout, errTimeout)
 	var l listing

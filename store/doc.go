@@ -41,7 +41,7 @@
 // request) + ttl, later by the margin at least, if both clocks run alike. What
 // can make them differ is looked for before anything is taken (include/
 // fence.lua): the server's clock against what the scheduler expects, the age
-// of the last tick, the run id, the life (epoch) of the data, most hosts lapsing
+// of the last tick, the run id, the epoch of the data, most hosts lapsing
 // at once. Each opens a hold, in which nothing is taken or given. A hold lasts
 // the longest lease and two beats: a host that lives has spoken by then, and a
 // child whose runner does not has ended. A scheduler that remembers nothing

@@ -44,7 +44,7 @@ func (s *scheduler) work(a *actor) {
 	for turn := 0; ; turn++ {
 		began := w.now
 		_, _ = ask(a, "requeuedue", func(ctx context.Context) (int, error) { return w.store.RequeueDue(ctx, 10) })
-		s.look(a)
+		s.reconcile(a)
 		s.place(a)
 		s.outbox(a)
 		if turn%2 == 0 {
@@ -121,8 +121,8 @@ func (s *scheduler) tick(a *actor) {
 	}
 }
 
-// look wants what is announced.
-func (s *scheduler) look(a *actor) {
+// reconcile wants what is announced.
+func (s *scheduler) reconcile(a *actor) {
 	w := a.w
 	marks, err := ask(a, "dirty", func(ctx context.Context) ([]store.Mark, error) { return w.store.Dirty(ctx, 3) })
 	if err != nil {

@@ -14,7 +14,7 @@ type ReapMemory struct {
 	// Unsure has a clock that is not as Expected answered with Doubt instead
 	// of a hold: a call that was slow on its way looks just like it.
 	Unsure bool
-	Epoch  string // life of the data, from the last reply
+	Epoch  string // of the data, from the last reply
 	// TTL and Beat are the longest lease it knows of.
 	TTL, Beat time.Duration
 }

@@ -114,8 +114,8 @@ func (s *Server) actions(mux *http.ServeMux) {
 	mux.Handle("POST /api/v1/streams/add", action(s, s.add))
 	mux.Handle("POST /api/v1/streams/rm", action(s, s.remove))
 	mux.Handle("POST /api/v1/streams/set", action(s, s.set))
-	mux.Handle("POST /api/v1/streams/hold", action(s, s.holder("1", "is held: its slots stop, and none starts")))
-	mux.Handle("POST /api/v1/streams/unhold", action(s, s.holder("", "is held no more")))
+	mux.Handle("POST /api/v1/streams/hold", action(s, s.holdStream("1", "is held: its slots stop, and none starts")))
+	mux.Handle("POST /api/v1/streams/unhold", action(s, s.holdStream("", "is held no more")))
 	mux.Handle("POST /api/v1/streams/restart", action(s, s.restart))
 	mux.Handle("POST /api/v1/streams/move", action(s, s.move))
 	mux.Handle("POST /api/v1/streams/unpin", action(s, s.unpin))
@@ -172,7 +172,7 @@ func (s *Server) set(ctx context.Context, b setBody) (string, error) {
 	return fmt.Sprintf("%d variables of %s are set", len(fields), b.Key), s.override(ctx, b.Key, fields)
 }
 
-func (s *Server) holder(value, said string) func(context.Context, keyBody) (string, error) {
+func (s *Server) holdStream(value, said string) func(context.Context, keyBody) (string, error) {
 	return func(ctx context.Context, b keyBody) (string, error) {
 		return b.Key + " " + said, s.override(ctx, b.Key, map[string]string{"held": value})
 	}

@@ -48,10 +48,10 @@ func (h *hub) join() (*watcher, error) {
 func (h *hub) leave(w *watcher) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.drop(w)
+	h.part(w)
 }
 
-func (h *hub) drop(w *watcher) {
+func (h *hub) part(w *watcher) {
 	if h.watchers[w] {
 		delete(h.watchers, w)
 		close(w.frames)
@@ -65,7 +65,7 @@ func (h *hub) send(f frame) {
 		select {
 		case w.frames <- f:
 		default:
-			h.drop(w) // it comes back and gets the whole picture
+			h.part(w) // it comes back and gets the whole picture
 		}
 	}
 }
@@ -81,7 +81,7 @@ func (h *hub) end() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for w := range h.watchers {
-		h.drop(w)
+		h.part(w)
 	}
 	h.watchers = nil
 }

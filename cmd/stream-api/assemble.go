@@ -85,7 +85,7 @@ func (p *process) addScheduler(commands *queue.Client) {
 // readEvents has the scheduler look at what the queue of events names, until ctx
 // ends.
 func (p *process) readEvents(ctx context.Context) error {
-	s, err := queue.NewEventServer(queue.Options{Redis: p.links.client, Namespace: p.cfg.Network.Namespace, Log: p.log}, p.scheduler.Look)
+	s, err := queue.NewEventServer(queue.Options{Redis: p.links.client, Namespace: p.cfg.Network.Namespace, Log: p.log}, p.scheduler.Consider)
 	if err != nil {
 		return err
 	}

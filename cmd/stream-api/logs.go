@@ -273,9 +273,9 @@ func (r *reader) noLogIn(stateDir string) error {
 	return fmt.Errorf("%s of %s: %w in %s: it never ran a program there, or too long ago", r.slot, r.key, store.ErrNotFound, stateDir)
 }
 
-// life is the token of which the log is wanted: a follower wants each holder's
+// wanted is the token of which the log is wanted: a follower wants each holder's
 // own, and waits for it; else the latest is wanted, whoever's it is.
-func (r *reader) life(slot store.SlotRecord) string {
+func (r *reader) wanted(slot store.SlotRecord) string {
 	if r.follow {
 		return slot.Token
 	}
@@ -288,7 +288,7 @@ func (r *reader) local(slot store.SlotRecord) (string, error) {
 	if r.here == nil {
 		return "", nil
 	}
-	dir, err := findLog(r.here.StateDir, r.key, r.slot, r.life(slot))
+	dir, err := findLog(r.here.StateDir, r.key, r.slot, r.wanted(slot))
 	switch {
 	case errors.Is(err, statedir.ErrNoSlot), errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission) && slot.Host != r.here.Network.Name:
 		return "", nil

@@ -27,7 +27,7 @@ const tokenVariable = "STREAM_API_WEB_TOKEN"
 // readRemote prints a log through the API of the host that has it.
 func (r *reader) readRemote(ctx context.Context, base string, slot store.SlotRecord) error {
 	host := slot.Host
-	request, proven, err := r.request(ctx, base, host, r.life(slot))
+	request, proven, err := r.request(ctx, base, host, r.wanted(slot))
 	if err != nil {
 		return err
 	}

@@ -15,8 +15,8 @@ var hanging sync.Map
 
 // Within calls f, which asks the file system for path, and waits for it no longer than patience: then, and for each call
 // for that path until f has returned, the error is ErrHangs. f goes on by itself and may share nothing with its caller.
-// What it opened is let go of by drop, if that is not nil.
-func Within[T any](patience time.Duration, path string, f func() (T, error), drop func(T)) (T, error) {
+// What it opened is let go of by discard, if that is not nil.
+func Within[T any](patience time.Duration, path string, f func() (T, error), discard func(T)) (T, error) {
 	var none T
 	if _, hangs := hanging.Load(path); hangs {
 		return none, fmt.Errorf("%s: %w, as the last time", path, ErrHangs)
@@ -38,8 +38,8 @@ func Within[T any](patience time.Duration, path string, f func() (T, error), dro
 			return
 		}
 		hanging.Delete(path)
-		if err == nil && drop != nil {
-			drop(value)
+		if err == nil && discard != nil {
+			discard(value)
 		}
 	}()
 	timer := time.NewTimer(patience)

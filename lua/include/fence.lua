@@ -1,6 +1,6 @@
 -- fence: notices that the store is not the one it was. expected is what the
 -- caller thinks the clock says (last reply plus its own elapsed time; '' for
--- no opinion), epoch the life of the data it remembers ('' for none), ttl and
+-- no opinion), epoch that of the data it remembers ('' for none), ttl and
 -- beat the longest lease it knows of in ms. Opens a hold where holders must
 -- have time to speak first, has every host reconcile, and ticks. forgot: the server
 -- had forgotten the scripts.
@@ -33,18 +33,18 @@ local function suspect(r, id, expected, epoch, ttl, forgot)
   return nil
 end
 
--- fence returns the life of the data, or nil if the clock seems to have jumped
+-- fence returns the epoch of the data, or nil if the clock seems to have jumped
 -- and the caller is not sure: its call may just have been slow on the way.
 local function fence(expected, epoch, ttl, beat, unsure, forgot)
   local reaper = ns .. 'reaper'
   local r = redis.call('HMGET', reaper, 'tick', 'run_id', 'until', 'epoch')
-  local id, life, why, wait = run_id(), r[4], nil, nil
-  if stamp(r[1]) and life then
+  local id, current, why, wait = run_id(), r[4], nil, nil
+  if stamp(r[1]) and current then
     why = suspect(r, id, expected, epoch, ttl, forgot)
     if unsure and why == 'the clock jumped' then return nil end
   else
-    life = int(now_us) .. '-' .. nonce
-    redis.call('HSET', reaper, 'epoch', life)
+    current = int(now_us) .. '-' .. nonce
+    redis.call('HSET', reaper, 'epoch', current)
     why = 'the store is empty'
     if epoch == '' and redis.call('ZCARD', ns .. 'hosts:lease') == 0 then
       why, wait = 'first start', 2 * beat + 1000
@@ -61,5 +61,5 @@ local function fence(expected, epoch, ttl, beat, unsure, forgot)
     event('hold', '', '', '', '', why .. '; nothing is taken or given for ' .. int(wait) .. ' ms')
   end
   redis.call('HSET', reaper, 'tick', int(now))
-  return life
+  return current
 end

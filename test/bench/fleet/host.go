@@ -121,7 +121,7 @@ func (h *host) beats(ctx context.Context) {
 		if errors.Is(err, store.ErrUnknownHost) {
 			if err = h.register(limited, ""); err == nil {
 				h.f.registered.Add(1)
-				h.server.Look()
+				h.server.Wake()
 				h.look(ctx)
 			}
 		} else if err == nil && b.Rev != h.rev {
