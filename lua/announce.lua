@@ -77,7 +77,7 @@ if news or not r[4] then
   version = int(now_us) .. '-' .. nonce
   redis.call('HSET', record, 'version', version)
 end
-if r[5] ~= 'good' then event('source-good', '', '', '', '', source) end
+if r[5] ~= 'good' then event('source-good', '', '', '', '', because('source', 'source', source)) end
 redis.call('HSET', record, 'identity', identity, 'poller', poller, 'last_good', int(now), 'state', 'good', 'error', '',
   'gone_after', int(gone_after))
 if r[6] ~= info then redis.call('HSET', record, 'info', info) end

@@ -41,18 +41,18 @@ local now_called = string.match(slot, '^(.-)~next$') or slot .. '~next'
 local o = redis.call('HMGET', stream .. ':' .. now_called, 'state', 'host', 'token')
 if o[2] == host and o[3] == token and (o[1] == 'running' or o[1] == 'stopping') then return { 'ok', o[1], now_called } end
 local hold = held()
-if not s[1] and not hold then return { 'end', 'the stream is not wanted any more' } end
+if not s[1] and not hold then return { 'end', because('unwanted') } end
 if (s[1] == 'running' or s[1] == 'stopping') and number(token) <= number(s[3]) then
-  event('lost', key, slot, host, token, 'host ' .. s[2] .. ' has it')
-  return { 'end', 'host ' .. s[2] .. ' has it' }
+  event('lost', key, slot, host, token, because('held-elsewhere', 'host', s[2]))
+  return { 'end', because('held-elsewhere', 'host', s[2]) }
 end
 
 -- From here on the record is made to say what the holder says.
 -- A holder in what looked like a first start says that it was none: others
 -- may hold something too and must have the time to say so.
-if hold == 'first start' then
+if hold == because('first-start') then
   local ttl, beat = longest(0, 0)
-  redis.call('HSET', ns .. 'reaper', 'until', int(now + ttl + 2 * beat), 'reason', 'a host holds what the store has lost')
+  redis.call('HSET', ns .. 'reaper', 'until', int(now + ttl + 2 * beat), 'reason', because('store-forgot'))
 end
 if s[2] and s[2] ~= '' then give_back(stype, key, slot, s[2]) end
 redis.call('ZREM', ns .. 'pending:' .. stype, member)
@@ -77,7 +77,7 @@ if announcement ~= '' and redis.call('HSETNX', ns .. 'announced:' .. source, key
 end
 mark(key)
 
-redis.call('HSET', at, 'state', 'running', 'type', stype, 'host', host, 'token', token, 'since', int(now), 'reason', '', 'why', '')
+redis.call('HSET', at, 'state', 'running', 'type', stype, 'host', host, 'token', token, 'since', int(now), 'reason', '')
 redis.call('HSETNX', at, 'born', int(now))
 redis.call('HSETNX', at, 'score', int((899 - priority) * 10000000000000 + now))
 redis.call('HSETNX', at, 'restarts', '0')
@@ -85,5 +85,5 @@ redis.call('HDEL', at, 'assigned', 'attempt')
 local m = FIRST + 2 * n
 for i = 1, tonumber(ARGV[m]) do redis.call('HSET', at, 'var:' .. ARGV[m + 2 * i - 1], ARGV[m + 2 * i]) end
 take(stype, key, slot, host)
-event('asserted', key, slot, host, token, s[1] or 'absent')
+event('asserted', key, slot, host, token, because('was', 'state', s[1] or 'absent'))
 return { 'ok', 'running', slot }

@@ -4,7 +4,7 @@
 -- KEYS: none. Touches reaper, moves, host:<host>, stream:<key>, stream:<key>:<slot>, outbox,
 --   pending:<type>, slots:<host>, service:<type>:<host>, load:<type>:<class>, events.
 -- ARGV: ns, actor, key, slot, host, token, incarnation.
--- RETURN: {'ok', now} | {'hold', reason} (ask again) | {'stale', why} (drop it).
+-- RETURN: {'ok', now} | {'hold', reason} (ask again) | {'stale', reason} (drop it).
 -- TWICE: running with the same token and host answers 'ok' again.
 local ns, actor, key, slot, host, token, incarnation = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 -- include: now
@@ -18,9 +18,9 @@ local ns, actor, key, slot, host, token, incarnation = ARGV[1], ARGV[2], ARGV[3]
 local at = ns .. 'stream:' .. key .. ':' .. slot
 local s = redis.call('HMGET', at, 'state', 'host', 'token', 'type')
 local h = redis.call('HMGET', ns .. 'host:' .. host, 'incarnation', 'state')
-if h[1] ~= incarnation or h[2] == 'down' then return { 'stale', 'this life of the host is over' } end
-if s[3] ~= token or s[2] ~= host then return { 'stale', 'the slot is no longer given to this host under this token' } end
-if s[1] ~= 'assigned' and s[1] ~= 'running' then return { 'stale', 'the slot is ' .. (s[1] or 'gone') } end
+if h[1] ~= incarnation or h[2] == 'down' then return { 'stale', because('life-over') } end
+if s[3] ~= token or s[2] ~= host then return { 'stale', because('not-given') } end
+if s[1] ~= 'assigned' and s[1] ~= 'running' then return { 'stale', because('slot-is', 'state', s[1] or 'gone') } end
 local why = held()
 if why then return { 'hold', why } end
 if s[1] == 'running' then
@@ -36,7 +36,7 @@ if own then
   -- The wish names whom it is to follow. Anybody else has the slot by now.
   local wish = redis.call('HGET', ns .. 'moves', key .. '|' .. own)
   if old[1] == 'running' and string.match(wish or '', '^%S+') ~= old[3] then
-    return { 'stale', 'the slot runs elsewhere already' }
+    return { 'stale', because('runs-elsewhere') }
   end
 end
 redis.call('HSET', at, 'state', 'running', 'phase', 'starting', 'since', int(now))

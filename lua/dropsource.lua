@@ -19,6 +19,6 @@ local keys = sound(announced) and redis.call('HKEYS', announced) or {}
 redis.call('DEL', announced, ns .. 'missing:' .. source, record)
 redis.call('SREM', ns .. 'sources', source)
 for _, key in ipairs(keys) do mark(key) end
-event('source-dropped', '', '', '', '', source .. ': ' .. #keys .. ' streams')
+event('source-dropped', '', '', '', '', because('source-dropped', 'source', source, 'streams', #keys))
 wake('dirty')
 return { 'ok', #keys }

@@ -3,7 +3,7 @@
 -- KEYS: none. Touches reaper, moves, stream:<key>, stream:<key>:<slot>, pending:<type>,
 --   outbox, slots:<host>, service:<type>:<host>, load:<type>:<class>, host:<host>,
 --   dirty, streams, events.
--- ARGV: ns, actor, key, slot, token (of the wish), why it is given up ('': it is done).
+-- ARGV: ns, actor, key, slot, token (of the wish), reason it is given up ('': it is done).
 -- RETURN: {'ok', rows of stop commands} | {'stale'} (another wish, or none) |
 --   {'hold', reason}; a row is {key, slot, type, host, token}.
 -- TWICE: the wish is gone after the first: 'stale'.
@@ -27,14 +27,14 @@ local at, stops = ns .. 'stream:' .. key .. ':' .. slot, {}
 local s = redis.call('HMGET', at, 'state', 'host', 'token')
 if reason ~= '' then
   -- A drain tries again and again; only what is new is told.
-  local told = redis.call('HGET', at, 'reason') == 'not moved: ' .. reason
+  local told = redis.call('HGET', at, 'reason') == reason
   if not told then event('move-failed', key, slot, s[2] or '', token, reason) end
   if s[1] == 'running' and s[3] == token and not told then
-    redis.call('HSET', at, 'reason', 'not moved: ' .. reason)
+    redis.call('HSET', at, 'reason', reason)
   end
 end
 local n = redis.call('HMGET', at .. '~next', 'state', 'type')
 if n[1] and n[1] ~= 'stopping' then
-  stops[1] = unwant(n[2], key, slot .. '~next', 'its move is over')
+  stops[1] = unwant(n[2], key, slot .. '~next', because('move-over'))
 end
 return { 'ok', stops }

@@ -62,5 +62,5 @@ end
 if not found then return { 'stay' } end
 redis.call('HSET', at, 'move', target)
 bump(s[2])
-event('moving', key, slot, s[2], token, target == '*' and '' or 'to ' .. target)
+event('moving', key, slot, s[2], token, target == '*' and '' or because('move-to', 'host', target))
 return { 'ok', s[2] }

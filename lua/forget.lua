@@ -27,5 +27,5 @@ end
 redis.call('DEL', h)
 redis.call('SREM', ns .. 'hosts', host)
 redis.call('SREM', ns .. 'draining', host)
-event('host-forgotten', '', '', host, '', 'down for long')
+event('host-forgotten', '', '', host, '', because('down-long'))
 return { 'ok' }

@@ -25,11 +25,11 @@ for stype in string.gmatch(old[2] or '', '%S+') do
   end
 end
 if held > 0 then
-  if old[3] ~= 'down' then redis.call('HSET', h, 'state', state, 'reason', 'it leaves', 'since', int(now)) end
+  if old[3] ~= 'down' then redis.call('HSET', h, 'state', state, 'reason', because('leaves'), 'since', int(now)) end
   return { 'holds', held }
 end
 if old[3] ~= 'down' then
-  redis.call('HSET', h, 'state', 'down', 'reason', 'it left', 'since', int(now))
+  redis.call('HSET', h, 'state', 'down', 'reason', because('left'), 'since', int(now))
   event('host-left', '', '', host, '', '')
 end
 redis.call('ZREM', ns .. 'hosts:lease', host)

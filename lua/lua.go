@@ -10,8 +10,8 @@
 // builds stands in its head under "Touches".
 //
 // A line "-- include: name" is replaced by include/name.lua at load, once a
-// script. include/call.lua stands before all of them, so that besides what its
-// head says each may set keys aside (aside, aside:<key>) and tell it in events.
+// script. include/because.lua and include/call.lua stand before all of them, so
+// that each may give reasons, and besides what its head says may set keys aside (aside, aside:<key>) and tell it in events.
 // The package starts no goroutine.
 package lua
 
@@ -53,9 +53,13 @@ func Load(clock Clock) (map[string]Script, error) {
 	if err != nil {
 		return nil, err
 	}
-	before, err := files.ReadFile("include/call.lua")
-	if err != nil {
-		return nil, err
+	before := ""
+	for _, part := range []string{"because", "call"} {
+		raw, err := files.ReadFile("include/" + part + ".lua")
+		if err != nil {
+			return nil, err
+		}
+		before += string(raw)
 	}
 	scripts := make(map[string]Script, len(names))
 	for _, file := range names {
@@ -63,7 +67,7 @@ func Load(clock Clock) (map[string]Script, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
-		text = string(before) + text
+		text = before + text
 		sum := sha1.Sum([]byte(text))
 		name := strings.TrimSuffix(file, ".lua")
 		scripts[name] = Script{Name: name, Text: text, SHA: hex.EncodeToString(sum[:])}

@@ -32,7 +32,7 @@ local function leased(host)
   local s = sound(h) and redis.call('HMGET', h, 'state', 'ttl') or {}
   local rest = s[1] == 'down' and 0 or stamp(s[2]) or longest(ttl, 0)
   redis.call('ZADD', ns .. 'hosts:lease', int(now + rest), host)
-  event('mended', '', '', host, '', 'its lease was lost while it held slots')
+  event('mended', '', '', host, '', because('mended-lease'))
   right(1)
 end
 
@@ -125,5 +125,5 @@ else
   right(redis.call('ZREM', ns .. 'streams', key))
 end
 if look then mark(key) end
-if mended > 0 then event('mended', key, '', '', '', int(mended) .. ' entries of its slots') end
+if mended > 0 then event('mended', key, '', '', '', because('mended-slots', 'entries', int(mended))) end
 return { 'ok', mended, holders }

@@ -57,6 +57,6 @@ if s[1] ~= 'running' then return { 'not', s[1] } end
 if target == s[2] then return { 'there' } end
 redis.call('HSET', moves, member, table.concat({
   s[3], s[2], target == '' and '*' or target, int(now), limit > 0 and int(now + limit) or '0', drain and '1' or '0' }, ' '))
-if not drain then event('move-asked', key, slot, s[2], s[3], target) end
+if not drain then event('move-asked', key, slot, s[2], s[3], because('move-to', 'host', target)) end
 wake('moves')
 return { 'ok', s[3], s[2] }

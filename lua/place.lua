@@ -87,7 +87,7 @@ if not best then return { 'full' } end
 
 local token, member, time = issue(), key .. '|' .. slot, int(now)
 redis.call('HSET', at, 'state', 'assigned', 'host', best, 'token', token, 'since', time,
-  'assigned', time, 'reason', '', 'why', '')
+  'assigned', time, 'reason', '')
 if s[3] or s[4] then redis.call('HDEL', at, 'move', 'up') end
 redis.call('ZREM', ns .. 'pending:' .. stype, member)
 redis.call('ZADD', ns .. 'outbox', time, member)

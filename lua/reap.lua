@@ -38,9 +38,9 @@ if lapsed > 2 and lapsed > 0.55 * redis.call('ZCARD', lease) then
     local t, b = longest(ttl, beat)
     release = now + t + 2 * b
     redis.call('HSET', reaper, 'mass_since', int(now), 'mass_until', int(release))
-    event('hold', '', '', '', '', int(lapsed) .. ' hosts lapsed at once; waiting ' .. int(t + 2 * b) .. ' ms')
+    event('hold', '', '', '', '', because('mass-lapse', 'hosts', int(lapsed), 'ms', int(t + 2 * b)))
   end
-  if now < release then return { 'hold', int(now), epoch, int(release), 'most hosts lapsed at once' } end
+  if now < release then return { 'hold', int(now), epoch, int(release), because('mass-lapse') } end
 elseif r[3] then
   redis.call('HDEL', reaper, 'mass_since', 'mass_until')
 end
@@ -49,7 +49,7 @@ local function down(host)
   local h = ns .. 'host:' .. host
   sound(h)
   if redis.call('HGET', h, 'state') == 'down' then return end
-  redis.call('HSET', h, 'state', 'down', 'since', int(now), 'reason', 'its lease lapsed')
+  redis.call('HSET', h, 'state', 'down', 'since', int(now), 'reason', because('lapsed'))
   for stype in string.gmatch(redis.call('HGET', h, 'services') or '', '%S+') do
     local service = ns .. 'service:' .. stype .. ':' .. host
     if sound(service) then
@@ -57,7 +57,7 @@ local function down(host)
       index(stype, host)
     end
   end
-  event('host-down', '', '', host, '', 'its lease lapsed')
+  event('host-down', '', '', host, '', because('lapsed'))
 end
 
 local taken = 0
@@ -74,11 +74,11 @@ for _, host in ipairs(redis.call('ZRANGEBYSCORE', lease, '-inf', int(now), 'LIMI
       if stype then count(stype, host, -1) end
     else
       give_back(stype, key, slot, host)
-      event('reaped', key, slot, host, s[3], 'lease lapsed')
+      event('reaped', key, slot, host, s[3], because('lapsed'))
       if s[1] == 'stopping' then
         forget(stype, key, slot)
       else
-        requeue(stype, key, slot, 'host ' .. host .. ' is down')
+        requeue(stype, key, slot, because('host-down', 'host', host))
       end
     end
   end

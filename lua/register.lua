@@ -83,6 +83,6 @@ redis.call('HDEL', h, 'reason')
 local rev = bump(host)
 redis.call('SADD', ns .. 'hosts', host)
 redis.call('ZADD', lease, int(now + ttl), host)
-if old[1] ~= incarnation or old[5] == 'down' then event('host-up', '', '', host, '', version) end
+if old[1] ~= incarnation or old[5] == 'down' then event('host-up', '', '', host, '', version ~= '' and because('version', 'version', version) or '') end
 for _, stype in ipairs(names) do redis.call('PUBLISH', ns .. 'wake', 'room ' .. stype) end
 return { 'ok', int(now), int(rev), state }

@@ -79,7 +79,7 @@ for i = 0, n - 1 do
     local right, bound = int(should), bound(service, state)
     if s[1] ~= right then
       redis.call('HSET', service, 'used', right)
-      event('mended', '', '', host, '', 'used of ' .. stype .. ' was ' .. string.sub(s[1] or 'absent', 1, 40) .. ', is ' .. right)
+      event('mended', '', '', host, '', because('mended-used', 'type', stype, 'used', right, 'was', string.sub(s[1] or 'absent', 1, 40)))
       mended = mended + 1
     end
     if s[2] ~= class then
@@ -96,15 +96,15 @@ for i = 0, n - 1 do
     local most = seats(s[4], s[6])
     if s[6] and most ~= s[4] then
       redis.call('HSET', service, 'capacity', most)
-      event('mended', '', '', host, '', 'capacity of ' .. stype .. ' was ' .. string.sub(s[4] or 'absent', 1, 40) .. ', is ' .. most .. ', as it has no more places')
+      event('mended', '', '', host, '', because('mended-capacity', 'places', most, 'type', stype, 'was', string.sub(s[4] or 'absent', 1, 40)))
       s[4], mended = most, mended + 1
     end
-    -- Nonsense is told once: the problem is kept beside it and cleared with it.
-    local problem = s[4] and not whole(s[4]) and 'capacity is no whole number from 0 to 1000000: ' .. string.sub(s[4], 1, 40) or ''
-    local before = redis.call('HGET', service, 'problem') or ''
-    if problem ~= before then
-      if problem == '' then redis.call('HDEL', service, 'problem') else redis.call('HSET', service, 'problem', problem) end
-      if problem ~= '' then event('nonsense', '', '', host, '', stype .. ': ' .. problem) end
+    -- Nonsense is told once: the reason is kept beside it and cleared with it.
+    local odd = s[4] and not whole(s[4]) and string.sub(s[4], 1, 40)
+    local reason = odd and because('bad-capacity', 'capacity', odd) or ''
+    if reason ~= (redis.call('HGET', service, 'reason') or '') then
+      if odd then redis.call('HSET', service, 'reason', reason) else redis.call('HDEL', service, 'reason') end
+      if odd then event('nonsense', '', '', host, '', because('bad-capacity', 'capacity', odd, 'type', stype)) end
     end
     index(stype, host)
   elseif not there and state ~= 'down' then

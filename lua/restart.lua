@@ -17,5 +17,5 @@ if s[1] ~= 'running' then return { 'not', s[1] or '' } end
 if stale and not s[5] then return { 'fresh' } end
 redis.call('HSET', at, 'restart', int(now))
 bump(s[3])
-event('restart', key, slot, s[3], s[4], 'asked for')
+event('restart', key, slot, s[3], s[4], because('asked'))
 return { 'ok', s[2], s[3], s[4] }

@@ -26,6 +26,6 @@ redis.call('HSET', at, 'state', 'pending', 'type', stype, 'host', '', 'token', '
 if target ~= '*' then redis.call('HSET', at, 'move', target) end
 redis.call('HSET', stream, 'slot:' .. next, stype)
 redis.call('ZADD', ns .. 'pending:' .. stype, rank, key .. '|' .. next)
-event('successor', key, slot, s[2], token, target == '*' and '' or 'to ' .. target)
+event('successor', key, slot, s[2], token, target == '*' and '' or because('move-to', 'host', target))
 wake('pending ' .. stype)
 return { 'ok' }

@@ -17,7 +17,7 @@ if r[1] and r[1] ~= identity and r[2] ~= poller and age < 15000 then return { 't
 redis.call('SADD', ns .. 'sources', source)
 if fresh then return { 'ok', 'good' } end -- another poller sees it
 if r[4] ~= 'unknown' then
-  event('source-unknown', '', '', '', '', source .. ': ' .. problem)
+  event('source-unknown', '', '', '', '', because('source-fails', 'error', problem, 'source', source))
   redis.call('HSET', record, 'unknown_since', int(now))
 end
 redis.call('HSET', record, 'identity', identity, 'poller', poller, 'state', 'unknown', 'error', problem, 'last_bad', int(now))

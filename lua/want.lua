@@ -66,7 +66,7 @@ if wanted then
   end
   if adds and fields['sys:reason'] ~= fresh['sys:reason'] then event('nonsense', key, '', '', '', fresh['sys:reason'] or '') end
   redis.call('ZADD', ns .. 'streams', 0, key)
-  if not was then event('appeared', key, '', '', '', fresh.source or '') end
+  if not was then event('appeared', key, '', '', '', fresh.source and because('source', 'source', fresh.source) or '') end
 
   for i = 0, n - 1 do
     local slot = ARGV[FIRST + i]
@@ -106,8 +106,8 @@ for slot, stype in pairs(existing) do
   elseif hold then
     postponed = true
   else
-    local why = not wanted and 'the stream ended' or heldback and 'held by an operator'
-      or orphan and 'its move is over' or 'no longer in the chain'
+    local why = not wanted and because('ended') or heldback and because('held')
+      or orphan and because('move-over') or because('not-in-chain')
     sound(stream .. ':' .. slot)
     local row = unwant(stype, key, slot, why)
     if row then stops[#stops + 1] = row end

@@ -15,6 +15,6 @@ if state == 'good' and patience and now - last > (patience == 0 and 60000 or mat
   state = 'unknown'
   local why = 'no poller has spoken for ' .. int((now - last) / 1000) .. ' s'
   redis.call('HSET', record, 'state', state, 'error', why, 'unknown_since', int(now))
-  event('source-unknown', '', '', '', '', source .. ': ' .. why)
+  event('source-unknown', '', '', '', '', because('source-fails', 'error', why, 'source', source))
 end
 return { 'ok', state, r[4] or '' }

@@ -13,6 +13,7 @@ import (
 	"stream-api/runners/statedir"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 // adopt takes over what an earlier life left: every slot whose memo has no
@@ -65,7 +66,7 @@ func (r *Runner) endWhatIsNotOffered(ctx context.Context) {
 	r.log.Warn().Str("host", r.o.Host).Int("slots", len(all)).
 		Msg("the file offers nothing any more, neither services nor sources: what runs here is stopped and released")
 	for _, h := range all {
-		h.wishEnd(endGently, "its host's file offers nothing any more", 0, false)
+		h.wishEnd(endGently, stream.Because(stream.CodeOffersNothing), 0, false)
 	}
 }
 
@@ -82,14 +83,14 @@ func (r *Runner) adoptOne(m statedir.Memo) {
 	begin := step(h.rejoin)
 	switch {
 	case r.tombstones.Has(h.token):
-		h.wishEnd(endNow, orText(m.Reason, "it was to be released in an earlier life"), 0, false)
+		h.wishEnd(endNow, orElse(m.Reason, stream.CodeEarlierLife), 0, false)
 		begin = h.finish
 	case m.Reservation.Host != r.o.Host:
 		// Nobody renews the lease of that name: there is no time for a grace.
-		h.wishEnd(endNow, "the host's name was "+m.Reservation.Host, 0, true)
+		h.wishEnd(endNow, stream.Because(stream.CodeHostRenamed, "host", m.Reservation.Host), 0, true)
 		begin = h.finish
 	case m.Static && h.service == nil:
-		h.wishEnd(endGently, "this host does not offer it in this way any more", 0, false)
+		h.wishEnd(endGently, stream.Because(stream.CodeOffersOther), 0, false)
 		begin = h.release
 	case m.Static:
 		begin = h.serve
@@ -109,7 +110,7 @@ func (h *holding) rejoin(ctx context.Context) step {
 			if sup.State().Phase == supervisor.PhaseWaiting {
 				// The life that started it died before its Go. Nobody gives it
 				// one under this token any more, so it would wait in vain.
-				h.wishEnd(endNow, "it was not started before its runner was gone", 0, false)
+				h.wishEnd(endNow, stream.Because(stream.CodeNeverStarted), 0, false)
 				return h.finish
 			}
 			if h.service == nil {
@@ -121,7 +122,7 @@ func (h *holding) rejoin(ctx context.Context) step {
 				h.mu.Unlock()
 				poke(h.fed)
 			}
-			h.logger().Info().Str("state", string(PhaseRunning)).Str("reason", "adopted").Msg("slot")
+			h.logger().Info().Str("state", string(PhaseRunning)).Stringer("reason", stream.Because(stream.CodeAdopted)).Msg("slot")
 			return h.serve
 		}
 		if h.wished().end != endNot {
@@ -166,9 +167,9 @@ func (r *Runner) giveBackUnknown(s store.SlotRecord) {
 	h.settled = true
 	h.memo.Key = "" // it was in the memo
 	h.settle("stale: nothing runs under this token here any more", nil)
-	reason := "nothing of it lives on its host"
+	reason := stream.Because(stream.CodeNothingLives)
 	if why := r.unread[r.dir.Slot(h.token)]; why != nil {
-		reason = "its host cannot take it over: " + why.Error()
+		reason = stream.Because(stream.CodeNotTakenOver, "error", why.Error())
 	}
 	h.wishEnd(endNow, reason, 0, false)
 	// Its memo may be what was lost: its directory has the last word.

@@ -69,7 +69,7 @@ func TestWhatAFullDiskKeepsFromStartingRunsElsewhere(t *testing.T) {
 	fillDisk(t, a.state)
 	w.announce("s2", nil, "work")
 	w.awaitSlot("s2", "work", "does not say why it does not start", func(s store.SlotRecord) bool {
-		return strings.Contains(s.Reason, "cannot start: memo of s2/work")
+		return strings.Contains(s.Reason.String(), "cannot start: memo of s2/work")
 	})
 	b.run(b.options(b.shell("work", story)))
 	w.awaitRunning("s2", "work", "b")
@@ -92,7 +92,7 @@ func TestWhatNeverRanIsReleasedByTheNextLifeToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.announce("s1", nil, "work")
-	old := w.awaitSlot("s1", "work", "does not fail", func(s store.SlotRecord) bool { return strings.Contains(s.Reason, "cannot start") }).Token
+	old := w.awaitSlot("s1", "work", "does not fail", func(s store.SlotRecord) bool { return strings.Contains(s.Reason.String(), "cannot start") }).Token
 	l.detach()
 	// The next life can start it, but write no tombstone: a file that takes
 	// none, and something in the way of another.
@@ -122,7 +122,7 @@ func TestWhatRanIsReleasedOnlyWhenItsEndIsWrittenDown(t *testing.T) {
 	w.retract("s1")
 	h.awaitCount("stop", 1)
 	w.awaitSlot("s1", "work", "does not say what it waits for", func(s store.SlotRecord) bool {
-		return strings.Contains(s.Reason, "before its end is written down")
+		return strings.Contains(s.Reason.String(), "before its end is written down")
 	})
 	still(t, 2*beat, "it was released", func() bool {
 		s := w.slot("s1", "work")

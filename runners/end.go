@@ -9,6 +9,7 @@ import (
 
 	"stream-api/runners/supervisor"
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 // finish ends the child and goes on to the release.
@@ -163,9 +164,9 @@ func (h *holding) bury(ctx context.Context) bool {
 			return true
 		}
 		if !told {
-			reason := "it cannot be released before its end is written down: " + err.Error()
+			reason := stream.Because(stream.CodeNotWrittenDown, "error", err.Error())
 			h.logger().Error().Err(err).Msg("the slot cannot be released before its tombstone is written; it is tried again")
-			h.tell("", "", map[string]string{"reason": reason})
+			h.tell("", stream.Reason{}, map[string]string{"reason": reason.Wire()})
 			h.flush(ctx)
 		}
 		if !h.pause(ctx, time.Second) {

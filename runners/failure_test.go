@@ -71,9 +71,9 @@ func TestAFailingSlotMovesOnceAndThenStaysWithAReason(t *testing.T) {
 	a.run(a.options(a.shell("work", `echo "start $(date +%s%N) $STREAM_API_STREAM $STREAM_API_TOKEN $$" >> "$NOTES/log"; exit 1`)))
 	w.announce("s1", nil, "work")
 	s := w.awaitSlot("s1", "work", "no reason for staying is shown", func(s store.SlotRecord) bool {
-		return strings.Contains(s.Reason, "no better host")
+		return strings.Contains(s.Reason.String(), "no better host")
 	})
-	if s.Host != "a" || !strings.Contains(s.Reason, "exit 1; failed 4 times here") {
+	if s.Host != "a" || !strings.Contains(s.Reason.String(), "exit 1; failed 4 times here") {
 		t.Errorf("stays as %+v", s)
 	}
 	token := s.Token
@@ -100,7 +100,7 @@ func TestASlowRetryFloodsNoFeed(t *testing.T) {
 	a.run(a.options(a.shell("work", `echo "start $(date +%s%N) $STREAM_API_STREAM $STREAM_API_TOKEN $$" >> "$NOTES/log"; exit 1`)))
 	w.announce("s1", nil, "work")
 	w.awaitSlot("s1", "work", "no reason for staying is shown", func(s store.SlotRecord) bool {
-		return strings.Contains(s.Reason, "no better host")
+		return strings.Contains(s.Reason.String(), "no better host")
 	})
 	const retries = 10
 	a.awaitCount("start", a.count("start")+retries)
@@ -146,7 +146,7 @@ func TestAFailingSlotFindsRoomAmongManyClasses(t *testing.T) {
 	a.run(a.options(a.shell("work", `exit 1`, func(s *plan.Service) { s.Class.Filter = "^s1$" })))
 	w.announce("s1", nil, "work")
 	w.awaitSlot("s1", "work", "no reason for staying is shown", func(s store.SlotRecord) bool {
-		return strings.Contains(s.Reason, "no better host")
+		return strings.Contains(s.Reason.String(), "no better host")
 	})
 	b.run(b.options(b.shell("work", story, func(s *plan.Service) { s.Class = classes[last] })))
 	w.awaitRunning("s1", "work", "b")
@@ -164,7 +164,7 @@ func TestAPinnedSlotThatFailsStaysOnItsHost(t *testing.T) {
 	}
 	b.run(b.options(b.shell("work", story)))
 	s := w.awaitSlot("s1", "work", "no reason for staying is shown", func(s store.SlotRecord) bool {
-		return strings.Contains(s.Reason, "no better host")
+		return strings.Contains(s.Reason.String(), "no better host")
 	})
 	n := a.count("start")
 	a.awaitCount("start", n+2)
@@ -187,7 +187,7 @@ func TestASlotThatFailsOnTwoHostsDoesNotWander(t *testing.T) {
 	}
 	w.announce("s1", nil, "work")
 	s := w.awaitSlot("s1", "work", "does not come to rest", func(s store.SlotRecord) bool {
-		return strings.Contains(s.Reason, "no better host") && s.Avoid["a"] != 0
+		return strings.Contains(s.Reason.String(), "no better host") && s.Avoid["a"] != 0
 	})
 	if s.Host != "b" || hosts[2].count("start") != 0 {
 		t.Errorf("it rests on %s, and c started it %d times; want b and 0", s.Host, hosts[2].count("start"))
@@ -209,7 +209,7 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 	for slot, why := range map[string]string{
 		"absent": "missing.sh", "valueless": "env X: ${stream:nothing}: no such value", "secretless": "env_file: open " + missing, "leaky": "may not be made of",
 	} {
-		w.awaitSlot("s1", slot, "does not say "+why, func(s store.SlotRecord) bool { return strings.Contains(s.Reason, why) })
+		w.awaitSlot("s1", slot, "does not say "+why, func(s store.SlotRecord) bool { return strings.Contains(s.Reason.String(), why) })
 	}
 	realtest.Await(t, 20*time.Second, "not every failed start is kept in its queue", func() bool {
 		depths, err := w.queue.Depths(context.Background())
@@ -241,7 +241,7 @@ func TestALostStreamIsNotAskedForWithoutAPause(t *testing.T) {
 		s.Exec.Env["FPS"] = template(t, "${stream:fps}")
 	})))
 	w.announce("s1", nil, "work")
-	w.awaitSlot("s1", "work", "does not fail", func(s store.SlotRecord) bool { return strings.Contains(s.Reason, "cannot start") })
+	w.awaitSlot("s1", "work", "does not fail", func(s store.SlotRecord) bool { return strings.Contains(s.Reason.String(), "cannot start") })
 	forget := func() {
 		if err := w.client.Del(context.Background(), "stream:s1").Err(); err != nil {
 			t.Fatal(err)
@@ -353,7 +353,7 @@ func TestAnAbsentPublisherIsNoFault(t *testing.T) {
 		text, err := os.ReadFile(filepath.Join(a.notes, "fails"))
 		return err == nil && len(text) >= 2*9 // far more often than give_up_after; the next pause is 5 s or more
 	})
-	if s := w.slot("s1", "work"); s.Host != "a" || !strings.Contains(s.Reason, "counts for nothing") {
+	if s := w.slot("s1", "work"); s.Host != "a" || !strings.Contains(s.Reason.String(), "counts for nothing") {
 		t.Errorf("while its publisher is away: %+v", s)
 	}
 	if err := os.WriteFile(filepath.Join(a.notes, "on"), nil, 0o600); err != nil {

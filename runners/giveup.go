@@ -2,10 +2,10 @@ package runners
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
+	"strconv"
 	"stream-api/store"
 	"stream-api/stream"
 )
@@ -17,21 +17,21 @@ func (h *holding) failing(ctx context.Context, failures int) {
 	if h.publisher.lenient(time.Now()) {
 		return // it went away before the supervisor was told
 	}
-	reason := fmt.Sprintf("%s; failed %d times here", h.lastText, failures)
+	reason := stream.Because(stream.CodeFailed, "exit", h.lastText, "times", strconv.Itoa(failures))
 	switch helps, err := h.leaves(ctx, reason); {
 	case err != nil:
 		h.logger().Debug().Err(err).Msg("whether giving up would help is not known; the next failure asks again")
 	case helps:
 		h.wishEnd(endGently, reason, h.r.o.Cooldown, false)
 	default:
-		h.stay(ctx, reason)
+		h.stay(ctx, failures)
 	}
 }
 
 // leaves tells whether giving the slot up would help. It only asks: the
 // release itself asks again, in one step with giving it back, about the classes
 // in which there was room.
-func (h *holding) leaves(ctx context.Context, reason string) (bool, error) {
+func (h *holding) leaves(ctx context.Context, reason stream.Reason) (bool, error) {
 	v := h.reservation()
 	var classes []string
 	err := h.r.call(ctx, func(ctx context.Context) (err error) {
@@ -52,7 +52,7 @@ func (h *holding) leaves(ctx context.Context, reason string) (bool, error) {
 		}
 		if helps {
 			h.giveUp = some
-			h.logger().Warn().Str("state", string(h.phaseNow())).Str("reason", reason).Msg("given up here: another host has room")
+			h.logger().Warn().Str("state", string(h.phaseNow())).Stringer("reason", reason).Msg("given up here: another host has room")
 			return true, nil
 		}
 	}
@@ -60,8 +60,8 @@ func (h *holding) leaves(ctx context.Context, reason string) (bool, error) {
 }
 
 // stay keeps the slot and slows it down.
-func (h *holding) stay(ctx context.Context, reason string) {
-	reason += fmt.Sprintf("; there is no better host for it, so it is tried again here every %v", h.r.o.SlowRetry)
+func (h *holding) stay(ctx context.Context, failures int) {
+	reason := stream.Because(stream.CodeStays, "exit", h.lastText, "times", strconv.Itoa(failures), "every", h.r.o.SlowRetry.String())
 	if sup := h.supervisor(); sup != nil && !h.slow {
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
@@ -73,7 +73,7 @@ func (h *holding) stay(ctx context.Context, reason string) {
 	}
 	h.enter(h.stands(), reason)
 	h.show(stream.Failing)
-	h.tell("", "", map[string]string{"reason": reason})
+	h.tell("", stream.Reason{}, map[string]string{"reason": reason.Wire()})
 	h.tellFailing(reason)
 	h.flush(ctx)
 }
@@ -81,14 +81,14 @@ func (h *holding) stay(ctx context.Context, reason string) {
 // tellFailing has the feed told of slow retries with their number: of the first,
 // then each time they have doubled, and when it fails in another way. What one bad
 // slot does every half minute must not push all else out of the feed.
-func (h *holding) tellFailing(reason string) {
+func (h *holding) tellFailing(reason stream.Reason) {
 	h.retries++
 	if h.retries&(h.retries-1) != 0 && h.lastText == h.toldText {
 		return
 	}
 	h.toldText = h.lastText
 	if h.retries > 1 {
-		reason += fmt.Sprintf("; it failed %d times since", h.retries-1)
+		reason = reason.With("since", strconv.Itoa(h.retries-1))
 	}
 	h.tell("failing", reason, nil)
 }
@@ -96,7 +96,7 @@ func (h *holding) tellFailing(reason string) {
 // recovered takes the pace and the reason back once the child has run well
 // for as long as its policy remembers failures.
 func (h *holding) recovered(ctx context.Context) {
-	if h.static || h.service == nil || h.service.Exec == nil || h.lastReason() == "" {
+	if h.static || h.service == nil || h.service.Exec == nil || h.lastReason().IsZero() {
 		return
 	}
 	if !h.publisher.well(time.Now(), h.service.Exec.Restart.Within) {
@@ -112,9 +112,9 @@ func (h *holding) recovered(ctx context.Context) {
 		h.slow = false
 	}
 	h.retries, h.toldText = 0, ""
-	h.enter(PhaseRunning, "")
+	h.enter(PhaseRunning, stream.Reason{})
 	h.show(stream.Runs)
-	h.tell("recovered", "", map[string]string{"reason": ""})
+	h.tell("recovered", stream.Reason{}, map[string]string{"reason": ""})
 }
 
 func (h *holding) phaseNow() Phase {

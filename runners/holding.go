@@ -58,7 +58,7 @@ type holding struct {
 	sup       *supervisor.Client
 	pid       int
 	restarts  int
-	reason    string
+	reason    stream.Reason
 	result    string // of the start, for people
 	failure   error
 
@@ -93,7 +93,7 @@ type holding struct {
 // wishes are what others want of a holding.
 type wishes struct {
 	end    ending
-	reason string        // of the end
+	reason stream.Reason // of the end
 	avoid  time.Duration // this host afterwards
 	drop   bool          // it is not ours any more: there is nothing to release
 	assert bool
@@ -162,7 +162,7 @@ func (h *holding) wish(change func(*wishes)) {
 
 // wishEnd wishes for an end. A harder one overrules a gentler one, and that
 // the slot is lost overrules that it is to be released.
-func (h *holding) wishEnd(how ending, reason string, avoid time.Duration, drop bool) {
+func (h *holding) wishEnd(how ending, reason stream.Reason, avoid time.Duration, drop bool) {
 	h.wish(func(w *wishes) {
 		if w.end == endNot {
 			w.reason, w.avoid = reason, avoid
@@ -203,16 +203,16 @@ func (h *holding) pause(ctx context.Context, d time.Duration) bool {
 
 // enter begins a phase and says so, in the one line of log that a change of
 // state has.
-func (h *holding) enter(p Phase, reason string) {
+func (h *holding) enter(p Phase, reason stream.Reason) {
 	h.mu.Lock()
-	same := h.phase == p && h.reason == reason
+	same := h.phase == p && h.reason.Is(reason)
 	h.phase, h.reason = p, reason
 	if !same {
 		h.since = time.Now()
 	}
 	h.mu.Unlock()
 	if !same {
-		h.logger().Info().Str("state", string(p)).Str("reason", reason).Msg("slot")
+		h.logger().Info().Str("state", string(p)).Stringer("reason", reason).Msg("slot")
 	}
 }
 
@@ -255,7 +255,7 @@ func (h *holding) confirm(slot string, term int) {
 	h.mu.Unlock()
 	poke(h.fed)
 	if renamed {
-		h.logger().Info().Str("state", string(PhaseRunning)).Str("reason", "it is now "+slot).Msg("slot")
+		h.logger().Info().Str("state", string(PhaseRunning)).Stringer("reason", stream.Because(stream.CodeSlotRenamed, "slot", slot)).Msg("slot")
 		h.keepMemo()
 	}
 }

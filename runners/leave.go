@@ -3,10 +3,10 @@ package runners
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 // leave takes no more work, ends what runs, releases each slot as it goes
@@ -17,7 +17,7 @@ func (r *Runner) leave(ctx context.Context, final <-chan error, stopQueue func()
 	r.mu.Lock()
 	r.leaving = true
 	r.mu.Unlock()
-	r.endEach(endGently, "its host leaves", false)
+	r.endEach(endGently, stream.Because(stream.CodeHostLeaves), false)
 	stopped := make(chan error, 1)
 	go func() { stopped <- stopQueue() }()
 	defer func() { <-stopped }()
@@ -38,7 +38,7 @@ func (r *Runner) leave(ctx context.Context, final <-chan error, stopQueue func()
 				continue // what is being stopped and released is not called back
 			}
 			r.log.Warn().Str("host", r.o.Host).Msg("leaving at once: what runs is killed")
-			r.endEach(endNow, "its host leaves", false)
+			r.endEach(endNow, stream.Because(stream.CodeHostLeaves), false)
 		case err := <-final:
 			return errors.Join(err, r.endAll(ctx, err))
 		}
@@ -97,7 +97,7 @@ func (r *Runner) living() bool {
 	return false
 }
 
-func (r *Runner) endEach(how ending, reason string, drop bool) {
+func (r *Runner) endEach(how ending, reason stream.Reason, drop bool) {
 	for _, h := range r.all() {
 		h.wishEnd(how, reason, 0, drop)
 	}
@@ -110,7 +110,7 @@ func (r *Runner) endAll(ctx context.Context, why error) error {
 	r.mu.Lock()
 	r.leaving = true
 	r.mu.Unlock()
-	r.endEach(endNow, fmt.Sprintf("this runner may not go on: %v", why), true)
+	r.endEach(endNow, stream.Because(stream.CodeRunnerStops, "error", why.Error()), true)
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.TTL)
 	defer cancel()
 	for _, h := range r.all() {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 // Looks: the net under all hints, and the least pause between two.
@@ -114,10 +115,10 @@ func (r *Runner) do(a action, term int) {
 	switch a.Do {
 	case stop:
 		h.confirm(a.Record.Slot, term)
-		h.wishEnd(endGently, orText(a.Record.Reason, "it is not wanted any more"), 0, false)
+		h.wishEnd(endGently, orElse(a.Record.Reason, stream.CodeUnwanted), 0, false)
 	case move:
 		h.confirm(a.Record.Slot, term)
-		h.wishEnd(endGently, "moved away", min(movedAvoid, r.o.Cooldown), false)
+		h.wishEnd(endGently, stream.Because(stream.CodeMovedAway), min(movedAvoid, r.o.Cooldown), false)
 	case confirm:
 		h.confirm(a.Record.Slot, term)
 	case assert:
@@ -125,11 +126,11 @@ func (r *Runner) do(a action, term int) {
 	}
 }
 
-func orText(text, otherwise string) string {
-	if text == "" {
-		return otherwise
+func orElse(reason stream.Reason, otherwise stream.Code) stream.Reason {
+	if reason.IsZero() {
+		return stream.Because(otherwise)
 	}
-	return text
+	return reason
 }
 
 // showStreams tells each holding how its stream stands.

@@ -51,7 +51,7 @@ func (h *holding) refresh(ctx context.Context, rec store.Record) {
 
 // restart has the supervisor start the child anew, gracefully; false if that
 // has to be tried again.
-func (h *holding) restart(ctx context.Context, wanted supervisor.Exec, v plan.Values, why string) bool {
+func (h *holding) restart(ctx context.Context, wanted supervisor.Exec, v plan.Values, why stream.Reason) bool {
 	sup, at := h.supervisor(), h.subject()
 	if sup == nil {
 		return false
@@ -71,7 +71,7 @@ func (h *holding) restart(ctx context.Context, wanted supervisor.Exec, v plan.Va
 	if !h.keepValues(v) && moved {
 		h.keepMemo()
 	}
-	h.logger().Info().Str("state", string(PhaseRunning)).Str("reason", why+"; it is started anew").Msg("slot")
+	h.logger().Info().Str("state", string(PhaseRunning)).Stringer("reason", why).Msg("the child is started anew")
 	h.tell("updated", why, map[string]string{"stale": ""})
 	h.flush(ctx)
 	return true
@@ -99,7 +99,7 @@ func (h *holding) showStale(ctx context.Context, stale bool) {
 	if stale {
 		mark = "1"
 	}
-	h.tell("", "", map[string]string{"stale": mark})
+	h.tell("", stream.Reason{}, map[string]string{"stale": mark})
 	h.flush(ctx)
 }
 
@@ -221,9 +221,9 @@ func (h *holding) assert(ctx context.Context) {
 		time.AfterFunc(h.r.o.Beat/2, h.r.lookSoon)
 	case !answer.Keep && other:
 		h.r.counts.lost.Add(1)
-		h.wishEnd(endNow, answer.Why, 0, true) // two run: no time for a grace
+		h.wishEnd(endNow, answer.Reason, 0, true) // two run: no time for a grace
 	case !answer.Keep:
-		h.wishEnd(endGently, answer.Why, 0, true)
+		h.wishEnd(endGently, answer.Reason, 0, true)
 	default:
 		h.confirm(v.Slot, term)
 		phase := h.shown
@@ -236,7 +236,7 @@ func (h *holding) assert(ctx context.Context) {
 			h.steady = time.After(steadyAfter)
 		}
 		if answer.State == stream.Stopping {
-			h.wishEnd(endGently, "it is not wanted any more", 0, false)
+			h.wishEnd(endGently, stream.Because(stream.CodeUnwanted), 0, false)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package runners
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"strconv"
 	"strings"
@@ -21,13 +20,13 @@ const reportEvery = 5 * time.Second
 // tell adds to what the store is to be told of the slot; flush sends it. An
 // event that is followed by another before it was sent is lost: what counts
 // is the latest.
-func (h *holding) tell(event, why string, fields map[string]string) {
+func (h *holding) tell(event string, why stream.Reason, fields map[string]string) {
 	if h.unsaid.Fields == nil {
 		h.unsaid.Fields = map[string]string{}
 	}
 	maps.Copy(h.unsaid.Fields, fields)
 	if event != "" {
-		h.unsaid.Event, h.unsaid.Why = event, why
+		h.unsaid.Event, h.unsaid.Reason = event, why
 	}
 }
 
@@ -65,17 +64,17 @@ func (h *holding) exited(ctx context.Context, e supervisor.Exit, failures, attem
 	h.lastText = text
 	if e.Stillborn() {
 		h.settle("", errors.New(text))
-		h.tell("", "", map[string]string{"restarts": h.restartedAs(attempt)})
+		h.tell("", stream.Reason{}, map[string]string{"restarts": h.restartedAs(attempt)})
 	}
 	if e.Counted {
 		h.show(stream.Failing)
 	}
-	reason := text
+	reason := stream.Because(stream.CodeExited, "exit", text)
 	switch {
 	case !e.Counted:
-		reason += "; its publisher is away, so this counts for nothing"
+		reason = stream.Because(stream.CodeExitedAway, "exit", text)
 	case failures > 1:
-		reason += fmt.Sprintf("; %d times lately", failures)
+		reason = reason.With("times", strconv.Itoa(failures))
 	}
 	h.enter(h.stands(), reason)
 	event := "exited"
@@ -83,7 +82,7 @@ func (h *holding) exited(ctx context.Context, e supervisor.Exit, failures, attem
 		event = "" // stay tells of these, by their number
 	}
 	h.tell(event, reason, map[string]string{
-		"reason": reason, "exit": text, "stderr": strings.Join(e.Stderr, "\n"), "speed": "", "fps": "",
+		"reason": reason.Wire(), "exit": text, "stderr": strings.Join(e.Stderr, "\n"), "speed": "", "fps": "",
 	})
 	h.flush(ctx)
 }
@@ -114,7 +113,7 @@ func (h *holding) show(p stream.Phase) {
 		return
 	}
 	h.shown = p
-	h.tell("", "", map[string]string{"phase": string(p)})
+	h.tell("", stream.Reason{}, map[string]string{"phase": string(p)})
 }
 
 // exitText is an exit in the store's words: "exit 1", "signal SIGKILL", or
@@ -133,7 +132,7 @@ func exitText(e supervisor.Exit) string {
 
 // progress keeps the latest speed for the next report.
 func (h *holding) progress(p supervisor.Progress) {
-	h.tell("", "", map[string]string{
+	h.tell("", stream.Reason{}, map[string]string{
 		"speed": strconv.FormatFloat(p.Speed, 'f', 2, 64),
 		"fps":   strconv.FormatFloat(p.FPS, 'f', 1, 64),
 	})

@@ -5,6 +5,7 @@ import (
 
 	"stream-api/runners/plan"
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 // restartAsked starts the child anew, gracefully, if an operator asked for it
@@ -32,12 +33,12 @@ func (h *holding) restartAsked(ctx context.Context, rec store.Record) {
 			wanted.Rules = h.service.Exec.Rules
 		}
 	}
-	if !h.restart(ctx, wanted, v, "an operator asked for it") {
+	if !h.restart(ctx, wanted, v, stream.Because(stream.CodeAsked)) {
 		return // the next look tries again
 	}
 	h.answer(asked)
 	h.renewing, h.saidUp, h.steady = true, false, nil
-	h.tell("", "", map[string]string{"up": ""})
+	h.tell("", stream.Reason{}, map[string]string{"up": ""})
 	h.flush(ctx)
 }
 
@@ -54,7 +55,7 @@ func (h *holding) asked(rec store.Record) int64 {
 // answer takes the operator's wish away.
 func (h *holding) answer(asked int64) {
 	h.answered = asked
-	h.tell("", "", map[string]string{"restart": ""})
+	h.tell("", stream.Reason{}, map[string]string{"restart": ""})
 }
 
 // startedWith are the values the child was started with.

@@ -134,7 +134,7 @@ func (h *holding) reconnect(ctx context.Context) (next step, over bool) {
 	gone, err := h.regain(ctx)
 	switch {
 	case gone:
-		reason := "its supervisor was killed"
+		reason := stream.Because(stream.CodeSupervisorKill)
 		if s, err := supervisor.ReadState(h.r.dir.Slot(h.token)); err == nil && s.End != nil {
 			reason = endReason(*s.End)
 		}
@@ -160,19 +160,19 @@ func (h *holding) complain(err error) {
 	}
 }
 
-// endReason says in words why a supervisor ended that nobody told to.
-func endReason(e supervisor.End) string {
+// endReason is why a supervisor ended that nobody told to.
+func endReason(e supervisor.End) stream.Reason {
 	switch e.Reason {
 	case supervisor.EndDeadline:
-		return "its deadline passed: the runner did not renew it in time"
+		return stream.Because(stream.CodeDeadline)
 	case supervisor.EndNoGo:
-		return "it was not started before the runner was gone"
+		return stream.Because(stream.CodeNeverStarted)
 	case supervisor.EndSignal:
-		return "its supervisor was told to end by a signal"
+		return stream.Because(stream.CodeSupervisorTerm)
 	case supervisor.EndLost:
-		return "its supervisor was killed"
+		return stream.Because(stream.CodeSupervisorKill)
 	}
-	return "its supervisor ended: " + e.Reason
+	return stream.Because(stream.CodeSupervisorEnd, "end", e.Reason)
 }
 
 // happened takes in what the supervisor tells.
@@ -187,7 +187,7 @@ func (h *holding) happened(ctx context.Context, e supervisor.Event) {
 			if first || h.slow {
 				event = ""
 			}
-			h.tell(event, "", map[string]string{"restarts": h.restartedAs(e.Attempt - 1)})
+			h.tell(event, stream.Reason{}, map[string]string{"restarts": h.restartedAs(e.Attempt - 1)})
 		}
 		h.flush(ctx)
 		h.offer(ctx)
@@ -203,9 +203,9 @@ func (h *holding) happened(ctx context.Context, e supervisor.Event) {
 		h.progress(*e.Progress)
 		h.sayUp(ctx)
 	case supervisor.EventWarning:
-		h.logger().Warn().Str("state", string(PhaseRunning)).Str("reason", e.Text).Msg("slot")
+		h.logger().Warn().Str("state", string(PhaseRunning)).Stringer("reason", stream.Because(stream.CodeWarning, "text", e.Text)).Msg("slot")
 	case supervisor.EventStalled:
-		h.logger().Warn().Str("state", string(PhaseRunning)).Str("reason", "stalled: "+e.Text).Msg("slot")
+		h.logger().Warn().Str("state", string(PhaseRunning)).Stringer("reason", stream.Because(stream.CodeStalled, "text", e.Text)).Msg("slot")
 	}
 }
 
@@ -220,7 +220,7 @@ func (h *holding) started(ctx context.Context, pid int) {
 	if !h.ran {
 		h.ran = true
 		h.enter(PhaseRunning, h.lastReason())
-		h.tell("started", "", nil)
+		h.tell("started", stream.Reason{}, nil)
 		h.r.counts.starts.Add(1)
 		h.r.observe(h)
 	}
@@ -255,7 +255,7 @@ func (h *holding) sayUp(ctx context.Context) {
 		return
 	}
 	h.saidUp = true
-	h.tell("", "", map[string]string{"up": "1"})
+	h.tell("", stream.Reason{}, map[string]string{"up": "1"})
 	h.flush(ctx)
 }
 

@@ -24,6 +24,7 @@ const spawnLimit = 8 * time.Second
 
 // claim asks the store for the slot until it has an answer.
 func (h *holding) claim(ctx context.Context) step {
+	var gone *store.StaleClaim
 	for {
 		w := h.taken()
 		if w.end != endNot {
@@ -37,9 +38,9 @@ func (h *holding) claim(ctx context.Context) step {
 			h.confirm(h.reservation().Slot, term)
 			h.claimGranted()
 			return h.prepare
-		case errors.Is(err, store.ErrStale):
+		case errors.As(err, &gone):
 			h.settle(err.Error(), nil) // it begins with what was claimed and says stale
-			h.wishEnd(endGently, err.Error(), 0, true)
+			h.wishEnd(endGently, gone.Reason, 0, true)
 			return h.release
 		case store.IsHold(err):
 			h.settle(err.Error()+"; the host goes on asking", nil)
@@ -61,16 +62,16 @@ func (h *holding) claimRefused(ctx context.Context, err error) {
 	if !refused {
 		return
 	}
-	reason := "Redis refuses the claim: " + r.String()
-	h.settle(reason+"; the host goes on asking", nil)
-	if reason == h.lastReason() {
+	reason := stream.Because(stream.CodeClaimRefused, "answer", r.String())
+	h.settle(reason.String()+"; the host goes on asking", nil)
+	if reason.Is(h.lastReason()) {
 		return
 	}
 	h.mu.Lock()
 	h.reason, h.since = reason, time.Now()
 	h.mu.Unlock()
-	h.logger().Warn().Str("state", string(PhaseClaiming)).Str("reason", reason).Msg("slot")
-	h.tell("refused", reason, map[string]string{"reason": reason})
+	h.logger().Warn().Str("state", string(PhaseClaiming)).Stringer("reason", reason).Msg("slot")
+	h.tell("refused", reason, map[string]string{"reason": reason.Wire()})
 	h.flush(ctx)
 }
 
@@ -78,10 +79,10 @@ func (h *holding) claimRefused(ctx context.Context, err error) {
 func (h *holding) claimGranted() {
 	h.mu.Lock()
 	was := h.reason
-	h.reason = ""
+	h.reason = stream.Reason{}
 	h.mu.Unlock()
-	if was != "" {
-		h.tell("", "", map[string]string{"reason": ""})
+	if !was.IsZero() {
+		h.tell("", stream.Reason{}, map[string]string{"reason": ""})
 	}
 }
 
@@ -104,8 +105,8 @@ func (h *holding) prepare(ctx context.Context) step {
 		switch {
 		case err == nil:
 			if tries > 0 {
-				h.enter(PhaseStarting, "")
-				h.tell("", "", map[string]string{"reason": ""})
+				h.enter(PhaseStarting, stream.Reason{})
+				h.tell("", stream.Reason{}, map[string]string{"reason": ""})
 			}
 			return h.serve
 		case errors.Is(err, errReclaim):
@@ -122,17 +123,18 @@ func (h *holding) prepare(ctx context.Context) step {
 		h.mu.Lock()
 		h.unstarted = tries
 		h.mu.Unlock()
-		h.enter(PhaseStarting, "cannot start: "+err.Error())
+		reason := stream.Because(stream.CodeCannotStart, "error", err.Error())
+		h.enter(PhaseStarting, reason)
 		h.show(stream.Failing)
-		h.tell("start-failed", err.Error(), map[string]string{"reason": "cannot start: " + err.Error(), "restarts": h.restartedAs(0)})
+		h.tell("start-failed", reason, map[string]string{"reason": reason.Wire(), "restarts": h.restartedAs(0)})
 		delay := v.Delay
 		if v.Failing || h.service == nil {
 			helps := h.service == nil
 			if !helps {
-				helps, _ = h.leaves(ctx, "cannot start: "+err.Error()) // not known is no reason to leave
+				helps, _ = h.leaves(ctx, reason) // not known is no reason to leave
 			}
 			if helps {
-				h.wishEnd(endGently, "cannot start: "+err.Error(), h.r.o.Cooldown, false)
+				h.wishEnd(endGently, reason, h.r.o.Cooldown, false)
 				return h.release
 			}
 			delay = h.r.o.SlowRetry
@@ -174,7 +176,7 @@ func (h *holding) policy() supervisor.Restart {
 	return h.r.o.Retry
 }
 
-func (h *holding) lastReason() string {
+func (h *holding) lastReason() stream.Reason {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.reason

@@ -37,7 +37,7 @@ func (r *Runner) Slots() []Local {
 		h.mu.Lock()
 		l := Local{
 			Stream: h.res.Key, Slot: h.res.Slot, Type: h.stype, Token: h.token, Phase: h.phase, Since: h.since,
-			Reason: h.reason, Place: h.memo.Place, PID: h.pid, Restarts: h.restarts, Mode: h.mode,
+			Reason: h.reason.String(), Place: h.memo.Place, PID: h.pid, Restarts: h.restarts, Mode: h.mode,
 		}
 		if h.sup != nil {
 			l.Fed = time.Duration(h.sup.Fed() - now)

@@ -94,7 +94,7 @@ func TestWhatCannotStartCountsIsShownAndStartsNobody(t *testing.T) {
 	w.announce("s1", nil, chain...)
 	for _, row := range rows {
 		s := w.awaitSlot("s1", row.kind, "is not shown as failing", func(s store.SlotRecord) bool {
-			return s.Phase == stream.Failing && s.Restarts >= 3 && strings.Contains(s.Reason, row.want)
+			return s.Phase == stream.Failing && s.Restarts >= 3 && strings.Contains(s.Reason.String(), row.want)
 		})
 		if s.State != stream.Running || len(s.Vars) != 0 || s.Up {
 			t.Errorf("%s: %+v", row.kind, s)

@@ -184,7 +184,7 @@ func (w *world) send(ctx context.Context) {
 	}
 	for _, d := range due {
 		if d.Overdue {
-			_ = w.store.Unassign(ctx, d.Reservation, time.Second, "nobody claimed it")
+			_ = w.store.Unassign(ctx, d.Reservation, time.Second, stream.Because(stream.CodeUnclaimed, "host", "a", "limit", "20s"))
 			continue
 		}
 		w.commandOne(ctx, queue.Start, d.Reservation, int64(d.Attempt))

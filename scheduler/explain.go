@@ -30,14 +30,14 @@ func (s *Scheduler) explainAll(ctx context.Context, p *pass) error {
 
 func (s *Scheduler) explainEach(ctx context.Context, p *pass, left []store.Circumstances) ([]store.Noted, error) {
 	var notes []store.Noted
-	note := func(c store.Circumstances, reason, why string) {
-		if reason != "" && reason != c.Reason {
-			notes = append(notes, store.Noted{Key: c.Key, Slot: c.Slot, Reason: reason, Why: why})
+	note := func(c store.Circumstances, why stream.Reason) {
+		if !why.IsZero() && !why.Is(c.Reason) {
+			notes = append(notes, store.Noted{Key: c.Key, Slot: c.Slot, Reason: why})
 		}
 	}
-	if p.hold != "" {
+	if !p.hold.IsZero() {
 		for _, c := range left {
-			note(c, "on hold: "+p.hold, stream.WhyHold)
+			note(c, stream.Because(stream.CodeOnHold).After(p.hold))
 		}
 		return notes, nil
 	}
@@ -51,8 +51,7 @@ func (s *Scheduler) explainEach(ctx context.Context, p *pass, left []store.Circu
 		return nil, err
 	}
 	for _, c := range left {
-		reason, why := explain(situation{slot: c, rules: p.rules, offers: offers, chain: chains[c.Key]})
-		note(c, reason, why)
+		note(c, explain(situation{slot: c, rules: p.rules, offers: offers, chain: chains[c.Key]}))
 	}
 	return notes, nil
 }

@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"fmt"
 	"time"
 
 	"stream-api/store"
@@ -40,29 +39,29 @@ type progress struct {
 }
 
 // nextStep decides it; why is the reason of giveUp.
-func nextStep(p progress) (next step, why string) {
+func nextStep(p progress) (next step, why stream.Reason) {
 	if p.slot.State == "" || p.slot.State == stream.Stopping {
-		return giveUp, "the stream ended"
+		return giveUp, stream.Because(stream.CodeEnded)
 	}
 	if p.slot.Token != p.move.Token {
 		return p.elsewhere()
 	}
 	switch {
 	case p.slot.Move != "":
-		return wait, "" // its holder was asked to stop it
+		return wait, stream.Reason{} // its holder was asked to stop it
 	case p.move.Drain && !p.draining:
-		return giveUp, "the drain was called off"
+		return giveUp, stream.Because(stream.CodeDrainOff)
 	}
 	switch p.next.State {
 	case stream.Stopping:
-		return wait, "" // what an earlier move left; its name is needed
+		return wait, stream.Reason{} // what an earlier move left; its name is needed
 	case stream.Running:
 		if p.ready() {
-			return swapNames, ""
+			return swapNames, stream.Reason{}
 		}
-		return p.untilDeadline(fmt.Sprintf("its successor on %s did not come up in time", p.next.Host))
+		return p.untilDeadline(stream.Because(stream.CodeSuccessorLate, "host", p.next.Host))
 	case stream.Assigned:
-		return p.untilDeadline(fmt.Sprintf("host %s did not take up its successor in time", p.next.Host))
+		return p.untilDeadline(stream.Because(stream.CodeSuccessorIdle, "host", p.next.Host))
 	case stream.Pending:
 		if p.move.Drain && p.since() > drainPatience {
 			return giveUp, p.noRoom()
@@ -73,29 +72,29 @@ func nextStep(p progress) (next step, why string) {
 		return giveUp, p.noRoom()
 	}
 	if p.handover == stream.StartFirst {
-		return succeed, ""
+		return succeed, stream.Reason{}
 	}
-	return evict, ""
+	return evict, stream.Reason{}
 }
 
 // elsewhere is the next step once the slot is no longer held as it was: the
 // holder gave it back or died, or the names are exchanged. One of a drain is
 // done only when the child is up: the next is stopped on the strength of it.
-func (p progress) elsewhere() (step, string) {
+func (p progress) elsewhere() (step, stream.Reason) {
 	switch {
 	case p.slot.State != stream.Running:
-		return p.untilDeadline("it was stopped, and no other host has taken it up yet")
+		return p.untilDeadline(stream.Because(stream.CodeNotTaken))
 	case p.move.Drain && !p.up(p.slot):
-		return p.untilDeadline("it was stopped, and does not come up on " + p.slot.Host)
+		return p.untilDeadline(stream.Because(stream.CodeNotUpThere, "host", p.slot.Host))
 	}
-	return finish, ""
+	return finish, stream.Reason{}
 }
 
-func (p progress) untilDeadline(why string) (step, string) {
+func (p progress) untilDeadline(why stream.Reason) (step, stream.Reason) {
 	if p.overdue() {
 		return giveUp, why
 	}
-	return wait, ""
+	return wait, stream.Reason{}
 }
 
 func (p progress) overdue() bool { return p.move.Deadline != 0 && p.now >= p.move.Deadline }
@@ -104,14 +103,14 @@ func (p progress) since() time.Duration {
 	return time.Duration(p.now-p.move.Since) * time.Millisecond
 }
 
-func (p progress) noRoom() string {
-	if p.next.Reason != "" {
+func (p progress) noRoom() stream.Reason {
+	if !p.next.Reason.IsZero() {
 		return p.next.Reason
 	}
 	if p.move.Target != "*" {
-		return "no room on " + p.move.Target
+		return stream.Because(stream.CodeNoRoom, "host", p.move.Target)
 	}
-	return "no other host has room"
+	return stream.Because(stream.CodeNoRoom)
 }
 
 // ready tells that the successor does what the slot did: its child is up, and

@@ -195,11 +195,11 @@ func (h *host) handle(ctx context.Context, verb queue.Verb, v store.Reservation)
 			return nil
 		}
 		h.evicted++
-		if _, err := h.r.store.Release(ctx, v, h.id.Incarnation, store.Release{Reason: "moved"}); err != nil {
+		if _, err := h.r.store.Release(ctx, v, h.id.Incarnation, store.Release{Reason: stream.Because(stream.CodeMovedAway)}); err != nil {
 			return fmt.Errorf("release: %w", err)
 		}
 	case queue.Stop:
-		if _, err := h.r.store.Release(ctx, v, h.id.Incarnation, store.Release{Reason: "stopped"}); err != nil {
+		if _, err := h.r.store.Release(ctx, v, h.id.Incarnation, store.Release{Reason: stream.Because(stream.CodeUnwanted)}); err != nil {
 			return nil // told twice
 		}
 	}
@@ -246,7 +246,7 @@ func (r *rig) awaitReason(key, slot, reason string) {
 	r.t.Helper()
 	var v store.SlotRecord
 	realtest.Await(r.t, patience, "reason "+reason, func() bool {
-		if v = r.slot(key, slot); v.Reason == reason {
+		if v = r.slot(key, slot); v.Reason.String() == reason {
 			return true
 		}
 		return false

@@ -100,7 +100,7 @@ func (s *Scheduler) carryOn(ctx context.Context, m store.Move, hosts map[string]
 	case swapNames:
 		return s.swap(ctx, p)
 	case finish:
-		return s.endMove(ctx, m, "")
+		return s.endMove(ctx, m, stream.Reason{})
 	case giveUp:
 		return s.endMove(ctx, m, why)
 	case wait:
@@ -164,13 +164,13 @@ func (s *Scheduler) evictIfRoom(ctx context.Context, m store.Move) error {
 }
 
 // explainMove says why no host but its own takes the slot.
-func (s *Scheduler) explainMove(ctx context.Context, m store.Move, c store.Circumstances, rules []classRule) (string, error) {
+func (s *Scheduler) explainMove(ctx context.Context, m store.Move, c store.Circumstances, rules []classRule) (stream.Reason, error) {
 	hosts, err := s.view.get(ctx)
 	if err != nil {
-		return "", err
+		return stream.Reason{}, err
 	}
 	if c.Pin == m.Host {
-		return "it is pinned to " + m.Host, nil
+		return stream.Because(stream.CodePinnedHere, "host", m.Host), nil
 	}
 	var others []store.HostRecord
 	for _, h := range hosts {
@@ -178,9 +178,9 @@ func (s *Scheduler) explainMove(ctx context.Context, m store.Move, c store.Circu
 			others = append(others, h)
 		}
 	}
-	why, _ := explain(situation{slot: c, rules: rules, offers: offersOf(m.Type, others)})
-	if why == "" {
-		why = "no other host has room"
+	why := explain(situation{slot: c, rules: rules, offers: offersOf(m.Type, others)})
+	if why.IsZero() {
+		why = stream.Because(stream.CodeNoRoom)
 	}
 	return why, nil
 }
@@ -192,18 +192,22 @@ func (s *Scheduler) swap(ctx context.Context, p progress) error {
 	}
 	s.tellLater(queue.Stop, c.Stops)
 	s.tellLater(queue.Update, c.Updates)
-	return s.endMove(ctx, p.move, "")
+	return s.endMove(ctx, p.move, stream.Reason{})
 }
 
-func (s *Scheduler) endMove(ctx context.Context, m store.Move, why string) error {
-	stops, err := s.store.EndMove(ctx, m, why)
+func (s *Scheduler) endMove(ctx context.Context, m store.Move, why stream.Reason) error {
+	told := why
+	if !why.IsZero() {
+		told = stream.Because(stream.CodeNotMoved).After(why)
+	}
+	stops, err := s.store.EndMove(ctx, m, told)
 	if err != nil {
 		return err
 	}
 	s.tellLater(queue.Stop, stops)
 	line := s.log.Info().Str("stream", m.Key).Str("slot", m.Slot).Str("host", m.Host).Str("token", m.Token)
-	if why != "" {
-		line.Str("reason", why).Msg("not moved")
+	if !why.IsZero() {
+		line.Stringer("reason", why).Msg("not moved")
 		return nil
 	}
 	s.counts.moved.Add(1)

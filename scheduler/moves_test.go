@@ -123,7 +123,7 @@ func TestMoveWithoutRoomIsGivenUpAtItsDeadlineAndNothingStopped(t *testing.T) {
 			r.move("s1", "record", "", 1500*time.Millisecond)
 			r.awaitNoMoves()
 			after := r.slot("s1", "record")
-			if after.Token != before.Token || after.State != stream.Running || after.Reason == "" {
+			if after.Token != before.Token || after.State != stream.Running || after.Reason.IsZero() {
 				t.Errorf("after: %+v; want the same token, running, with a reason", after)
 			}
 			if next := r.slot("s1", "record~next"); next.State != "" {
@@ -144,7 +144,7 @@ func TestSuccessorTakesOverAtOnceWhenTheOldHolderIsGone(t *testing.T) {
 	b.keepSilent()
 	r.move("s1", "dist", "", time.Minute)
 	next := r.awaitHost("s1", "dist~next", "b")
-	if _, err := r.store.Release(t.Context(), old.Reservation, a.id.Incarnation, store.Release{Reason: "crashed", Avoid: time.Minute}); err != nil {
+	if _, err := r.store.Release(t.Context(), old.Reservation, a.id.Incarnation, store.Release{Reason: stream.Because(stream.CodeExited, "exit", "exit 1"), Avoid: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
 	v := r.awaitHost("s1", "dist", "b")

@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -16,21 +15,21 @@ type chainView struct {
 }
 
 // explainNeeds says what the slot waits for, and when waiting is in vain.
-func (v chainView) explainNeeds(slot string, needs []stream.Need) string {
+func (v chainView) explainNeeds(slot string, needs []stream.Need) stream.Reason {
 	own := stream.OwnSlot(slot)
 	for _, n := range needs {
 		if !slices.Contains(v.slots, n.Slot) {
-			return fmt.Sprintf("needs %s, but %s is not in the chain of this stream", n, n.Slot)
+			return stream.Because(stream.CodeNeedsLost, "needs", n.String(), "slot", n.Slot)
 		}
 	}
 	if cycle := v.cycle(own); cycle != nil {
-		return "cycle of needs: " + strings.Join(cycle, " → ")
+		return stream.Because(stream.CodeCycle, "cycle", strings.Join(cycle, " → "))
 	}
 	texts := make([]string, len(needs))
 	for i, n := range needs {
 		texts[i] = n.String()
 	}
-	return "waits for " + list(texts, ", ")
+	return stream.Because(stream.CodeNeeds, "needs", list(texts, ", "))
 }
 
 // cycle finds slots that wait for each other, beginning and ending with slot;

@@ -3,11 +3,11 @@ package scheduler
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"stream-api/queue"
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 // outboxBatch is how many starts one round takes.
@@ -44,7 +44,7 @@ func (s *Scheduler) dispatch(ctx context.Context) (time.Duration, error) {
 }
 
 func (s *Scheduler) takeBack(ctx context.Context, d store.Start) error {
-	reason := fmt.Sprintf("host %s did not take it up within %v", d.Host, s.o.Limit)
+	reason := stream.Because(stream.CodeUnclaimed, "host", d.Host, "limit", s.o.Limit.String())
 	err := s.store.Unassign(ctx, d.Reservation, s.o.Cooldown, reason)
 	switch {
 	case errors.Is(err, store.ErrStale), store.IsHold(err):
@@ -53,6 +53,6 @@ func (s *Scheduler) takeBack(ctx context.Context, d store.Start) error {
 		return err
 	}
 	s.counts.unclaimed.Add(1)
-	s.log.Warn().Str("stream", d.Key).Str("slot", d.Slot).Str("host", d.Host).Str("token", d.Token).Str("reason", reason).Msg("start taken back")
+	s.log.Warn().Str("stream", d.Key).Str("slot", d.Slot).Str("host", d.Host).Str("token", d.Token).Stringer("reason", reason).Msg("start taken back")
 	return nil
 }

@@ -92,7 +92,7 @@ type pass struct {
 	thorough bool // to the end of the queue, writing down reasons
 	full     map[string]bool
 	rules    []classRule
-	hold     string // nothing is given now, and why
+	hold     stream.Reason // nothing is given now, and why
 	placed   int
 	left     []store.Circumstances // pending still
 	idle     map[idleSlot]bool     // known to wait for variables
@@ -132,9 +132,9 @@ func (p *pass) run(ctx context.Context) error {
 // done tells that going on down the queue can place nothing more.
 func (p *pass) done() bool {
 	if p.thorough {
-		return len(p.left) >= maxExplained && (p.hold != "" || p.nothingOpen())
+		return len(p.left) >= maxExplained && (!p.hold.IsZero() || p.nothingOpen())
 	}
-	return p.hold != "" || p.nothingOpen()
+	return !p.hold.IsZero() || p.nothingOpen()
 }
 
 func (p *pass) nothingOpen() bool {
@@ -175,7 +175,7 @@ func (p *pass) page(ctx context.Context, slots []store.Circumstances) error {
 			if c.State != stream.Pending {
 				continue // placed or gone since the queue was read
 			}
-			if p.hold != "" {
+			if !p.hold.IsZero() {
 				p.left = append(p.left, c)
 				continue
 			}
@@ -217,7 +217,7 @@ func (p *pass) heads(ctx context.Context) (heads map[string]float64, most int, e
 			open = append(open, r.id)
 		}
 	}
-	if len(open) <= store.MaxClasses || p.hold != "" {
+	if len(open) <= store.MaxClasses || !p.hold.IsZero() {
 		return nil, passBatch, nil
 	}
 	heads, err = p.s.store.Heads(ctx, p.stype, open)
@@ -239,13 +239,8 @@ func (p *pass) learn(attempts []attempt, answers []store.Placement) {
 		case store.Full:
 			p.left = append(p.left, a.slot)
 		case store.Broken:
-			p.s.brokenStream(result.Key, errText(result.Reason))
+			p.s.brokenStream(result.Key, result.Err)
 		case store.Taken:
 		}
 	}
 }
-
-// errText is an error that came as text.
-type errText string
-
-func (e errText) Error() string { return string(e) }

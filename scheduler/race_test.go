@@ -175,7 +175,7 @@ func TestRestartedEmptyStoreIsHeldThenServed(t *testing.T) {
 	r.redis.Kill()
 	r.redis.Start()
 	r.add("s2", stream.Announcement{Chain: []string{"record"}})
-	r.await("no reason tells of the hold", func() bool { return strings.HasPrefix(r.slot("s2", "record").Reason, "on hold: the store ") })
+	r.await("no reason tells of the hold", func() bool { return strings.HasPrefix(r.slot("s2", "record").Reason.String(), "on hold: the store ") })
 	r.awaitState("s2", "record", stream.Running)
 	f.mu.Lock()
 	defer f.mu.Unlock()

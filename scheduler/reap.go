@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 // longestLease remembers the longest lease that any host had, so that a hold
@@ -30,7 +31,7 @@ func (l *longestLease) get() (ttl, beat time.Duration) {
 // reaper makes the work of the reap loop, with its memory of the store.
 func (s *Scheduler) reaper() func(context.Context) (time.Duration, error) {
 	var clock storeClock
-	epoch, held := "", ""
+	epoch, held := "", stream.Reason{}
 	return func(ctx context.Context) (time.Duration, error) {
 		for {
 			r, err := s.tick(ctx, &clock, epoch)
@@ -86,18 +87,18 @@ func (s *Scheduler) tick(ctx context.Context, clock *storeClock, epoch string) (
 
 // sayHold logs the begin and the end of a hold once each; it returns the
 // reason of the one that lasts.
-func (s *Scheduler) sayHold(held string, r store.ReapResult) string {
+func (s *Scheduler) sayHold(held stream.Reason, r store.ReapResult) stream.Reason {
 	switch {
-	case r.Held && held != r.Reason:
+	case r.Held && !held.Is(r.Reason):
 		left := time.Duration(r.HeldUntil-r.Now) * time.Millisecond
-		s.log.Warn().Str("reason", r.Reason).Dur("left", left).Msg("on hold: nothing is taken or given, so that holders can speak first")
+		s.log.Warn().Stringer("reason", r.Reason).Dur("left", left).Msg("on hold: nothing is taken or given, so that holders can speak first")
 		return r.Reason
-	case !r.Held && held != "":
+	case !r.Held && !held.IsZero():
 		s.log.Info().Msg("the hold is over")
 		s.places.ring()
 		s.sends.ring()
 		s.moves.ring()
-		return ""
+		return stream.Reason{}
 	}
 	return held
 }

@@ -2,8 +2,8 @@ package scheduler
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"stream-api/store"
@@ -37,50 +37,46 @@ type situation struct {
 	chain  chainView   // zero unless the slot waits for variables
 }
 
-// explain says why the slot waits, in words for people, what is missing and
-// where, and in one word for metrics. Empty: nothing is in its way, the next pass
-// places it.
-func explain(v situation) (reason, why string) {
+// explain says why the slot waits, what is missing and where. None: nothing is in
+// its way, the next pass places it.
+func explain(v situation) stream.Reason {
 	t := v.slot.Type
 	if len(v.offers) == 0 {
-		return "nobody offers " + t, stream.WhyNoService
+		return stream.Because(stream.CodeNoOffer, "type", t)
 	}
-	matching, problems := v.matching()
+	matching, broken := v.matching()
 	if len(matching) == 0 {
-		if len(problems) > 0 {
-			return list(problems, "; "), stream.WhyNoService
+		if len(broken) > 0 {
+			return stream.Because(stream.CodeNonsense, "broken", list(broken, "; "))
 		}
-		return noFilter(t, len(v.offers)), stream.WhyNoService
+		return stream.Because(stream.CodeNoMatch, "type", t, "services", strconv.Itoa(len(v.offers)))
 	}
-	prefix := ""
-	if v.slot.Pin != "" {
-		prefix = "pinned to " + v.slot.Pin + ": "
-		matching = slices.DeleteFunc(matching, func(o offer) bool { return o.Host != v.slot.Pin })
-		if len(matching) == 0 {
-			return prefix + "it offers no " + t + " that matches this stream", stream.WhyPinned
-		}
+	if v.slot.Pin == "" {
+		return v.explainAmong(matching)
 	}
-	ready, needs := v.ready(matching)
-	if len(ready) == 0 {
-		return prefix + v.chain.explainNeeds(v.slot.Slot, needs), stream.WhyNeeds
+	matching = slices.DeleteFunc(matching, func(o offer) bool { return o.Host != v.slot.Pin })
+	why := stream.Because(stream.CodePinnedOff, "type", t)
+	if len(matching) > 0 {
+		why = v.explainAmong(matching)
 	}
-	reason, why = v.explainRoom(ready)
-	if prefix != "" {
-		why = stream.WhyPinned
+	if why.IsZero() {
+		return why
 	}
-	return prefixed(prefix, reason), why
+	return stream.Because(stream.CodePinned, "host", v.slot.Pin).After(why)
 }
 
-func prefixed(prefix, text string) string {
-	if text == "" {
-		return ""
+// explainAmong says why none of some services takes the slot.
+func (v situation) explainAmong(matching []offer) stream.Reason {
+	ready, needs := v.ready(matching)
+	if len(ready) == 0 {
+		return v.chain.explainNeeds(v.slot.Slot, needs)
 	}
-	return prefix + text
+	return v.explainRoom(ready)
 }
 
 // matching are the services whose filter admits the stream, and what is wrong
 // with those that cannot be asked.
-func (v situation) matching() (out []offer, problems []string) {
+func (v situation) matching() (out []offer, broken []string) {
 	rules := v.byClass()
 	for _, o := range v.offers {
 		rule := rules[o.Class]
@@ -89,11 +85,11 @@ func (v situation) matching() (out []offer, problems []string) {
 			if _, ok := rule.Admits(v.slot.Key); ok {
 				out = append(out, o)
 			}
-		case o.Problem != "":
-			problems = append(problems, nonsense(o))
+		case !o.Reason.IsZero():
+			broken = append(broken, nonsense(o))
 		}
 	}
-	return out, problems
+	return out, broken
 }
 
 func (v situation) byClass() map[string]*stream.Rule {
@@ -120,12 +116,12 @@ func (v situation) ready(matching []offer) (out []offer, needs []stream.Need) {
 }
 
 // explainRoom says why none of the services that could take the slot does.
-func (v situation) explainRoom(ready []offer) (reason, why string) {
+func (v situation) explainRoom(ready []offer) stream.Reason {
 	var full, away, cooling, broken []string
 	for _, o := range ready {
 		_, avoided := v.slot.Avoid[o.Host]
 		switch {
-		case o.Problem != "":
+		case !o.Reason.IsZero():
 			broken = append(broken, nonsense(o))
 		case o.State != stream.Up:
 			away = append(away, o.Host+" "+o.why())
@@ -135,30 +131,29 @@ func (v situation) explainRoom(ready []offer) (reason, why string) {
 		case !o.HasRoom():
 			full = append(full, fmt.Sprintf("%d/%d", o.Used, o.Seats))
 		default:
-			return "", ""
+			return stream.Reason{}
 		}
 	}
-	why = stream.WhyNoService
-	var parts []string
+	t := v.slot.Type
+	why := stream.Because(stream.CodeNoOther, "type", t)
+	switch {
+	case len(full) > 0:
+		why = stream.Because(stream.CodeFull, "type", t, "full", list(full, ", "))
+		if len(full) == len(ready) {
+			why = why.With("services", strconv.Itoa(len(full)))
+		}
+	case len(cooling) > 0:
+		why = stream.Because(stream.CodeCooldown)
+	case len(away) > 0:
+		why = stream.Because(stream.CodeNotUp, "type", t)
+	case len(broken) > 0:
+		why = stream.Because(stream.CodeNonsense)
+	}
+	why = why.With("cooling", list(cooling, ", "), "away", list(away, ", "), "broken", list(broken, "; "))
 	if len(cooling) > 0 {
-		parts, why = append(parts, coolingDown(v.slot, cooling)), stream.WhyCooldown
+		why = why.After(failure(v.slot))
 	}
-	if len(full) > 0 {
-		parts, why = append(parts, allFull(v.slot.Type, full, len(full) == len(ready))), stream.WhyFull
-	}
-	if len(away) > 0 {
-		parts = append(parts, "not up: "+list(away, ", "))
-	}
-	if len(broken) > 0 {
-		parts = append(parts, list(broken, "; "))
-	}
-	if len(parts) == 0 {
-		return "no other host offers a " + v.slot.Type + " that matches", why
-	}
-	if len(full) == 0 && len(cooling) == 0 && len(broken) == 0 {
-		return fmt.Sprintf("no %s service that matches is up: %s", v.slot.Type, list(away, ", ")), why
-	}
-	return strings.Join(parts, "; "), why
+	return why
 }
 
 // why says in a word why the service takes nothing.
@@ -169,59 +164,27 @@ func (o offer) why() string {
 	return string(o.State)
 }
 
-func allFull(t string, figures []string, all bool) string {
-	text := "all that match and are up are full: "
-	switch {
-	case all && len(figures) == 1:
-		text = fmt.Sprintf("the only %s service that matches is full: ", t)
-	case all:
-		text = fmt.Sprintf("all %d %s services that match are full: ", len(figures), t)
-	}
-	return text + list(figures, ", ")
-}
-
-func noFilter(t string, n int) string {
-	if n == 1 {
-		return "the filter of the only " + t + " service does not match this stream"
-	}
-	return fmt.Sprintf("no filter of the %d %s services matches this stream", n, t)
-}
-
 func nonsense(o offer) string {
-	return fmt.Sprintf("service:%s:%s takes nothing: %s", o.Type, o.Host, o.Problem)
+	return fmt.Sprintf("service:%s:%s takes nothing: %s", o.Type, o.Host, o.Reason)
 }
 
-// failures is how a host that gave up begins its reason.
-var failures = regexp.MustCompile(`^\d+ failures?\b`)
-
-// cooled is what coolingDown and explain begin with, before the failure itself.
-var cooled = regexp.MustCompile(`^(pinned to [^ ]+: |cooling down on [^ ]+(, [^ ]+)*?( after |: |$))+`)
-
-// coolingDown keeps telling what went wrong. The record has the reason with which
-// the slot was given back; this text replaces it, so it repeats the reason.
-func coolingDown(c store.Circumstances, hosts []string) string {
-	text := "cooling down on " + list(hosts, ", ")
-	// Of an earlier try to move it, only what it was cooling down for is news.
-	what, again := strings.CutPrefix(c.Reason, "not moved: ")
-	if again && !cooled.MatchString(what) {
-		what = ""
+// failure is what the slot cools down for: the reason with which it was given back.
+// What was noted since carries it along; where that is lost, the last exit tells.
+func failure(c store.Circumstances) stream.Reason {
+	why, waited := c.Reason, false
+	if why.Code == stream.CodeNotMoved {
+		why, waited = why.Cause(), true
 	}
-	// What this function and explain put before it.
-	if lead := cooled.FindString(what); lead != "" {
-		what, _, _ = strings.Cut(what[len(lead):], "; ")
-	} else if strings.HasPrefix(what, "all ") || strings.HasPrefix(what, "the only ") || strings.HasPrefix(what, "on hold") {
-		what = ""
+	for why.Code.Waits() != stream.WhyOther && why.Code != stream.CodeOnHold {
+		why, waited = why.Cause(), false
 	}
-	if what == "" && c.Exit != "" {
-		what = c.Exit
+	if waited || why.Code == stream.CodeOnHold {
+		why = stream.Reason{} // why it was not moved, or not placed, is no failure
 	}
-	switch {
-	case what == "":
-		return text
-	case failures.MatchString(what):
-		return text + " after " + what
+	if why.IsZero() && c.Exit != "" {
+		return stream.Because(stream.CodeExited, "exit", c.Exit)
 	}
-	return text + ": " + what
+	return why
 }
 
 // maxListed bounds what a reason lists.

@@ -30,7 +30,16 @@ func TestReasons(t *testing.T) {
 	paused := service("p", plain, 0, 2, stream.Cordoned)
 	paused.Paused, paused.hostState = true, stream.Up
 	broken := up("n", 0, 0)
-	broken.Problem = `capacity "many" is no whole number from 0 to 1000000`
+	broken.Reason = stream.Because(stream.CodeBadCapacity, "capacity", `"many"`)
+	failed := stream.Because(stream.CodeFailed, "exit", "exit 3", "times", "5")
+	notMoved := func(why stream.Reason) stream.Reason { return stream.Because(stream.CodeNotMoved).After(why) }
+	cools := func(pin string, why stream.Reason, on ...string) store.Circumstances {
+		c := store.Circumstances{Pin: pin, SlotRecord: store.SlotRecord{Reason: why, Avoid: map[string]int64{}}}
+		for _, host := range on {
+			c.Avoid[host] = 9
+		}
+		return c
+	}
 	var crowd []offer
 	for i := range 9 {
 		crowd = append(crowd, up(fmt.Sprintf("h%d", i), 2, 2))
@@ -55,27 +64,20 @@ func TestReasons(t *testing.T) {
 			"the filter of the only transcode service does not match this stream"},
 		{"none up", store.Circumstances{}, []offer{service("a", plain, 0, 1, stream.Cordoned), service("b", plain, 0, 1, stream.Down), paused},
 			"no transcode service that matches is up: a cordoned, b down, p paused"},
-		{"cooling down", store.Circumstances{SlotRecord: store.SlotRecord{Avoid: map[string]int64{"speedy": 9}, Reason: "5 failures: exit 1"}},
-			[]offer{up("speedy", 0, 1)}, "cooling down on speedy after 5 failures: exit 1"},
-		{"still cooling down", store.Circumstances{SlotRecord: store.SlotRecord{Avoid: map[string]int64{"speedy": 9}, Reason: "cooling down on speedy after 5 failures: exit 1; not up: b down"}},
-			[]offer{up("speedy", 0, 1)}, "cooling down on speedy after 5 failures: exit 1"},
-		{"cooling down, not moved", store.Circumstances{SlotRecord: store.SlotRecord{Avoid: map[string]int64{"a": 9}, Reason: "not moved: cooling down on a"}},
-			[]offer{up("a", 0, 1)}, "cooling down on a"},
-		{"cooling down after a failure, not moved", store.Circumstances{SlotRecord: store.SlotRecord{Avoid: map[string]int64{"a": 9}, Reason: "not moved: cooling down on a after 5 failures: exit 1"}},
-			[]offer{up("a", 0, 1)}, "cooling down on a after 5 failures: exit 1"},
-		{"cooling down, no room before", store.Circumstances{SlotRecord: store.SlotRecord{Avoid: map[string]int64{"a": 9}, Reason: "not moved: no room on b"}},
-			[]offer{up("a", 0, 1)}, "cooling down on a"},
-		{"cooling down, unclaimed", store.Circumstances{SlotRecord: store.SlotRecord{Avoid: map[string]int64{"a": 9}, Reason: "host a did not take it up within 20s"}},
-			[]offer{up("a", 0, 1)}, "cooling down on a: host a did not take it up within 20s"},
-		{"cooling down on its pin", store.Circumstances{Pin: "a", SlotRecord: store.SlotRecord{Avoid: map[string]int64{"a": 9}, Reason: "exit 3; failed 5 times here"}},
+		{"cooling down", cools("", failed, "a"), []offer{up("a", 0, 1)}, "cooling down on a: exit 3; failed 5 times here"},
+		{"still cooling down", cools("", stream.Because(stream.CodeCooldown, "cooling", "a", "away", "b down").After(failed), "a"), []offer{up("a", 0, 1)}, "cooling down on a: exit 3; failed 5 times here"},
+		{"cooling down, full before", cools("", stream.Because(stream.CodeFull, "cooling", "a", "full", "1/1", "type", "transcode").After(failed), "a"), []offer{up("a", 0, 1)}, "cooling down on a: exit 3; failed 5 times here"},
+		{"cooling down, not moved", cools("", notMoved(stream.Because(stream.CodeCooldown, "cooling", "a")), "a"), []offer{up("a", 0, 1)}, "cooling down on a"},
+		{"cooling down after a failure, not moved", cools("", notMoved(stream.Because(stream.CodeCooldown, "cooling", "a").After(failed)), "a"), []offer{up("a", 0, 1)}, "cooling down on a: exit 3; failed 5 times here"},
+		{"cooling down, no room before", cools("", notMoved(stream.Because(stream.CodeNoRoom, "host", "b")), "a"), []offer{up("a", 0, 1)}, "cooling down on a"},
+		{"cooling down, a drain called off before", cools("", notMoved(stream.Because(stream.CodeDrainOff)), "a"), []offer{up("a", 0, 1)}, "cooling down on a"},
+		{"cooling down, on hold before", cools("", stream.Because(stream.CodeOnHold).After(stream.Because(stream.CodeRestarted)), "a"), []offer{up("a", 0, 1)}, "cooling down on a"},
+		{"cooling down, unclaimed", cools("", stream.Because(stream.CodeUnclaimed, "host", "a", "limit", "20s"), "a"), []offer{up("a", 0, 1)}, "cooling down on a: host a did not take it up within 20s"},
+		{"cooling down on its pin", cools("a", failed, "a"), []offer{up("a", 0, 1)}, "pinned to a: cooling down on a: exit 3; failed 5 times here"},
+		{"still cooling down on its pin", cools("a", stream.Because(stream.CodePinned, "host", "a").After(stream.Because(stream.CodeCooldown, "cooling", "a").After(failed)), "a"),
 			[]offer{up("a", 0, 1)}, "pinned to a: cooling down on a: exit 3; failed 5 times here"},
-		{"still cooling down on its pin", store.Circumstances{Pin: "a", SlotRecord: store.SlotRecord{Avoid: map[string]int64{"a": 9}, Reason: "pinned to a: cooling down on a: exit 3"}},
-			[]offer{up("a", 0, 1)}, "pinned to a: cooling down on a: exit 3"},
-		{"cooling down on its pin, as it was once written", store.Circumstances{Pin: "a", SlotRecord: store.SlotRecord{Avoid: map[string]int64{"a": 9},
-			Reason: "pinned to a: cooling down on a: pinned to a: cooling down on a after 5 failures: exit 3"}},
-			[]offer{up("a", 0, 1)}, "pinned to a: cooling down on a after 5 failures: exit 3"},
-		{"cooling down on two", store.Circumstances{SlotRecord: store.SlotRecord{Avoid: map[string]int64{"a": 9, "b": 9}, Reason: "cooling down on a, b: exit 3"}},
-			[]offer{up("a", 0, 1), up("b", 0, 1)}, "cooling down on a, b: exit 3"},
+		{"cooling down on two", cools("", stream.Because(stream.CodeCooldown, "cooling", "a").After(failed), "a", "b"), []offer{up("a", 0, 1), up("b", 0, 1)}, "cooling down on a, b: exit 3; failed 5 times here"},
+		{"cooling down, a hand's word before", cools("", stream.ParseReason("I looked at it"), "a"), []offer{up("a", 0, 1)}, "cooling down on a: I looked at it"},
 		{"cooling down, the rest full", store.Circumstances{SlotRecord: store.SlotRecord{Avoid: map[string]int64{"a": 9}, Exit: "exit 1"}},
 			[]offer{up("a", 0, 1), up("b", 1, 1)}, "cooling down on a: exit 1; all that match and are up are full: 1/1"},
 		{"nonsense", store.Circumstances{}, []offer{broken}, `service:transcode:n takes nothing: capacity "many" is no whole number from 0 to 1000000`},
@@ -88,7 +90,7 @@ func TestReasons(t *testing.T) {
 			t.Parallel()
 			tt.slot.Key, tt.slot.Type, tt.slot.Slot = "s1", "transcode", "transcode"
 			rules := []classRule{ruleOf(t, plain), ruleOf(t, filtered), ruleOf(t, needy)}
-			got, _ := explain(situation{slot: tt.slot, rules: rules, offers: tt.offers, chain: chainView{slots: tt.slot.Chain}})
+			got := explain(situation{slot: tt.slot, rules: rules, offers: tt.offers, chain: chainView{slots: tt.slot.Chain}}).String()
 			if got != tt.want {
 				t.Errorf("got  %q\nwant %q", got, tt.want)
 			}
@@ -126,7 +128,7 @@ func TestNeedsThatWaitInVainAreNamed(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			needs := tt.chain.rules["b"][0].rule.Needs()
-			if got := tt.chain.explainNeeds("b", needs); got != tt.want {
+			if got := tt.chain.explainNeeds("b", needs).String(); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
@@ -141,7 +143,7 @@ func TestEachReasonHasItsClass(t *testing.T) {
 	at := func(host string, used, seats int, state stream.HostState) offer {
 		return offer{ServiceRecord: store.ServiceRecord{Type: "household", Host: host, Class: class.ID(), Used: used, Seats: seats, State: state}, hostState: state}
 	}
-	cooling := store.SlotRecord{Avoid: map[string]int64{"a": 9}, Reason: "exit 1: disk full"}
+	cooling := store.SlotRecord{Avoid: map[string]int64{"a": 9}, Reason: stream.Because(stream.CodeExited, "exit", "exit 1: disk full")}
 	for name, tt := range map[string]struct {
 		slot   store.Circumstances
 		offers []offer
@@ -156,13 +158,13 @@ func TestEachReasonHasItsClass(t *testing.T) {
 		"pinned to none": {store.Circumstances{Pin: "z"}, []offer{at("a", 0, 1, stream.Up)}, stream.WhyPinned},
 	} {
 		tt.slot.Key, tt.slot.Type, tt.slot.Slot = "s1", "household", "household"
-		reason, why := explain(situation{slot: tt.slot, rules: []classRule{ruleOf(t, class)}, offers: tt.offers})
-		if why != tt.want || reason == "" {
+		reason := explain(situation{slot: tt.slot, rules: []classRule{ruleOf(t, class)}, offers: tt.offers})
+		if why := reason.Code.Waits(); why != tt.want || reason.String() == "" {
 			t.Errorf("%s: %q is of the class %q; want %q", name, reason, why, tt.want)
 		}
 	}
-	if _, why := explain(situation{slot: store.Circumstances{}, rules: []classRule{ruleOf(t, stream.Class{Needs: "dist:url"})},
-		offers: []offer{{ServiceRecord: store.ServiceRecord{Type: "x", Host: "a", Class: stream.Class{Needs: "dist:url"}.ID(), Seats: 1, State: stream.Up}, hostState: stream.Up}}}); why != stream.WhyNeeds {
-		t.Errorf("what waits for a variable is of the class %q", why)
+	if reason := explain(situation{slot: store.Circumstances{}, rules: []classRule{ruleOf(t, stream.Class{Needs: "dist:url"})},
+		offers: []offer{{ServiceRecord: store.ServiceRecord{Type: "x", Host: "a", Class: stream.Class{Needs: "dist:url"}.ID(), Seats: 1, State: stream.Up}, hostState: stream.Up}}}); reason.Code.Waits() != stream.WhyNeeds {
+		t.Errorf("what waits for a variable is of the class %q", reason.Code.Waits())
 	}
 }

@@ -36,12 +36,12 @@ func decideWant(mark store.Mark, v store.Declared, before *store.Record, hystere
 	}
 	set("session", a.Session)
 	set("return", c.memory)
-	set("reason", strings.Join(v.Problems, "; "))
+	set("reason", unread(v).Wire())
 	if c.away {
 		set("away", "1")
 	}
 	if v.Overrides.Held {
-		set("reason", "held by an operator")
+		set("reason", stream.Because(stream.CodeHeld).Wire())
 	}
 	return store.Want{
 		Mark: mark, Wanted: true, Held: v.Overrides.Held, Adds: len(v.Problems) > 0,
@@ -72,8 +72,16 @@ func unreadable(mark store.Mark, v store.Declared, before *store.Record) store.W
 			w.Chain = ownSlots(*before)
 		}
 	}
-	w.Fields["sys:reason"] = strings.Join(v.Problems, "; ")
+	w.Fields["sys:reason"] = unread(v).Wire()
 	return w
+}
+
+// unread says what of the things said of a stream does not read; none: all does.
+func unread(v store.Declared) stream.Reason {
+	if len(v.Problems) == 0 {
+		return stream.Reason{}
+	}
+	return stream.Because(stream.CodeUnreadable, "problems", strings.Join(v.Problems, "; "))
 }
 
 // ownSlots are the slots a stream has, in the order of their names.

@@ -22,11 +22,11 @@ type Copy struct {
 // Asserted is the store's answer to a holder's word.
 type Asserted struct {
 	// Keep: the slot is this host's under its token; State says whether it
-	// should run or stop. Otherwise end the child, because of Why.
-	Keep  bool
-	State stream.State
-	Slot  string // its name now: a handover exchanges names
-	Why   string
+	// should run or stop. Otherwise end the child, because of Reason.
+	Keep   bool
+	State  stream.State
+	Slot   string // its name now: a handover exchanges names
+	Reason stream.Reason
 }
 
 // Assert tells the store that the holder runs v. Error: ErrStale, when
@@ -45,7 +45,7 @@ func (s *Store) Assert(ctx context.Context, v Reservation, incarnation string, c
 	case "ok":
 		return Asserted{Keep: true, State: stream.State(r.str(1)), Slot: r.str(2)}, nil
 	case "end":
-		return Asserted{Why: r.str(1)}, nil
+		return Asserted{Reason: r.reason(1)}, nil
 	case "stale":
 		return Asserted{}, fmt.Errorf("assert %s/%s: %w", v.Key, v.Slot, ErrStale)
 	}

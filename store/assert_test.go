@@ -73,7 +73,7 @@ func TestAssertTable(t *testing.T) {
 			}
 			g.balanced("assert")
 			if !c.keep {
-				if got.Why == "" {
+				if got.Reason.IsZero() {
 					t.Error("told to end the child and not why")
 				}
 				return

@@ -58,7 +58,7 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 			return err
 		}},
 		{"note", func(ctx context.Context, s *store.Store) error {
-			_, err := s.Note(ctx, store.Noted{Key: v.Key, Slot: v.Slot, Reason: "because"})
+			_, err := s.Note(ctx, store.Noted{Key: v.Key, Slot: v.Slot, Reason: stream.Because(stream.CodeNoRoom)})
 			return err
 		}},
 		{"place", func(ctx context.Context, s *store.Store) error {
@@ -75,7 +75,7 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 			return err
 		}},
 		{"report", func(ctx context.Context, s *store.Store) error {
-			return s.Report(ctx, v, h.Incarnation, store.Observation{Event: "restarted", Why: "exit 1", Fields: map[string]string{"restarts": "1", "speed": "1.0x"}})
+			return s.Report(ctx, v, h.Incarnation, store.Observation{Event: "restarted", Reason: stream.Because(stream.CodeExited, "exit", "exit 1"), Fields: map[string]string{"restarts": "1", "speed": "1.0x"}})
 		}},
 		{"assert", func(ctx context.Context, s *store.Store) error {
 			_, err := s.Assert(ctx, v, h.Incarnation, store.Copy{Source: "src", Announcement: `{"chain":["enc"]}`, Chain: []string{v.Slot},
@@ -107,10 +107,15 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 		}},
 		{"shadow", func(ctx context.Context, s *store.Store) error { return s.Shadow(ctx, move) }},
 		{"swap", func(ctx context.Context, s *store.Store) error { _, err := s.Swap(ctx, v, "2-x"); return err }},
-		{"endmove", func(ctx context.Context, s *store.Store) error { _, err := s.EndMove(ctx, move, "done"); return err }},
-		{"unassign", func(ctx context.Context, s *store.Store) error { return s.Unassign(ctx, v, time.Second, "not claimed") }},
+		{"endmove", func(ctx context.Context, s *store.Store) error {
+			_, err := s.EndMove(ctx, move, stream.Because(stream.CodeNoRoom))
+			return err
+		}},
+		{"unassign", func(ctx context.Context, s *store.Store) error {
+			return s.Unassign(ctx, v, time.Second, stream.Because(stream.CodeUnclaimed))
+		}},
 		{"release", func(ctx context.Context, s *store.Store) error {
-			_, err := s.Release(ctx, v, h.Incarnation, store.Release{Reason: "r", Avoid: time.Second, OnlyIfRoom: true, Classes: []string{id}})
+			_, err := s.Release(ctx, v, h.Incarnation, store.Release{Reason: stream.Because(stream.CodeEnded), Avoid: time.Second, OnlyIfRoom: true, Classes: []string{id}})
 			return err
 		}},
 		{"seat", func(ctx context.Context, s *store.Store) error {

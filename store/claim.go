@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"stream-api/stream"
 )
 
 // waitLimit bounds how long a claim waits for replicas.
@@ -17,7 +19,7 @@ const waitLimit = time.Second
 
 // Claim takes up a reservation; only after it may a child start. With
 // replicas connected it counts only once all of them have it, so that a
-// failover cannot forget a child that runs. Errors: ErrStale (drop it),
+// failover cannot forget a child that runs. Errors: *StaleClaim (drop it),
 // *HoldError and ErrNotReplicated (ask again: claiming twice is safe).
 func (s *Store) Claim(ctx context.Context, v Reservation, incarnation string) error {
 	r, acked, n, err := s.claim(ctx, v, incarnation)
@@ -38,12 +40,23 @@ func (s *Store) Claim(ctx context.Context, v Reservation, incarnation string) er
 		}
 		return nil
 	case "hold":
-		return &HoldError{Reason: r.str(1)}
+		return &HoldError{Reason: r.reason(1)}
 	case "stale":
-		return fmt.Errorf("claim %s/%s: %w: %s", v.Key, v.Slot, ErrStale, r.str(1))
+		return &StaleClaim{Reason: r.reason(1), what: v.Key + "/" + v.Slot}
 	}
 	return r.unexpected("claim")
 }
+
+// StaleClaim says why a slot is not the caller's to claim. It is an ErrStale.
+type StaleClaim struct {
+	Reason stream.Reason
+	what   string
+}
+
+func (e *StaleClaim) Error() string { return fmt.Sprintf("claim %s: stale: %s", e.what, e.Reason) }
+
+// Unwrap makes it an ErrStale.
+func (e *StaleClaim) Unwrap() error { return ErrStale }
 
 // claim asks for the claim and has all n replicas wait for it.
 func (s *Store) claim(ctx context.Context, v Reservation, incarnation string) (r reply, acked *redis.Cmd, n int, err error) {

@@ -215,8 +215,8 @@ func diagnoseStatus(status stream.Status) []Finding {
 			out = append(out, Finding{Warning, "host " + h.Host + " is down", "start it, or leave it: it is forgotten after a day"})
 		}
 		for _, v := range h.Services {
-			if v.Problem != "" {
-				out = append(out, Finding{Failure, v.Type + " on " + h.Host + " takes nothing: " + v.Problem, "stream-api services set " + v.Type + " " + h.Host + " capacity=N"})
+			if v.Reason != "" {
+				out = append(out, Finding{Failure, v.Type + " on " + h.Host + " takes nothing: " + v.Reason, "stream-api services set " + v.Type + " " + h.Host + " capacity=N"})
 			}
 			if v.Capacity != nil && v.Used > *v.Capacity {
 				out = append(out, Finding{Warning, fmt.Sprintf("%s on %s is over-full: %d/%d", v.Type, h.Host, v.Used, *v.Capacity), "it drains as streams end; or move some: stream-api streams move"})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 func TestUnsureReapDoubtsAndDoesNothing(t *testing.T) {
@@ -26,7 +27,7 @@ func TestUnsureReapDoubtsAndDoesNothing(t *testing.T) {
 		t.Errorf("a doubtful tick moved the reaper's mark from %s to %s", tick, now)
 	}
 	m.Unsure = false
-	if r, err = s.Reap(t.Context(), m); err != nil || !r.Held || r.Reason != "the clock jumped" {
+	if r, err = s.Reap(t.Context(), m); err != nil || !r.Held || r.Reason.Code != stream.CodeClockJumped {
 		t.Fatalf("reap of a caller that is sure: %+v, %v; want a hold", r, err)
 	}
 }

@@ -69,7 +69,7 @@ func TestEmbeddedStoreGivesAndTakesBack(t *testing.T) {
 	if r := g.slot("s1"); r.State != stream.Stopping {
 		t.Fatalf("after the end: %+v", r)
 	}
-	if _, err := g.s.Release(g.ctx, g.slot("s1").Reservation, b.Incarnation, store.Release{Reason: "ended"}); err != nil {
+	if _, err := g.s.Release(g.ctx, g.slot("s1").Reservation, b.Incarnation, store.Release{Reason: stream.Because(stream.CodeEnded)}); err != nil {
 		t.Fatal(err)
 	}
 	hosts, err := g.s.Hosts(g.ctx)

@@ -3,13 +3,15 @@ package store
 import (
 	"context"
 	"fmt"
+
+	"stream-api/stream"
 )
 
-// EndMove ends a wish to move: done if reason is empty, else given up because
+// EndMove ends a wish to move: done if there is no reason, else given up because
 // of it, which the slot then shows. It returns what is to be stopped. Errors:
 // ErrStale (it ended already), *HoldError.
-func (s *Store) EndMove(ctx context.Context, m Move, reason string) ([]Reservation, error) {
-	r, err := s.call(ctx, "endmove", m.Key, m.Slot, m.Token, reason)
+func (s *Store) EndMove(ctx context.Context, m Move, reason stream.Reason) ([]Reservation, error) {
+	r, err := s.call(ctx, "endmove", m.Key, m.Slot, m.Token, reason.Wire())
 	if err != nil {
 		return nil, err
 	}
@@ -19,7 +21,7 @@ func (s *Store) EndMove(ctx context.Context, m Move, reason string) ([]Reservati
 	case "stale":
 		return nil, fmt.Errorf("end the move of %s/%s: %w", m.Key, m.Slot, ErrStale)
 	case "hold":
-		return nil, &HoldError{Reason: r.str(1)}
+		return nil, &HoldError{Reason: r.reason(1)}
 	}
 	return nil, r.unexpected("endmove")
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"stream-api/stream"
 )
 
 // Event is one thing that happened.
@@ -17,8 +19,8 @@ type Event struct {
 	Slot   string `json:"slot,omitempty" show:"printable"`
 	Host   string `json:"host,omitempty" show:"printable"`
 	Token  string `json:"token,omitempty" show:"name"`
-	Reason string `json:"reason,omitempty"`
-	Actor  string `json:"actor,omitempty"`
+	stream.Told
+	Actor string `json:"actor,omitempty"`
 }
 
 // Events reads up to n events after the given id (exclusive; "0" for the
@@ -57,7 +59,7 @@ func readEvents(rows []redis.XMessage) []Event {
 	for _, row := range rows {
 		out = append(out, Event{
 			ID: row.ID, Event: text(row.Values["event"]), Stream: text(row.Values["stream"]), Slot: text(row.Values["slot"]),
-			Host: text(row.Values["host"]), Token: text(row.Values["token"]), Reason: text(row.Values["reason"]), Actor: text(row.Values["actor"]),
+			Host: text(row.Values["host"]), Token: text(row.Values["token"]), Told: stream.ParseReason(text(row.Values["reason"])).Told(), Actor: text(row.Values["actor"]),
 		})
 	}
 	return out

@@ -37,7 +37,7 @@ func (s *Store) Evict(ctx context.Context, m Move, force bool, classes []string)
 	case "stale":
 		return Stay, fmt.Errorf("evict %s/%s: %w", m.Key, m.Slot, ErrStale)
 	case "hold":
-		return Stay, &HoldError{Reason: r.str(1)}
+		return Stay, &HoldError{Reason: r.reason(1)}
 	}
 	return Stay, r.unexpected("evict")
 }

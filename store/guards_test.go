@@ -139,7 +139,7 @@ func lateClaim(g *stage) error {
 	a := g.host("a")
 	g.want("s1")
 	v := g.given("s1", "a")
-	g.must(g.s.Unassign(g.ctx, v, 0, "not claimed"))
+	g.must(g.s.Unassign(g.ctx, v, 0, stream.Because(stream.CodeUnclaimed)))
 	g.runs(g.given("s1", "a"), a)
 	return g.starts(v, a) // the first start comes late
 }
@@ -178,7 +178,7 @@ func claimFromOlderData(g *stage) error {
 	g.want("s1")
 	v := g.given("s1", "a")
 	g.save()
-	g.must(g.s.Unassign(g.ctx, v, 0, "not claimed"))
+	g.must(g.s.Unassign(g.ctx, v, 0, stream.Because(stream.CodeUnclaimed)))
 	g.runs(g.given("s1", "b"), b)
 	g.restore()
 	return g.starts(v, a)
@@ -216,7 +216,7 @@ func lateGiveUp(g *stage) error {
 	g.want("s1")
 	v := g.given("s1", "a")
 	g.runs(v, a)
-	ask := store.Release{Reason: "it fails", Avoid: time.Minute, OnlyIfRoom: true, Classes: []string{stream.Class{}.ID()}}
+	ask := store.Release{Reason: stream.Because(stream.CodeFailed, "exit", "exit 1", "times", "5"), Avoid: time.Minute, OnlyIfRoom: true, Classes: []string{stream.Class{}.ID()}}
 	g.dies(v)
 	got, err := g.s.Release(g.ctx, v, a.Incarnation, ask)
 	g.must(err)
@@ -235,7 +235,7 @@ func unassignOfWhatRuns(g *stage) error {
 	g.want("s1")
 	v := g.given("s1", "a")
 	g.runs(v, a)
-	_ = g.s.Unassign(g.ctx, v, 0, "not claimed") // decided before the claim
+	_ = g.s.Unassign(g.ctx, v, 0, stream.Because(stream.CodeUnclaimed)) // decided before the claim
 	return g.elsewhere("s1", b)
 }
 

@@ -143,7 +143,7 @@ func TestSlotLivesFromWantedToGone(t *testing.T) {
 	if len(cmds.Stops) != 1 || cmds.Stops[0] != v {
 		t.Fatalf("stops: %+v; want %+v", cmds.Stops, v)
 	}
-	done, err := s.Release(ctx, v, h.Incarnation, store.Release{Reason: "ended"})
+	done, err := s.Release(ctx, v, h.Incarnation, store.Release{Reason: stream.Because(stream.CodeEnded)})
 	if err != nil || done != store.Ended {
 		t.Fatalf("release: %v, %v", done, err)
 	}

@@ -247,7 +247,7 @@ func outcome(what string, got any, err error) string {
 			return verb + " doubt"
 		}
 		if v.Held {
-			return verb + " hold: " + strings.TrimRight(v.Reason, "0123456789 s")
+			return verb + " hold: " + string(v.Reason.Code)
 		}
 		if v.Taken > 0 {
 			return verb + " taken back"

@@ -278,12 +278,12 @@ func (r *runner) handle(a *actor, t task) {
 		r.start(a, t.Reservation)
 	case "stop":
 		if s := r.m.sups[t.Token]; s != nil {
-			r.end(a, t.Reservation, store.Release{Reason: "stopped"})
+			r.end(a, t.Reservation, store.Release{Reason: stream.Because(stream.CodeUnwanted)})
 		}
 	case "giveup":
 		if s := r.m.sups[t.Token]; s != nil && s.alive {
 			r.end(a, s.Reservation, store.Release{
-				Reason: "it fails", Avoid: 5 * time.Second, OnlyIfRoom: true, Classes: classesFor(t.Key),
+				Reason: stream.Because(stream.CodeFailed, "exit", "exit 1", "times", "5"), Avoid: 5 * time.Second, OnlyIfRoom: true, Classes: classesFor(t.Key),
 			})
 		}
 	}
@@ -306,7 +306,7 @@ func (r *runner) reconcile(a *actor) {
 		switch {
 		case r.m.tombs[v.Token], v.State == stream.Stopping, r.leaving,
 			v.Move != "" && v.State == stream.Running && v.Slot == stream.OwnSlot(v.Slot):
-			r.end(a, v.Reservation, store.Release{Reason: "stopped"})
+			r.end(a, v.Reservation, store.Release{Reason: stream.Because(stream.CodeUnwanted)})
 		case v.State == stream.Assigned && r.m.sups[v.Token] != nil && r.m.sups[v.Token].alive:
 			r.assert(a, r.m.sups[v.Token]) // the store was set back to before the claim
 		default:
@@ -328,7 +328,7 @@ func (r *runner) start(a *actor, v store.Reservation) {
 		return
 	}
 	if r.m.tombs[v.Token] && !w.flaws.resurrect {
-		r.end(a, v, store.Release{Reason: "given up"})
+		r.end(a, v, store.Release{Reason: stream.Because(stream.CodeFailed, "exit", "exit 1", "times", "5")})
 		return
 	}
 	if s := r.m.sups[v.Token]; s != nil && s.alive {

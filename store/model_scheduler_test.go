@@ -196,10 +196,12 @@ func (s *scheduler) moves(a *actor) {
 		nothing := struct{}{}
 		switch {
 		case now.State != stream.Running || now.Token != m.Token:
-			_, _ = ask(a, "endmove "+m.Key, func(ctx context.Context) ([]store.Reservation, error) { return w.store.EndMove(ctx, m, "") })
+			_, _ = ask(a, "endmove "+m.Key, func(ctx context.Context) ([]store.Reservation, error) {
+				return w.store.EndMove(ctx, m, stream.Reason{})
+			})
 		case w.now+w.skew > m.Deadline*ms:
 			_, _ = ask(a, "endmove "+m.Key, func(ctx context.Context) ([]store.Reservation, error) {
-				return w.store.EndMove(ctx, m, "it took too long")
+				return w.store.EndMove(ctx, m, stream.Because(stream.CodeNoRoom))
 			})
 		case m.Since%2 == 0:
 			_, _ = ask(a, "evict "+m.Key, func(ctx context.Context) (store.Eviction, error) {
@@ -231,7 +233,7 @@ func (s *scheduler) outbox(a *actor) {
 			continue
 		}
 		_, _ = ask(a, "unassign "+v.Key+"/"+v.Slot, func(ctx context.Context) (struct{}, error) {
-			return struct{}{}, w.store.Unassign(ctx, v.Reservation, 5*time.Second, "not claimed")
+			return struct{}{}, w.store.Unassign(ctx, v.Reservation, 5*time.Second, stream.Because(stream.CodeUnclaimed))
 		})
 	}
 }

@@ -1,12 +1,15 @@
 package store
 
-import "context"
+import (
+	"context"
+
+	"stream-api/stream"
+)
 
 // Noted is why a pending slot waits.
 type Noted struct {
 	Key, Slot string
-	Reason    string
-	Why       string // its class: stream.WhyFull and so on
+	Reason    stream.Reason
 }
 
 // Note writes down why pending slots wait, in one round trip; it returns how
@@ -14,7 +17,7 @@ type Noted struct {
 func (s *Store) Note(ctx context.Context, notes ...Noted) (news int, err error) {
 	calls := make([][]any, len(notes))
 	for i, n := range notes {
-		calls[i] = []any{n.Key, n.Slot, n.Reason, n.Why}
+		calls[i] = []any{n.Key, n.Slot, n.Reason.Wire()}
 	}
 	replies, refused, err := s.callMany(ctx, "note", calls)
 	if err != nil {

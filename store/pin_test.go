@@ -47,7 +47,7 @@ func TestWhatIsPinnedLeavesOnlyForItsPin(t *testing.T) {
 		}
 	}
 	g.dies(v)
-	got, err := g.s.Release(g.ctx, v, a.Incarnation, store.Release{Reason: "it fails", Avoid: time.Minute, OnlyIfRoom: true, Classes: classes})
+	got, err := g.s.Release(g.ctx, v, a.Incarnation, store.Release{Reason: stream.Because(stream.CodeFailed, "exit", "exit 1", "times", "5"), Avoid: time.Minute, OnlyIfRoom: true, Classes: classes})
 	g.must(err)
 	if got != store.Stays {
 		t.Errorf("given up with its pin at hand: %v", got)

@@ -45,7 +45,8 @@ const (
 type Placement struct {
 	Outcome Outcome
 	Reservation
-	Reason string // of OnHold and Broken
+	Reason stream.Reason // of OnHold
+	Err    error         // of Broken
 }
 
 // Place asks for several places in one step, in order: nothing happens between
@@ -78,7 +79,7 @@ func (s *Store) Place(ctx context.Context, requests []Request) ([]Placement, err
 		r, err := s.answer("place", started, raw, err)
 		switch {
 		case isRefusal(err):
-			out[i].Outcome, out[i].Reason = Broken, err.Error()
+			out[i].Outcome, out[i].Err = Broken, err
 			continue
 		case err != nil:
 			return nil, err
@@ -91,7 +92,7 @@ func (s *Store) Place(ctx context.Context, requests []Request) ([]Placement, err
 		case "gone":
 			out[i].Outcome = Taken
 		case "hold":
-			out[i].Outcome, out[i].Reason = OnHold, r.str(1)
+			out[i].Outcome, out[i].Reason = OnHold, r.reason(1)
 		default:
 			return nil, r.unexpected("place")
 		}

@@ -100,7 +100,7 @@ func TestPlaceKeepsOffHostsToBeAvoidedAndToThePinned(t *testing.T) {
 	g.want("s1")
 	v := g.given("s1", "a")
 	g.runs(v, a)
-	_, err := g.s.Release(g.ctx, v, a.Incarnation, store.Release{Reason: "it fails", Avoid: time.Second})
+	_, err := g.s.Release(g.ctx, v, a.Incarnation, store.Release{Reason: stream.Because(stream.CodeFailed, "exit", "exit 1", "times", "5"), Avoid: time.Second})
 	g.must(err)
 	if host := g.ask("s1", "a", neutral(stream.Class{})); host != "" {
 		t.Fatal("placed on a host that is to be avoided, as it was asked for by name")
@@ -113,7 +113,7 @@ func TestPlaceKeepsOffHostsToBeAvoidedAndToThePinned(t *testing.T) {
 		t.Fatalf("pinned to a and placed on %q", host)
 	}
 	g.want("s3")
-	g.must(g.s.Unassign(g.ctx, g.slot("s2").Reservation, time.Second, "not claimed"))
+	g.must(g.s.Unassign(g.ctx, g.slot("s2").Reservation, time.Second, stream.Because(stream.CodeUnclaimed)))
 	g.c.advance(1100 * time.Millisecond)
 	if host := g.ask("s2", "a", neutral(stream.Class{})); host != "a" {
 		t.Fatalf("the avoidance is over, and a is still avoided: %q", host)

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"time"
+
+	"stream-api/stream"
 )
 
 // ReapMemory is what a scheduler remembers from tick to tick, so that a store
@@ -28,7 +30,7 @@ type ReapResult struct {
 	// Held: nothing is taken or given until HeldUntil (server ms).
 	Held      bool
 	HeldUntil int64
-	Reason    string
+	Reason    stream.Reason
 	Lapsed    int  // hosts whose lease is over
 	Taken     int  // slots taken back
 	More      bool // call again at once
@@ -55,7 +57,7 @@ func (s *Store) Reap(ctx context.Context, m ReapMemory) (ReapResult, error) {
 	case "doubt":
 		out.Doubt = true
 	case "hold":
-		out.Held, out.HeldUntil, out.Reason = true, r.num(3), r.str(4)
+		out.Held, out.HeldUntil, out.Reason = true, r.num(3), r.reason(4)
 	case "ok":
 		out.Lapsed, out.Taken, out.More = int(r.num(3)), int(r.num(4)), r.num(5) == 1
 	default:

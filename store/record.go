@@ -36,8 +36,7 @@ type SlotRecord struct {
 	Reservation
 	State    stream.State
 	Since    int64 // server milliseconds, of State, or since when its child runs or does not
-	Reason   string
-	Why      string // class of the reason of a pending slot
+	Reason   stream.Reason
 	Restarts int
 	Vars     map[string]string // published: ${<slot>:<var>}
 	Avoid    map[string]int64  // host → server ms until which it is avoided
@@ -207,7 +206,7 @@ func readSlot(key, slot string, row map[string]string) SlotRecord {
 	r := SlotRecord{
 		Reservation: Reservation{Key: key, Slot: slot, Type: row["type"], Host: row["host"], Token: row["token"]},
 		State:       stream.State(row["state"]),
-		Reason:      row["reason"], Why: row["why"], Restarts: atoi(row["restarts"]), Move: row["move"],
+		Reason:      stream.ParseReason(row["reason"]), Restarts: atoi(row["restarts"]), Move: row["move"],
 		Exit: row["exit"], Speed: row["speed"], FPS: row["fps"], Stale: row["stale"] != "", Up: row["up"] != "",
 		Restart: atoi64(row["restart"]),
 		Vars:    map[string]string{}, Avoid: map[string]int64{},

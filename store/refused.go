@@ -133,7 +133,7 @@ func (s *Store) noTick(ctx context.Context, now int64) (*stream.HoldStatus, erro
 		return nil, err
 	}
 	if refused {
-		return &stream.HoldStatus{Until: now, Refuses: r.Word, Reason: "no scheduler can work, as Redis takes no writes: " + r.String()}, nil
+		return &stream.HoldStatus{Until: now, Refuses: r.Word, Told: stream.Because(stream.CodeNoWrites, "answer", r.String()).Told()}, nil
 	}
 	told, err := s.refusedNow(ctx, now)
 	if err != nil {
@@ -141,9 +141,9 @@ func (s *Store) noTick(ctx context.Context, now int64) (*stream.HoldStatus, erro
 	}
 	if len(told) > 0 {
 		v := told[0]
-		return &stream.HoldStatus{Until: now, Reason: fmt.Sprintf("no scheduler looks; Redis refuses %s of %s: %s; %s", v.What, v.Host, v.Answer, v.Do)}, nil
+		return &stream.HoldStatus{Until: now, Told: stream.Because(stream.CodeNoLooks, "what", v.What, "host", v.Host, "answer", v.Answer, "do", v.Do).Told()}, nil
 	}
-	return &stream.HoldStatus{Until: now, Reason: "no scheduler is at work, or none reaches this store; start one with scheduler.enabled: true, or read the log of one that runs"}, nil
+	return &stream.HoldStatus{Until: now, Told: stream.Because(stream.CodeNoScheduler).Told()}, nil
 }
 
 // info is what the server says of itself. The embedded one says next to nothing.

@@ -238,7 +238,7 @@ func TestWhatKeepsWhatRunsPassesAtMaxmemory(t *testing.T) {
 	if _, err := g.s.Assert(g.ctx, v, a.Incarnation, store.Copy{Source: "manual", Chain: []string{"enc"}}); !isAnswer(err) {
 		t.Errorf("assert at maxmemory: %v", err)
 	}
-	_, err = g.s.Release(g.ctx, w, b.Incarnation, store.Release{Reason: "ended"})
+	_, err = g.s.Release(g.ctx, w, b.Incarnation, store.Release{Reason: stream.Because(stream.CodeEnded)})
 	g.must(err)
 	if s, err := g.s.Record(g.ctx, "s2"); err != nil || s.Slots["enc"].State != stream.Pending {
 		t.Errorf("after its release s2 is %+v, %v", s.Slots["enc"], err)

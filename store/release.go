@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"stream-api/stream"
 )
 
 // Release says why and how a slot is given back.
 type Release struct {
-	Reason string
+	Reason stream.Reason
 	// Avoid keeps the slot off this host for a while; 0 for a slot that did
 	// not fail here.
 	Avoid time.Duration
@@ -34,7 +36,7 @@ const (
 // Release gives a slot back whose children are gone. Errors: ErrStale (it is
 // not this holder's any more, which is as good), *HoldError (giving up waits).
 func (s *Store) Release(ctx context.Context, v Reservation, incarnation string, o Release) (Released, error) {
-	args := []any{v.Key, v.Slot, v.Type, v.Host, v.Token, incarnation, o.Reason, o.Avoid.Milliseconds(), bit(o.OnlyIfRoom), nonce(), len(o.Classes)}
+	args := []any{v.Key, v.Slot, v.Type, v.Host, v.Token, incarnation, o.Reason.Wire(), o.Avoid.Milliseconds(), bit(o.OnlyIfRoom), nonce(), len(o.Classes)}
 	for _, class := range o.Classes {
 		args = append(args, class)
 	}
@@ -51,7 +53,7 @@ func (s *Store) Release(ctx context.Context, v Reservation, incarnation string, 
 	case "stay":
 		return Stays, nil
 	case "hold":
-		return 0, &HoldError{Reason: r.str(1)}
+		return 0, &HoldError{Reason: r.reason(1)}
 	case "stale":
 		return 0, fmt.Errorf("release %s/%s: %w", v.Key, v.Slot, ErrStale)
 	}

@@ -3,6 +3,8 @@ package store
 import (
 	"fmt"
 	"strconv"
+
+	"stream-api/stream"
 )
 
 // reply is what a script answers: a status word, then strings, integers and
@@ -24,6 +26,9 @@ func (r reply) str(i int) string {
 	}
 	return ""
 }
+
+// reason reads why a script answers as it does.
+func (r reply) reason(i int) stream.Reason { return stream.ParseReason(r.str(i)) }
 
 // num reads an integer; large ones come as digits in a string.
 func (r reply) num(i int) int64 {

@@ -3,14 +3,16 @@ package store
 import (
 	"context"
 	"fmt"
+
+	"stream-api/stream"
 )
 
 // Observation is what a host sees of a slot it runs, for people to read.
 type Observation struct {
-	// Event is recorded in the feed with Why; empty: none.
-	Event string
-	Why   string
-	// Fields to set: restarts, reason, exit, stderr, speed, fps, stale,
+	// Event is recorded in the feed with Reason; empty: none.
+	Event  string
+	Reason stream.Reason
+	// Fields to set: restarts, reason (a wire), exit, stderr, speed, fps, stale,
 	// up (non-empty once the child was started: a successor then takes over),
 	// phase (a stream.Phase; with it since is set, where it begins or ends),
 	// restart (only to take an operator's wish away).
@@ -20,7 +22,7 @@ type Observation struct {
 
 // Report writes an observation down. Error: ErrStale.
 func (s *Store) Report(ctx context.Context, v Reservation, incarnation string, o Observation) error {
-	r, err := s.call(ctx, "report", pairs([]any{v.Key, v.Slot, v.Host, v.Token, incarnation, o.Event, o.Why}, o.Fields)...)
+	r, err := s.call(ctx, "report", pairs([]any{v.Key, v.Slot, v.Host, v.Token, incarnation, o.Event, o.Reason.Wire()}, o.Fields)...)
 	if err != nil {
 		return err
 	}

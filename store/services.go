@@ -22,7 +22,7 @@ type HostRecord struct {
 	Incarnation string
 	HostID      string
 	Since       int64 // server ms, of State
-	Reason      string
+	Reason      stream.Reason
 	Deadline    int64 // server ms; 0: no lease
 	DrainUntil  int64 // server ms; 0: a drain takes as long as it takes
 	AtATime     int   // slots that a drain moves at once
@@ -35,18 +35,15 @@ type HostRecord struct {
 // Left tells whether the host is down of its own will, with nothing left to
 // take back, and not because its lease lapsed.
 func (h HostRecord) Left() bool {
-	return h.State == stream.Down && h.Deadline == 0 && h.Reason == leftReason
+	return h.State == stream.Down && h.Deadline == 0 && h.Reason.Code == stream.CodeLeft
 }
-
-// leftReason is what leave.lua writes.
-const leftReason = "it left"
 
 // ServiceRecord is service:<type>:<host>.
 type ServiceRecord struct {
 	Type string
 	Host string
 	// Capacity as written: empty for no limit. Seats is its number, -1 for
-	// no limit; Problem says why the service takes nothing though it is up.
+	// no limit; Reason says why the service takes nothing though it is up.
 	Capacity string
 	Seats    int
 	Used     int
@@ -56,7 +53,7 @@ type ServiceRecord struct {
 	Class    string
 	Needs    string
 	State    stream.HostState
-	Problem  string
+	Reason   stream.Reason
 	Handover stream.Handover
 	Paused   bool // an operator paused its queue
 }
@@ -118,7 +115,7 @@ func (s *Store) hosts(ctx context.Context, names []string, deadline func(host st
 	for i, row := range rows {
 		h := HostRecord{
 			Host: names[i], State: stream.HostState(row["state"]), Want: stream.HostState(row["want"]),
-			Incarnation: row["incarnation"], HostID: row["host_id"], Reason: row["reason"],
+			Incarnation: row["incarnation"], HostID: row["host_id"], Reason: stream.ParseReason(row["reason"]),
 			Deadline: deadline(names[i]), URL: row["url"], Version: row["version"],
 		}
 		h.DrainUntil = atoi64(row["drain_until"])
@@ -152,29 +149,29 @@ func readService(t, host string, row map[string]string) ServiceRecord {
 	v := ServiceRecord{
 		Type: t, Host: host, Capacity: row["capacity"], Seats: -1, Used: atoi(row["used"]),
 		Filter: row["filter"], Prefer: row["prefer"], URL: row["url"], Class: row["class"], Needs: row["needs"],
-		State: stream.HostState(row["state"]), Problem: row["problem"],
+		State: stream.HostState(row["state"]), Reason: stream.ParseReason(row["reason"]),
 		Handover: stream.Handover(row["handover"]), Paused: row["paused"] != "",
 	}
 	if v.Capacity != "" {
 		seats, err := strconv.Atoi(v.Capacity)
 		if err != nil || seats < 0 || seats > 1_000_000 {
-			v.Seats, v.Problem = 0, fmt.Sprintf("capacity %s is no whole number from 0 to 1000000", stream.Quote(v.Capacity))
+			v.Seats, v.Reason = 0, stream.Because(stream.CodeBadCapacity, "capacity", stream.Quote(v.Capacity))
 		} else {
 			v.Seats = seats
 		}
 	}
-	if places := atoi(row["places"]); places > 0 && v.Problem == "" && (v.Seats < 0 || v.Seats > places) {
+	if places := atoi(row["places"]); places > 0 && v.Reason.IsZero() && (v.Seats < 0 || v.Seats > places) {
 		v.Seats = places // what a hand set beyond them counts for nothing
 	}
 	if _, err := (stream.Class{Filter: v.Filter}).Compile(); err != nil {
-		v.Problem = err.Error()
+		v.Reason = stream.Because(stream.CodeBadFilter, "error", err.Error())
 	}
 	return v
 }
 
 // HasRoom tells whether the service takes one more slot.
 func (v ServiceRecord) HasRoom() bool {
-	return v.State == stream.Up && v.Problem == "" && (v.Seats < 0 || v.Used < v.Seats)
+	return v.State == stream.Up && v.Reason.IsZero() && (v.Seats < 0 || v.Used < v.Seats)
 }
 
 // Types lists the types somebody offers or offered.

@@ -19,7 +19,7 @@ func (s *Store) Shadow(ctx context.Context, m Move) error {
 	case "stale":
 		return fmt.Errorf("shadow %s/%s: %w", m.Key, m.Slot, ErrStale)
 	case "hold":
-		return &HoldError{Reason: r.str(1)}
+		return &HoldError{Reason: r.reason(1)}
 	}
 	return r.unexpected("shadow")
 }

@@ -203,7 +203,7 @@ func (g *stage) elsewhere(key string, h store.Holder) error {
 // release gives back what has ended; that it is not this host's any more is
 // as good.
 func (g *stage) release(v store.Reservation, h store.Holder) {
-	_, _ = g.s.Release(g.ctx, v, h.Incarnation, store.Release{Reason: "ended"})
+	_, _ = g.s.Release(g.ctx, v, h.Incarnation, store.Release{Reason: stream.Because(stream.CodeEnded)})
 }
 
 func (g *stage) slot(key string) store.SlotRecord {

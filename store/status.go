@@ -113,9 +113,9 @@ func (s *Store) hold(ctx context.Context, now int64) (*stream.HoldStatus, error)
 	tick := atoi64(row["tick"])
 	switch {
 	case until > now:
-		return &stream.HoldStatus{Until: until, Reason: row["reason"]}, nil
+		return &stream.HoldStatus{Until: until, Told: stream.ParseReason(row["reason"]).Told()}, nil
 	case mass > now:
-		return &stream.HoldStatus{Until: mass, Reason: "most hosts lapsed at once"}, nil
+		return &stream.HoldStatus{Until: mass, Told: stream.Because(stream.CodeMassLapse).Told()}, nil
 	case now-tick > (3 * time.Second).Milliseconds():
 		return s.noTick(ctx, now)
 	}
@@ -134,7 +134,7 @@ func atoi64(text string) int64 {
 func streamStatus(r Record) stream.StreamStatus {
 	out := stream.StreamStatus{
 		Key: r.Key, Source: r.Source, Chain: r.Chain, Priority: r.Priority, Held: r.Held,
-		Reason: r.Sys["reason"], Vars: r.Vars, Slots: []stream.SlotStatus{},
+		Told: stream.ParseReason(r.Sys["reason"]).Told(), Vars: r.Vars, Slots: []stream.SlotStatus{},
 	}
 	if out.Chain == nil {
 		out.Chain = []string{}
@@ -157,7 +157,7 @@ func streamStatus(r Record) stream.StreamStatus {
 		}
 		out.Slots = append(out.Slots, stream.SlotStatus{
 			Slot: slot, State: v.State, Phase: v.Phase, Host: v.Host, Token: v.Token, Since: v.Since, Restarts: v.Restarts,
-			Reason: v.Reason, Why: v.Why, Vars: v.Vars, Exit: v.Exit, Stderr: v.Stderr, Speed: v.Speed, FPS: v.FPS, Stale: v.Stale,
+			Told: v.Reason.Told(), Vars: v.Vars, Exit: v.Exit, Stderr: v.Stderr, Speed: v.Speed, FPS: v.FPS, Stale: v.Stale,
 			Pin: r.Pins[slot],
 		})
 	}
@@ -173,7 +173,7 @@ func hostStatus(h HostRecord, now int64) stream.HostStatus {
 		out.State = stream.Down // nothing is given to it, whatever its record says
 	}
 	for _, v := range h.Services {
-		status := stream.ServiceStatus{Type: v.Type, Used: v.Used, Filter: v.Filter, State: v.State, URL: v.URL, Problem: v.Problem}
+		status := stream.ServiceStatus{Type: v.Type, Used: v.Used, Filter: v.Filter, State: v.State, URL: v.URL, Told: v.Reason.Told()}
 		if h.Deadline == 0 {
 			status.State = stream.Down
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"stream-api/lua"
+	"stream-api/stream"
 )
 
 // Schema is the version of the key layout. Two adjacent versions run
@@ -272,9 +273,9 @@ var (
 )
 
 // HoldError says that nothing is taken or given now. Ask again later.
-type HoldError struct{ Reason string }
+type HoldError struct{ Reason stream.Reason }
 
-func (e *HoldError) Error() string { return "on hold: " + e.Reason }
+func (e *HoldError) Error() string { return stream.Because(stream.CodeOnHold).After(e.Reason).String() }
 
 // IsHold tells whether err is a HoldError.
 func IsHold(err error) bool {

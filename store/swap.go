@@ -24,7 +24,7 @@ func (s *Store) Swap(ctx context.Context, v Reservation, next string) (Commands,
 	case "stale":
 		return Commands{}, fmt.Errorf("swap %s/%s: %w", v.Key, v.Slot, ErrStale)
 	case "hold":
-		return Commands{}, &HoldError{Reason: r.str(1)}
+		return Commands{}, &HoldError{Reason: r.reason(1)}
 	}
 	return Commands{}, r.unexpected("swap")
 }

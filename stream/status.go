@@ -29,8 +29,8 @@ type OddKey struct {
 
 // HoldStatus says that nothing is taken or given, until when and why.
 type HoldStatus struct {
-	Until  int64  `json:"until"`
-	Reason string `json:"reason"`
+	Until int64 `json:"until"`
+	Told
 	// Refuses is what Redis answers to whoever writes, if that is the reason: oom,
 	// misconf, readonly, noreplicas.
 	Refuses string `json:"refuses,omitempty"`
@@ -56,14 +56,15 @@ type TroubleStatus struct {
 
 // StreamStatus is one stream with its slots in chain order.
 type StreamStatus struct {
-	Key      string            `json:"key" show:"name"`
-	Source   string            `json:"source" show:"name"`
-	Chain    []string          `json:"chain" show:"name"`
-	Priority int               `json:"priority"`
-	Held     bool              `json:"held,omitempty"`
-	Reason   string            `json:"reason,omitempty"`
-	Vars     map[string]string `json:"vars"`
-	Slots    []SlotStatus      `json:"slots"`
+	Key      string   `json:"key" show:"name"`
+	Source   string   `json:"source" show:"name"`
+	Chain    []string `json:"chain" show:"name"`
+	Priority int      `json:"priority"`
+	Held     bool     `json:"held,omitempty"`
+	// Told is why it has no slots, or does not read.
+	Told
+	Vars  map[string]string `json:"vars"`
+	Slots []SlotStatus      `json:"slots"`
 }
 
 // SlotStatus is one slot of a stream.
@@ -79,11 +80,8 @@ type SlotStatus struct {
 	Since int64 `json:"since"`
 	// Restarts counts the starts of its child after the first, and those that
 	// came to nothing.
-	Restarts int    `json:"restarts"`
-	Reason   string `json:"reason"`
-	// Why is the class of a pending slot's reason: full, needs, cooldown, pinned,
-	// no-service, hold; empty: it was not looked at yet.
-	Why  string            `json:"why,omitempty"`
+	Restarts int `json:"restarts"`
+	Told
 	Vars map[string]string `json:"vars"`
 	// Exit and Stderr describe the last failure: "exit 1" or "signal 9",
 	// and up to five masked lines.
@@ -127,9 +125,9 @@ type ServiceStatus struct {
 	Filter   string    `json:"filter" show:"printable"`
 	State    HostState `json:"state"`
 	URL      string    `json:"url,omitempty"`
-	// Problem says why the service takes nothing although it is up:
-	// nonsense in its hash, say.
-	Problem string `json:"problem,omitempty"`
+	// Told is why the service takes nothing although it is up: nonsense in its
+	// hash, say.
+	Told
 }
 
 // SourceStatus is one source and what it last said.

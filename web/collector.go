@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -142,7 +141,7 @@ func (g gauges) slots(pic picture) {
 			kind := slotType(slot.Slot)
 			states[[2]string{kind, slot.Shown()}]++
 			if slot.State == stream.Pending {
-				waits[[2]string{kind, cmp.Or(slot.Why, stream.WhyOther)}]++
+				waits[[2]string{kind, slot.Code.Waits()}]++
 			}
 			if slot.State != stream.Stopping && slot.Shown() != string(stream.Running) {
 				// Since is of its state: it begins anew when a reservation is taken back.

@@ -190,14 +190,14 @@ func (c *crew) publish(v store.Reservation, vars map[string]string) {
 
 func (c *crew) report(v store.Reservation, event, why string, fields map[string]string) {
 	c.t.Helper()
-	if err := c.store.Report(c.ctx, v, v.Host+"-1", store.Observation{Event: event, Why: why, Fields: fields}); err != nil {
+	if err := c.store.Report(c.ctx, v, v.Host+"-1", store.Observation{Event: event, Reason: stream.ParseReason(why), Fields: fields}); err != nil {
 		c.t.Fatal(err)
 	}
 }
 
 func (c *crew) release(v store.Reservation, reason string) {
 	c.t.Helper()
-	if _, err := c.store.Release(c.ctx, v, v.Host+"-1", store.Release{Reason: reason}); err != nil {
+	if _, err := c.store.Release(c.ctx, v, v.Host+"-1", store.Release{Reason: stream.ParseReason(reason)}); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -304,10 +304,10 @@ func (c *crew) nextMoment() {
 	})
 }
 
-// note writes down why a pending slot waits.
+// note writes down why a pending slot waits; reason is as the store has it.
 func (c *crew) note(key, slot, reason string) {
 	c.t.Helper()
-	if _, err := c.store.Note(c.ctx, store.Noted{Key: key, Slot: slot, Reason: reason, Why: stream.WhyNeeds}); err != nil {
+	if _, err := c.store.Note(c.ctx, store.Noted{Key: key, Slot: slot, Reason: stream.ParseReason(reason)}); err != nil {
 		c.t.Fatal(err)
 	}
 }

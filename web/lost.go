@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 // Lost is a slot that a host ended because another has it: two ran at once.
@@ -13,7 +14,7 @@ type Lost struct {
 	Stream string `json:"stream"`
 	Slot   string `json:"slot"`
 	Host   string `json:"host"`
-	Reason string `json:"reason"`
+	stream.Told
 }
 
 const (
@@ -35,7 +36,7 @@ func (l *losses) event(e store.Event) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.rows = append(l.rows, Lost{At: int64(at), Stream: e.Stream, Slot: e.Slot, Host: e.Host, Reason: e.Reason})
+	l.rows = append(l.rows, Lost{At: int64(at), Stream: e.Stream, Slot: e.Slot, Host: e.Host, Told: e.Told})
 	l.rows = l.rows[max(0, len(l.rows)-lostMost):]
 }
 

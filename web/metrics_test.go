@@ -111,7 +111,7 @@ func TestScrapeTellsThePictureAndPassesTheLinter(t *testing.T) {
 	c.appear("s1", nil, "transcode", "dist")
 	v := c.run("s1", "transcode", "speedy", "")
 	c.report(v, "", "", map[string]string{"speed": "0.91x"})
-	c.note("s1", "dist", "waits for transcode")
+	c.note("s1", "dist", `needs {"needs":"transcode:url"}`)
 	c.poll("ingest", store.SourceInfo{Type: "icecast", Expect: []string{"s1", "s2"}})
 	m := NewMetrics("1.2")
 	m.Polls(func() []PollCounts { return []PollCounts{{Source: "ingest", Good: 7, Failed: 2}} })

@@ -33,8 +33,8 @@ func TestPageFollowsALifeOfAStream(t *testing.T) {
 
 	c.appear("s1", nil, "dist", "transcode")
 	b.await("s1 appeared", cellSays("s1", "transcode", "pending"))
-	c.note("s1", "transcode", "waits for dist")
-	b.await("the reason is told", cellSays("s1", "transcode", "waits for dist"))
+	c.note("s1", "transcode", `needs {"needs":"dist:url"}`)
+	b.await("the reason is told", cellSays("s1", "transcode", "waits for dist:url"))
 	dist := c.run("s1", "dist", "speedy.lan", "")
 	b.await("dist runs", cellSays("s1", "dist", "speedy"))
 	c.publish(dist, map[string]string{"url": "http://live.example.org:7999"})
@@ -71,7 +71,7 @@ func TestPageFollowsALifeOfAStream(t *testing.T) {
 	}
 	b.js(`document.getElementById("drawer").close()`)
 
-	c.report(v, "crashed", "exit 1", map[string]string{"reason": "restarting after exit 1", "exit": "exit 1", "stderr": "no such device", "restarts": "3"})
+	c.report(v, "crashed", "exit 1", map[string]string{"reason": `exited {"exit":"exit 1","times":"3"}`, "exit": "exit 1", "stderr": "no such device", "restarts": "3"})
 	b.await("the crash is told", cellSays("s1", "transcode", "↻ 3")+` && document.getElementById("attention").textContent.includes("restarting after exit 1")`)
 	b.js(cell("s1", "transcode") + `.click()`)
 	b.await("its last words are shown", `document.querySelector("#drawer .stderr").textContent === "no such device"`)

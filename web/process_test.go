@@ -30,7 +30,7 @@ func TestSlotsThatRanTwiceAreToldForAWhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	lost := func(ms int64, key string) {
-		s.board.lost.event(store.Event{ID: strconv.FormatInt(ms, 10) + "-0", Event: "lost", Stream: key, Slot: "work", Host: "a", Reason: "host b has it"})
+		s.board.lost.event(store.Event{ID: strconv.FormatInt(ms, 10) + "-0", Event: "lost", Stream: key, Slot: "work", Host: "a", Told: stream.Because(stream.CodeHeldElsewhere, "host", "b").Told()})
 	}
 	lost(now-lostFor.Milliseconds()-1000, "old")
 	lost(now, "s1")

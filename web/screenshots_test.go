@@ -71,9 +71,9 @@ func (c *crew) conference() {
 		c.appear(key, map[string]string{"title": "Hall " + key}, chain...)
 		c.publish(c.run(key, "dist", "live"+domain, ""), map[string]string{"url": "http://live.example.org:7999"})
 		if i >= len(transcoders) {
-			c.note(key, "transcode", "all 3 transcoders that match are full: 4/4, 2/2, 2/2")
+			c.note(key, "transcode", `full {"full":"4/4, 2/2, 2/2","services":"3","type":"transcode"}`)
 			for _, slot := range chain[2:4] {
-				c.note(key, slot, "waits for transcode")
+				c.note(key, slot, `needs {"needs":"transcode:url"}`)
 			}
 			continue
 		}
@@ -90,13 +90,13 @@ func (c *crew) conference() {
 		if i < 6 {
 			c.run(key, "record", "live"+domain, "")
 		} else {
-			c.note(key, "record", "the one recorder that matches is full: 6/6")
+			c.note(key, "record", `full {"full":"6/6","services":"1","type":"record"}`)
 		}
 	}
 	c.appear("lobby", nil, "dist", "record")
 	c.run("lobby", "dist", "live"+domain, "")
 	c.run("sloop", "record", "loop"+domain, "^sloop$")
-	c.note("lobby", "record", "the one recorder that matches is full: 6/6")
+	c.note("lobby", "record", `full {"full":"6/6","services":"1","type":"record"}`)
 }
 
 func ffmpegLog(ctx context.Context, _ LogQuery, line func(LogLine) error) error {

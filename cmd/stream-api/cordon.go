@@ -138,8 +138,8 @@ func slotNames(held []store.SlotRecord) string {
 			text += ", "
 		}
 		text += v.Key + " " + v.Slot
-		if v.Reason != "" {
-			text += " (" + harmless(v.Reason) + ")"
+		if !v.Reason.IsZero() {
+			text += " (" + harmless(v.Reason.String()) + ")"
 		}
 	}
 	return text

@@ -235,7 +235,7 @@ func (r *reader) readFrom(ctx context.Context, s *store.Store, slot store.SlotRe
 		return r.readLog(ctx, local)
 	}
 	if slot.Host == "" {
-		return fmt.Errorf("%s of %s is %s (%s): %w, and its last host is not known", r.slot, r.key, slot.State, orElse(slot.Reason, "no reason yet"), errNowhere)
+		return fmt.Errorf("%s of %s is %s (%s): %w, and its last host is not known", r.slot, r.key, slot.State, orElse(slot.Reason.String(), "no reason yet"), errNowhere)
 	}
 	host, err := readHost(ctx, s, slot.Host)
 	if err != nil {

@@ -139,9 +139,9 @@ func (o moving) await(ctx context.Context, s *store.Store, m store.Move) error {
 		case slot.State == stream.Running && slot.Phase == stream.Runs && slot.Token != m.Token:
 			return true, o.arrived(slot)
 		case !wished && slot.Token == m.Token:
-			return false, noRoom(fmt.Errorf("%s of %s stays on %s: %s", o.slot, o.key, slot.Host, orElse(slot.Reason, "the move was given up")))
+			return false, noRoom(fmt.Errorf("%s of %s stays on %s: %s", o.slot, o.key, slot.Host, orElse(slot.Reason.String(), "the move was given up")))
 		case time.Now().After(until):
-			return false, noRoom(fmt.Errorf("%s of %s is not moved after %v: it is %s; %s", o.slot, o.key, o.limit, orElse(string(slot.Phase), string(slot.State)), orElse(slot.Reason, "is a scheduler at work?")))
+			return false, noRoom(fmt.Errorf("%s of %s is not moved after %v: it is %s; %s", o.slot, o.key, o.limit, orElse(string(slot.Phase), string(slot.State)), orElse(slot.Reason.String(), "is a scheduler at work?")))
 		}
 		return false, nil
 	})
@@ -161,7 +161,7 @@ func (o moving) awaitPlace(ctx context.Context, s *store.Store) error {
 		case slot.State == stream.Running && slot.Phase == stream.Runs:
 			return true, o.arrived(slot)
 		case time.Now().After(until):
-			return false, noRoom(fmt.Errorf("%s of %s does not run after %v: %s", o.slot, o.key, o.limit, orElse(slot.Reason, orElse(string(slot.Phase), string(slot.State)))))
+			return false, noRoom(fmt.Errorf("%s of %s does not run after %v: %s", o.slot, o.key, o.limit, orElse(slot.Reason.String(), orElse(string(slot.Phase), string(slot.State)))))
 		}
 		return false, nil
 	})

@@ -130,7 +130,7 @@ func awaitRestart(ctx context.Context, s *store.Store, v store.Reservation, limi
 		case slot.Restart == 0 && slot.Up:
 			return true, nil
 		case time.Now().After(until):
-			return false, noRoom(fmt.Errorf("%s of %s is not up again on %s after %v: %s", v.Slot, v.Key, slot.Host, limit, orElse(slot.Reason, "its host has not taken up the wish")))
+			return false, noRoom(fmt.Errorf("%s of %s is not up again on %s after %v: %s", v.Slot, v.Key, slot.Host, limit, orElse(slot.Reason.String(), "its host has not taken up the wish")))
 		}
 		return false, nil
 	})

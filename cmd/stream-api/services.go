@@ -52,7 +52,7 @@ func servicesCommand(g *global) *cobra.Command {
 			t := &table{head: []string{"SERVICE", "HOST", "STATE", "USED", "FILTER", "URL", "NOTE"}}
 			for _, r := range rows {
 				t.add(cell{r.Type, plain}, cell{r.Host, plain}, cell{string(r.State), hostColour(r.State)}, cell{usedText(r.ServiceStatus), usedColour(r.ServiceStatus)},
-					cell{r.Filter, plain}, cell{r.URL, plain}, cell{r.Problem, red})
+					cell{r.Filter, plain}, cell{r.URL, plain}, cell{r.Reason, red})
 			}
 			return t.write(os.Stdout, onTerminal(os.Stdout))
 		},

@@ -202,7 +202,7 @@ func hostTable(status stream.Status) *table {
 			if i > 0 {
 				name, state, lease = cell{" ", plain}, cell{" ", plain}, " "
 			}
-			note := v.Problem
+			note := v.Reason
 			if note == "" && v.State != h.State {
 				note = string(v.State)
 			}

@@ -15,8 +15,8 @@ local function aside(key, was, should)
   redis.call('HSET', ns .. 'aside', name, was .. ' ' .. should)
   if news then
     redis.call('XADD', ns .. 'events', 'MAXLEN', '~', '10000', '*', 'event', 'nonsense', 'stream', '', 'slot', '', 'host', '',
-      'token', '', 'actor', actor, 'reason', string.sub(name, 1, 200) .. ' was a ' .. was .. ' and no ' .. should
-      .. '; it is set aside as ' .. string.sub(to, 1, 220) .. ': look at it, then DEL that')
+      'token', '', 'actor', actor, 'reason',
+      because('set-aside', 'aside', string.sub(to, 1, 220), 'name', string.sub(name, 1, 200), 'should', should, 'was', was))
   end
 end
 

@@ -20,15 +20,15 @@ local function suspect(r, id, expected, epoch, ttl, forgot)
   if id == '' then
     -- Then only what the server forgot tells of a restart. In a hold that was
     -- opened for it, those who find the same have nothing to add.
-    if forgot and now >= (stamp(r[3]) or 0) then return 'the store may have been restarted' end
-  elseif r[2] ~= id then return 'the store was restarted' end
-  if epoch ~= '' and epoch ~= r[4] then return 'the store holds other data than before' end
-  if now - tick > 3000 then return 'no scheduler looked for ' .. int((now - tick) / 1000) .. ' s' end
-  if tick - now > 500 then return 'the clock went back' end
+    if forgot and now >= (stamp(r[3]) or 0) then return because('perhaps-restarted') end
+  elseif r[2] ~= id then return because('restarted') end
+  if epoch ~= '' and epoch ~= r[4] then return because('other-data') end
+  if now - tick > 3000 then return because('unwatched', 'seconds', int((now - tick) / 1000)) end
+  if tick - now > 500 then return because('clock-back') end
   if expected == '' then
-    if now - tick > 500 + shortest(ttl) / 10 then return 'no scheduler looked for a while' end
+    if now - tick > 500 + shortest(ttl) / 10 then return because('unwatched') end
   elseif math.abs(now - tonumber(expected)) > 500 then
-    return 'the clock jumped'
+    return because('clock-jumped')
   end
   return nil
 end
@@ -41,13 +41,13 @@ local function fence(expected, epoch, ttl, beat, unsure, forgot)
   local id, current, why, wait = run_id(), r[4], nil, nil
   if stamp(r[1]) and current then
     why = suspect(r, id, expected, epoch, ttl, forgot)
-    if unsure and why == 'the clock jumped' then return nil end
+    if unsure and why == because('clock-jumped') then return nil end
   else
     current = int(now_us) .. '-' .. nonce
     redis.call('HSET', reaper, 'epoch', current)
-    why = 'the store is empty'
+    why = because('empty')
     if epoch == '' and redis.call('ZCARD', ns .. 'hosts:lease') == 0 then
-      why, wait = 'first start', 2 * beat + 1000
+      why, wait = because('first-start'), 2 * beat + 1000
     end
   end
   if why then
@@ -58,7 +58,7 @@ local function fence(expected, epoch, ttl, beat, unsure, forgot)
     redis.call('HSET', reaper, 'until', int(now + wait), 'reason', why, 'run_id', id ~= '' and id or r[2] or '')
     redis.call('HDEL', reaper, 'mass_since', 'mass_until')
     reconcile_hosts()
-    event('hold', '', '', '', '', why .. '; nothing is taken or given for ' .. int(wait) .. ' ms')
+    event('hold', '', '', '', '', because('hold', 'cause', why, 'ms', int(wait)))
   end
   redis.call('HSET', reaper, 'tick', int(now))
   return current

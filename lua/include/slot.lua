@@ -33,7 +33,7 @@ local function requeue(stype, key, slot, reason)
   local at = ns .. 'stream:' .. key .. ':' .. slot
   local rank = stamp(redis.call('HGET', at, 'score')) or now
   redis.call('HSET', at, 'state', 'pending', 'host', '', 'token', '', 'since', int(now), 'reason', reason)
-  redis.call('HDEL', at, 'assigned', 'attempt', 'speed', 'fps', 'stale', 'up', 'phase', 'restart', 'why')
+  redis.call('HDEL', at, 'assigned', 'attempt', 'speed', 'fps', 'stale', 'up', 'phase', 'restart')
   redis.call('ZADD', ns .. 'pending:' .. stype, int(rank), key .. '|' .. slot)
   wake('pending ' .. stype)
 end

@@ -19,7 +19,7 @@ const (
 // Change is what Weigh finds.
 type Change struct {
 	Do  Effect
-	Why string          // of a restart, for people
+	Why stream.Reason   // of a restart
 	To  supervisor.Exec // what is to run after a restart
 }
 
@@ -28,7 +28,7 @@ type Change struct {
 func (s *Service) Weigh(at Subject, runs supervisor.Exec, before, now Values, here stream.Lookup) Change {
 	if s.anew(before, now) {
 		if wanted, err := s.Exec.Resolve(at, now, here); err == nil {
-			return Change{Restarts, "its publisher began anew", wanted}
+			return Change{Restarts, stream.Because(stream.CodeNewSession), wanted}
 		}
 	}
 	considered := now
@@ -49,7 +49,7 @@ func (s *Service) Weigh(at Subject, runs supervisor.Exec, before, now Values, he
 	if err == nil && then.Same(wanted) {
 		return Change{Do: Stale} // the file or a secret changed, the stream did not
 	}
-	return Change{Restarts, "its variables changed", wanted}
+	return Change{Restarts, stream.Because(stream.CodeVarsChanged), wanted}
 }
 
 // anew tells whether the publisher began anew and the child has to, too.

@@ -46,21 +46,21 @@ func TestWeighTellsAChangeOfTheStreamFromOneOfTheFile(t *testing.T) {
 		service *Service
 		now     Values
 		want    Effect
-		why     string
+		why     stream.Code
 	}{
 		"nothing changed":                     {service(same), before, Stays, ""},
-		"a value it uses":                     {service(same), changed(other), Restarts, "its variables changed"},
+		"a value it uses":                     {service(same), changed(other), Restarts, stream.CodeVarsChanged},
 		"a value it does not use":             {service(same), changed(func(v *Values) { v.Vars["w"] = "9" }), Stays, ""},
 		"the file":                            {service(same + " x"), before, Stale, ""},
-		"the file and a value it uses":        {service(same + " x"), changed(other), Restarts, "its variables changed"},
-		"another source":                      {service(same), changed(moved), Restarts, "its variables changed"},
+		"the file and a value it uses":        {service(same + " x"), changed(other), Restarts, stream.CodeVarsChanged},
+		"another source":                      {service(same), changed(moved), Restarts, stream.CodeVarsChanged},
 		"another source, passed over":         {service(same, ignore), changed(moved), Stale, ""},
-		"a value beside a source passed over": {service(same, ignore), changed(func(v *Values) { moved(v); other(v) }), Restarts, "its variables changed"},
+		"a value beside a source passed over": {service(same, ignore), changed(func(v *Values) { moved(v); other(v) }), Restarts, stream.CodeVarsChanged},
 		"a new session":                       {service(same), changed(again), Stays, ""},
-		"a new session that counts":           {service(same, renew), changed(again), Restarts, "its publisher began anew"},
+		"a new session that counts":           {service(same, renew), changed(again), Restarts, stream.CodeNewSession},
 		"an upstream that is gone":            {service(same), changed(gone), Unknown, ""},
 	} {
-		if got := c.service.Weigh(Subject{}, ran, before, c.now, here); got.Do != c.want || got.Why != c.why {
+		if got := c.service.Weigh(Subject{}, ran, before, c.now, here); got.Do != c.want || got.Why.Code != c.why {
 			t.Errorf("%s: %d, %q; want %d, %q", name, got.Do, got.Why, c.want, c.why)
 		}
 	}

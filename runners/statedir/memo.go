@@ -18,6 +18,7 @@ import (
 	"stream-api/internal/regular"
 	"stream-api/runners/plan"
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 // Memo is what the next life of the runner needs to know of a slot. It lies
@@ -36,10 +37,10 @@ type Memo struct {
 	// a change of the stream from one of the configuration.
 	Values plan.Values `json:"values"`
 	// Copy restores the stream in a store that forgot it.
-	Copy    store.Copy `json:"copy"`
-	Started time.Time  `json:"started,omitzero"`
-	Ended   time.Time  `json:"ended,omitzero"`
-	Reason  string     `json:"reason,omitempty"` // of the end
+	Copy    store.Copy    `json:"copy"`
+	Started time.Time     `json:"started,omitzero"`
+	Ended   time.Time     `json:"ended,omitzero"`
+	Reason  stream.Reason `json:"reason,omitzero"` // of the end
 }
 
 const memoSuffix = ".json"

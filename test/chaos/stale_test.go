@@ -17,6 +17,7 @@ import (
 	"stream-api/internal/realtest"
 	"stream-api/queue"
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 // speakForThePast sends everything that a dead life of a host could still
@@ -38,8 +39,8 @@ func (n *network) speakForThePast(old map[string]store.Reservation, host, incarn
 		mustBeStale(n.t, "claim", s.Claim(ctx, v, incarnation))
 		mustBeStale(n.t, "publish", second(s.Publish(ctx, v, incarnation, map[string]string{"url": "http://old.example"})))
 		mustBeStale(n.t, "assert", second(s.Assert(ctx, v, incarnation, store.Copy{Source: "list", Chain: []string{"work"}})))
-		mustBeStale(n.t, "release", second(s.Release(ctx, v, incarnation, store.Release{Reason: "late"})))
-		mustBeStale(n.t, "giving up", second(s.Release(ctx, v, incarnation, store.Release{Reason: "late", Avoid: time.Minute})))
+		mustBeStale(n.t, "release", second(s.Release(ctx, v, incarnation, store.Release{Reason: stream.Because(stream.CodeEnded)})))
+		mustBeStale(n.t, "giving up", second(s.Release(ctx, v, incarnation, store.Release{Reason: stream.Because(stream.CodeEnded), Avoid: time.Minute})))
 	}
 }
 
@@ -91,7 +92,7 @@ func TestMessagesOfAnOlderLifeTouchNothing(t *testing.T) {
 	n.speakForThePast(held, "w0", adopted)
 	for _, v := range held {
 		if v.Host == "w0" {
-			mustBeStale(t, "taking back", n.store().Unassign(t.Context(), v, time.Minute, "late"))
+			mustBeStale(t, "taking back", n.store().Unassign(t.Context(), v, time.Minute, stream.Because(stream.CodeNoRoom)))
 		}
 	}
 	n.resend(held, "w0", "w1")

@@ -21,10 +21,10 @@ var answers = []string{
 	`^1\n1\nup\n$`,
 	`^\n?$`, // ber is full
 	`^running\nber\n\d{13}\n0\n$`,
-	`^all transcode services that match are full\n$`,
+	`^full {"full":"1/1","services":"1","type":"transcode"}\n$`,
 	`^s2\|transcode\n$`,
 	`(?s)^s1\ns2\ngood\n\d{13}\n$|^s2\ns1\ngood\n\d{13}\n$`,
-	`^\d{13}\nfirst start\n$`,
+	`^\d{13}\nfirst-start\n$`,
 	`(?s)waits.*claimed`,
 	`^0\n$`,
 }
@@ -99,7 +99,7 @@ func fill(t *testing.T, server *realtest.RedisServer) {
 	placed, err := s.Place(ctx, []store.Request{{Key: "s1", Slot: "transcode", Type: "transcode", Candidates: []store.Candidate{{Class: stream.Class{}.ID()}}}})
 	must(t, err)
 	must(t, s.Claim(ctx, placed[0].Reservation, "i"))
-	_, err = s.Note(ctx, store.Noted{Key: "s2", Slot: "transcode", Reason: "all transcode services that match are full"})
+	_, err = s.Note(ctx, store.Noted{Key: "s2", Slot: "transcode", Reason: stream.Because(stream.CodeFull, "type", "transcode", "services", "1", "full", "1/1")})
 	must(t, err)
 }
 

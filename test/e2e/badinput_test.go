@@ -91,7 +91,7 @@ func TestNonsenseInAServiceHashTakesThatServiceOutAlone(t *testing.T) {
 		problem := false
 		for _, h := range status.Hosts {
 			for _, v := range h.Services {
-				problem = problem || h.Host == "a" && strings.Contains(v.Problem, "capacity")
+				problem = problem || h.Host == "a" && strings.Contains(v.Reason, "capacity")
 			}
 		}
 		return problem && countRunning(status) == "a=0 b=3 c=0 pending=0"

@@ -98,7 +98,7 @@ function makeBar(host, type) {
 function patchBar(bar, service, host) {
   const limit = service.capacity;
   const part = limit === null ? (service.used ? 0.15 : 0) : limit > 0 ? Math.min(1, service.used / limit) : 1;
-  const level = service.problem ? "bad" : limit !== null && service.used > limit ? "bad" : limit !== null && service.used >= limit ? "warn" : "ok";
+  const level = service.reason ? "bad" : limit !== null && service.used > limit ? "bad" : limit !== null && service.used >= limit ? "warn" : "ok";
   mark(bar.node, "data-level", level);
   mark(bar.node, "data-open", limit === null ? "" : null);
   const width = (part * 100).toFixed(1) + "%";
@@ -108,7 +108,7 @@ function patchBar(bar, service, host) {
   mark(bar.track, "aria-valuenow", String(service.used));
   mark(bar.track, "aria-valuemax", String(limit === null ? service.used : limit));
   const notes = [];
-  if (service.problem) notes.push(service.problem);
+  if (service.reason) notes.push(service.reason);
   else if (service.state !== host.state) notes.push(service.state);
   if (service.filter) notes.push("only " + service.filter);
   put(bar.note, notes.join(" · "));

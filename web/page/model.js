@@ -79,25 +79,21 @@ function prepare(stream) {
 
 export const speedOf = (slot) => slot.speed ? parseFloat(slot.speed) : NaN;
 
-// fails tells whether the reason of a running slot is that its child ends again
-// and again, or cannot start. Exits without a publisher say nothing of it, and a
-// move that was given up leaves it running.
-const fails = (reason) => !reason.includes("counts for nothing") && !reason.startsWith("not moved: ");
-
 // stateOf is the state in one word: the phase of a running slot that has one.
 export const stateOf = (slot) => slot.state === "running" && slot.phase || slot.state;
 
-// severity: ok, info (on its way), warn, bad.
+// severity: ok, info (on its way), warn, bad. That of a reason is the server's, by
+// its code.
 export function severity(slot) {
   switch (slot.state) {
   case "running":
     if (slot.phase === "failing") return "bad";
-    if (slot.phase === "starting") return slot.reason ? "bad" : "info";
-    if (slot.reason) return fails(slot.reason) ? "bad" : "warn";
+    if (slot.phase === "starting") return slot.severity || "info";
+    if (slot.reason && slot.severity !== "info") return slot.severity;
     return speedOf(slot) < 0.95 ? "warn" : "ok";
   case "assigned": return "info";
   case "stopping": return "idle";
-  default: return slot.exit ? "bad" : "warn";
+  default: return slot.exit || slot.severity === "bad" ? "bad" : "warn";
   }
 }
 

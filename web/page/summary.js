@@ -106,7 +106,7 @@ const order = (item) => item.since || (item.level === "bad" ? 0 : Number.MAX_VAL
 
 // slotsInTrouble puts together what is alike: one slot of several streams for
 // one reason, then several slots of the same streams, which as a rule wait for
-// the first of them.
+// the first of them: those that follow, or are only in line.
 function slotsInTrouble() {
   const reasons = new Map();
   for (const stream of model.streams.values()) {
@@ -116,7 +116,8 @@ function slotsInTrouble() {
       const state = stateOf(slot), silent = { running: "slower than real time: " + slot.speed, failing: "its child failed" };
       const why = slot.reason || silent[state] || "in line";
       const id = [slot.slot, state, why].join("\n");
-      if (!reasons.has(id)) reasons.set(id, { level, slots: [slot.slot], why: (state === "running" ? "" : state + ": ") + why, keys: [], since: Infinity });
+      if (!reasons.has(id)) reasons.set(id, { level, slots: [slot.slot], why: (state === "running" ? "" : state + ": ") + why, keys: [], since: Infinity,
+        follows: slot.state === "pending" && (!slot.reason || slot.code === "needs") });
       const group = reasons.get(id);
       group.keys.push(stream.key);
       group.since = Math.min(group.since, slot.since);
@@ -132,13 +133,12 @@ function slotsInTrouble() {
     all.slots.push(...g.slots);
     all.since = Math.min(all.since, g.since);
     if (g.level === "bad") all.level = "bad";
-    if (!follows(g.why)) all.why = follows(all.why) ? g.why : all.why + "; " + g.slots[0] + " " + g.why;
+    if (g.follows) continue;
+    all.why = all.follows ? g.why : all.why + "; " + g.slots[0] + " " + g.why;
+    all.follows = false;
   }
   return groups.values();
 }
-
-// follows tells whether a slot is only behind another, or in line.
-const follows = (why) => /^pending: (waits for|in line$)/.test(why);
 
 function render(found) {
   const keep = new Set(found.map((f) => f.id));

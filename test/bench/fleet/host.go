@@ -206,7 +206,7 @@ func (h *host) release(ctx context.Context, v store.Reservation) {
 		h.f.stopped.Add(1)
 	}
 	// One that is not heard is found again by the next look.
-	_, _ = h.link.st.Release(ctx, v, h.incarnation, store.Release{Reason: "ended"})
+	_, _ = h.link.st.Release(ctx, v, h.incarnation, store.Release{Reason: stream.Because(stream.CodeEnded)})
 }
 
 // assert tells a store that does not list a slot of it.

@@ -198,7 +198,7 @@ func (f *field) measure(ctx context.Context, operation string) (float64, error) 
 			}
 		case "release":
 			for _, v := range f.held {
-				if _, err := f.st.Release(ctx, v, v.Host+"-1", store.Release{Reason: "bench"}); err != nil {
+				if _, err := f.st.Release(ctx, v, v.Host+"-1", store.Release{Reason: stream.Because(stream.CodeUnwanted)}); err != nil {
 					return err
 				}
 			}

@@ -1,0 +1,269 @@
+package stream
+
+import (
+	"maps"
+	"slices"
+)
+
+// Severity is how much a reason is somebody's business.
+type Severity string
+
+// The severities.
+const (
+	Info Severity = "info" // as it should be
+	Warn Severity = "warn" // something does not run, or not as it should
+	Bad  Severity = "bad"  // something fails
+)
+
+// The codes. docs/reasons.md has them with what to do.
+const (
+	// Why a pending slot waits.
+	CodeNoOffer   Code = "no-offer"      // type
+	CodeNoMatch   Code = "no-match"      // type, services
+	CodeNonsense  Code = "nonsense"      // broken: services that take nothing, with why
+	CodePinned    Code = "pinned"        // host, cause
+	CodePinnedOff Code = "pinned-off"    // type: its pin offers none that matches
+	CodeNeeds     Code = "needs"         // needs
+	CodeNeedsLost Code = "needs-outside" // needs, slot
+	CodeCycle     Code = "needs-cycle"   // cycle
+	CodeFull      Code = "full"          // full, type, services (if all are full), cooling, cause, away, broken
+	CodeCooldown  Code = "cooldown"      // cooling, cause, away, broken
+	CodeNotUp     Code = "not-up"        // type, away, broken
+	CodeNoOther   Code = "no-other"      // type
+	CodeNoRoom    Code = "no-room"       // host, if one was asked for
+	CodeOnHold    Code = "hold"          // cause: why; ms: for how long
+	CodeUnclaimed Code = "unclaimed"     // host, limit
+	CodeHostDown  Code = "host-down"     // host
+
+	// Why it is not moved, or moves.
+	CodeNotMoved       Code = "not-moved"        // cause
+	CodeDrainOff       Code = "drain-off"        //
+	CodeSuccessorLate  Code = "successor-late"   // host
+	CodeSuccessorIdle  Code = "successor-idle"   // host
+	CodeNotTaken       Code = "not-taken"        //
+	CodeNotUpThere     Code = "not-up-there"     // host
+	CodePinnedHere     Code = "pinned-here"      // host
+	CodeMoveTo         Code = "move-to"          // host
+	CodeMoveFrom       Code = "move-from"        // host
+	CodeMoved          Code = "moved"            // host
+	CodeMovedAway      Code = "moved-away"       //
+	CodeMoveOver       Code = "move-over"        //
+	CodeAsked          Code = "asked"            //
+	CodeVarsChanged    Code = "vars-changed"     //
+	CodeNewSession     Code = "new-session"      //
+	CodeSlotRenamed    Code = "slot-renamed"     // slot
+	CodeEnded          Code = "ended"            //
+	CodeNotInChain     Code = "not-in-chain"     //
+	CodeHeld           Code = "held"             //
+	CodeUnwanted       Code = "unwanted"         //
+	CodeUnreadable     Code = "unreadable"       // problems
+	CodeHostLeaves     Code = "host-leaves"      //
+	CodeOffersNothing  Code = "offers-nothing"   //
+	CodeOffersOther    Code = "offers-other"     //
+	CodeHostRenamed    Code = "host-renamed"     // host
+	CodeRunnerStops    Code = "runner-stops"     // error
+	CodeEarlierLife    Code = "earlier-life"     //
+	CodeHeldElsewhere  Code = "held-elsewhere"   // host
+	CodeNeverStarted   Code = "never-started"    //
+	CodeDeadline       Code = "deadline"         //
+	CodeSupervisorTerm Code = "supervisor-term"  //
+	CodeSupervisorKill Code = "supervisor-kill"  //
+	CodeSupervisorEnd  Code = "supervisor-end"   // end
+	CodeNothingLives   Code = "nothing-lives"    //
+	CodeNotTakenOver   Code = "not-taken-over"   // error
+	CodeAdopted        Code = "adopted"          //
+	CodeNotWrittenDown Code = "not-written-down" // error
+	CodeLifeOver       Code = "life-over"        //
+	CodeNotGiven       Code = "not-given"        //
+	CodeSlotIs         Code = "slot-is"          // state
+	CodeRunsElsewhere  Code = "runs-elsewhere"   //
+
+	// What its child does.
+	CodeExited       Code = "exited"        // exit, times
+	CodeExitedAway   Code = "exited-away"   // exit
+	CodeFailed       Code = "failed"        // exit, times
+	CodeStays        Code = "stays"         // exit, times, every, since
+	CodeCannotStart  Code = "cannot-start"  // error
+	CodeClaimRefused Code = "claim-refused" // answer
+	CodeStalled      Code = "stalled"       // text
+	CodeWarning      Code = "warning"       // text
+
+	// Why everything is on hold.
+	CodeUnwatched        Code = "unwatched"         // seconds
+	CodeNeverWatched     Code = "never-watched"     //
+	CodeClockBack        Code = "clock-back"        //
+	CodeClockJumped      Code = "clock-jumped"      //
+	CodeRestarted        Code = "restarted"         //
+	CodePerhapsRestarted Code = "perhaps-restarted" //
+	CodeOtherData        Code = "other-data"        //
+	CodeEmpty            Code = "empty"             //
+	CodeFirstStart       Code = "first-start"       //
+	CodeMassLapse        Code = "mass-lapse"        // hosts, ms
+	CodeStoreForgot      Code = "store-forgot"      //
+	CodeNoWrites         Code = "no-writes"         // answer
+	CodeNoLooks          Code = "no-looks"          // what, host, answer, do
+	CodeNoScheduler      Code = "no-scheduler"      //
+
+	// Of hosts, services, sources and keys.
+	CodeLapsed         Code = "lapsed"          //
+	CodeLeaves         Code = "leaves"          //
+	CodeLeft           Code = "left"            //
+	CodeDownLong       Code = "down-long"       //
+	CodeVersion        Code = "version"         // version
+	CodeBadCapacity    Code = "bad-capacity"    // capacity, type
+	CodeBadFilter      Code = "bad-filter"      // error
+	CodeMendedUsed     Code = "mended-used"     // type, was, used
+	CodeMendedCapacity Code = "mended-capacity" // type, was, places
+	CodeMendedLease    Code = "mended-lease"    //
+	CodeMendedSlots    Code = "mended-slots"    // entries
+	CodeSetAside       Code = "set-aside"       // name, was, should, aside
+	CodeSource         Code = "source"          // source
+	CodeSourceFails    Code = "source-fails"    // source, error
+	CodeSourceDropped  Code = "source-dropped"  // source, streams
+	CodeWas            Code = "was"             // state
+)
+
+// reasonRow is what is known of a code.
+type reasonRow struct {
+	severity Severity
+	waits    string // class of a pending slot that waits because of it; empty: other
+	sentence sentence
+}
+
+// what is said where a slot cools down, or services are full, after the rest.
+const (
+	coolingText = "[cooling down on {cooling}: {cause}|cooling down on {cooling}]"
+	restText    = "[; not up: {away}][; {broken}]"
+)
+
+func says(severity Severity, text string) reasonRow { return waits("", severity, text) }
+
+func waits(class string, severity Severity, text string) reasonRow {
+	return reasonRow{severity, class, parseSentence(text)}
+}
+
+var reasons = map[Code]reasonRow{
+	CodeNoOffer:   waits(WhyNoService, Warn, "nobody offers {type}"),
+	CodeNoMatch:   waits(WhyNoService, Warn, "[{services=1}the filter of the only {type} service does not match this stream|no filter of the {services} {type} services matches this stream]"),
+	CodeNonsense:  waits(WhyNoService, Bad, "{broken}"),
+	CodePinned:    waits(WhyPinned, Warn, "pinned to {host}[: {cause}]"),
+	CodePinnedOff: waits(WhyPinned, Warn, "it offers no {type} that matches this stream"),
+	CodeNeeds:     waits(WhyNeeds, Warn, "waits for {needs}"),
+	CodeNeedsLost: waits(WhyNeeds, Warn, "needs {needs}, but {slot} is not in the chain of this stream"),
+	CodeCycle:     waits(WhyNeeds, Warn, "cycle of needs: {cycle}"),
+	CodeFull: waits(WhyFull, Warn, "[cooling down on {cooling}: {cause}; |cooling down on {cooling}; ]"+
+		"[{services=1}the only {type} service that matches is full: {full}|all {services} {type} services that match are full: {full}|all that match and are up are full: {full}]"+restText),
+	CodeCooldown:  waits(WhyCooldown, Bad, coolingText+restText),
+	CodeNotUp:     waits(WhyNoService, Warn, "[not up: {away}; {broken}|no {type} service that matches is up: {away}]"),
+	CodeNoOther:   waits(WhyNoService, Warn, "no other host offers a {type} that matches"),
+	CodeNoRoom:    waits(WhyFull, Warn, "[no room on {host}|no other host has room]"),
+	CodeOnHold:    waits(WhyHold, Warn, "[{cause}; nothing is taken or given for {ms} ms|on hold: {cause}|on hold]"),
+	CodeUnclaimed: says(Warn, "host {host} did not take it up within {limit}"),
+	CodeHostDown:  says(Warn, "host {host} is down"),
+
+	CodeNotMoved:       says(Warn, "not moved[: {cause}]"),
+	CodeDrainOff:       says(Info, "the drain was called off"),
+	CodeSuccessorLate:  says(Warn, "its successor on {host} did not come up in time"),
+	CodeSuccessorIdle:  says(Warn, "host {host} did not take up its successor in time"),
+	CodeNotTaken:       says(Warn, "it was stopped, and no other host has taken it up yet"),
+	CodeNotUpThere:     says(Bad, "it was stopped, and does not come up on {host}"),
+	CodePinnedHere:     says(Warn, "it is pinned to {host}"),
+	CodeMoveTo:         says(Info, "[to {host}|to any other host]"),
+	CodeMoveFrom:       says(Info, "from {host}"),
+	CodeMoved:          says(Info, "moved to {host}"),
+	CodeMovedAway:      says(Info, "moved away"),
+	CodeMoveOver:       says(Info, "its move is over"),
+	CodeAsked:          says(Info, "an operator asked for it"),
+	CodeVarsChanged:    says(Info, "its variables changed"),
+	CodeNewSession:     says(Info, "its publisher began anew"),
+	CodeSlotRenamed:    says(Info, "it is now {slot}"),
+	CodeEnded:          says(Info, "the stream ended"),
+	CodeNotInChain:     says(Info, "no longer in the chain"),
+	CodeHeld:           says(Info, "held by an operator"),
+	CodeUnwanted:       says(Info, "it is not wanted any more"),
+	CodeUnreadable:     says(Bad, "{problems}"),
+	CodeHostLeaves:     says(Info, "its host leaves"),
+	CodeOffersNothing:  says(Info, "its host's file offers nothing any more"),
+	CodeOffersOther:    says(Info, "this host does not offer it in this way any more"),
+	CodeHostRenamed:    says(Warn, "the host's name was {host}"),
+	CodeRunnerStops:    says(Bad, "this runner may not go on: {error}"),
+	CodeEarlierLife:    says(Info, "it was to be released in an earlier life"),
+	CodeHeldElsewhere:  says(Bad, "host {host} has it"),
+	CodeNeverStarted:   says(Warn, "it was not started before its runner was gone"),
+	CodeDeadline:       says(Bad, "its deadline passed: the runner did not renew it in time"),
+	CodeSupervisorTerm: says(Bad, "its supervisor was told to end by a signal"),
+	CodeSupervisorKill: says(Bad, "its supervisor was killed"),
+	CodeSupervisorEnd:  says(Bad, "its supervisor ended: {end}"),
+	CodeNothingLives:   says(Warn, "nothing of it lives on its host"),
+	CodeNotTakenOver:   says(Bad, "its host cannot take it over: {error}"),
+	CodeAdopted:        says(Info, "adopted"),
+	CodeNotWrittenDown: says(Bad, "it cannot be released before its end is written down: {error}"),
+	CodeLifeOver:       says(Info, "this life of the host is over"),
+	CodeNotGiven:       says(Info, "the slot is no longer given to this host under this token"),
+	CodeSlotIs:         says(Info, "the slot is {state}"),
+	CodeRunsElsewhere:  says(Info, "the slot runs elsewhere already"),
+
+	CodeExited:       says(Bad, "{exit}[; {times} times lately]"),
+	CodeExitedAway:   says(Warn, "{exit}; its publisher is away, so this counts for nothing"),
+	CodeFailed:       says(Bad, "{exit}; failed {times} times here"),
+	CodeStays:        says(Bad, "{exit}; failed {times} times here; there is no better host for it, so it is tried again here every {every}[; it failed {since} times since]"),
+	CodeCannotStart:  says(Bad, "cannot start: {error}"),
+	CodeClaimRefused: says(Bad, "Redis refuses the claim: {answer}"),
+	CodeStalled:      says(Bad, "stalled[: {text}]"),
+	CodeWarning:      says(Warn, "{text}"),
+
+	CodeUnwatched:        says(Warn, "[no scheduler has looked for {seconds} s|no scheduler has looked for a while]"),
+	CodeNeverWatched:     says(Warn, "no scheduler has looked at this store yet"),
+	CodeClockBack:        says(Warn, "the clock went back"),
+	CodeClockJumped:      says(Warn, "the clock jumped"),
+	CodeRestarted:        says(Warn, "the store was restarted"),
+	CodePerhapsRestarted: says(Warn, "the store may have been restarted"),
+	CodeOtherData:        says(Warn, "the store holds other data than before"),
+	CodeEmpty:            says(Warn, "the store is empty"),
+	CodeFirstStart:       says(Info, "first start"),
+	CodeMassLapse:        says(Bad, "[{hosts} hosts lapsed at once; waiting {ms} ms|most hosts lapsed at once]"),
+	CodeStoreForgot:      says(Warn, "a host holds what the store has lost"),
+	CodeNoWrites:         says(Bad, "no scheduler can work, as Redis takes no writes: {answer}"),
+	CodeNoLooks:          says(Bad, "no scheduler looks; Redis refuses {what} of {host}: {answer}; {do}"),
+	CodeNoScheduler:      says(Bad, "no scheduler is at work, or none reaches this store; start one with scheduler.enabled: true, or read the log of one that runs"),
+
+	CodeLapsed:         says(Bad, "its lease lapsed"),
+	CodeLeaves:         says(Info, "it leaves"),
+	CodeLeft:           says(Info, "it left"),
+	CodeDownLong:       says(Info, "down for long"),
+	CodeVersion:        says(Info, "{version}"),
+	CodeBadCapacity:    says(Bad, "[{type}: ]capacity {capacity} is no whole number from 0 to 1000000"),
+	CodeBadFilter:      says(Bad, "{error}"),
+	CodeMendedUsed:     says(Warn, "used of {type} was {was}, is {used}"),
+	CodeMendedCapacity: says(Warn, "capacity of {type} was {was}, is {places}, as it has no more places"),
+	CodeMendedLease:    says(Warn, "its lease was lost while it held slots"),
+	CodeMendedSlots:    says(Warn, "{entries} entries of its slots"),
+	CodeSetAside:       says(Bad, "{name} was a {was} and no {should}; it is set aside as {aside}: look at it, then DEL that"),
+	CodeSource:         says(Info, "{source}"),
+	CodeSourceFails:    says(Bad, "{source}: {error}"),
+	CodeSourceDropped:  says(Info, "{source}: {streams} streams"),
+	CodeWas:            says(Info, "{state}"),
+}
+
+// Codes are all codes, in order.
+func Codes() []Code { return slices.Sorted(maps.Keys(reasons)) }
+
+// Severity is how much the reason is somebody's business. Of one that is not known
+// here, and of what a hand wrote, it is better to know.
+func (r Reason) Severity() Severity {
+	if r.IsZero() {
+		return ""
+	}
+	if row, known := reasons[r.Code]; known {
+		return row.severity
+	}
+	return Warn
+}
+
+// Waits is why a pending slot waits for this reason, in one word for metrics.
+func (c Code) Waits() string {
+	if row := reasons[c]; row.waits != "" {
+		return row.waits
+	}
+	return WhyOther
+}
