@@ -1,0 +1,75 @@
+package confine
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Level says how much is kept from a child.
+type Level string
+
+// Levels; the empty one is None.
+const (
+	None Level = "none"
+	Hide Level = "hide"
+)
+
+// Env tells a program that it is confined, and at which level.
+const Env = "STREAM_API_CONFINE"
+
+// Policy is what one child is kept from. It is part of what the child is started with: another policy is another child.
+type Policy struct {
+	Level Level `json:"level,omitempty"`
+	// Require: no start where the kernel cannot hold all of it.
+	Require bool `json:"require,omitempty"`
+	// Hidden are files and directories, as absolute paths. They need not exist.
+	Hidden []string `json:"hidden,omitempty"`
+	// Own are those of the hidden files that the child may read.
+	Own []string `json:"own,omitempty"`
+}
+
+// Confines tells whether the policy is any.
+func (p Policy) Confines() bool { return p.Level == Hide }
+
+// Same tells whether a child under p is kept from the same as one under q.
+func (p Policy) Same(q Policy) bool {
+	return p.Confines() == q.Confines() && p.Require == q.Require && slices.Equal(p.Hidden, q.Hidden) && slices.Equal(p.Own, q.Own)
+}
+
+// Hiding returns the hidden place in which path lies for a child under p, or "". open are places that are the child's own.
+func (p Policy) Hiding(path string, open ...string) string {
+	if !p.Confines() || !filepath.IsAbs(path) {
+		return ""
+	}
+	path = real(path)
+	for _, mine := range append(open, p.Own...) {
+		if within(path, real(mine)) {
+			return ""
+		}
+	}
+	for _, hidden := range p.Hidden {
+		if within(path, real(hidden)) {
+			return hidden
+		}
+	}
+	return ""
+}
+
+func within(path, dir string) bool {
+	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/")
+}
+
+// real is path without links, as far as it exists.
+func real(path string) string {
+	path = filepath.Clean(path)
+	for rest := ""; ; {
+		if at, err := filepath.EvalSymlinks(path); err == nil {
+			return filepath.Join(at, rest)
+		}
+		if path == "/" {
+			return filepath.Join(path, rest)
+		}
+		rest, path = filepath.Join(filepath.Base(path), rest), filepath.Dir(path)
+	}
+}
