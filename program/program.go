@@ -54,6 +54,24 @@ func Explain(path string, err error) error {
 	return fmt.Errorf("%s: %w", path, err)
 }
 
+// Interpreter is what the first line of a script names, or "".
+func Interpreter(path string) string {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return "" // to open it could block
+	}
+	head, err := headOf(path)
+	if err != nil || !bytes.HasPrefix(head, []byte("#!")) {
+		return ""
+	}
+	line, _, _ := bytes.Cut(head[2:], []byte("\n"))
+	fields := strings.Fields(string(line))
+	if len(fields) == 0 {
+		return ""
+	}
+	return fields[0]
+}
+
 func check(path string, depth int) error {
 	info, err := os.Stat(path)
 	switch {

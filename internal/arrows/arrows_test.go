@@ -19,27 +19,29 @@ const module = "stream-api/"
 // A package that is not listed may import nothing and be imported by nobody,
 // so that a new one has to find its place here first.
 var may = map[string][]string{
-	"stream":             {},                                                                                     // the vocabulary
-	"program":            {},                                                                                     // looks at files, knows nothing of us
-	"lua":                {},                                                                                     // text and its contract
-	"store":              {"stream", "lua"},                                                                      // the only owner of Redis keys
-	"store/embedded":     {},                                                                                     // a server, knows no key
-	"queue":              {"stream"},                                                                             // a hint cannot decide anything, so it knows no store
-	"sources":            {"stream", "store", "queue", "program", "internal/orphans"},                            //
-	"scheduler":          {"stream", "store", "queue"},                                                           // never runners: a decision knows no process
-	"runners":            {"stream", "store", "queue", "runners/plan", "runners/statedir", "runners/supervisor"}, // never scheduler: a host obeys the store alone
-	"runners/plan":       {"stream", "runners/supervisor", "program"},                                            // what a child is, and not who wants it: no store
-	"runners/statedir":   {"stream", "store", "runners/plan", "runners/supervisor", "internal/regular"},          // files, and no store is asked
-	"runners/supervisor": {"internal/orphans", "internal/regular", "internal/seclude", "program"},                // small, and older or newer than its runner
-	"config":             {"stream", "program", "runners/plan", "runners/supervisor"},                            // decodes into what a child is; otherwise a leaf
-	"web":                {"stream", "store", "queue"},                                                           //
-	"internal/arrows":    {},
-	"internal/realrun":   {"internal/realtest", "stream"}, // the program from outside; stream for the contract of its JSON
-	"internal/realtest":  {},
-	"internal/seclude":   {}, // the process, and no noun of ours
-	"internal/orphans":   {}, // processes, and no noun of ours
-	"internal/regular":   {}, // files, and no noun of ours
-	"internal/notices":   {}, // a text
+	"stream":                {},                                                                                          // the vocabulary
+	"program":               {},                                                                                          // looks at files, knows nothing of us
+	"lua":                   {},                                                                                          // text and its contract
+	"store":                 {"stream", "lua"},                                                                           // the only owner of Redis keys
+	"store/embedded":        {},                                                                                          // a server, knows no key
+	"queue":                 {"stream"},                                                                                  // a hint cannot decide anything, so it knows no store
+	"sources":               {"stream", "store", "queue", "program", "internal/orphans"},                                 //
+	"scheduler":             {"stream", "store", "queue"},                                                                // never runners: a decision knows no process
+	"runners":               {"stream", "store", "queue", "runners/plan", "runners/statedir", "runners/supervisor"},      // never scheduler: a host obeys the store alone
+	"runners/plan":          {"stream", "runners/supervisor", "program"},                                                 // what a child is, and not who wants it: no store
+	"runners/statedir":      {"stream", "store", "runners/plan", "runners/supervisor", "internal/regular"},               // files, and no store is asked
+	"runners/supervisor":    {"internal/confine", "internal/orphans", "internal/regular", "internal/seclude", "program"}, // small, and older or newer than its runner
+	"config":                {"stream", "program", "runners/plan", "runners/supervisor"},                                 // decodes into what a child is; otherwise a leaf
+	"web":                   {"stream", "store", "queue"},                                                                //
+	"internal/arrows":       {},
+	"internal/confine":      {"internal/confine/step"},       // files and processes, and no noun of ours
+	"internal/confine/step": {},                              // runs before anything else is initialised
+	"internal/realrun":      {"internal/realtest", "stream"}, // the program from outside; stream for the contract of its JSON
+	"internal/realtest":     {},
+	"internal/seclude":      {}, // the process, and no noun of ours
+	"internal/orphans":      {}, // processes, and no noun of ours
+	"internal/regular":      {}, // files, and no noun of ours
+	"internal/notices":      {}, // a text
 }
 
 // home says which packages may import a library, so that each has one.
@@ -50,7 +52,7 @@ var home = map[string][]string{
 	"github.com/goccy/go-yaml":               {"config"},
 	"github.com/spf13/cobra":                 {"cmd/stream-api"},
 	"github.com/redis/go-redis/v9":           {"store", "store/embedded", "queue", "cmd/stream-api", "internal/realtest"}, // queue for asynq's keys, cmd to dial
-	"os/exec":                                {"runners/supervisor", "sources", "cmd/stream-api", "config", "internal/realtest", "internal/realrun", "internal/arrows", "internal/orphans"},
+	"os/exec":                                {"runners/supervisor", "sources", "cmd/stream-api", "config", "internal/realtest", "internal/realrun", "internal/arrows", "internal/orphans", "internal/confine"},
 	"github.com/go-playground/validator/v10": {"config"},
 }
 

@@ -77,6 +77,7 @@ var rules = []rule{{
 		"internal/orphans":             "runs commands that the collector of orphans leaves alone",
 		"internal/realrun":             "real hosts of tests",
 		"internal/realtest":            "real servers of tests",
+		"internal/confine/wrap.go":     "makes a command of another's go through a passage",
 	},
 	why: "whoever starts a process must end its whole tree and wait for it: a child of a slot is its supervisor's",
 }, {
@@ -88,6 +89,7 @@ var rules = []rule{{
 	homes: map[string]string{
 		"runners/supervisor/forker.go": "the child of a slot, in its own group before it runs",
 		"cmd/stream-api/run.go":        "the next life of this process",
+		"internal/confine/step":        "the step becomes the program",
 	},
 	why: "the child of a slot is its supervisor's",
 }}

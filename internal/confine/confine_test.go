@@ -329,7 +329,7 @@ func TestTheProgramHasItsWholeCommandLineAndNothingMore(t *testing.T) {
 	var said [2]string
 	for i, p := range []Policy{{}, {Level: Hide}} {
 		cmd := &exec.Cmd{
-			Path: "/bin/sh", Env: []string{"A=b c", "PATH=/usr/bin:/bin"},
+			Path: "/bin/sh", Env: []string{"A=b c", "PATH=/usr/bin:/bin", "EMPTY=", "=odd"},
 			Args: []string{"sh", "-c", `tr '\0' '|' < /proc/self/cmdline; printf '%s/' "$0" "$@"; env; ls -l /proc/self/fd | grep -c pipe`, "zero", "", "a b", "-c\nx"},
 		}
 		var out strings.Builder

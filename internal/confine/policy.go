@@ -1,6 +1,7 @@
 package confine
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,6 +32,19 @@ type Policy struct {
 
 // Confines tells whether the policy is any.
 func (p Policy) Confines() bool { return p.Level == Hide }
+
+// Check reports what is wrong with the policy.
+func (p Policy) Check() error {
+	if p.Level != "" && p.Level != None && p.Level != Hide {
+		return fmt.Errorf("confine: level %q is not known, only none and hide", p.Level)
+	}
+	for _, path := range append(slices.Clone(p.Hidden), p.Own...) {
+		if !filepath.IsAbs(path) {
+			return fmt.Errorf("confine: %q is no absolute path", path)
+		}
+	}
+	return nil
+}
 
 // Same tells whether a child under p is kept from the same as one under q.
 func (p Policy) Same(q Policy) bool {

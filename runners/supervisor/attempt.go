@@ -274,24 +274,31 @@ func (l *life) spawn(spec Spec, argv, env []string, out *output, after bool) (*p
 		return nil, err
 	}
 	c := command{path: path, argv: argv, env: env, dir: work, stdout: out.write[0], stderr: out.write[1], cgroup: -1, after: after}
+	start := func() (*process, error) {
+		var err error
+		if c.passage, err = l.passage(spec); err != nil {
+			return nil, err
+		}
+		return l.forker.start(c)
+	}
 	if l.cgroup != nil {
 		if c.cgroup, err = l.cgroup.place(); err != nil {
 			l.warn("no cgroup for this start: %v", err)
 		}
 	}
-	p, err := l.forker.start(c)
+	p, err := start()
 	if c.cgroup >= 0 && err != nil && !errors.Is(err, errClosed) {
 		// Either the program or the cgroup; without the cgroup it must be the program.
 		why := err
 		c.cgroup = -1
-		if p, err = l.forker.start(c); err == nil {
+		if p, err = start(); err == nil {
 			l.warn("cgroup %s: %v; going on without it", l.cgroup.path, why)
 			l.cgroup = nil
 			l.change(func(s *State) { s.NoCgroup = "a start in it: " + why.Error() })
 		}
 	}
 	if err != nil && !errors.Is(err, errClosed) {
-		err = fmt.Errorf("cannot start: %w", program.Explain(path, err))
+		err = fmt.Errorf("cannot start: %w", cmp.Or(spec.hidden(path, err), program.Explain(path, err)))
 	}
 	if p != nil && p.unoffered != nil && !p.ended() {
 		l.journal.say("its oom_score_adj stays as it is: %v", p.unoffered)

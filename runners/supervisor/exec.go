@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"stream-api/internal/confine"
 )
 
 // Exec is what runs as the child, with every value filled in. It is part of a Spec, and a restart may bring another one;
@@ -20,6 +22,8 @@ type Exec struct {
 	PostStop []Hook `json:"post_stop"` // after each end, and after a failed start; must bear being run twice
 
 	Mask []string `json:"mask"` // secrets, shown as *** in the log and in stderr lines
+
+	Confine confine.Policy `json:"confine,omitzero"` // what the child and its hooks are kept from
 
 	Rules
 }
@@ -50,7 +54,10 @@ type Hook struct {
 // Same tells whether a child started with e needs no restart for other. What is masked is no difference of its own, and
 // neither are the rules: they come with the next start.
 func (e Exec) Same(other Exec) bool {
-	e.Mask, e.Rules = other.Mask, other.Rules
+	if !e.Confine.Same(other.Confine) {
+		return false
+	}
+	e.Mask, e.Rules, e.Confine = other.Mask, other.Rules, other.Confine
 	return reflect.DeepEqual(e, other)
 }
 
@@ -82,7 +89,7 @@ func (e *Exec) check() error {
 			}
 		}
 	}
-	return errors.Join(append(errs, e.Rules.check())...)
+	return errors.Join(append(errs, e.Confine.Check(), e.Rules.check())...)
 }
 
 func (r *Rules) check() error {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"stream-api/internal/confine"
 )
 
 // A field that is added tomorrow is a difference unless Same says otherwise.
@@ -23,6 +25,8 @@ func TestEveryFieldOfWhatRunsIsADifferenceButWhatIsMaskedAndTheRules(t *testing.
 			field.Set(reflect.ValueOf([]Hook{{Argv: []string{"x"}, Timeout: time.Second}}))
 		case Rules:
 			field.Set(reflect.ValueOf(Rules{Stall: time.Second}))
+		case confine.Policy:
+			field.Set(reflect.ValueOf(confine.Policy{Level: confine.Hide}))
 		default:
 			t.Fatalf("say in this test what another %s is", one.Field(i).Name)
 		}

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,8 +69,16 @@ func runHook(ctx context.Context, spec Spec, h Hook) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) } // not waited for yet, so the group is its own
 	cmd.WaitDelay = time.Second
-	if err := orphans.Run(cmd); err != nil {
-		return fmt.Errorf("post_stop %s: %w", h.Argv[0], err)
+	done := func(err error) error { return err }
+	if spec.Confine.Confines() {
+		passage, err := spec.policy().Passage(spec.mine()...)
+		if err != nil {
+			return fmt.Errorf("post_stop %s: %w", h.Argv[0], err)
+		}
+		done = passage.Wrap(cmd)
+	}
+	if err := done(orphans.Run(cmd)); err != nil {
+		return fmt.Errorf("post_stop %s: %w", h.Argv[0], cmp.Or(spec.hidden(path, err), err))
 	}
 	return nil
 }

@@ -10,10 +10,12 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"stream-api/internal/confine"
 )
 
 // errStillborn: it was killed before it came to run its program.
-var errStillborn = errors.New("killed at birth")
+var errStillborn = confine.ErrStillborn
 
 // errClosed: nothing is started any more.
 var errClosed = errors.New("the deadline has passed, nothing is started any more")
@@ -51,6 +53,8 @@ type command struct {
 	stderr *os.File
 	cgroup int  // directory to be born in, -1 for none
 	after  bool // may start after the deadline: a post_stop hook
+	// passage is what it goes through to become the program; nil: it begins as the program.
+	passage *confine.Passage
 }
 
 // process is a direct child of the supervisor.
@@ -116,16 +120,28 @@ func (f *forker) fork(c command, null *os.File) (*process, error) {
 		return nil, errClosed
 	}
 
+	path, argv, files := c.path, c.argv, []uintptr{null.Fd(), c.stdout.Fd(), c.stderr.Fd()}
+	if c.passage != nil {
+		var more []*os.File
+		path, argv, more = c.passage.Command(path, argv)
+		for _, file := range more {
+			files = append(files, file.Fd())
+		}
+	}
 	attr := &syscall.ProcAttr{
 		Dir:   c.dir,
 		Env:   c.env,
-		Files: []uintptr{null.Fd(), c.stdout.Fd(), c.stderr.Fd()},
+		Files: files,
 		Sys:   &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
 	}
 	if c.cgroup >= 0 {
 		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, c.cgroup
 	}
-	pid, err := syscall.ForkExec(c.path, c.argv, attr)
+	pid, err := syscall.ForkExec(path, argv, attr)
+	if err == nil && c.passage != nil {
+		// As long as a fork waits for its exec; who is killed meanwhile closes the pipe. One that is no program ends by itself.
+		err = c.passage.Await()
+	}
 
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -141,7 +157,7 @@ func (f *forker) fork(c command, null *os.File) (*process, error) {
 		// Without a start time it could never be told from a later process. It is ours still, and reaped as any other.
 		return nil, errors.Join(fmt.Errorf("read the start time of %s: %w", c.path, err), unix.Kill(pid, unix.SIGKILL))
 	}
-	if stat.unborn {
+	if stat.unborn || c.passage != nil && stat.name == confine.Comm {
 		// The deadline, or a cgroup that kills (see cgroup); ForkExec cannot tell this from success.
 		return nil, errStillborn
 	}

@@ -17,6 +17,7 @@ const forkNoExec = 0x40
 // procStat is what this package needs of /proc/PID/stat.
 type procStat struct {
 	pid     int
+	name    string
 	state   byte
 	ppid    int
 	group   int
@@ -45,7 +46,7 @@ func parseStat(text []byte) (procStat, error) {
 	if len(fields) < 20 || len(fields[0]) != 1 {
 		return procStat{}, fmt.Errorf("%d fields after the name", len(fields))
 	}
-	s := procStat{pid: pid, state: fields[0][0]}
+	s := procStat{pid: pid, name: string(text[open+1 : end]), state: fields[0][0]}
 	if s.state < 'A' || s.state > 'z' {
 		return procStat{}, fmt.Errorf("state %q is no letter", s.state)
 	}

@@ -271,7 +271,7 @@ func FuzzParseStat(f *testing.F) {
 
 func TestAHostileProcessNameIsNoPid(t *testing.T) {
 	s, err := parseStat([]byte("77 (x) R 1 2 3 4) S 5 6 7 0 -1 4194368 1 1 1 1 1 1 1 1 20 0 1 0 4242 1 1\n"))
-	if want := (procStat{pid: 77, state: 'S', ppid: 5, group: 6, session: 7, start: 4242, unborn: true}); err != nil || s != want {
+	if want := (procStat{pid: 77, name: "x) R 1 2 3 4", state: 'S', ppid: 5, group: 6, session: 7, start: 4242, unborn: true}); err != nil || s != want {
 		t.Errorf("%+v, %v", s, err)
 	}
 }

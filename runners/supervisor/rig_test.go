@@ -19,6 +19,8 @@ import (
 
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
+
+	"stream-api/internal/confine"
 )
 
 // The test binary is also the supervisor, and every child that a shell cannot be.
@@ -195,7 +197,7 @@ var testHello = Hello{Key: "the key of all tests", TTL: time.Hour}
 func testSpec(dir, notes string, changes ...func(*Spec)) Spec {
 	spec := Spec{
 		Dir: dir, Stream: "s1", Slot: "transcode", Type: "transcode", Host: "test.example", Token: "1-test", KeyHash: testHello.hash(),
-		Exec: Exec{Env: []string{"NOTES=" + notes, "PATH=" + os.Getenv("PATH")}, Rules: Rules{
+		Exec: Exec{Env: []string{"NOTES=" + notes, "PATH=" + os.Getenv("PATH")}, Confine: confine.Policy{Level: confine.Hide}, Rules: Rules{
 			Restart: Restart{Delay: 20 * time.Millisecond, MaxDelay: 100 * time.Millisecond, GiveUpAfter: 1000, Within: time.Minute},
 			Stop:    Stop{Signal: "TERM", Grace: 5 * time.Second},
 		}},

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"stream-api/internal/confine"
 	"stream-api/internal/regular"
 )
 
@@ -121,8 +122,11 @@ func (s *Spec) environ(more ...string) []string {
 		EnvProgress + "=" + "unix:" + filepath.Join(s.Dir, fileProgress),
 	}, more...)
 	env := make([]string, 0, len(s.Env)+len(own))
+	if s.Confine.Confines() {
+		own = append(own, confine.Env+"="+string(s.Confine.Level))
+	}
 	for _, kv := range s.Env {
-		if name, _, _ := strings.Cut(kv, "="); name != EnvVars && name != EnvProgress {
+		if name, _, _ := strings.Cut(kv, "="); name != EnvVars && name != EnvProgress && name != confine.Env {
 			env = append(env, kv)
 		}
 	}

@@ -77,8 +77,13 @@ func run(ruled bool, path string, argv []string) int {
 			return broken("landlock_restrict_self", e)
 		}
 	}
+	// As it is: what syscall makes of it loses what is there twice.
+	env, err := read("/proc/self/environ", func([]byte) bool { return true })
+	if err != nil {
+		return broken("read the environment", err)
+	}
 	tell(string(rune(Trying)))
-	err := syscall.Exec(path, argv, syscall.Environ())
+	err = syscall.Exec(path, argv, words(env))
 	errno, _ := err.(syscall.Errno)
 	tell(string(rune(Failed)) + strconv.Itoa(int(errno)))
 	return 127
@@ -94,34 +99,36 @@ func tell(text string) { _, _ = syscall.Write(FdTell, []byte(text)) }
 
 // commandLine reads this process's own, if it begins as the step's does.
 func commandLine() ([]byte, bool) {
-	fd, err := syscall.Open("/proc/self/cmdline", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	prefix := []byte(Name + "\x00" + Command + "\x00")
+	line, err := read("/proc/self/cmdline", func(start []byte) bool { return bytes.HasPrefix(start, prefix) })
+	return line, err == nil && bytes.HasPrefix(line, prefix)
+}
+
+// read reads a file of /proc, further than its first bytes only if goOn.
+func read(path string, goOn func(start []byte) bool) ([]byte, error) {
+	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, false
+		return nil, err
 	}
 	defer func() { _ = syscall.Close(fd) }() // only read from
-	prefix := []byte(Name + "\x00" + Command + "\x00")
-	line, size := []byte(nil), 4096
-	for {
+	var text []byte
+	for size := 4096; ; size = 64 << 10 {
 		part := make([]byte, size)
 		n, err := syscall.Read(fd, part)
 		switch {
 		case err == syscall.EINTR:
 			continue
 		case err != nil:
-			return nil, false
+			return nil, err
 		}
-		line = append(line, part[:n]...)
-		if !bytes.HasPrefix(line, prefix) {
-			return nil, false
+		text = append(text, part[:n]...)
+		if n == 0 || !goOn(text) {
+			return text, nil
 		}
-		if n == 0 {
-			return line, true
-		}
-		size = 64 << 10
 	}
 }
 
-// words splits a command line of the kernel's: each word ends with a NUL.
+// words splits a list of the kernel's: each word ends with a NUL.
 func words(line []byte) []string {
 	var out []string
 	for len(line) > 0 {
