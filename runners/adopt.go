@@ -72,9 +72,9 @@ func (r *Runner) endWhatIsNotOffered(ctx context.Context) {
 
 func (r *Runner) adoptOne(m statedir.Memo) {
 	h := r.newHolding(m.Reservation)
-	h.memo, h.settled, h.spent, h.phase = m, true, true, PhaseRunning
-	h.ran, h.shown = m.Static, unknownPhase
-	h.ownVars = m.Copy.Vars // until the stream is looked at
+	h.memo, h.claimed.settled, h.starting.spent, h.phase = m, true, true, PhaseRunning
+	h.ready.ran, h.report.shown = m.Static, unknownPhase
+	h.published.own = m.Copy.Vars // until the stream is looked at
 	h.settle("adopted", nil)
 	if h.static != m.Static {
 		h.service = nil // what it is now called was made otherwise
@@ -84,11 +84,11 @@ func (r *Runner) adoptOne(m statedir.Memo) {
 	switch {
 	case r.tombstones.Has(h.token):
 		h.wishEnd(endNow, orElse(m.Reason, stream.CodeEarlierLife), 0, false)
-		begin = h.finish
+		begin = h.stop
 	case m.Reservation.Host != r.o.Host:
 		// Nobody renews the lease of that name: there is no time for a grace.
 		h.wishEnd(endNow, stream.Because(stream.CodeHostRenamed, "host", m.Reservation.Host), 0, true)
-		begin = h.finish
+		begin = h.stop
 	case m.Static && h.service == nil:
 		h.wishEnd(endGently, stream.Because(stream.CodeOffersOther), 0, false)
 		begin = h.release
@@ -111,22 +111,22 @@ func (h *holding) rejoin(ctx context.Context) step {
 				// The life that started it died before its Go. Nobody gives it
 				// one under this token any more, so it would wait in vain.
 				h.wishEnd(endNow, stream.Because(stream.CodeNeverStarted), 0, false)
-				return h.finish
+				return h.stop
 			}
 			if h.service == nil {
 				h.mu.Lock()
-				h.mode = plan.Stop
+				h.line.mode = plan.Stop
 				if sup.Spec().KeepOnStoreLoss {
-					h.mode = plan.Keep
+					h.line.mode = plan.Keep
 				}
 				h.mu.Unlock()
-				poke(h.fed)
+				poke(h.line.fed)
 			}
 			h.logger().Info().Str("state", string(PhaseRunning)).Stringer("reason", stream.Because(stream.CodeAdopted)).Msg("slot")
 			return h.serve
 		}
 		if h.wished().end != endNot {
-			return h.finish
+			return h.stop
 		}
 	}
 }
@@ -164,7 +164,7 @@ func (r *Runner) clear(ctx context.Context, dir string) {
 // earlier life that could not say so.
 func (r *Runner) giveBackUnknown(s store.SlotRecord) {
 	h := r.newHolding(s.Reservation)
-	h.settled = true
+	h.claimed.settled = true
 	h.memo.Key = "" // it was in the memo
 	h.settle("stale: nothing runs under this token here any more", nil)
 	reason := stream.Because(stream.CodeNothingLives)
@@ -178,7 +178,7 @@ func (r *Runner) giveBackUnknown(s store.SlotRecord) {
 		// Without a directory no supervisor was ever made, or it ended and was
 		// cleared away.
 		_, err := os.Lstat(r.dir.Slot(h.token))
-		h.spent = !errors.Is(err, fs.ErrNotExist)
-		return h.finish
+		h.starting.spent = !errors.Is(err, fs.ErrNotExist)
+		return h.stop
 	})
 }

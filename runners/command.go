@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"stream-api/queue"
-	"stream-api/store"
 )
 
 // startPatience bounds how long a start command waits to say how it went; a
@@ -23,15 +22,15 @@ func (r *Runner) command(ctx context.Context, c queue.Command) (string, error) {
 	if c.Host != r.o.Host {
 		return "stale: it is for " + c.Host, nil
 	}
-	h := r.take(store.Reservation{Key: c.Key, Slot: c.Slot.Slot, Type: c.Type, Host: c.Host, Token: c.Token})
+	h := r.take(commanded(c))
 	if h == nil {
 		return "stale: this host ended it, or leaves", nil
 	}
 	patience := time.NewTimer(startPatience)
 	defer patience.Stop()
 	select {
-	case <-h.first:
-		return h.outcome()
+	case <-h.outcome.known:
+		return h.came()
 	case <-patience.C:
 		return "it takes longer", nil
 	case <-ctx.Done():

@@ -113,13 +113,14 @@ func (h *host) start(s *store.Store, q *queue.Client, o runners.Options) *life {
 	if err != nil {
 		h.w.t.Fatal(err)
 	}
-	l := &life{Runner: r, t: h.w.t, done: make(chan struct{})}
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &life{Runner: r, t: h.w.t, done: make(chan struct{}), cancel: cancel}
 	go func() {
 		defer close(l.done)
-		l.err = r.Run(context.Background())
+		l.err = r.Run(ctx)
 	}()
 	h.w.t.Cleanup(func() {
-		l.Detach()
+		l.cancel()
 		_ = l.wait() // a test that minds how it ended has looked already
 	})
 	return l

@@ -28,27 +28,49 @@
 //
 // # The life of a holding
 //
-// A holding is one token on this host. Each station is one function; the file is
-// the one of its name.
+// A holding is one token on this host. It walks through stations, each a file of
+// the station's name with what it has to remember at its top.
 //
-//	start command,            claim (start.go) ── stale, ended ──────────────┐
-//	or listed by the store      │      ▲                                     │
-//	                         ok │      │ the lease changed meanwhile         │
-//	                            ▼      │                                     │
-//	                          prepare (start.go) ── unwanted, or gives up ───┤
-//	                            │      place, files, supervisor, Go          │
-//	memo of an earlier life     │                                            │
-//	  │                         ▼                                            │
-//	  ▼                       serve (serve.go) ◀─┐ report, publish, update,  │
-//	rejoin (adopt.go) ──────▶   │      └─────────┘ restart, reconnect        │
-//	  │                         │                                            │
-//	  │ not started             │ unwanted, moved, gives up, leaves          │
-//	  │                         ▼                                            ▼
-//	  └─────────────────────▶ finish (end.go) ───────────────────────────▶ release (end.go)
-//	                            the whole tree ends, post_stop runs          tombstone, then the store
+//	start command, or listed        memo of an earlier life
+//	by the store                      │
+//	  │                             rejoin (adopt.go) ─ not started, ─┐
+//	  ▼                               │          moved, renamed       │
+//	claim ◀─ the lease changed ─┐     │                               │
+//	  │ ok                      │     │                               │
+//	  ▼                         │     │                               │
+//	start ──────────────────────┘     │                               │
+//	  │ Go                            │                               │
+//	  ▼                               ▼                               │
+//	serve ◀───────────────────────────┘                               │
+//	  │ ┌───────────────────────────────────────────────────┐         │
+//	  │ │ ready    up, then published to the others         │         │
+//	  │ │ fail     exits, the pace of retries, giving up    │         │
+//	  │ │ update   the stream changed; a restart was asked  │         │
+//	  │ └───────────────────────────────────────────────────┘         │
+//	  │ unwanted, moved, gives up, leaves                             │
+//	  ▼                                                               │
+//	stop ◀────────────────────────────────────────────────────────────┘
+//	  │ the whole tree ended, post_stop has run
+//	  ▼
+//	release     tombstone, then the store
 //
-// A supervisor that was killed is found by rejoin or serve: its tree is finished
-// off there, and the holding goes to release at once.
+// Claim goes to release when the store says stale, start when the slot is unwanted
+// or cannot start here and could elsewhere; rejoin and serve when the supervisor
+// was killed, whose tree is finished off there.
+//
+//	station  does                                        a concern that belongs here
+//	claim    asks the store, confirms, asserts           in which term the slot is ours
+//	start    place, values, memo, supervisor, Go         what must be there before a child is
+//	ready    says that it is up; publishes               when others may build on it
+//	serve    events, wishes, the connection (line.go)    what is to be looked at while it runs
+//	fail     reasons, pace, elsewhere                    what failing often leads to
+//	update   weighs what changed, restarts, stale        what a change does to what runs
+//	stop     stop signal, KILL, finishing off            what must end before it is given back
+//	release  tombstone, release, over and over           what the store is told of an end
+//
+// What all of them use: wishes.go (what others want of it), report.go (what the
+// store is told), memo.go (what the next life must know), names.go (what it is
+// called). What a child is belongs to package plan, and no station knows it.
 //
 // # Trust
 //

@@ -344,6 +344,10 @@ func TestAnAbsentPublisherIsNoFault(t *testing.T) {
 
 	p.poll() // not listed any more
 	w.awaitRecord("s1", "is not seen as away", func(r store.Record) bool { return r.Away })
+	realtest.Await(t, 20*time.Second, "its supervisor is not told", func() bool {
+		found, err := supervisor.List(filepath.Join(a.state, "s"))
+		return err == nil && len(found) == 1 && found[0].State.Away
+	})
 	if err := os.Remove(filepath.Join(a.notes, "on")); err != nil {
 		t.Fatal(err)
 	}

@@ -33,10 +33,7 @@ func (r *Runner) leave(ctx context.Context, final <-chan error, stopQueue func()
 		r.lookSoon() // what was placed here a moment ago is given back unclaimed
 		select {
 		case <-tick.C:
-		case o := <-r.orders:
-			if o == orderDetach {
-				continue // what is being stopped and released is not called back
-			}
+		case <-r.leaves:
 			r.log.Warn().Str("host", r.o.Host).Msg("leaving at once: what runs is killed")
 			r.endEach(endNow, stream.Because(stream.CodeHostLeaves), false)
 		case err := <-final:

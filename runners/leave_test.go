@@ -76,7 +76,7 @@ func TestALeaveIsNotCalledOff(t *testing.T) {
 	h.awaitCount("start", 1)
 	l.Leave()
 	realtest.Await(t, 20*time.Second, "it does not leave", func() bool { return strings.Contains(h.log.String(), "leaving: no more work") })
-	l.Detach()
+	l.cancel()
 	still(t, 2*beat, "it was called off", func() bool {
 		select {
 		case <-l.done:

@@ -103,7 +103,7 @@ func slotPath(state, name, token string) string {
 
 // runs tells whether a life holds a token's slot as one that runs.
 func (l *life) runs(token string) bool {
-	return slices.ContainsFunc(l.Slots(), func(s runners.Local) bool { return s.Token == token && s.Phase == runners.PhaseRunning })
+	return slices.ContainsFunc(l.Slots(), func(s runners.Held) bool { return s.Token == token && s.Phase == runners.PhaseRunning })
 }
 
 // lives tells whether the child of a token lives.

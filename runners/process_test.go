@@ -57,6 +57,8 @@ func playRunner() int {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGHUP)
 	again := make(chan struct{}, 4)
+	ctx, detach := context.WithCancel(context.Background())
+	defer detach()
 	go func() {
 		for sig := range signals {
 			switch sig {
@@ -66,11 +68,11 @@ func playRunner() int {
 				again <- struct{}{}
 				fallthrough
 			default:
-				r.Detach()
+				detach()
 			}
 		}
 	}()
-	if err := r.Run(context.Background()); err != nil {
+	if err := r.Run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

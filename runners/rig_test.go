@@ -197,9 +197,10 @@ func hereLookup(ref stream.Ref) (string, bool, error) {
 // life is one run of a runner.
 type life struct {
 	*runners.Runner
-	t    *testing.T
-	done chan struct{}
-	err  error
+	t      *testing.T
+	cancel context.CancelFunc // has it go and leave its children as they are
+	done   chan struct{}
+	err    error
 }
 
 // run starts a runner and waits until it is registered.
@@ -244,7 +245,7 @@ func (l *life) leave() {
 
 func (l *life) detach() {
 	l.t.Helper()
-	l.Detach()
+	l.cancel()
 	if err := l.wait(); err != nil {
 		l.t.Fatalf("detach: %v", err)
 	}

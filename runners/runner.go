@@ -38,7 +38,7 @@ type Runner struct {
 	reads            atomic.Pointer[queue.Server] // nil before it takes commands
 	registered       chan struct{}                // closed at the first registration
 	onceRegistered   sync.Once
-	orders           chan order
+	leaves           chan struct{} // one for each Leave that is not heeded yet
 
 	// From Run on.
 	dir        *statedir.Dir
@@ -57,14 +57,6 @@ type Runner struct {
 	leaving  bool
 }
 
-// order is what Leave and Detach say to Run.
-type order int
-
-const (
-	orderLeave order = iota
-	orderDetach
-)
-
 // maxCalls leaves connections of the client's pool to the heart.
 const maxCalls = 8
 
@@ -79,7 +71,7 @@ func New(s *store.Store, q *queue.Client, o Options) (*Runner, error) {
 		incarnation: newIncarnation(time.Now()),
 		lookNow:     make(chan struct{}, 1), beatNow: make(chan struct{}, 1),
 		calls: make(chan struct{}, maxCalls), forks: make(chan struct{}, max(2, runtime.NumCPU())),
-		registered: make(chan struct{}), orders: make(chan order, 4),
+		registered: make(chan struct{}), leaves: make(chan struct{}, 2),
 	}
 	for i := range o.Services {
 		r.services[o.Services[i].Type] = &r.o.Services[i]
@@ -90,24 +82,18 @@ func New(s *store.Store, q *queue.Client, o Options) (*Runner, error) {
 // Leave has the runner take no more work, stop its children and release each
 // slot the moment its tree is gone; Run then returns nil. A second call ends
 // them at once. It does not wait.
-func (r *Runner) Leave() { r.give(orderLeave) }
-
-// Detach has Run return with the children left as they are, until their
-// deadline: for the next life, which adopts them. ctx's end does the same.
-// Neither calls a Leave off.
-func (r *Runner) Detach() { r.give(orderDetach) }
-
-func (r *Runner) give(o order) {
+func (r *Runner) Leave() {
 	select {
-	case r.orders <- o:
-	default: // four were given and none was taken yet: one more says nothing new
+	case r.leaves <- struct{}{}:
+	default: // two were not heeded yet: one more says nothing new
 	}
 }
 
-// Run lives the life until Leave, Detach or ctx's end, with nil, or until
-// this runner may not go on: *RefusedError, ErrReplaced (its children are
-// ended then), or what is wrong with the state directory. It may be called
-// once.
+// Run lives the life and may be called once. It returns nil after a Leave, and at
+// ctx's end unless it leaves: then with the children left as they are, until their
+// deadline, for the next life, which adopts them. Else it says why this runner may
+// not go on: *RefusedError, ErrReplaced (its children are ended then), or what is
+// wrong with the state directory.
 func (r *Runner) Run(ctx context.Context) (err error) {
 	if err := r.open(); err != nil {
 		return err
@@ -141,18 +127,18 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stopQueue()) }()
-	for {
-		select {
-		case o := <-r.orders:
-			if o == orderLeave {
-				return r.leave(ctx, final, stopQueue)
-			}
-			return r.detach(stopQueue)
-		case <-ctx.Done():
-			return r.detach(stopQueue)
-		case err := <-final:
-			return errors.Join(err, r.endAll(ctx, err))
-		}
+	select {
+	case <-r.leaves:
+		return r.leave(ctx, final, stopQueue)
+	case <-ctx.Done():
+	case err := <-final:
+		return errors.Join(err, r.endAll(ctx, err))
+	}
+	select {
+	case <-r.leaves: // it was told before
+		return r.leave(ctx, final, stopQueue)
+	default:
+		return r.detach(stopQueue)
 	}
 }
 
@@ -251,7 +237,7 @@ func (r *Runner) enter(h *holding, begin step) bool {
 		r.mu.Lock()
 		delete(r.holdings, h.token)
 		r.mu.Unlock()
-		if h.refused {
+		if h.releasing.refused {
 			r.lookSoon()
 		}
 	})

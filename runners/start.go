@@ -9,86 +9,31 @@ import (
 	"reflect"
 	"time"
 
-	"stream-api/runners/plan"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 	"stream-api/stream"
 )
 
-// errReclaim: the claim may not hold any more; it has to be asked for anew.
-var errReclaim = errors.New("the lease changed meanwhile")
+// starting is what came of the starts so far.
+type starting struct {
+	vain  int  // starts that came to nothing before there was a supervisor
+	spent bool // a Go may have been given under this token, or what needs none served
+}
+
+// outcome is how the start went, for who ordered it.
+type outcome struct {
+	known  chan struct{} // closed with the first word
+	result string        // for people
+	err    error
+}
 
 // spawnLimit bounds the start of a supervisor on a busy machine. It is below
 // the time after which a supervisor without a Go ends by itself.
 const spawnLimit = 8 * time.Second
 
-// claim asks the store for the slot until it has an answer.
-func (h *holding) claim(ctx context.Context) step {
-	var gone *store.StaleClaim
-	for {
-		w := h.taken()
-		if w.end != endNot {
-			return h.release
-		}
-		_, term := h.r.lease.until()
-		err := h.r.claimCall(ctx, h.reservation())
-		wait := h.r.o.Beat / 4
-		switch {
-		case err == nil:
-			h.confirm(h.reservation().Slot, term)
-			h.claimGranted()
-			return h.prepare
-		case errors.As(err, &gone):
-			h.settle(err.Error(), nil) // it begins with what was claimed and says stale
-			h.wishEnd(endGently, gone.Reason, 0, true)
-			return h.release
-		case store.IsHold(err):
-			h.settle(err.Error()+"; the host goes on asking", nil)
-			wait = min(wait, 250*time.Millisecond)
-		}
-		h.claimRefused(ctx, err)
-		h.logger().Debug().Err(err).Msg("not claimed yet")
-		if !h.pause(ctx, wait) {
-			return nil
-		}
-	}
-}
-
-// claimRefused has it known that Redis refuses the claim, where it can be told:
-// as the slot's reason, in the log, to whoever looks at the command in asynqmon.
-// Asking goes on, so that all recovers when Redis may.
-func (h *holding) claimRefused(ctx context.Context, err error) {
-	r, refused := store.RefusalOf(err)
-	if !refused {
-		return
-	}
-	reason := stream.Because(stream.CodeClaimRefused, "answer", r.String())
-	h.settle(reason.String()+"; the host goes on asking", nil)
-	if reason.Is(h.lastReason()) {
-		return
-	}
-	h.mu.Lock()
-	h.reason, h.since = reason, time.Now()
-	h.mu.Unlock()
-	h.logger().Warn().Str("state", string(PhaseClaiming)).Stringer("reason", reason).Msg("slot")
-	h.tell("refused", reason, map[string]string{"reason": reason.Wire()})
-	h.flush(ctx)
-}
-
-// claimGranted takes the reason of a claim that was refused before back.
-func (h *holding) claimGranted() {
-	h.mu.Lock()
-	was := h.reason
-	h.reason = stream.Reason{}
-	h.mu.Unlock()
-	if !was.IsZero() {
-		h.tell("", stream.Reason{}, map[string]string{"reason": ""})
-	}
-}
-
-// prepare starts what was claimed. What cannot be started counts as a
+// start starts what was claimed. What cannot be started counts as a
 // failure as an exit does, under the same policy.
-func (h *holding) prepare(ctx context.Context) step {
+func (h *holding) start(ctx context.Context) step {
 	var past supervisor.Failures
 	tries, born := 0, time.Now()
 	for {
@@ -120,9 +65,7 @@ func (h *holding) prepare(ctx context.Context) step {
 		var v supervisor.Verdict
 		past, v = h.policy().Next(past, supervisor.Ended{At: time.Since(born), Counted: true}, 0, rand.Float64())
 		tries++
-		h.mu.Lock()
-		h.unstarted = tries
-		h.mu.Unlock()
+		h.starting.vain = tries
 		reason := stream.Because(stream.CodeCannotStart, "error", err.Error())
 		h.enter(PhaseStarting, reason)
 		h.show(stream.Failing)
@@ -176,12 +119,6 @@ func (h *holding) policy() supervisor.Restart {
 	return h.r.o.Retry
 }
 
-func (h *holding) lastReason() stream.Reason {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.reason
-}
-
 // begin reads the stream, fills in the templates, writes the memo and starts
 // the child. On error nothing of it runs.
 func (h *holding) begin(ctx context.Context) error {
@@ -202,7 +139,7 @@ func (h *holding) begin(ctx context.Context) error {
 	h.mu.Lock()
 	h.memo.Values = v
 	h.mu.Unlock()
-	if h.ownVars, err = h.service.Published(at, v, h.r.o.Lookup); err != nil {
+	if h.published.own, err = h.service.Published(at, v, h.r.o.Lookup); err != nil {
 		return err
 	}
 	h.publisher.seen(rec.Away)
@@ -221,7 +158,7 @@ func (h *holding) begin(ctx context.Context) error {
 		return err
 	}
 	if h.static {
-		h.spent = true
+		h.starting.spent = true
 		return nil
 	}
 	return h.launch(ctx)
@@ -261,12 +198,12 @@ func (h *holding) launch(ctx context.Context) error {
 	}
 	deadline, term := h.r.lease.until()
 	h.mu.Lock()
-	confirmed := h.confirmed
+	confirmed := h.claimed.term
 	h.mu.Unlock()
 	if term != confirmed {
 		err = errReclaim
 	} else {
-		h.spent = true
+		h.starting.spent = true
 		err = sup.Go(ctx, deadline)
 	}
 	if err == nil {
@@ -282,10 +219,21 @@ func (h *holding) launch(ctx context.Context) error {
 	return err
 }
 
-func (h *holding) spec(dir string) supervisor.Spec {
-	v := h.reservation()
-	return supervisor.Spec{
-		Dir: dir, Stream: v.Key, Slot: v.Slot, Type: v.Type, Host: v.Host, Token: v.Token,
-		Exec: h.runs, KeepOnStoreLoss: h.mode == plan.Keep,
+// settle says what became of the start, once.
+func (h *holding) settle(result string, failure error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	select {
+	case <-h.outcome.known:
+	default:
+		h.outcome.result, h.outcome.err = result, failure
+		close(h.outcome.known)
 	}
+}
+
+// came is what settle said.
+func (h *holding) came() (string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.outcome.result, h.outcome.err
 }

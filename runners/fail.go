@@ -2,22 +2,82 @@ package runners
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
-	"strconv"
+	"stream-api/runners/supervisor"
 	"stream-api/store"
 	"stream-api/stream"
 )
 
-// failing decides what to do about a child that failed as often as its
+// failed is what is known of a child that fails.
+type failed struct {
+	slow    bool   // kept here though it fails
+	retries int    // failures since it is slow
+	last    string // of the latest exit
+	told    string // the failure that the feed was told of
+}
+
+// exited takes in one end of the child that the supervisor goes on from.
+func (h *holding) exited(ctx context.Context, e supervisor.Exit, failures, attempt int) {
+	h.publisher.ended()
+	h.ready.steady = nil
+	switch e.Reason {
+	case supervisor.ExitRestart, supervisor.ExitStopped, supervisor.ExitKilled, supervisor.ExitDeadline:
+		return // wanted, or followed by the supervisor's own end
+	}
+	text := exitText(e)
+	h.failed.last = text
+	if e.Stillborn() {
+		h.settle("", errors.New(text))
+		h.tell("", stream.Reason{}, map[string]string{"restarts": h.restartedAs(attempt)})
+	}
+	if e.Counted {
+		h.show(stream.Failing)
+	}
+	reason := stream.Because(stream.CodeExited, "exit", text)
+	switch {
+	case !e.Counted:
+		reason = stream.Because(stream.CodeExitedAway, "exit", text)
+	case failures > 1:
+		reason = reason.With("times", strconv.Itoa(failures))
+	}
+	h.enter(h.stands(), reason)
+	event := "exited"
+	if h.failed.slow && e.Counted {
+		event = "" // stay tells of these, by their number
+	}
+	h.tell(event, reason, map[string]string{
+		"reason": reason.Wire(), "exit": text, "stderr": strings.Join(e.Stderr, "\n"), "speed": "", "fps": "",
+	})
+	h.flush(ctx)
+}
+
+// exitText is an exit in the store's words: "exit 1", "signal SIGKILL", or
+// what kept the child from being started.
+func exitText(e supervisor.Exit) string {
+	switch {
+	case e.Reason == supervisor.ExitStalled:
+		return "stalled"
+	case e.Text != "":
+		return e.Text
+	case e.Signal != "":
+		return "signal " + e.Signal
+	}
+	return "exit " + strconv.Itoa(e.Code)
+}
+
+// failedOften decides what to do about a child that failed as often as its
 // policy bears: leave it to another host if that helps, else try it here,
 // slowly.
-func (h *holding) failing(ctx context.Context, failures int) {
+func (h *holding) failedOften(ctx context.Context, failures int) {
 	if h.publisher.lenient(time.Now()) {
 		return // it went away before the supervisor was told
 	}
-	reason := stream.Because(stream.CodeFailed, "exit", h.lastText, "times", strconv.Itoa(failures))
+	reason := stream.Because(stream.CodeFailed, "exit", h.failed.last, "times", strconv.Itoa(failures))
 	switch helps, err := h.leaves(ctx, reason); {
 	case err != nil:
 		h.logger().Debug().Err(err).Msg("whether giving up would help is not known; the next failure asks again")
@@ -51,7 +111,7 @@ func (h *holding) leaves(ctx context.Context, reason stream.Reason) (bool, error
 			return false, err
 		}
 		if helps {
-			h.giveUp = some
+			h.releasing.elsewhere = some
 			h.logger().Warn().Str("state", string(h.phaseNow())).Stringer("reason", reason).Msg("given up here: another host has room")
 			return true, nil
 		}
@@ -61,15 +121,15 @@ func (h *holding) leaves(ctx context.Context, reason stream.Reason) (bool, error
 
 // stay keeps the slot and slows it down.
 func (h *holding) stay(ctx context.Context, failures int) {
-	reason := stream.Because(stream.CodeStays, "exit", h.lastText, "times", strconv.Itoa(failures), "every", h.r.o.SlowRetry.String())
-	if sup := h.supervisor(); sup != nil && !h.slow {
+	reason := stream.Because(stream.CodeStays, "exit", h.failed.last, "times", strconv.Itoa(failures), "every", h.r.o.SlowRetry.String())
+	if sup := h.supervisor(); sup != nil && !h.failed.slow {
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		if err := sup.SetPace(ctx, h.r.o.SlowRetry); err != nil {
 			h.logger().Debug().Err(err).Msg("the pace is not set")
 			return
 		}
-		h.slow = true
+		h.failed.slow = true
 	}
 	h.enter(h.stands(), reason)
 	h.show(stream.Failing)
@@ -82,13 +142,13 @@ func (h *holding) stay(ctx context.Context, failures int) {
 // then each time they have doubled, and when it fails in another way. What one bad
 // slot does every half minute must not push all else out of the feed.
 func (h *holding) tellFailing(reason stream.Reason) {
-	h.retries++
-	if h.retries&(h.retries-1) != 0 && h.lastText == h.toldText {
+	h.failed.retries++
+	if h.failed.retries&(h.failed.retries-1) != 0 && h.failed.last == h.failed.told {
 		return
 	}
-	h.toldText = h.lastText
-	if h.retries > 1 {
-		reason = reason.With("since", strconv.Itoa(h.retries-1))
+	h.failed.told = h.failed.last
+	if h.failed.retries > 1 {
+		reason = reason.With("since", strconv.Itoa(h.failed.retries-1))
 	}
 	h.tell("failing", reason, nil)
 }
@@ -102,26 +162,24 @@ func (h *holding) recovered(ctx context.Context) {
 	if !h.publisher.well(time.Now(), h.service.Exec.Restart.Within) {
 		return
 	}
-	if sup := h.supervisor(); sup != nil && h.slow {
+	if sup := h.supervisor(); sup != nil && h.failed.slow {
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		if err := sup.SetPace(ctx, 0); err != nil {
 			h.logger().Debug().Err(err).Msg("the pace is not set")
 			return
 		}
-		h.slow = false
+		h.failed.slow = false
 	}
-	h.retries, h.toldText = 0, ""
+	h.failed.retries, h.failed.told = 0, ""
 	h.enter(PhaseRunning, stream.Reason{})
 	h.show(stream.Runs)
 	h.tell("recovered", stream.Reason{}, map[string]string{"reason": ""})
 }
 
-func (h *holding) phaseNow() Phase {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.phase
-}
+// restartedAs is how often the child was started again as the store has it: a
+// start that came to nothing is one, too.
+func (h *holding) restartedAs(n int) string { return strconv.Itoa(h.starting.vain + n) }
 
 // admitting lists the classes of services that may take a stream's slot.
 func (r *Runner) admitting(ctx context.Context, stype, key string) ([]string, error) {

@@ -1,0 +1,66 @@
+package runners
+
+import (
+	"context"
+	"errors"
+	"maps"
+
+	"stream-api/queue"
+	"stream-api/store"
+)
+
+// published is what the slot has to say to the others of its stream.
+type published struct {
+	own   map[string]string // by its service
+	child map[string]string // by the child
+	last  map[string]string // as the store has it; nil: not known
+}
+
+// offer publishes what the slot offers to the others of its stream, if it is
+// not published already, once it is ready. Nothing is not published: what an
+// earlier token offered stays until this one has something in its place.
+func (h *holding) offer(ctx context.Context) {
+	if !h.isReady() {
+		return
+	}
+	vars := maps.Clone(h.published.own)
+	if vars == nil {
+		vars = map[string]string{}
+	}
+	maps.Copy(vars, h.published.child)
+	if h.published.last == nil && len(vars) == 0 || h.published.last != nil && maps.Equal(vars, h.published.last) {
+		return
+	}
+	v := h.reservation()
+	var tell []store.Reservation
+	err := h.r.call(ctx, func(ctx context.Context) (err error) {
+		tell, err = h.r.store.Publish(ctx, v, h.r.incarnation, vars)
+		return err
+	})
+	if err != nil {
+		if errors.Is(err, store.ErrStale) {
+			h.r.lookSoon()
+		}
+		h.logger().Debug().Err(err).Msg("not published yet")
+		return // tried again at the next tick
+	}
+	h.published.last = vars
+	h.mu.Lock()
+	h.memo.Copy.Vars = vars
+	h.mu.Unlock()
+	h.keepMemo()
+	h.r.hint(ctx, tell)
+}
+
+// hint tells the hosts of dependants at once what their revision tells them
+// a beat later.
+func (r *Runner) hint(ctx context.Context, slots []store.Reservation) {
+	for _, v := range slots {
+		err := r.call(ctx, func(ctx context.Context) error {
+			return r.queue.SlotCommand(ctx, queue.Update, task(v))
+		})
+		if err != nil {
+			r.log.Debug().Err(err).Str("stream", v.Key).Str("slot", v.Slot).Msg("the host of a dependant is not told at once")
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package runners
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"stream-api/stream"
+)
+
+// ready is how far the child has come since it was last started.
+type ready struct {
+	ran      bool // a child was started under this token, or it is static
+	said     bool // the store was told that it is up
+	renewing bool // it is being started anew, so that it is not up
+	steady   <-chan time.Time
+}
+
+// steadyAfter is how long a child must run before the store is told that it
+// is up, if it gave no sign of life before: a handover waits for this word,
+// and one that ends at once must not take the place of one that is on air.
+const steadyAfter = 750 * time.Millisecond
+
+// started takes in that the child, or what stands for it, is up.
+func (h *holding) started(ctx context.Context, pid int) {
+	h.ready.renewing = false
+	h.publisher.began(time.Now())
+	if !h.ready.ran {
+		h.ready.ran = true
+		h.enter(PhaseRunning, h.lastReason())
+		h.tell("started", stream.Reason{}, nil)
+		h.r.counts.starts.Add(1)
+		h.r.observe(h)
+	}
+	if !h.failed.slow {
+		h.show(stream.Runs)
+	}
+	if h.static {
+		h.sayUp(ctx)
+	} else if !h.ready.said {
+		h.ready.steady = time.After(steadyAfter)
+	}
+	text := "started"
+	if pid != 0 {
+		text = fmt.Sprintf("started: pid %d", pid)
+	}
+	h.settle(text, nil)
+}
+
+// sayUp says that the slot is on air, once. What a pre_start hook published says
+// nothing of it.
+func (h *holding) sayUp(ctx context.Context) {
+	h.ready.steady = nil
+	if h.ready.said || h.ready.renewing || !h.ready.ran {
+		return
+	}
+	h.ready.said = true
+	h.tell("", stream.Reason{}, map[string]string{"up": "1"})
+	h.flush(ctx)
+}
+
+// retell has a store that forgot the slot told anew how far it has come.
+func (h *holding) retell(ctx context.Context) {
+	phase := h.report.shown
+	h.published.last, h.ready.said, h.report.shown = nil, false, unknownPhase
+	h.show(phase)
+	switch {
+	case h.static || h.publisher.well(time.Now(), steadyAfter):
+		h.sayUp(ctx)
+	case h.publisher.well(time.Now(), 0):
+		h.ready.steady = time.After(steadyAfter)
+	}
+}
+
+// renew takes the word back that the slot is on air, until it is started anew.
+func (h *holding) renew() {
+	h.ready.renewing, h.ready.said, h.ready.steady = true, false, nil
+	h.tell("", stream.Reason{}, map[string]string{"up": ""})
+}
+
+// isReady tells whether the others may have what it publishes: once a child was
+// started. What depends on it must not start on the strength of a pre_start that
+// may yet fail.
+func (h *holding) isReady() bool { return h.ready.ran }
+
+// stands is the phase of what is served: whether a child was started at all.
+func (h *holding) stands() Phase {
+	if h.ready.ran {
+		return PhaseRunning
+	}
+	return PhaseStarting
+}

@@ -1,0 +1,145 @@
+package runners
+
+import (
+	"context"
+	"maps"
+	"reflect"
+	"time"
+
+	"stream-api/runners/plan"
+	"stream-api/runners/supervisor"
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+// updating is what was made of the latest change of the stream.
+type updating struct {
+	values   plan.Values // that were looked at last
+	weighed  bool        // and what they mean is settled
+	stale    bool        // would be started otherwise now
+	answered int64       // the operator's wish for a restart that was fulfilled last
+}
+
+// refresh takes in how the stream stands now. A child is restarted only if
+// what it was started with would really be another because of the stream; a
+// change of the configuration alone is shown as stale. A value that is
+// missing now changes nothing: what was published stays until it is replaced.
+func (h *holding) refresh(ctx context.Context, rec store.Record) {
+	h.keepCopy(ctx, rec)
+	if h.service == nil {
+		return
+	}
+	v, at := ValuesOf(rec), h.subject()
+	if own, err := h.service.Published(at, v, h.r.o.Lookup); err == nil {
+		h.published.own = own
+	}
+	if h.static || h.updating.weighed && reflect.DeepEqual(h.updating.values, v) {
+		return
+	}
+	h.updating.values, h.updating.weighed = v, false
+	h.mu.Lock()
+	before := h.memo.Values
+	h.mu.Unlock()
+	c := h.service.Weigh(at, h.runs, before, v, h.r.o.Lookup)
+	switch c.Do {
+	case plan.Stays:
+		h.showStale(ctx, false)
+		h.keepValues(v)
+		h.updating.weighed = true
+	case plan.Stale:
+		h.showStale(ctx, true)
+		h.updating.weighed = true
+	case plan.Restarts:
+		h.updating.weighed = h.restart(ctx, c.To, v, c.Why)
+	}
+}
+
+func (h *holding) showStale(ctx context.Context, stale bool) {
+	if h.updating.stale == stale {
+		return
+	}
+	h.updating.stale = stale
+	mark := ""
+	if stale {
+		mark = "1"
+	}
+	h.tell("", stream.Reason{}, map[string]string{"stale": mark})
+	h.flush(ctx)
+}
+
+// restart has the supervisor start the child anew, gracefully; false if that
+// has to be tried again.
+func (h *holding) restart(ctx context.Context, wanted supervisor.Exec, v plan.Values, why stream.Reason) bool {
+	sup, at := h.supervisor(), h.subject()
+	if sup == nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	err := sup.Restart(ctx, wanted)
+	if err != nil {
+		h.logger().Warn().Err(err).Msg("the child is not started anew yet")
+		return false
+	}
+	h.runs, h.updating.stale = wanted, false
+	h.mu.Lock()
+	moved := !maps.Equal(h.memo.PlaceVars, at.PlaceVars)
+	h.memo.PlaceVars = at.PlaceVars
+	h.mu.Unlock()
+	if !h.keepValues(v) && moved {
+		h.keepMemo()
+	}
+	h.logger().Info().Str("state", string(PhaseRunning)).Stringer("reason", why).Msg("the child is started anew")
+	h.tell("updated", why, map[string]string{"stale": ""})
+	h.flush(ctx)
+	return true
+}
+
+// restartAsked starts the child anew, gracefully, if an operator asked for it
+// and this life has not done so yet; it gets the environment it should have
+// now. The wish is then taken away in the store, with the word that the child
+// is up, so that who waits for the end of the restart waits for that word to
+// come back. A runner that dies between the two restarts once more.
+func (h *holding) restartAsked(ctx context.Context, rec store.Record) {
+	asked := h.asked(rec)
+	if asked == 0 || asked == h.updating.answered {
+		return
+	}
+	if h.static {
+		h.answer(asked) // nothing runs that could be started anew
+		h.flush(ctx)
+		return
+	}
+	wanted, v := h.runs, ValuesOf(rec)
+	if h.service != nil && h.service.Exec != nil {
+		now, err := h.service.Exec.Resolve(h.subject(), v, h.r.o.Lookup)
+		if err == nil {
+			wanted = now
+		} else {
+			v = h.startedWith() // a value is missing now: as it was is better than not at all
+			wanted.Rules = h.service.Exec.Rules
+		}
+	}
+	if !h.restart(ctx, wanted, v, stream.Because(stream.CodeAsked)) {
+		return // the next look tries again
+	}
+	h.answer(asked)
+	h.renew()
+	h.flush(ctx)
+}
+
+// asked is since when the store says that an operator wants this child
+// started anew; 0: nobody does.
+func (h *holding) asked(rec store.Record) int64 {
+	s := rec.Slots[h.reservation().Slot]
+	if s.Token != h.token {
+		return 0
+	}
+	return s.Restart
+}
+
+// answer takes the operator's wish away.
+func (h *holding) answer(asked int64) {
+	h.updating.answered = asked
+	h.tell("", stream.Reason{}, map[string]string{"restart": ""})
+}
