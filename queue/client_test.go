@@ -294,3 +294,23 @@ func TestRemoveLeavesNothingOfAHostThatDiedAtWork(t *testing.T) {
 		t.Errorf("queues left: %v, %v", queues, err)
 	}
 }
+
+func TestAllQueuesOfAHostThatIsGoneAreRemoved(t *testing.T) {
+	t.Parallel()
+	s := realtest.Redis(t)
+	c := newClient(t, s, "")
+	for _, service := range []Service{{"work", "old"}, {"dist", "old"}, {"work", "older"}} {
+		v := slotOf("s1", service.Host, "1-a")
+		v.Type = service.Type
+		send(t, c, v)
+	}
+	send(t, newClient(t, s, "other:"), slotOf("s1", "old", "1-a"))
+	if err := c.RemoveHost(t.Context(), "old"); err != nil {
+		t.Fatal(err)
+	}
+	queues, err := inspect(s).Queues()
+	slices.Sort(queues)
+	if want := []string{"other:transcode:old", "work:older"}; err != nil || !slices.Equal(queues, want) {
+		t.Errorf("queues left: %v, %v; want %v", queues, err, want)
+	}
+}

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -253,6 +254,22 @@ func (c *Client) Remove(ctx context.Context, typ, host string) error {
 		return fmt.Errorf("remove queue %s: %w", name, err)
 	}
 	return nil
+}
+
+// RemoveHost removes every queue of a host that is gone for good, as Remove
+// does. Errors: ErrInUse, for the first that stays.
+func (c *Client) RemoveHost(ctx context.Context, host string) error {
+	names, err := c.names(ctx)
+	if err != nil {
+		return err
+	}
+	var kept error
+	for _, name := range names {
+		if s, ok := parseSlotQueue(c.namespace, name); ok && s.Host == host {
+			kept = cmp.Or(kept, c.Remove(ctx, s.Type, host))
+		}
+	}
+	return kept
 }
 
 // removeOrphans removes the commands that the host was carrying out when it

@@ -128,6 +128,7 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 		{"leave", func(ctx context.Context, s *store.Store) error { _, err := s.Leave(ctx, h); return err }},
 		{"prune", func(ctx context.Context, s *store.Store) error { return s.PruneClasses(ctx, v.Type, map[string]bool{}) }},
 		{"forget", func(ctx context.Context, s *store.Store) error { _, err := s.Forget(ctx, h.Host, 0); return err }},
+		{"forget", func(ctx context.Context, s *store.Store) error { return s.ForgetGone(ctx, h.Host) }},
 	}
 }
 
@@ -139,8 +140,9 @@ func isAnswer(err error) bool {
 	var changed *store.ChangedError
 	var source *store.SourceTakenError
 	var polled *store.PolledError
+	var used *store.InUseError
 	return err == nil || errors.Is(err, store.ErrStale) || errors.Is(err, store.ErrUnknownHost) || errors.Is(err, store.ErrNotFound) ||
-		errors.As(err, &hold) || errors.As(err, &move) || errors.As(err, &taken) || errors.As(err, &changed) || errors.As(err, &source) || errors.As(err, &polled)
+		errors.As(err, &hold) || errors.As(err, &move) || errors.As(err, &taken) || errors.As(err, &changed) || errors.As(err, &source) || errors.As(err, &polled) || errors.As(err, &used)
 }
 
 // running brings s1/enc to life on a.

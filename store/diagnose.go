@@ -212,7 +212,7 @@ func diagnoseStatus(status stream.Status) []Finding {
 	}
 	for _, h := range status.Hosts {
 		if h.State == stream.Down && !h.Left {
-			out = append(out, Finding{Warning, "host " + h.Host + " is down", "start it, or leave it: it is forgotten after a day"})
+			out = append(out, Finding{Warning, "host " + h.Host + " is down", "start it; if it will not come back: stream-api hosts rm " + h.Host})
 		}
 		for _, v := range h.Services {
 			if v.Reason != "" {

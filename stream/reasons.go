@@ -109,6 +109,7 @@ const (
 	CodeLeaves         Code = "leaves"          //
 	CodeLeft           Code = "left"            //
 	CodeDownLong       Code = "down-long"       //
+	CodeForGood        Code = "for-good"        //
 	CodeVersion        Code = "version"         // version
 	CodeBadCapacity    Code = "bad-capacity"    // capacity, type
 	CodeBadFilter      Code = "bad-filter"      // error
@@ -231,6 +232,7 @@ var reasons = map[Code]reasonRow{
 	CodeLeaves:         says(Info, "it leaves"),
 	CodeLeft:           says(Info, "it left"),
 	CodeDownLong:       says(Info, "down for long"),
+	CodeForGood:        says(Info, "an operator said that it will not come back"),
 	CodeVersion:        says(Info, "{version}"),
 	CodeBadCapacity:    says(Bad, "[{type}: ]capacity {capacity} is no whole number from 0 to 1000000"),
 	CodeBadFilter:      says(Bad, "{error}"),

@@ -25,12 +25,12 @@ func versionTable(status stream.Status) *table {
 }
 
 func hostsCommand(g *global) *cobra.Command {
-	c := &cobra.Command{Use: "hosts", Short: "List and steer hosts", GroupID: "act", Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "hosts", Short: "List, steer and forget hosts", GroupID: "act", Args: cobra.NoArgs}
 	ls := &cobra.Command{
 		Use: "ls", Short: "List hosts with their leases and services", Args: cobra.NoArgs,
 		RunE: g.lists(func(s stream.Status) any { return s.Hosts }, versionTable),
 	}
 	g.outputFlag(ls)
-	c.AddCommand(ls, hostsCordon(g), hostsUncordon(g), hostsDrain(g))
+	c.AddCommand(ls, hostsCordon(g), hostsUncordon(g), hostsDrain(g), hostsRemove(g))
 	return c
 }

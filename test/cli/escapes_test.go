@@ -76,7 +76,7 @@ func TestNothingInRedisMovesATerminal(t *testing.T) {
 		"status", "streams ls", "streams show s1", "hosts ls", "services ls", "sources ls", "events", "doctor",
 		"streams show s9", "streams show s1x", "logs s1 work", "logs s1 other", "logs s1 wrk", "logs s9 work", "streams restart s1 work", "streams restart s1 other",
 		"streams move s1 work", "streams move s1 other ham", "streams move s1 work --unpin", "streams hold s9", "streams unhold s1", "streams set s9 a=b", "streams rm s9", "streams add s1 --chain work",
-		"hosts cordon ham", "hosts drain ham", "hosts uncordon ham", "services set work ham capacity=2", "services ls wrk", "sources rm junk", "hook junk",
+		"hosts cordon ham", "hosts drain ham", "hosts uncordon ham", "hosts rm ham", "hosts rm hamm", "services set work ham capacity=2", "services ls wrk", "sources rm junk", "hook junk",
 		"__complete streams show ", "__complete logs s1 ", "__complete hosts cordon ", "__complete services ls ", "__complete sources rm ", "__complete streams move s1 work ",
 		"status -o json", "streams ls -o json", "streams show s1 -o json", "hosts ls -o json", "services ls -o json", "sources ls -o json", "events -o json", "doctor -o json", "logs s1 work -o json",
 	} {

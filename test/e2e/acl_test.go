@@ -112,6 +112,9 @@ func TestTheDocumentedRedisUserMayDoAllThatIsNeeded(t *testing.T) {
 	if code := a.Wait(30 * time.Second); code != 0 {
 		t.Errorf("a left with exit code %d", code)
 	}
+	if _, errOut, code := realrun.Command(t, url, "hosts", "rm", "a"); code != 0 {
+		t.Errorf("hosts rm a: exit %d: %s", code, errOut)
+	}
 	if got := refused(t, judge); len(got) > 0 {
 		t.Errorf("the user was refused:\n%s", strings.Join(got, "\n"))
 	}
