@@ -6,24 +6,25 @@
 -- ARGV: ns, actor, source, identity (of what is polled), poller, version, known
 --   (streams that were announced under that version, 0 for no opinion), last_good
 --   (ms of this poller's previous good poll, 0 for none), gone_after (ms), info
---   (JSON), nonce, n, n pairs of key and announcement (new or changed), m, m keys
+--   (JSON), nonce, rules (version and digest of those announced by, '' for none), n, n pairs of key and announcement (new or changed), m, m keys
 --   announced but absent from this poll, k, k keys missing until now.
 -- RETURN: {'ok', now, version, keys gone, ms until the next may be gone (-1: none)} |
 --   {'version', now, version} (somebody else announced, or a hand took some away:
---   read and come again) |
---   {'taken', identity, poller} (another poller polls another ingest, or by other rules, under this name).
+--   read and come again) | {'rules', now} (others are in force) |
+--   {'taken', identity, poller} (another poller polls another ingest under this name).
 -- TWICE: announcements are set, not added; an absence counts twice at most, in
 --   a time far below gone_after.
 local ns, actor, source, identity, poller, version = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local known, last_good, gone_after, info, nonce = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10], ARGV[11]
-local n = tonumber(ARGV[12])
-local FIRST = 13
+local known, last_good, gone_after, info, nonce, rules = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10], ARGV[11], ARGV[12]
+local n = tonumber(ARGV[13])
+local FIRST = 14
 -- include: now
 -- include: event
 -- include: dirty
 
 local record, announced, missing = ns .. 'source:' .. source, ns .. 'announced:' .. source, ns .. 'missing:' .. source
-local r = redis.call('HMGET', record, 'identity', 'poller', 'last_good', 'version', 'state', 'info', 'interval')
+local r = redis.call('HMGET', record, 'identity', 'poller', 'last_good', 'version', 'state', 'info', 'rules_version', 'rules_digest')
+if rules ~= '' and (r[7] or '') .. ' ' .. (r[8] or '') ~= rules then return { 'rules', int(now) } end
 if r[1] and r[1] ~= identity and r[2] ~= poller and math.abs(now - (stamp(r[3]) or 0)) < 15000 then
   return { 'taken', r[1], r[2] or '' }
 end

@@ -1,6 +1,7 @@
 -- dropsource: forgets a source that nobody polls any more, by an operator's word,
 -- and takes back what it announces. Nothing else ever does: unknown is not gone.
--- KEYS: none. Touches sources, source:<source>, announced:<source>, missing:<source>, dirty, events.
+-- KEYS: none. Touches sources, source:<source>, announced:<source>, missing:<source>, differs:<source>,
+--   dirty, events.
 -- ARGV: ns, actor, source, quiet (ms for which no poller may have spoken).
 -- RETURN: {'ok', streams it announced} | {'absent'} | {'polled', poller, ms since it spoke}.
 -- TWICE: the second finds nothing: 'absent'.
@@ -16,7 +17,7 @@ local r = sound(record) and redis.call('HMGET', record, 'poller', 'last_good', '
 local ago = now - math.max(stamp(r[2]) or 0, stamp(r[3]) or 0)
 if ago < math.max(quiet, 3 * (stamp(r[4]) or 0)) then return { 'polled', r[1] or '', int(math.max(ago, 0)) } end
 local keys = sound(announced) and redis.call('HKEYS', announced) or {}
-redis.call('DEL', announced, ns .. 'missing:' .. source, record)
+redis.call('DEL', announced, ns .. 'missing:' .. source, ns .. 'differs:' .. source, record)
 redis.call('SREM', ns .. 'sources', source)
 for _, key in ipairs(keys) do mark(key) end
 event('source-dropped', '', '', '', '', because('source-dropped', 'source', source, 'streams', #keys))

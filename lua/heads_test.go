@@ -50,7 +50,7 @@ var families = []struct{ literal, name string }{
 	{"types:wanted", "types:wanted"}, {"types", "types"}, {"slots:", "slots:<host>"}, {"stream:", "stream:<key>"},
 	{"streams", "streams"}, {"pending:", "pending:<type>"}, {"load:", "load:<type>:<class>"}, {"classes:", "classes:<type>"},
 	{"outbox", "outbox"}, {"dirty", "dirty"}, {"requeue", "requeue"}, {"moves", "moves"}, {"announced:", "announced:<source>"},
-	{"missing:", "missing:<source>"}, {"source:", "source:<source>"}, {"sources", "sources"}, {"override:", "override:<key>"},
+	{"missing:", "missing:<source>"}, {"differs:", "differs:<source>"}, {"source:", "source:<source>"}, {"sources", "sources"}, {"override:", "override:<key>"},
 	{"reaper", "reaper"}, {"seats", "seats"}, {"draining", "draining"}, {"refused", "refused"}, {"troubles", "troubles"}, {"token", "token"}, {"events", "events"},
 }
 

@@ -64,6 +64,10 @@ type Config struct {
 	// SourceVars is what dependants see as ${source:…}; url defaults to URL
 	// without its credentials.
 	SourceVars map[string]string
+	// Resolve fills ${host:…} into Pull and SourceVars, which are as they are written; nil: nothing is to be filled in.
+	Resolve func(text string) (string, error)
+	// RulesVersion is what the rules claim to be; 0: nothing.
+	RulesVersion int64
 }
 
 // Rule gives the streams whose key it matches a chain, a priority and
@@ -86,6 +90,9 @@ func (c Config) complete() (Config, error) {
 	}
 	var errs []error
 	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if err := c.resolve(); err != nil {
+		return Config{}, fmt.Errorf("source %s: %w", stream.Quote(c.Name), err)
+	}
 	if c.Name == "" {
 		refuse("a source needs a name")
 	}
@@ -122,6 +129,25 @@ func (c Config) complete() (Config, error) {
 		return Config{}, fmt.Errorf("source %s: %w", stream.Quote(c.Name), err)
 	}
 	return c, nil
+}
+
+// resolve fills in what differs from host to host.
+func (c *Config) resolve() error {
+	if c.Resolve == nil {
+		return nil
+	}
+	var err error
+	if c.Pull, err = c.Resolve(c.Pull); err != nil {
+		return fmt.Errorf("pull: %w", err)
+	}
+	c.SourceVars = maps.Clone(c.SourceVars)
+	for name, text := range c.SourceVars {
+		if c.SourceVars[name], err = c.Resolve(text); err != nil {
+			return fmt.Errorf("stream: %s: %w", name, err)
+		}
+	}
+	c.Resolve = nil
+	return nil
 }
 
 // defaultPorts are where the servers serve streams, in their own example

@@ -3,37 +3,22 @@ package sources
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"regexp"
 )
 
-// digest tells configurations apart that announce different things. Two hosts
-// that poll one source must agree in it: else each would announce over what
-// the other said, at every poll.
-func (c *Config) digest() string {
-	type rule struct {
-		Match    string
-		Chain    []string
-		Priority *int
-		Vars     map[string]string
+// digest tells configurations apart that announce different things under the same rules, as they differ in what ${host:…}
+// stands for. Two hosts that poll one source must agree in it: else each would announce over what the other said, at every
+// poll.
+func (c *Config) digest() string { return shortDigest([]any{c.Pull, c.SourceVars}) }
+
+// asked is the address of what is asked, of a command its digest: its arguments may hold secrets.
+func (c *Config) asked() string {
+	if c.Plugin == PluginExec {
+		return "command " + shortDigest(c.Command)
 	}
-	rules := make([]rule, 0, len(c.Rules))
-	for _, r := range c.Rules {
-		rules = append(rules, rule{pattern(r.Match), r.Chain, r.Priority, r.Vars})
-	}
-	text, err := json.Marshal([]any{
-		c.Pull, c.Strip, c.Mounts, c.Command, pattern(c.Match), c.Chain, c.Priority, c.Rank, rules, c.SourceVars,
-	})
-	if err != nil {
-		panic(err) // texts, numbers and lists of them always marshal
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:4])
+	return c.URL
 }
 
-func pattern(r *regexp.Regexp) string {
-	if r == nil {
-		return ""
-	}
-	return r.String()
+func shortDigest(v any) string {
+	sum := sha256.Sum256([]byte(asJSON(v)))
+	return hex.EncodeToString(sum[:4])
 }

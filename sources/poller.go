@@ -23,6 +23,8 @@ type Announcer interface {
 	// SourceFailed tells of a failed poll: none of the source's streams is
 	// gone, and the source is unknown if nobody had a good poll for patience.
 	SourceFailed(ctx context.Context, source string, info store.SourceInfo, poller, problem string, patience time.Duration) error
+	// OfferRules holds the rules of the file against those in force.
+	OfferRules(ctx context.Context, o store.RulesOffer) (store.RulesAnswer, error)
 }
 
 // Hinter makes a scheduler look at keys at once. Losing a hint loses only
@@ -36,9 +38,11 @@ type Hinter interface {
 type Deps struct {
 	Store Announcer
 	Hints Hinter
-	// ID tells this process from other pollers of the same source.
+	// ID is the host, which tells this process from other pollers of the same source.
 	ID  string
 	Log zerolog.Logger
+	// Memory keeps the rules in force over restarts; nil: nothing does.
+	Memory *Memory
 	// Output is the guard against loops: a source that lists what a slot of
 	// another stream publishes is no publisher. Nil: nothing is published.
 	Output Output
@@ -61,13 +65,14 @@ const (
 
 // Poller lists one source over and over and announces what it finds.
 type Poller struct {
-	cfg    Config
+	cfg    Config // under the rules in force, once they are known
 	deps   Deps
 	log    zerolog.Logger
 	lister lister
 	wake   chan struct{}
 
 	// Of Run's loop alone.
+	standing    standing
 	rhythm      rhythm
 	known       store.AnnouncedSet
 	loaded      bool  // known was read from the store
@@ -93,11 +98,12 @@ type remembered struct {
 
 // New makes a Poller. The error names everything wrong with the configuration.
 func New(cfg Config, deps Deps) (*Poller, error) {
+	written := cfg
 	cfg, err := cfg.complete()
 	if err != nil {
 		return nil, err
 	}
-	return &Poller{
+	p := &Poller{
 		cfg:    cfg,
 		deps:   deps,
 		log:    deps.Log.With().Str("source", cfg.Name).Logger(),
@@ -107,7 +113,9 @@ func New(cfg Config, deps Deps) (*Poller, error) {
 		stalls: stallWatch{after: cfg.StallAfter},
 		told:   told{},
 		stats:  Stats{Source: cfg.Name, Type: cfg.kind(), State: stream.SourceUnknown},
-	}, nil
+	}
+	p.stand(written)
+	return p, nil
 }
 
 // Name is the source's name.
@@ -128,6 +136,7 @@ func (p *Poller) Wake() {
 func (p *Poller) Run(ctx context.Context) error {
 	defer p.lister.close()
 	p.rhythm.origin = time.Now()
+	next := p.rhythm.origin
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -138,12 +147,17 @@ func (p *Poller) Run(ctx context.Context) error {
 			p.count(func(s *Stats) { s.Woken++ })
 			p.rhythm.wake(time.Now())
 		case <-timer.C:
+			if time.Now().Before(next) {
+				p.repeat(ctx)
+				break
+			}
 			p.rhythm.begin(time.Now())
 			retry := p.poll(ctx)
 			p.rhythm.end(time.Now(), retry)
 		}
 		now := time.Now()
-		timer.Reset(p.rhythm.next(now).Sub(now))
+		next = p.rhythm.next(now)
+		timer.Reset(p.standing.sooner(next).Sub(now))
 	}
 }
 
@@ -155,7 +169,11 @@ func (p *Poller) Run(ctx context.Context) error {
 // newer one announced.
 func (p *Poller) poll(ctx context.Context) (retry time.Time) {
 	for range maxRedo {
-		err := p.load(ctx)
+		wait, err := p.settle(ctx)
+		if wait > 0 {
+			return time.Now().Add(min(wait, time.Second))
+		}
+		err = errors.Join(err, p.load(ctx))
 		v, info, ok, outErr := p.ask(ctx)
 		err = errors.Join(err, outErr)
 		switch {
@@ -236,7 +254,7 @@ func (p *Poller) outputs(ctx context.Context) (Outputs, error) {
 
 // info is what is known of the source without asking it.
 func (p *Poller) info() store.SourceInfo {
-	return store.SourceInfo{URL: p.cfg.URL, Type: p.cfg.kind(), Digest: p.cfg.digest(), Expect: p.cfg.Expect}
+	return store.SourceInfo{URL: p.cfg.asked(), Type: p.cfg.kind(), Digest: p.cfg.digest(), Expect: p.cfg.Expect}
 }
 
 // judge is the verdicts on the mounts, one each. Most mounts are listed as
@@ -280,10 +298,11 @@ func (p *Poller) announce(ctx context.Context, v view, info store.SourceInfo) (s
 	defer cancel()
 	poll := store.Poll{
 		Source: p.cfg.Name, Poller: p.deps.ID, Version: p.known.Version, Known: len(p.known.Entries),
-		LastGood: p.lastGood, GoneAfter: p.cfg.GoneAfter, Info: info,
+		LastGood: p.lastGood, GoneAfter: p.cfg.GoneAfter, Info: info, Rules: p.standing.applied,
 	}
 	poll.Upsert, poll.Absent, poll.Back = difference(v, p.known)
 	result, err := p.deps.Store.Announce(ctx, poll)
+	p.standing.announced(result, err)
 	switch {
 	case err != nil:
 		return store.PollResult{}, fmt.Errorf("announce: %w", err)

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
 	"stream-api/internal/realtest"
@@ -39,7 +40,37 @@ func newWorld(t *testing.T) *world {
 	if err := w.store.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	w.watched()
 	return w
+}
+
+// watched has the store look as if a scheduler looked at it: nothing is on hold.
+func (w *world) watched() {
+	client := redis.NewClient(w.redis.Options()) // its failed dials are no business of the store's
+	w.t.Cleanup(func() { _ = client.Close() })
+	tick := func() error {
+		now, err := client.Time(context.Background()).Result()
+		if err != nil {
+			return err
+		}
+		return client.HSet(context.Background(), "reaper", "tick", now.UnixMilli(), "until", 0).Err()
+	}
+	if err := tick(); err != nil {
+		w.t.Fatal(err)
+	}
+	stop, done := make(chan struct{}), make(chan struct{})
+	w.t.Cleanup(func() { close(stop); <-done })
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(500 * time.Millisecond):
+				_ = tick() // a test may have stopped the server
+			}
+		}
+	}()
 }
 
 // running is a poller with what it did.

@@ -65,6 +65,9 @@ func (p *Poller) failed(ctx context.Context, err error, took time.Duration) {
 		s.Failed++
 		s.State, s.Problem, s.Duration = stream.SourceUnknown, err.Error(), took
 	})
+	if !p.standing.failing() {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	// Another poller of the source is given two polls' time to see it.

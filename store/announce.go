@@ -18,12 +18,15 @@ const announceChunk = 500
 type SourceTakenError struct{ Source, Identity, Poller string }
 
 func (e *SourceTakenError) Error() string {
-	return fmt.Sprintf("source %s is already polled as %q by %s; give one of the two another name, or both the same url, chain and rules", e.Source, e.Identity, e.Poller)
+	return fmt.Sprintf("source %s is already polled as %q by %s; give one of the two another name, or both the same url and what their ${host:…} stand for", e.Source, e.Identity, e.Poller)
 }
 
-// Identity is what tells two sources of one name apart.
+// Asked is what tells apart what two sources of one name ask.
+func (i SourceInfo) Asked() string { return i.Type + " " + i.URL }
+
+// Identity tells besides whether two hosts that ask the same announce the same under the same rules.
 func (i SourceInfo) Identity() string {
-	id := i.Type + " " + i.URL
+	id := i.Asked()
 	if i.Digest != "" {
 		id += " with settings " + i.Digest
 	}
@@ -40,7 +43,7 @@ func (s *Store) Announce(ctx context.Context, p Poll) (PollResult, error) {
 	keys := slices.Sorted(maps.Keys(p.Upsert))
 	for first := true; first || len(keys) > 0; first = false {
 		n := min(len(keys), announceChunk)
-		args := []any{p.Source, p.Info.Identity(), p.Poller, out.Version, known, p.LastGood, p.GoneAfter.Milliseconds(), string(info), nonce(), n}
+		args := []any{p.Source, p.Info.Identity(), p.Poller, out.Version, known, p.LastGood, p.GoneAfter.Milliseconds(), string(info), nonce(), p.Rules, n}
 		for _, key := range keys[:n] {
 			args = append(args, key, p.Upsert[key])
 		}
@@ -64,6 +67,9 @@ func (s *Store) Announce(ctx context.Context, p Poll) (PollResult, error) {
 			}
 		case "version":
 			out.Stale = true
+			return out, nil
+		case "rules":
+			out.Stale, out.Ruled = true, true
 			return out, nil
 		case "taken":
 			return PollResult{}, &SourceTakenError{Source: p.Source, Identity: r.str(1), Poller: r.str(2)}

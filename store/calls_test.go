@@ -43,6 +43,14 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 				Absent: []string{"other"}, Back: []string{"another"}, GoneAfter: time.Second, Info: store.SourceInfo{Type: "t", URL: "u"}})
 			return err
 		}},
+		{"rules", func(ctx context.Context, s *store.Store) error {
+			_, err := s.OfferRules(ctx, store.RulesOffer{Source: "src", Host: "p", Info: store.SourceInfo{Type: "t", URL: "u"}, Digest: "d", Text: "{}", Fresh: true})
+			return err
+		}},
+		{"accept", func(ctx context.Context, s *store.Store) error {
+			_, _, err := s.AcceptRules(ctx, "src", "p")
+			return err
+		}},
 		{"sourcefailed", func(ctx context.Context, s *store.Store) error {
 			return s.SourceFailed(ctx, "src", store.SourceInfo{Type: "t", URL: "u"}, "p", "refused", time.Second)
 		}},

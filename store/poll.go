@@ -11,6 +11,8 @@ type Poll struct {
 	// Version of announced:<source> the difference was made against; empty:
 	// none known.
 	Version string
+	// Rules is the Ruling.ID of what was announced by; empty: by a hand, or without rules.
+	Rules string
 	// Known is how many streams were announced under Version; 0: no opinion.
 	// Another number now means that a hand took some away: the poll is stale.
 	Known  int
@@ -31,7 +33,9 @@ type PollResult struct {
 	Version string // of announced:<source> after the call
 	// Stale: somebody else changed the set meanwhile and nothing of the
 	// difference was applied; load the set and make the difference anew.
-	Stale   bool
+	Stale bool
+	// Ruled: besides, other rules are in force than those of the poll.
+	Ruled   bool
 	Gone    []string // retracted by this call
 	Changed []string // announced, changed or back by this call
 	// NextGone is the time until the earliest retraction could be due; 0: none.
@@ -49,10 +53,10 @@ type AnnouncedSet struct {
 type SourceInfo struct {
 	// URL and Type say what the source is; credentials are never part of
 	// the URL. Two different pairs under one name are a conflict.
-	URL  string
+	URL  string // of an exec source the digest of its command
 	Type string // icecast, srtrelay, …; static; exec
-	// Digest tells chains, rules and the like apart; hosts that poll one
-	// source must agree in it.
+	// Digest tells apart what hosts make of the same rules: their ${host:…} may
+	// differ. Hosts that poll one source must agree in it.
 	Digest string
 	// Expect lists streams to be shown as missing when nobody publishes them.
 	Expect []string

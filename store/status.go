@@ -193,10 +193,12 @@ func (s *Store) Sources(ctx context.Context) ([]stream.SourceStatus, error) {
 	}
 	pipe := s.client.Pipeline()
 	counts := make([]*redis.IntCmd, len(names))
-	rows := make([]*redis.MapStringStringCmd, len(names))
+	rows, differs := make([]*redis.MapStringStringCmd, len(names)), make([]*redis.MapStringStringCmd, len(names))
+	now := pipe.Time(ctx)
 	for i, name := range names {
 		counts[i] = pipe.HLen(ctx, s.key("announced", name))
 		rows[i] = pipe.HGetAll(ctx, s.key("source", name))
+		differs[i] = pipe.HGetAll(ctx, s.key("differs", name))
 	}
 	out := make([]stream.SourceStatus, 0, len(names))
 	if len(names) == 0 {
@@ -219,6 +221,12 @@ func (s *Store) Sources(ctx context.Context) ([]stream.SourceStatus, error) {
 		}
 		status.Expect, status.Refused, status.Example = info.Expect, info.Refused, info.Example
 		status.Stalled, status.Warning = info.Stalled, info.Warning
+		if r := rulingOf(row); r.Version > 0 {
+			status.Rules = &stream.RulesStatus{Version: r.Version, By: r.By, At: r.At}
+		}
+		for _, f := range differing(differs[i].Val(), now.Val().UnixMilli()) {
+			status.Differs = append(status.Differs, f.DifferingFile)
+		}
 		if name == ManualSource {
 			status.State = stream.SourceGood // nobody polls it
 		} else if status.State == "" {

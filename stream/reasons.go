@@ -121,7 +121,17 @@ const (
 	CodeSource         Code = "source"          // source
 	CodeSourceFails    Code = "source-fails"    // source, error
 	CodeSourceDropped  Code = "source-dropped"  // source, streams
-	CodeWas            Code = "was"             // state
+
+	// Of the rules of sources; author is the host whose file they are of.
+	CodeRulesFirst      Code = "rules-first"      // author, source, version
+	CodeRulesChanged    Code = "rules-changed"    // author, source, version, what
+	CodeRulesRaised     Code = "rules-raised"     // author, source, version
+	CodeRulesRemembered Code = "rules-remembered" // author, host, source, version
+	CodeRulesAccepted   Code = "rules-accepted"   // author, by, source, version, what
+	CodeFileDiffers     Code = "file-differs"     // author, host, source, version, what
+	CodeFileAgrees      Code = "file-agrees"      // host, source
+	CodeNothingSaid     Code = "nothing-said"     // host, source, what
+	CodeWas             Code = "was"              // state
 )
 
 // reasonRow is what is known of a code.
@@ -244,7 +254,16 @@ var reasons = map[Code]reasonRow{
 	CodeSource:         says(Info, "{source}"),
 	CodeSourceFails:    says(Bad, "{source}: {error}"),
 	CodeSourceDropped:  says(Info, "{source}: {streams} streams"),
-	CodeWas:            says(Info, "{state}"),
+
+	CodeRulesFirst:      says(Info, "{source}: v{version} of {author}, the first"),
+	CodeRulesChanged:    says(Warn, "{source}: v{version} of {author}: {what}"),
+	CodeRulesRaised:     says(Info, "{source}: v{version} of {author}, as they were"),
+	CodeRulesRemembered: says(Info, "{source}: v{version} of {author}, as {host} remembers"),
+	CodeRulesAccepted:   says(Warn, "{source}: v{version} of {author}, accepted by {by}: {what}"),
+	CodeFileDiffers:     says(Bad, "{source}: the file of {host} differs: {what}; v{version} of {author} stays in force"),
+	CodeFileAgrees:      says(Info, "{source}: the file of {host} says what is in force"),
+	CodeNothingSaid:     says(Bad, "{source}: {host} announces nothing: {what}"),
+	CodeWas:             says(Info, "{state}"),
 }
 
 // Codes are all codes, in order.

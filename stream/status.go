@@ -130,6 +130,22 @@ type ServiceStatus struct {
 	Told
 }
 
+// RulesStatus is which rules of a source are in force: its version, the host whose file they are of, and since when.
+type RulesStatus struct {
+	Version int64  `json:"version"`
+	By      string `json:"by" show:"name"`
+	At      int64  `json:"at"`
+}
+
+// DifferingFile is a host whose file does not say what is in force: it announces by what is. What says in words what its
+// file would change. Refused says why it announces nothing at all, and is empty if it does.
+type DifferingFile struct {
+	Host    string `json:"host" show:"name"`
+	Since   int64  `json:"since"`
+	What    string `json:"what"`
+	Refused string `json:"refused,omitempty"`
+}
+
 // SourceStatus is one source and what it last said.
 type SourceStatus struct {
 	Name     string      `json:"name" show:"name"`
@@ -137,6 +153,10 @@ type SourceStatus struct {
 	LastGood int64       `json:"last_good"`
 	Streams  int         `json:"streams"`
 	Error    string      `json:"error"`
+	// Rules are those in force; absent: nobody announced by any yet, or they were added by hand.
+	Rules *RulesStatus `json:"rules,omitempty"`
+	// Differs are the hosts that poll it whose files do not say what is in force.
+	Differs []DifferingFile `json:"differs,omitempty"`
 	// Expect lists streams the operator said should be there.
 	Expect []string `json:"expect,omitempty" show:"name"`
 	// Refused counts mounts refused for their names, with one example.

@@ -100,13 +100,14 @@ func (p *process) readEvents(ctx context.Context) error {
 
 func (p *process) addPollers(hints *queue.Client) error {
 	guard := newLoopGuard(p.links.store)
+	memory := sources.MemoryIn(p.cfg.StateDir)
 	for _, s := range p.cfg.Sources {
 		c, err := sourceConfig(p.cfg, s)
 		if err != nil {
 			return configError(err)
 		}
 		poller, err := sources.New(c, sources.Deps{
-			Store: p.links.store, Hints: hints, ID: p.cfg.Network.Name, Log: p.log, Output: guard.output,
+			Store: p.links.store, Hints: hints, ID: p.cfg.Network.Name, Log: p.log, Output: guard.output, Memory: memory,
 		})
 		if err != nil {
 			return configError(err)

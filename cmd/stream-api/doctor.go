@@ -109,7 +109,12 @@ func (g *global) examineStore(ctx context.Context) ([]store.Finding, error) {
 		return findings, err
 	}
 	words, err := examineWords(ctx, s)
-	return append(append(findings, found...), words...), err
+	findings = append(append(findings, found...), words...)
+	if err != nil {
+		return findings, err
+	}
+	rules, err := examineRules(ctx, s)
+	return append(findings, rules...), err
 }
 
 func printFindings(findings []store.Finding) error {

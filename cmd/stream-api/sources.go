@@ -10,13 +10,13 @@ import (
 )
 
 func sourcesCommand(g *global) *cobra.Command {
-	c := &cobra.Command{Use: "sources", Short: "List sources, and forget those that are no more", GroupID: "act", Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "sources", Short: "List sources, settle whose rules are in force, and forget those that are no more", GroupID: "act", Args: cobra.NoArgs}
 	ls := &cobra.Command{
 		Use: "ls", Short: "List sources", Args: cobra.NoArgs,
 		RunE: g.lists(func(s stream.Status) any { return s.Sources }, sourceTable),
 	}
 	g.outputFlag(ls)
-	c.AddCommand(ls, sourcesRemove(g))
+	c.AddCommand(ls, sourcesDiff(g), sourcesAccept(g), sourcesRemove(g))
 	return c
 }
 

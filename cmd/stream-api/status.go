@@ -255,14 +255,14 @@ func sourceTable(status stream.Status) *table {
 		if s.State != stream.SourceGood {
 			c = red
 		}
-		note := strings.Join(sourceNotes(s, missing[s.Name]), "; ")
+		note := strings.Join(sourceNotes(status.At, s, missing[s.Name]), "; ")
 		t.add(cell{s.Name, plain}, cell{string(s.State), c}, cell{ago(status.At, s.LastGood), plain}, cell{strconv.Itoa(s.Streams), plain}, cell{note, plain})
 	}
 	return t
 }
 
-func sourceNotes(s stream.SourceStatus, missing []string) []string {
-	var notes []string
+func sourceNotes(now int64, s stream.SourceStatus, missing []string) []string {
+	notes := differNotes(now, s)
 	for _, text := range []string{s.Error, s.Warning} {
 		if text != "" {
 			notes = append(notes, text)

@@ -14,7 +14,20 @@ func sourceConfig(cfg *config.Config, s config.Source) (sources.Config, error) {
 		Name: s.Name, Plugin: s.Plugin,
 		Interval: s.Vars.Interval, Timeout: s.Vars.Timeout, GoneAfter: s.Vars.GoneAfter, StallAfter: s.Vars.StallAfter,
 		Match: s.Vars.Match, Chain: s.Chain, Priority: s.Priority, Rank: s.Rank, Expect: s.Expect,
-		SourceVars: s.Stream,
+		RulesVersion: s.RulesVersion,
+	}
+	if len(s.StreamTemplates) > 0 {
+		out.SourceVars = map[string]string{}
+	}
+	for name, t := range s.StreamTemplates {
+		out.SourceVars[name] = t.String()
+	}
+	out.Resolve = func(text string) (string, error) {
+		t, err := stream.ParseTemplate(text)
+		if err != nil {
+			return "", err
+		}
+		return cfg.ResolvePull(t)
 	}
 	for _, r := range s.Rules {
 		out.Rules = append(out.Rules, sources.Rule{Match: r.Match, Chain: r.Chain, Priority: r.Priority, Vars: r.Vars})
@@ -36,11 +49,7 @@ func sourceConfig(cfg *config.Config, s config.Source) (sources.Config, error) {
 		out.URL = resolve("url", s.Vars.URL)
 		out.User = resolve("user", s.Vars.User)
 		out.Password = resolve("password", s.Vars.Password)
-		pull, pullErr := cfg.ResolvePull(s.Vars.Pull)
-		if pullErr != nil {
-			return sources.Config{}, fmt.Errorf("source %s: pull: %w", s.Name, pullErr)
-		}
-		out.Pull = pull
+		out.Pull = s.Vars.Pull.String()
 		out.CA, out.Strip = s.Vars.CA, s.Vars.Strip
 	case config.PluginExec:
 		command, commandErr := s.Vars.Command.Resolve(cfg.Lookup)

@@ -25,7 +25,7 @@ var may = map[string][]string{
 	"store":                 {"stream", "lua"},                                                                           // the only owner of Redis keys
 	"store/embedded":        {},                                                                                          // a server, knows no key
 	"queue":                 {"stream"},                                                                                  // a hint cannot decide anything, so it knows no store
-	"sources":               {"stream", "store", "queue", "program", "internal/orphans"},                                 //
+	"sources":               {"stream", "store", "queue", "program", "internal/orphans", "internal/regular"},             //
 	"scheduler":             {"stream", "store", "queue"},                                                                // never runners: a decision knows no process
 	"runners":               {"stream", "store", "queue", "runners/plan", "runners/statedir", "runners/supervisor"},      // never scheduler: a host obeys the store alone
 	"runners/plan":          {"stream", "runners/supervisor", "program"},                                                 // what a child is, and not who wants it: no store

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -96,6 +97,23 @@ const NewSuffix = ".new"
 // away and not followed; a directory gives an error. It does not sync: what a crash of the machine may lose it may not
 // be used for. It may not be called for one path by two at once.
 func Replace(path string, text []byte, perm fs.FileMode) error {
+	return replace(path, text, perm, func(*os.File) error { return nil })
+}
+
+// Keep is Replace for what must outlive a crash of the machine: the text is on the disk before it has the name, and the
+// name when Keep returns.
+func Keep(path string, text []byte, perm fs.FileMode) error {
+	if err := replace(path, text, perm, (*os.File).Sync); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+func replace(path string, text []byte, perm fs.FileMode, settle func(*os.File) error) error {
 	next := path + NewSuffix
 	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err // a directory with something in it
@@ -104,7 +122,9 @@ func Replace(path string, text []byte, perm fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(text)
+	if _, err = f.Write(text); err == nil {
+		err = settle(f)
+	}
 	if err = errors.Join(err, f.Close()); err == nil {
 		err = os.Rename(next, path)
 	}

@@ -68,19 +68,21 @@ func TestReplaceFollowsNoLink(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	other, path := filepath.Join(root, "other"), filepath.Join(root, "f")
-	for _, link := range []string{path, path + NewSuffix} {
-		if err := errors.Join(os.WriteFile(other, []byte("old"), 0o600), os.Symlink(other, link)); err != nil {
-			t.Fatal(err)
-		}
-		if err := Replace(path, []byte("new"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		text, err := Read(path, 3)
-		if err != nil || string(text) != "new" {
-			t.Errorf("%q, %v", text, err)
-		}
-		if text, err := os.ReadFile(other); err != nil || string(text) != "old" {
-			t.Errorf("through %s: %q, %v", link, text, err)
+	for i, write := range []func(string, []byte, fs.FileMode) error{Replace, Keep} {
+		for _, link := range []string{path, path + NewSuffix} {
+			if err := errors.Join(os.RemoveAll(path), os.WriteFile(other, []byte("old"), 0o600), os.Symlink(other, link)); err != nil {
+				t.Fatal(err)
+			}
+			if err := write(path, []byte("new"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			text, err := Read(path, 3)
+			if err != nil || string(text) != "new" {
+				t.Errorf("%d: %q, %v", i, text, err)
+			}
+			if text, err := os.ReadFile(other); err != nil || string(text) != "old" {
+				t.Errorf("%d: through %s: %q, %v", i, link, text, err)
+			}
 		}
 	}
 }

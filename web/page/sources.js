@@ -28,6 +28,7 @@ function patch(card, source) {
   put(card.badge, source.state);
   card.lastGood = source.name === "manual" ? 0 : source.last_good;
   const facts = [plural(source.streams, "stream")];
+  if (source.rules) facts.push("rules v" + source.rules.version + " of " + shortHost(source.rules.by));
   if (source.expect?.length) facts.push("expects " + source.expect.join(", "));
   if (source.stalled?.length) facts.push("stalled: " + source.stalled.join(", "));
   if (source.refused) facts.push(plural(source.refused, "mount") + " refused" + (source.example ? ", such as " + source.example : ""));
@@ -52,7 +53,7 @@ export function tickSources() {
 const feed = document.getElementById("feed-list");
 const shownEvents = 150;
 const levels = { "host-down": "bad", reaped: "bad", hold: "bad", refused: "bad", lost: "bad", nonsense: "bad", "source-unknown": "bad", failed: "bad", crashed: "warn", restarted: "warn",
-  waits: "warn", unassigned: "warn", "host-up": "ok", claimed: "ok", "source-good": "ok", appeared: "info", gone: "info" };
+  waits: "warn", unassigned: "warn", "host-up": "ok", claimed: "ok", "source-good": "ok", rules: "warn", differs: "bad", agrees: "ok", appeared: "info", gone: "info" };
 
 function line(event) {
   const subject = [event.stream, event.slot].filter(Boolean).join(" ");

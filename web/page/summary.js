@@ -81,6 +81,11 @@ function attend() {
     if (source.stalled?.length) found.push({ id: "stalled " + source.name, level: "bad", what: some(source.stalled) + " of " + source.name + (source.stalled.length > 1 ? " stand still" : " stands still"), why: "listed, but no bytes come in: a frozen publisher, as a rule" });
     if (source.warning) found.push({ id: "warning " + source.name, level: "warn", what: "Source " + source.name, why: source.warning });
     if (source.refused) found.push({ id: "refused " + source.name, level: "warn", what: plural(source.refused, "mount") + " of " + source.name + " refused", why: (source.example ? "such as " + source.example + "; " : "") + "nothing runs for them" });
+    for (const f of source.differs || []) {
+      const force = source.rules ? "v" + source.rules.version + " of " + shortHost(source.rules.by) : "nothing";
+      if (f.refused) found.push({ id: "differs " + source.name + f.host, level: "bad", what: shortHost(f.host) + " announces nothing of " + source.name, why: f.refused, since: f.since });
+      else found.push({ id: "differs " + source.name + f.host, level: "warn", what: "The file of " + shortHost(f.host) + " differs from the rules of " + source.name, why: f.what + "; in force is " + force + ". stream-api sources diff " + source.name + " " + f.host, since: f.since });
+    }
     if (source.state !== "good") found.push({ id: "source " + source.name, level: "bad", what: "Source " + source.name + " is unknown", why: (source.error || "it has not answered yet") + "; its streams stay as they are", since: source.last_good });
   }
   for (const host of model.hosts.values()) {
