@@ -106,7 +106,7 @@ func (c *Client) hello(in *bufio.Scanner, hello Hello) error {
 	return knows(m.Hello.Major, m.Hello.Minor)
 }
 
-// Dir, Spec and State are those of the moment of connecting; Status gives the present state.
+// Dir, Spec and State are those of the moment of connecting; what happens later is told by events.
 func (c *Client) Dir() string  { return c.dir }
 func (c *Client) Spec() Spec   { return c.spec }
 func (c *Client) State() State { return c.state }
@@ -212,18 +212,6 @@ func (c *Client) SetAway(ctx context.Context, away bool) error {
 func (c *Client) SetPace(ctx context.Context, pace time.Duration) error {
 	_, err := c.ask(ctx, request{Op: opPace, Pace: pace})
 	return err
-}
-
-// Status asks for the present state.
-func (c *Client) Status(ctx context.Context) (State, error) {
-	r, err := c.ask(ctx, request{Op: opStatus})
-	if err != nil {
-		return State{}, err
-	}
-	if r.State == nil {
-		return State{}, errors.New("status: the supervisor sent none")
-	}
-	return *r.State, nil
 }
 
 // ask sends r and waits for its reply.

@@ -52,6 +52,9 @@ type journal struct {
 	failed bool
 }
 
+// logMax is how many bytes log and log.1 have together.
+const logMax = 1 << 20
+
 func newJournal(dir string, maxBytes int64, secrets []string, warn func(string, ...any)) *journal {
 	return &journal{
 		path: filepath.Join(dir, fileLog), max: maxBytes, now: time.Now, warn: warn, mask: newMasker(secrets),

@@ -71,8 +71,7 @@ func TestTheStderrTailIsCapped(t *testing.T) {
 
 func TestTheLogOutlivesTheChildAndHasABound(t *testing.T) {
 	t.Parallel()
-	r := launch(t, shell(`i=0; while [ $i -lt 1000 ]; do echo "$i of a line that fills the log quickly, more quickly than one would like"; i=$((i+1)); done; exit 1`),
-		func(s *Spec) { s.LogMax = 16 << 10 })
+	r := launch(t, shell(`yes "a line that fills the log quickly, more quickly than one would like" | head -n 8000; exit 1`))
 	r.await(EventExited)
 	r.await(EventStarted, func(e Event) bool { return e.Attempt == 3 })
 	if _, err := r.End(t.Context()); err != nil {
@@ -89,8 +88,8 @@ func TestTheLogOutlivesTheChildAndHasABound(t *testing.T) {
 		}
 		size += info.Size()
 	}
-	if size > 16<<10 {
-		t.Errorf("%d bytes, at most %d", size, 16<<10)
+	if size > logMax {
+		t.Errorf("%d bytes, at most %d", size, logMax)
 	}
 	if said := readAll(t, r.dir, MarkSelf); !slices.ContainsFunc(said, func(s string) bool { return strings.HasPrefix(s, "ended: ") }) {
 		t.Errorf("the end is not in it: %q", said)
@@ -128,8 +127,7 @@ func TestATailIsTheLastLinesOfBothFiles(t *testing.T) {
 // The follower sees every line once, over rotations, and ends with the supervisor.
 func TestAFollowerSeesEveryLine(t *testing.T) {
 	t.Parallel()
-	r := launch(t, shell(`i=0; while [ $i -lt 60 ]; do echo "$i aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"; i=$((i+1)); sleep 0.02; done; exec sleep 1000`),
-		func(s *Spec) { s.LogMax = 16 << 10 })
+	r := launch(t, shell(`pad=$(printf '%04000d' 0); i=0; while [ $i -lt 200 ]; do echo "$i $pad"; i=$((i+1)); sleep 0.01; done; exec sleep 1000`))
 	lines := make(chan string, 1000)
 	done := make(chan error, 1)
 	go func() {
@@ -143,7 +141,7 @@ func TestAFollowerSeesEveryLine(t *testing.T) {
 	next := -1
 	limit := time.NewTimer(time.Minute)
 	defer limit.Stop()
-	for next < 59 {
+	for next < 199 {
 		select {
 		case line := <-lines:
 			var n int
@@ -160,6 +158,9 @@ func TestAFollowerSeesEveryLine(t *testing.T) {
 	}
 	if err := <-done; err != nil {
 		t.Errorf("the follower ended with %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(r.dir, fileLogOld)); err != nil {
+		t.Errorf("there was no rotation: %v", err)
 	}
 }
 

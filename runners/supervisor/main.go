@@ -122,7 +122,7 @@ func (s *supervisor) build(spec Spec) error {
 		state: State{Version: SpecVersion, Phase: PhaseWaiting, BootID: boot, Supervisor: me, Since: time.Now()},
 	}
 	s.life, s.server.life = l, l
-	s.journal = newJournal(s.dir, spec.LogMax, spec.Mask, l.warn)
+	s.journal = newJournal(s.dir, logMax, spec.Mask, l.warn)
 	s.forker = newForker(s.guard.over)
 	s.tree = &tree{forker: s.forker, warn: l.warn}
 	s.saver = newSaver(s.dir, l.snapshot, l.warn)

@@ -30,7 +30,7 @@ const (
 	opKick    operation = "kick"
 	opAway    operation = "away"
 	opPace    operation = "pace"
-	opStatus  operation = "status"
+	opStatus  operation = "status" // asked by tests, and by hand
 )
 
 // request is what a runner sends.

@@ -392,3 +392,15 @@ func until(t *testing.T, what string, holds func() bool) {
 
 // ms converts to nanoseconds of Now's clock.
 func ms(n int64) int64 { return n * int64(time.Millisecond) }
+
+// Status asks for the present state.
+func (c *Client) Status(ctx context.Context) (State, error) {
+	r, err := c.ask(ctx, request{Op: opStatus})
+	if err != nil {
+		return State{}, err
+	}
+	if r.State == nil {
+		return State{}, errors.New("status: the supervisor sent none")
+	}
+	return *r.State, nil
+}

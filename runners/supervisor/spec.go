@@ -60,8 +60,6 @@ type Spec struct {
 
 	Exec
 
-	LogMax int64 `json:"log_max"` // bytes of log and log.1 together; default 1 MiB, at least 16 KiB
-
 	KeepOnStoreLoss bool `json:"keep_on_store_loss"` // for the runner that adopts
 
 	KeyHash string `json:"key_hash"` // of the key that a hello needs; Start fills it in
@@ -102,10 +100,6 @@ func (s *Spec) complete() error {
 	if s.GoWithin <= 0 {
 		s.GoWithin = 10 * time.Second
 	}
-	if s.LogMax == 0 {
-		s.LogMax = 1 << 20
-	}
-	s.LogMax = max(s.LogMax, 16<<10)
 	if text, err := json.Marshal(s); err != nil || len(text) > maxSpec {
 		wrong("%d bytes long, at most %d are taken (%v)", len(text), maxSpec, err)
 	}
