@@ -225,7 +225,7 @@ func TestARunnersDeathLeavesItsChildrenToTheNextLife(t *testing.T) {
 	h.awaitCount("start", 3)
 	p.kill()
 	p = h.spawn(plan.Keep)
-	realtest.Await(t, 20*time.Second, "nothing is adopted", func() bool { return countLines(h.log.String(), `"reason":"adopted"`) == 3 })
+	realtest.Await(t, time.Minute, "nothing is adopted", func() bool { return countLines(h.log.String(), `"reason":"adopted"`) == 3 })
 	// Beyond every deadline that the first life gave.
 	still(t, ttl+beat, "a child was ended or started though it was adopted", func() bool {
 		return h.count("start") == 3 && h.count("stop") == 0 && h.alive() == 3
@@ -248,7 +248,7 @@ func TestARunnerThatExecsItselfAnewStopsNothing(t *testing.T) {
 	h.awaitCount("start", 3)
 	for round := range 2 {
 		p.signal(syscall.SIGHUP)
-		realtest.Await(t, 20*time.Second, "nothing is adopted", func() bool {
+		realtest.Await(t, time.Minute, "nothing is adopted", func() bool {
 			return countLines(h.log.String(), `"reason":"adopted"`) == 3*(round+1)
 		})
 	}

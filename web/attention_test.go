@@ -98,8 +98,8 @@ func TestPagePutsAlikeTroubleTogetherAndTheOldestFirst(t *testing.T) {
 	b := newBrowser(t, 1440, 900)
 	b.do(chromedp.Navigate(base + "/"))
 	b.await("all wait", `document.querySelectorAll(".rows .row").length === 5`)
-	const want = `warn dist, transcode, record of s2: pending: no host offers transcode
-warn dist, transcode, record of s1, s3: pending: every host is full
+	const want = `warn dist, transcode, record of s2: pending: nobody offers transcode
+warn dist, transcode, record of s1, s3: pending: all 2 dist services that match are full: 2/2, 2/2
 warn s8, s9 are missing: source ingest expects them and nobody publishes them`
 	if got := b.text(attention); got != want {
 		t.Errorf("needs attention:\n%s\nwant:\n%s", got, want)

@@ -72,7 +72,7 @@ func TestPageFollowsALifeOfAStream(t *testing.T) {
 	b.js(`document.getElementById("drawer").close()`)
 
 	c.report(v, "crashed", "exit 1", map[string]string{"reason": `exited {"exit":"exit 1","times":"3"}`, "exit": "exit 1", "stderr": "no such device", "restarts": "3"})
-	b.await("the crash is told", cellSays("s1", "transcode", "↻ 3")+` && document.getElementById("attention").textContent.includes("restarting after exit 1")`)
+	b.await("the crash is told", cellSays("s1", "transcode", "↻ 3")+` && document.getElementById("attention").textContent.includes("exit 1; 3 times lately")`)
 	b.js(cell("s1", "transcode") + `.click()`)
 	b.await("its last words are shown", `document.querySelector("#drawer .stderr").textContent === "no such device"`)
 	b.js(`document.getElementById("drawer").close()`)
