@@ -23,9 +23,9 @@
 // # Decisions and loops
 //
 // Decisions are pure functions in files of their own: source.go (which source),
-// wanted.go (what is wanted), rules.go and requests.go (where a slot may go),
-// reasons.go and needs.go (why it waits), handover.go (the next step of a
-// move). The loops around them:
+// wanted.go (what is wanted), handover.go (the next step of a move), and package
+// placement (where a slot may go and why it waits; placing.go says to it what the
+// store knows). The loops around them:
 //
 //	dirty    marked streams: want them
 //	place    passes over queues; each Net over all, writing down reasons

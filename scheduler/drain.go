@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"stream-api/queue"
+	"stream-api/scheduler/placement"
 	"stream-api/store"
 	"stream-api/stream"
 )
@@ -90,7 +91,7 @@ func (s *Scheduler) ordered(ctx context.Context, v store.SlotRecord) ([]string, 
 		if err != nil {
 			return nil, err
 		}
-		for _, n := range needsOf(rules) {
+		for _, n := range placement.Needs(rules) {
 			upstream[slot] = append(upstream[slot], n.Slot)
 		}
 	}

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 
+	"stream-api/scheduler/placement"
 	"stream-api/store"
 	"stream-api/stream"
 )
@@ -45,24 +46,24 @@ func (s *Scheduler) explainEach(ctx context.Context, p *pass, left []store.Circu
 	if err != nil {
 		return nil, err
 	}
-	offers := offersOf(p.stype, hosts)
+	view := placement.NewView(p.stype, p.rules, servicesOf(p.stype, hosts))
 	chains, err := s.chainsOf(ctx, p, left)
 	if err != nil {
 		return nil, err
 	}
 	for _, c := range left {
-		note(c, explain(situation{slot: c, rules: p.rules, offers: offers, chain: chains[c.Key]}))
+		note(c, view.Explain(waitingSlot(c), chains[c.Key]))
 	}
 	return notes, nil
 }
 
 // chainsOf reads what the slots that wait for variables must know of the rest
 // of their chains.
-func (s *Scheduler) chainsOf(ctx context.Context, p *pass, left []store.Circumstances) (map[string]chainView, error) {
+func (s *Scheduler) chainsOf(ctx context.Context, p *pass, left []store.Circumstances) (map[string]placement.Chain, error) {
 	var keys []string
-	if len(needsOf(p.rules)) > 0 {
+	if len(placement.Needs(p.rules)) > 0 {
 		for _, c := range left {
-			if len(candidates(c.Key, c.Published, p.rules)) == 0 {
+			if len(placement.Candidates(c.Key, c.Published, p.rules)) == 0 {
 				keys = append(keys, c.Key)
 			}
 		}
@@ -71,10 +72,10 @@ func (s *Scheduler) chainsOf(ctx context.Context, p *pass, left []store.Circumst
 	if err != nil {
 		return nil, err
 	}
-	rules := map[string][]classRule{}
-	out := make(map[string]chainView, len(records))
+	rules := map[string][]placement.Class{}
+	out := make(map[string]placement.Chain, len(records))
 	for _, r := range records {
-		v := chainView{slots: r.Chain, rules: rules, published: map[stream.Need]bool{}}
+		v := placement.Chain{Slots: r.Chain, Classes: rules, Published: map[stream.Need]bool{}}
 		for _, slot := range r.Chain {
 			if _, known := rules[slot]; !known {
 				if rules[slot], err = s.rules.rules(ctx, slot); err != nil {
@@ -82,7 +83,7 @@ func (s *Scheduler) chainsOf(ctx context.Context, p *pass, left []store.Circumst
 				}
 			}
 			for name := range r.Slots[slot].Vars {
-				v.published[stream.Need{Slot: slot, Var: name}] = true
+				v.Published[stream.Need{Slot: slot, Var: name}] = true
 			}
 		}
 		out[r.Key] = v

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"stream-api/queue"
+	"stream-api/scheduler/placement"
 	"stream-api/store"
 	"stream-api/stream"
 )
@@ -120,7 +121,7 @@ func (s *Scheduler) required(ctx context.Context, r store.Record, slot string) (
 		if err != nil {
 			return nil, err
 		}
-		for _, n := range needsOf(rules) {
+		for _, n := range placement.Needs(rules) {
 			if n.Slot == slot {
 				names = append(names, n.Var)
 			}
@@ -136,12 +137,12 @@ func (s *Scheduler) evictIfRoom(ctx context.Context, m store.Move) error {
 		return err
 	}
 	waiting := []store.Waiting{{Key: m.Key, Slot: m.Slot, Type: m.Type}}
-	slots, err := s.store.Circumstances(ctx, waiting, needsOf(rules))
+	slots, err := s.store.Circumstances(ctx, waiting, placement.Needs(rules))
 	if err != nil {
 		return err
 	}
 	var classes []string
-	for _, c := range candidates(m.Key, slots[0].Published, rules) {
+	for _, c := range placement.Candidates(m.Key, slots[0].Published, rules) {
 		classes = append(classes, c.Class)
 	}
 	asked, err := s.store.Evict(ctx, m, false, classes)
@@ -164,7 +165,7 @@ func (s *Scheduler) evictIfRoom(ctx context.Context, m store.Move) error {
 }
 
 // explainMove says why no host but its own takes the slot.
-func (s *Scheduler) explainMove(ctx context.Context, m store.Move, c store.Circumstances, rules []classRule) (stream.Reason, error) {
+func (s *Scheduler) explainMove(ctx context.Context, m store.Move, c store.Circumstances, rules []placement.Class) (stream.Reason, error) {
 	hosts, err := s.view.get(ctx)
 	if err != nil {
 		return stream.Reason{}, err
@@ -178,7 +179,7 @@ func (s *Scheduler) explainMove(ctx context.Context, m store.Move, c store.Circu
 			others = append(others, h)
 		}
 	}
-	why := explain(situation{slot: c, rules: rules, offers: offersOf(m.Type, others)})
+	why := placement.NewView(m.Type, rules, servicesOf(m.Type, others)).Explain(waitingSlot(c), placement.Chain{})
 	if why.IsZero() {
 		why = stream.Because(stream.CodeNoRoom)
 	}

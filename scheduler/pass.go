@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"stream-api/scheduler/placement"
 	"stream-api/store"
 	"stream-api/stream"
 )
@@ -75,7 +76,7 @@ func (s *Scheduler) withNeedy(ctx context.Context, types, all []string) ([]strin
 		if err != nil {
 			return nil, err
 		}
-		if len(needsOf(rules)) > 0 {
+		if len(placement.Needs(rules)) > 0 {
 			types = append(types, t)
 		}
 	}
@@ -91,7 +92,7 @@ type pass struct {
 	stype    string
 	thorough bool // to the end of the queue, writing down reasons
 	full     map[string]bool
-	rules    []classRule
+	rules    []placement.Class
 	hold     stream.Reason // nothing is given now, and why
 	placed   int
 	left     []store.Circumstances // pending still
@@ -104,7 +105,7 @@ func (p *pass) run(ctx context.Context) error {
 		return err
 	}
 	p.rules, p.idle = rules, p.s.idle.under(p.stype, rules, p.thorough)
-	needs := needsOf(rules)
+	needs := placement.Needs(rules)
 	for offset := 0; ; {
 		waiting, err := p.s.store.Pending(ctx, p.stype, offset, passPage)
 		if err != nil {
@@ -139,7 +140,7 @@ func (p *pass) done() bool {
 
 func (p *pass) nothingOpen() bool {
 	for _, r := range p.rules {
-		if r.rule != nil && !p.full[r.id] {
+		if r.Rule != nil && !p.full[r.ID] {
 			return false
 		}
 	}
@@ -179,17 +180,17 @@ func (p *pass) page(ctx context.Context, slots []store.Circumstances) error {
 				p.left = append(p.left, c)
 				continue
 			}
-			open := candidates(c.Key, c.Published, p.rules)
+			open := placement.Candidates(c.Key, c.Published, p.rules)
 			if len(open) == 0 {
 				p.idle[idleSlot{c.Key, c.Slot}] = true
 			}
-			byHead(open, heads)
-			a := plan(c, open, p.full)
-			if len(a.requests) == 0 {
+			placement.ByLoad(open, heads)
+			a := attempt{c, placement.Plan(waitingSlot(c), open, p.full, store.MaxClasses)}
+			if len(a.Requests) == 0 {
 				p.left = append(p.left, c)
 				continue
 			}
-			attempts, requests = append(attempts, a), append(requests, a.requests...)
+			attempts, requests = append(attempts, a), append(requests, a.requests()...)
 		}
 		if len(requests) == 0 {
 			continue
@@ -213,8 +214,8 @@ func (p *pass) page(ctx context.Context, slots []store.Circumstances) error {
 func (p *pass) heads(ctx context.Context) (heads map[string]float64, most int, err error) {
 	var open []string
 	for _, r := range p.rules {
-		if r.rule != nil && !p.full[r.id] {
-			open = append(open, r.id)
+		if r.Rule != nil && !p.full[r.ID] {
+			open = append(open, r.ID)
 		}
 	}
 	if len(open) <= store.MaxClasses || !p.hold.IsZero() {
@@ -226,8 +227,8 @@ func (p *pass) heads(ctx context.Context) (heads map[string]float64, most int, e
 
 func (p *pass) learn(attempts []attempt, answers []store.Placement) {
 	for _, a := range attempts {
-		n := len(a.requests)
-		result := a.learn(answers[:n], p.full)
+		n := len(a.Requests)
+		result := a.outcome(answers[:n], p.full)
 		answers = answers[n:]
 		switch result.Outcome {
 		case store.Placed:

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"stream-api/scheduler/placement"
 )
 
 // touchedTypes are the types whose queues are worth a pass at once.
@@ -71,10 +73,10 @@ func (i idleSlots) wakeUp(keys map[string]bool) {
 
 // under gives the idle slots of a type, none if its classes are others now or
 // all are to be read anew.
-func (i idleSlots) under(t string, rules []classRule, anew bool) map[idleSlot]bool {
+func (i idleSlots) under(t string, rules []placement.Class, anew bool) map[idleSlot]bool {
 	ids := make([]string, len(rules))
 	for k, r := range rules {
-		ids[k] = r.id
+		ids[k] = r.ID
 	}
 	classes := strings.Join(ids, " ")
 	if known := i[t]; known != nil && known.classes == classes && !anew {

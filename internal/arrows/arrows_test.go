@@ -26,7 +26,8 @@ var may = map[string][]string{
 	"store/embedded":        {},                                                                                          // a server, knows no key
 	"queue":                 {"stream"},                                                                                  // a hint cannot decide anything, so it knows no store
 	"sources":               {"stream", "store", "queue", "program", "internal/orphans", "internal/regular"},             //
-	"scheduler":             {"stream", "store", "queue"},                                                                // never runners: a decision knows no process
+	"scheduler/placement":   {"stream"},                                                                                  // pure: what is known comes as arguments
+	"scheduler":             {"stream", "store", "queue", "scheduler/placement"},                                         // never runners: a decision knows no process
 	"runners":               {"stream", "store", "queue", "runners/plan", "runners/statedir", "runners/supervisor"},      // never scheduler: a host obeys the store alone
 	"runners/plan":          {"stream", "runners/supervisor", "program"},                                                 // what a child is, and not who wants it: no store
 	"runners/statedir":      {"stream", "store", "runners/plan", "runners/supervisor", "internal/regular"},               // files, and no store is asked

@@ -26,7 +26,7 @@ type rule struct {
 
 var rules = []rule{{
 	library: "time", names: []string{"Now", "Since", "Until"},
-	within: []string{"stream", "lua", "config", "program", "scheduler"},
+	within: []string{"stream", "lua", "config", "program", "scheduler", "scheduler/placement"},
 	homes: map[string]string{
 		"scheduler/drain.go":  "how long ago this scheduler tried a move",
 		"scheduler/loop.go":   "how often an outage is said",

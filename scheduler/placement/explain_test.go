@@ -1,96 +1,93 @@
-package scheduler
+package placement
 
 import (
 	"fmt"
 	"testing"
 
-	"stream-api/store"
 	"stream-api/stream"
 )
 
-func ruleOf(t *testing.T, c stream.Class) classRule {
+func classOf(t *testing.T, c stream.Class) Class {
 	t.Helper()
 	rule, err := c.Compile()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return classRule{id: c.ID(), rule: rule}
+	return Class{ID: c.ID(), Rule: rule}
 }
 
-func service(host string, c stream.Class, used, seats int, state stream.HostState) offer {
-	return offer{hostState: state, ServiceRecord: store.ServiceRecord{
-		Type: "transcode", Host: host, Seats: seats, Used: used, Class: c.ID(), Filter: c.Filter, State: state,
-	}}
+func service(host string, c stream.Class, used, seats int, state stream.HostState) Service {
+	return Service{HostState: state, Host: host, Seats: seats, Used: used, Class: c.ID(), State: state}
 }
 
 func TestReasons(t *testing.T) {
 	t.Parallel()
 	plain, filtered, needy := stream.Class{}, stream.Class{Filter: "^x"}, stream.Class{Needs: "dist:url"}
-	up := func(host string, used, seats int) offer { return service(host, plain, used, seats, stream.Up) }
+	up := func(host string, used, seats int) Service { return service(host, plain, used, seats, stream.Up) }
 	paused := service("p", plain, 0, 2, stream.Cordoned)
-	paused.Paused, paused.hostState = true, stream.Up
+	paused.Paused, paused.HostState = true, stream.Up
 	broken := up("n", 0, 0)
 	broken.Reason = stream.Because(stream.CodeBadCapacity, "capacity", `"many"`)
 	failed := stream.Because(stream.CodeFailed, "exit", "exit 3", "times", "5")
 	notMoved := func(why stream.Reason) stream.Reason { return stream.Because(stream.CodeNotMoved).After(why) }
-	cools := func(pin string, why stream.Reason, on ...string) store.Circumstances {
-		c := store.Circumstances{Pin: pin, SlotRecord: store.SlotRecord{Reason: why, Avoid: map[string]int64{}}}
+	cools := func(pin string, why stream.Reason, on ...string) Slot {
+		c := Slot{Pin: pin, Reason: why, Avoid: map[string]int64{}}
 		for _, host := range on {
 			c.Avoid[host] = 9
 		}
 		return c
 	}
-	var crowd []offer
+	var crowd []Service
 	for i := range 9 {
 		crowd = append(crowd, up(fmt.Sprintf("h%d", i), 2, 2))
 	}
 	tests := []struct {
-		name   string
-		slot   store.Circumstances
-		offers []offer
-		want   string
+		name     string
+		slot     Slot
+		services []Service
+		want     string
 	}{
-		{"nobody", store.Circumstances{}, nil, "nobody offers transcode"},
-		{"room", store.Circumstances{}, []offer{up("a", 1, 2)}, ""},
-		{"full", store.Circumstances{}, []offer{up("a", 10, 10), up("b", 10, 10), up("c", 4, 4)},
+		{"nobody", Slot{}, nil, "nobody offers transcode"},
+		{"room", Slot{}, []Service{up("a", 1, 2)}, ""},
+		{"full", Slot{}, []Service{up("a", 10, 10), up("b", 10, 10), up("c", 4, 4)},
 			"all 3 transcode services that match are full: 10/10, 10/10, 4/4"},
-		{"full, capped", store.Circumstances{}, crowd,
+		{"full, capped", Slot{}, crowd,
 			"all 9 transcode services that match are full: 2/2, 2/2, 2/2, 2/2, 2/2, 2/2, … and 3 more"},
-		{"full and down", store.Circumstances{}, []offer{up("a", 1, 1), service("b", plain, 0, 1, stream.Down)},
+		{"full and down", Slot{}, []Service{up("a", 1, 1), service("b", plain, 0, 1, stream.Down)},
 			"all that match and are up are full: 1/1; not up: b down"},
-		{"filter", store.Circumstances{}, []offer{service("a", filtered, 0, 1, stream.Up), service("b", filtered, 0, 1, stream.Up)},
+		{"filter", Slot{}, []Service{service("a", filtered, 0, 1, stream.Up), service("b", filtered, 0, 1, stream.Up)},
 			"no filter of the 2 transcode services matches this stream"},
-		{"the only filter", store.Circumstances{}, []offer{service("a", filtered, 0, 1, stream.Up)},
+		{"the only filter", Slot{}, []Service{service("a", filtered, 0, 1, stream.Up)},
 			"the filter of the only transcode service does not match this stream"},
-		{"none up", store.Circumstances{}, []offer{service("a", plain, 0, 1, stream.Cordoned), service("b", plain, 0, 1, stream.Down), paused},
+		{"none up", Slot{}, []Service{service("a", plain, 0, 1, stream.Cordoned), service("b", plain, 0, 1, stream.Down), paused},
 			"no transcode service that matches is up: a cordoned, b down, p paused"},
-		{"cooling down", cools("", failed, "a"), []offer{up("a", 0, 1)}, "cooling down on a: exit 3; failed 5 times here"},
-		{"still cooling down", cools("", stream.Because(stream.CodeCooldown, "cooling", "a", "away", "b down").After(failed), "a"), []offer{up("a", 0, 1)}, "cooling down on a: exit 3; failed 5 times here"},
-		{"cooling down, full before", cools("", stream.Because(stream.CodeFull, "cooling", "a", "full", "1/1", "type", "transcode").After(failed), "a"), []offer{up("a", 0, 1)}, "cooling down on a: exit 3; failed 5 times here"},
-		{"cooling down, not moved", cools("", notMoved(stream.Because(stream.CodeCooldown, "cooling", "a")), "a"), []offer{up("a", 0, 1)}, "cooling down on a"},
-		{"cooling down after a failure, not moved", cools("", notMoved(stream.Because(stream.CodeCooldown, "cooling", "a").After(failed)), "a"), []offer{up("a", 0, 1)}, "cooling down on a: exit 3; failed 5 times here"},
-		{"cooling down, no room before", cools("", notMoved(stream.Because(stream.CodeNoRoom, "host", "b")), "a"), []offer{up("a", 0, 1)}, "cooling down on a"},
-		{"cooling down, a drain called off before", cools("", notMoved(stream.Because(stream.CodeDrainOff)), "a"), []offer{up("a", 0, 1)}, "cooling down on a"},
-		{"cooling down, on hold before", cools("", stream.Because(stream.CodeOnHold).After(stream.Because(stream.CodeRestarted)), "a"), []offer{up("a", 0, 1)}, "cooling down on a"},
-		{"cooling down, unclaimed", cools("", stream.Because(stream.CodeUnclaimed, "host", "a", "limit", "20s"), "a"), []offer{up("a", 0, 1)}, "cooling down on a: host a did not take it up within 20s"},
-		{"cooling down on its pin", cools("a", failed, "a"), []offer{up("a", 0, 1)}, "pinned to a: cooling down on a: exit 3; failed 5 times here"},
+		{"cooling down", cools("", failed, "a"), []Service{up("a", 0, 1)}, "cooling down on a: exit 3; failed 5 times here"},
+		{"still cooling down", cools("", stream.Because(stream.CodeCooldown, "cooling", "a", "away", "b down").After(failed), "a"), []Service{up("a", 0, 1)}, "cooling down on a: exit 3; failed 5 times here"},
+		{"cooling down, full before", cools("", stream.Because(stream.CodeFull, "cooling", "a", "full", "1/1", "type", "transcode").After(failed), "a"), []Service{up("a", 0, 1)}, "cooling down on a: exit 3; failed 5 times here"},
+		{"cooling down, not moved", cools("", notMoved(stream.Because(stream.CodeCooldown, "cooling", "a")), "a"), []Service{up("a", 0, 1)}, "cooling down on a"},
+		{"cooling down after a failure, not moved", cools("", notMoved(stream.Because(stream.CodeCooldown, "cooling", "a").After(failed)), "a"), []Service{up("a", 0, 1)}, "cooling down on a: exit 3; failed 5 times here"},
+		{"cooling down, no room before", cools("", notMoved(stream.Because(stream.CodeNoRoom, "host", "b")), "a"), []Service{up("a", 0, 1)}, "cooling down on a"},
+		{"cooling down, a drain called off before", cools("", notMoved(stream.Because(stream.CodeDrainOff)), "a"), []Service{up("a", 0, 1)}, "cooling down on a"},
+		{"cooling down, on hold before", cools("", stream.Because(stream.CodeOnHold).After(stream.Because(stream.CodeRestarted)), "a"), []Service{up("a", 0, 1)}, "cooling down on a"},
+		{"cooling down, unclaimed", cools("", stream.Because(stream.CodeUnclaimed, "host", "a", "limit", "20s"), "a"), []Service{up("a", 0, 1)}, "cooling down on a: host a did not take it up within 20s"},
+		{"cooling down on its pin", cools("a", failed, "a"), []Service{up("a", 0, 1)}, "pinned to a: cooling down on a: exit 3; failed 5 times here"},
 		{"still cooling down on its pin", cools("a", stream.Because(stream.CodePinned, "host", "a").After(stream.Because(stream.CodeCooldown, "cooling", "a").After(failed)), "a"),
-			[]offer{up("a", 0, 1)}, "pinned to a: cooling down on a: exit 3; failed 5 times here"},
-		{"cooling down on two", cools("", stream.Because(stream.CodeCooldown, "cooling", "a").After(failed), "a", "b"), []offer{up("a", 0, 1), up("b", 0, 1)}, "cooling down on a, b: exit 3; failed 5 times here"},
-		{"cooling down, a hand's word before", cools("", stream.ParseReason("I looked at it"), "a"), []offer{up("a", 0, 1)}, "cooling down on a: I looked at it"},
-		{"cooling down, the rest full", store.Circumstances{SlotRecord: store.SlotRecord{Avoid: map[string]int64{"a": 9}, Exit: "exit 1"}},
-			[]offer{up("a", 0, 1), up("b", 1, 1)}, "cooling down on a: exit 1; all that match and are up are full: 1/1"},
-		{"nonsense", store.Circumstances{}, []offer{broken}, `service:transcode:n takes nothing: capacity "many" is no whole number from 0 to 1000000`},
-		{"pinned elsewhere", store.Circumstances{Pin: "z"}, []offer{up("a", 0, 1)}, "pinned to z: it offers no transcode that matches this stream"},
-		{"pinned and full", store.Circumstances{Pin: "a"}, []offer{up("a", 1, 1), up("b", 0, 1)}, "pinned to a: the only transcode service that matches is full: 1/1"},
-		{"waits", store.Circumstances{Chain: []string{"dist", "transcode"}}, []offer{service("a", needy, 0, 1, stream.Up)}, "waits for dist:url"},
+			[]Service{up("a", 0, 1)}, "pinned to a: cooling down on a: exit 3; failed 5 times here"},
+		{"cooling down on two", cools("", stream.Because(stream.CodeCooldown, "cooling", "a").After(failed), "a", "b"), []Service{up("a", 0, 1), up("b", 0, 1)}, "cooling down on a, b: exit 3; failed 5 times here"},
+		{"cooling down, a hand's word before", cools("", stream.ParseReason("I looked at it"), "a"), []Service{up("a", 0, 1)}, "cooling down on a: I looked at it"},
+		{"cooling down, the rest full", Slot{Avoid: map[string]int64{"a": 9}, Exit: "exit 1"},
+			[]Service{up("a", 0, 1), up("b", 1, 1)}, "cooling down on a: exit 1; all that match and are up are full: 1/1"},
+		{"nonsense", Slot{}, []Service{broken}, `service:transcode:n takes nothing: capacity "many" is no whole number from 0 to 1000000`},
+		{"pinned elsewhere", Slot{Pin: "z"}, []Service{up("a", 0, 1)}, "pinned to z: it offers no transcode that matches this stream"},
+		{"pinned and full", Slot{Pin: "a"}, []Service{up("a", 1, 1), up("b", 0, 1)}, "pinned to a: the only transcode service that matches is full: 1/1"},
+		{"waits", Slot{}, []Service{service("a", needy, 0, 1, stream.Up)}, "waits for dist:url"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			tt.slot.Key, tt.slot.Type, tt.slot.Slot = "s1", "transcode", "transcode"
-			rules := []classRule{ruleOf(t, plain), ruleOf(t, filtered), ruleOf(t, needy)}
-			got := explain(situation{slot: tt.slot, rules: rules, offers: tt.offers, chain: chainView{slots: tt.slot.Chain}}).String()
+			rules := []Class{classOf(t, plain), classOf(t, filtered), classOf(t, needy)}
+			got := NewView("transcode", rules, tt.services).Explain(tt.slot, Chain{Slots: []string{"dist", "transcode"}}).String()
 			if got != tt.want {
 				t.Errorf("got  %q\nwant %q", got, tt.want)
 			}
@@ -100,35 +97,35 @@ func TestReasons(t *testing.T) {
 
 func TestNeedsThatWaitInVainAreNamed(t *testing.T) {
 	t.Parallel()
-	rules := func(needs ...string) []classRule {
-		var out []classRule
+	rules := func(needs ...string) []Class {
+		var out []Class
 		for _, n := range needs {
-			out = append(out, ruleOf(t, stream.Class{Needs: n}))
+			out = append(out, classOf(t, stream.Class{Needs: n}))
 		}
 		return out
 	}
 	tests := []struct {
 		name  string
-		chain chainView
+		chain Chain
 		want  string
 	}{
-		{"not in the chain", chainView{slots: []string{"b"}, rules: map[string][]classRule{"b": rules("a:url")}},
+		{"not in the chain", Chain{Slots: []string{"b"}, Classes: map[string][]Class{"b": rules("a:url")}},
 			"needs a:url, but a is not in the chain of this stream"},
-		{"itself", chainView{slots: []string{"b"}, rules: map[string][]classRule{"b": rules("b:url")}}, "cycle of needs: b → b"},
-		{"a cycle of three", chainView{slots: []string{"a", "b", "c"},
-			rules: map[string][]classRule{"a": rules("c:url"), "b": rules("a:url"), "c": rules("b:url")}}, "cycle of needs: b → a → c → b"},
-		{"waits for a cycle it is not in", chainView{slots: []string{"a", "b", "c"},
-			rules: map[string][]classRule{"a": rules("c:url"), "b": rules("a:url"), "c": rules("a:url")}}, "waits for a:url"},
-		{"another class gets it out of the cycle", chainView{slots: []string{"a", "b"},
-			rules: map[string][]classRule{"a": rules("b:url", ""), "b": rules("a:url")}}, "waits for a:url"},
-		{"an old value breaks the cycle", chainView{slots: []string{"a", "b"}, published: map[stream.Need]bool{{Slot: "b", Var: "url"}: true},
-			rules: map[string][]classRule{"a": rules("b:url"), "b": rules("a:url")}}, "waits for a:url"},
+		{"itself", Chain{Slots: []string{"b"}, Classes: map[string][]Class{"b": rules("b:url")}}, "cycle of needs: b → b"},
+		{"a cycle of three", Chain{Slots: []string{"a", "b", "c"},
+			Classes: map[string][]Class{"a": rules("c:url"), "b": rules("a:url"), "c": rules("b:url")}}, "cycle of needs: b → a → c → b"},
+		{"waits for a cycle it is not in", Chain{Slots: []string{"a", "b", "c"},
+			Classes: map[string][]Class{"a": rules("c:url"), "b": rules("a:url"), "c": rules("a:url")}}, "waits for a:url"},
+		{"another class gets it out of the cycle", Chain{Slots: []string{"a", "b"},
+			Classes: map[string][]Class{"a": rules("b:url", ""), "b": rules("a:url")}}, "waits for a:url"},
+		{"an old value breaks the cycle", Chain{Slots: []string{"a", "b"}, Published: map[stream.Need]bool{{Slot: "b", Var: "url"}: true},
+			Classes: map[string][]Class{"a": rules("b:url"), "b": rules("a:url")}}, "waits for a:url"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			needs := tt.chain.rules["b"][0].rule.Needs()
-			if got := tt.chain.explainNeeds("b", needs).String(); got != tt.want {
+			needs := tt.chain.Classes["b"][0].Rule.Needs()
+			if got := tt.chain.explain("b", needs).String(); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
@@ -140,31 +137,31 @@ func TestNeedsThatWaitInVainAreNamed(t *testing.T) {
 func TestEachReasonHasItsClass(t *testing.T) {
 	t.Parallel()
 	class := stream.Class{}
-	at := func(host string, used, seats int, state stream.HostState) offer {
-		return offer{ServiceRecord: store.ServiceRecord{Type: "household", Host: host, Class: class.ID(), Used: used, Seats: seats, State: state}, hostState: state}
+	at := func(host string, used, seats int, state stream.HostState) Service {
+		return service(host, class, used, seats, state)
 	}
-	cooling := store.SlotRecord{Avoid: map[string]int64{"a": 9}, Reason: stream.Because(stream.CodeExited, "exit", "exit 1: disk full")}
+	cooling := Slot{Avoid: map[string]int64{"a": 9}, Reason: stream.Because(stream.CodeExited, "exit", "exit 1: disk full")}
 	for name, tt := range map[string]struct {
-		slot   store.Circumstances
-		offers []offer
-		want   string
+		slot     Slot
+		services []Service
+		want     string
 	}{
-		"nobody":         {store.Circumstances{}, nil, stream.WhyNoService},
-		"none is up":     {store.Circumstances{}, []offer{at("a", 0, 1, stream.Down)}, stream.WhyNoService},
-		"full":           {store.Circumstances{}, []offer{at("a", 1, 1, stream.Up)}, stream.WhyFull},
-		"cooling":        {store.Circumstances{SlotRecord: cooling}, []offer{at("a", 0, 1, stream.Up)}, stream.WhyCooldown},
-		"cooling, full":  {store.Circumstances{SlotRecord: cooling}, []offer{at("a", 0, 1, stream.Up), at("b", 1, 1, stream.Up)}, stream.WhyFull},
-		"pinned":         {store.Circumstances{Pin: "a"}, []offer{at("a", 1, 1, stream.Up)}, stream.WhyPinned},
-		"pinned to none": {store.Circumstances{Pin: "z"}, []offer{at("a", 0, 1, stream.Up)}, stream.WhyPinned},
+		"nobody":         {Slot{}, nil, stream.WhyNoService},
+		"none is up":     {Slot{}, []Service{at("a", 0, 1, stream.Down)}, stream.WhyNoService},
+		"full":           {Slot{}, []Service{at("a", 1, 1, stream.Up)}, stream.WhyFull},
+		"cooling":        {cooling, []Service{at("a", 0, 1, stream.Up)}, stream.WhyCooldown},
+		"cooling, full":  {cooling, []Service{at("a", 0, 1, stream.Up), at("b", 1, 1, stream.Up)}, stream.WhyFull},
+		"pinned":         {Slot{Pin: "a"}, []Service{at("a", 1, 1, stream.Up)}, stream.WhyPinned},
+		"pinned to none": {Slot{Pin: "z"}, []Service{at("a", 0, 1, stream.Up)}, stream.WhyPinned},
 	} {
 		tt.slot.Key, tt.slot.Type, tt.slot.Slot = "s1", "household", "household"
-		reason := explain(situation{slot: tt.slot, rules: []classRule{ruleOf(t, class)}, offers: tt.offers})
+		reason := NewView("household", []Class{classOf(t, class)}, tt.services).Explain(tt.slot, Chain{})
 		if why := reason.Code.Waits(); why != tt.want || reason.String() == "" {
 			t.Errorf("%s: %q is of the class %q; want %q", name, reason, why, tt.want)
 		}
 	}
-	if reason := explain(situation{slot: store.Circumstances{}, rules: []classRule{ruleOf(t, stream.Class{Needs: "dist:url"})},
-		offers: []offer{{ServiceRecord: store.ServiceRecord{Type: "x", Host: "a", Class: stream.Class{Needs: "dist:url"}.ID(), Seats: 1, State: stream.Up}, hostState: stream.Up}}}); reason.Code.Waits() != stream.WhyNeeds {
+	needy := stream.Class{Needs: "dist:url"}
+	if reason := NewView("x", []Class{classOf(t, needy)}, []Service{service("a", needy, 0, 1, stream.Up)}).Explain(Slot{}, Chain{}); reason.Code.Waits() != stream.WhyNeeds {
 		t.Errorf("what waits for a variable is of the class %q", reason.Code.Waits())
 	}
 }

@@ -1,73 +1,73 @@
-package scheduler
+package placement
 
 import (
 	"fmt"
 	"testing"
 
-	"stream-api/store"
 	"stream-api/stream"
 )
 
 func TestClassesAreAskedByTierEightAtATime(t *testing.T) {
 	t.Parallel()
-	var rules []classRule
+	var rules []Class
 	for i := range 10 {
-		rules = append(rules, ruleOf(t, stream.Class{Prefer: fmt.Sprintf("^other%d", i)}))
+		rules = append(rules, classOf(t, stream.Class{Prefer: fmt.Sprintf("^other%d", i)}))
 	}
 	wanted, neutral, closed := stream.Class{Filter: "^s"}, stream.Class{}, stream.Class{Filter: "^z"}
-	rules = append(rules, ruleOf(t, neutral), ruleOf(t, closed), ruleOf(t, wanted))
-	c := store.Circumstances{SlotRecord: store.SlotRecord{Reservation: store.Reservation{Key: "s1", Slot: "record", Type: "record"}}}
-	a := plan(c, candidates("s1", nil, rules), map[string]bool{})
-	if len(a.requests) != 2 || len(a.requests[0].Candidates) != store.MaxClasses || len(a.requests[1].Candidates) != 4 {
-		t.Fatalf("requests %+v; want two, of 8 and 4 classes", a.requests)
+	rules = append(rules, classOf(t, neutral), classOf(t, closed), classOf(t, wanted))
+	c := Slot{Key: "s1", Slot: "record", Type: "record"}
+	a := Plan(c, Candidates("s1", nil, rules), map[string]bool{}, 8)
+	if len(a.Requests) != 2 || len(a.Requests[0].Candidates) != 8 || len(a.Requests[1].Candidates) != 4 {
+		t.Fatalf("requests %+v; want two, of 8 and 4 classes", a.Requests)
 	}
-	first := a.requests[0].Candidates
+	first := a.Requests[0].Candidates
 	if first[0].Class != wanted.ID() || first[1].Class != neutral.ID() || first[2].Tier != stream.TierOther {
 		t.Errorf("order %+v; want filter matches, neutral, preference misses", first)
 	}
 	full := map[string]bool{}
-	if got := a.learn([]store.Placement{{Outcome: store.Full}, {Outcome: store.Full}}, full); got.Outcome != store.Full || len(full) != 12 {
-		t.Errorf("outcome %v, %d classes full; want Full and 12", got.Outcome, len(full))
+	a.Learn(0, full)
+	if a.Learn(1, full); len(full) != 12 {
+		t.Errorf("%d classes are full, want 12", len(full))
 	}
-	if again := plan(c, candidates("s2", nil, rules), full); len(again.requests) != 0 {
-		t.Errorf("asked again for classes that are full: %+v", again.requests)
+	if again := Plan(c, Candidates("s2", nil, rules), full, 8); len(again.Requests) != 0 {
+		t.Errorf("asked again for classes that are full: %+v", again.Requests)
 	}
 }
 
 func TestOneSlotsOwnRefusalSaysNothingOfOthers(t *testing.T) {
 	t.Parallel()
-	class := store.Candidate{Class: "c"}
-	slot := store.SlotRecord{Reservation: store.Reservation{Key: "s1", Slot: "record", Type: "record"}}
-	avoids, moves, successor := slot, slot, slot
+	class := Candidate{Class: "c"}
+	slot := Slot{Key: "s1", Slot: "record", Type: "record"}
+	avoids, moves, successor, pinned := slot, slot, slot, slot
+	pinned.Pin = "z"
 	avoids.Avoid = map[string]int64{"a": 1}
 	moves.Move = "b"
 	successor.Move, successor.Slot = "b", "record~next"
 	tests := []struct {
 		name string
-		c    store.Circumstances
+		c    Slot
 		only []string // of the requests
 	}{
-		{"avoids a host", store.Circumstances{SlotRecord: avoids}, []string{""}},
-		{"is pinned", store.Circumstances{SlotRecord: slot, Pin: "z"}, []string{"z"}},
-		{"was stopped to move to b, if that has room", store.Circumstances{SlotRecord: moves}, []string{"b", ""}},
-		{"is a successor for b alone", store.Circumstances{SlotRecord: successor}, []string{"b"}},
+		{"avoids a host", avoids, []string{""}},
+		{"is pinned", pinned, []string{"z"}},
+		{"was stopped to move to b, if that has room", moves, []string{"b", ""}},
+		{"is a successor for b alone", successor, []string{"b"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			full := map[string]bool{}
-			a := plan(tt.c, []store.Candidate{class}, full)
-			if len(a.requests) != len(tt.only) {
-				t.Fatalf("requests %+v; want hosts %q", a.requests, tt.only)
+			a := Plan(tt.c, []Candidate{class}, full, 8)
+			if len(a.Requests) != len(tt.only) {
+				t.Fatalf("requests %+v; want hosts %q", a.Requests, tt.only)
 			}
-			answers := make([]store.Placement, len(a.requests))
-			for i, q := range a.requests {
-				answers[i].Outcome = store.Full
+			for i, q := range a.Requests {
+				a.Learn(i, full)
 				if q.Only != tt.only[i] {
 					t.Errorf("request %d is for %q, want %q", i, q.Only, tt.only[i])
 				}
 			}
-			if a.learn(answers, full); len(full) != 0 {
+			if len(full) != 0 {
 				t.Errorf("the class counts as full for everybody")
 			}
 		})

@@ -1,0 +1,38 @@
+package placement
+
+import (
+	"slices"
+
+	"stream-api/stream"
+)
+
+// onlyHost is the one host that may take the slot, empty for any; otherwise: any
+// other will do if that has no room.
+func onlyHost(s Slot) (host string, otherwise bool) {
+	if s.Pin != "" {
+		return s.Pin, false
+	}
+	if s.Move == "" || s.Move == "*" {
+		return "", false
+	}
+	// An operator asked for a host. A successor beside the running slot can
+	// wait for it; a slot that has stopped goes there if it can.
+	return s.Move, !s.successor()
+}
+
+// pinned are the services on the host that the slot is pinned to; why there is none.
+func (v View) pinned(s Slot, from []Service) (left []Service, why stream.Reason) {
+	if s.Pin == "" {
+		return from, stream.Reason{}
+	}
+	left = slices.DeleteFunc(slices.Clone(from), func(o Service) bool { return o.Host != s.Pin })
+	return left, stream.Because(stream.CodePinnedOff, "type", v.stype)
+}
+
+// underPin is a reason of a slot that is pinned, which is then part of it.
+func underPin(s Slot, why stream.Reason) stream.Reason {
+	if s.Pin == "" || why.IsZero() {
+		return why
+	}
+	return stream.Because(stream.CodePinned, "host", s.Pin).After(why)
+}

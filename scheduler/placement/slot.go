@@ -1,0 +1,51 @@
+package placement
+
+import "stream-api/stream"
+
+// Slot is what is known of a slot that waits.
+type Slot struct {
+	Key, Slot, Type string
+	// Pin is the one host an operator allows; empty: any.
+	Pin string
+	// Move is the host it was asked to move to, "*" for any other.
+	Move string
+	// Avoid are the hosts it is kept off for a while.
+	Avoid map[string]int64
+	// Published says of the variables that services of its type need whether
+	// some holder of that slot ever published them.
+	Published map[stream.Need]bool
+	// Reason is what was said of it last, Exit the last end of its child.
+	Reason stream.Reason
+	Exit   string
+}
+
+// successor tells whether it stands in line beside the running slot that it is to
+// replace.
+func (s Slot) successor() bool { return s.Slot != stream.OwnSlot(s.Slot) }
+
+// Class is one class of services, ready to be asked.
+type Class struct {
+	ID   string
+	Rule *stream.Rule // nil: the class is nonsense, its services take nothing
+}
+
+// Candidate is a class that may take a slot, in its tier.
+type Candidate struct {
+	Tier  stream.Tier
+	Class string
+}
+
+// Service is one service of a type, as a look at the hosts found it.
+type Service struct {
+	Host, Class string
+	Used, Seats int // Seats: -1 for no limit
+	State       stream.HostState
+	HostState   stream.HostState
+	Paused      bool          // an operator paused its queue
+	Reason      stream.Reason // why it takes nothing though it is up
+}
+
+// hasRoom tells whether it takes one more slot.
+func (v Service) hasRoom() bool {
+	return v.State == stream.Up && v.Reason.IsZero() && (v.Seats < 0 || v.Used < v.Seats)
+}

@@ -1,0 +1,59 @@
+package scheduler
+
+import (
+	"stream-api/scheduler/placement"
+	"stream-api/store"
+)
+
+// What the store knows, in the words of placement, and back.
+
+func waitingSlot(c store.Circumstances) placement.Slot {
+	return placement.Slot{
+		Key: c.Key, Slot: c.Slot, Type: c.Type, Pin: c.Pin, Move: c.Move, Avoid: c.Avoid, Published: c.Published,
+		Reason: c.Reason, Exit: c.Exit,
+	}
+}
+
+// servicesOf are the services of a type on all hosts, in the order of hosts.
+func servicesOf(t string, hosts []store.HostRecord) []placement.Service {
+	var out []placement.Service
+	for _, h := range hosts {
+		for _, v := range h.Services {
+			if v.Type == t {
+				out = append(out, placement.Service{
+					Host: v.Host, Class: v.Class, Used: v.Used, Seats: v.Seats, State: v.State, HostState: h.State, Paused: v.Paused, Reason: v.Reason,
+				})
+			}
+		}
+	}
+	return out
+}
+
+// attempt is one pending slot's way through the store.
+type attempt struct {
+	slot store.Circumstances
+	placement.Attempt
+}
+
+func (a attempt) requests() []store.Request {
+	out := make([]store.Request, len(a.Requests))
+	for i, r := range a.Requests {
+		out[i] = store.Request{Key: a.slot.Key, Slot: a.slot.Slot, Type: a.slot.Type, Only: r.Only, Candidates: make([]store.Candidate, len(r.Candidates))}
+		for k, c := range r.Candidates {
+			out[i].Candidates[k] = store.Candidate{Tier: c.Tier, Class: c.Class}
+		}
+	}
+	return out
+}
+
+// outcome takes in the answers to its requests, and tells what became of the slot:
+// the first answer that is not Full, or Full.
+func (a attempt) outcome(answers []store.Placement, full map[string]bool) store.Placement {
+	for i, answer := range answers {
+		if answer.Outcome != store.Full {
+			return answer
+		}
+		a.Learn(i, full)
+	}
+	return store.Placement{Outcome: store.Full}
+}
