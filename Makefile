@@ -4,18 +4,23 @@ GO ?= go
 BIN := bin/stream-api
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
+ARCH := $(shell $(GO) env GOARCH)
+# The time that all files of a package get: the commit's.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+DEBIAN := $(shell deploy/package/version.sh '$(VERSION)' $(SOURCE_DATE_EPOCH))
+export SOURCE_DATE_EPOCH
 # What tests need beside Go; installed with apt when it is missing and we may.
 NEEDS := redis-server redis-sentinel redis-cli icecast2 ffmpeg ffprobe nginx chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check vuln sbom notices bench chaos deps screenshots clean
+.PHONY: help build run test check vuln sbom deb dist notices bench chaos deps screenshots clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/stream-api
 	@mkdir -p bin
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/stream-api
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/stream-api
 
 run: build ## the demo: three hosts, a toy ingest and the status page, nothing to install
 	$(BIN) demo
@@ -36,6 +41,13 @@ vuln: ## known vulnerabilities of what the program calls; says so when their dat
 sbom: build ## what the program is linked of, as CycloneDX: bin/stream-api.cdx.json
 	./test/sbom.sh $(BIN) '$(VERSION)' $(BIN).cdx.json
 
+deb: build ## a Debian package of this machine's kind: bin/stream-api_VERSION_ARCH.deb
+	./deploy/package/stage.sh bin/stage
+	./deploy/package/deb.sh $(BIN) $(ARCH) '$(DEBIAN)' bin/stage 'bin/stream-api_$(DEBIAN)_$(ARCH).deb'
+
+dist: ## what a release hands out, for amd64 and arm64: dist/*.deb, *.tar.gz, *.cdx.json, SHA256SUMS
+	./deploy/package/dist.sh '$(VERSION)' '$(DEBIAN)' dist
+
 notices: ## the licences of all linked modules anew, after one came, went or was raised
 	$(GO) test ./internal/notices -run EveryLinkedModule -update
 
@@ -52,4 +64,4 @@ deps: ## install what the tests need (Debian, as root or with sudo), or name it
 	@./test/deps.sh $(NEEDS)
 
 clean: ## remove what was built
-	rm -rf bin
+	rm -rf bin dist

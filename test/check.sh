@@ -13,7 +13,7 @@ go tool staticcheck ./... || say "staticcheck"
 go mod verify >/dev/null || say "go mod verify"
 go mod tidy -diff >/dev/null || say "go.mod is not tidy (go mod tidy)"
 go test -count=1 ./internal/arrows/ || say "import arrows and forbidden calls"
-for script in test/*.sh .ci/run deploy/*.sh; do
+for script in test/*.sh .ci/run deploy/*/*.sh deploy/package/p??*inst deploy/package/p*rm; do
 	[ -e "$script" ] || continue
 	sh -n "$script" || say "$script: syntax"
 done

@@ -126,6 +126,9 @@ func live(ctx context.Context, cfg *config.Config, log zerolog.Logger, incoming 
 	p.door = page
 	log.Info().Str("host", cfg.Network.Name).Str("redis", l.shown()).Str("version", version).Int("sources", len(cfg.Sources)).Int("services", len(cfg.Services)).
 		Bool("scheduler", cfg.Scheduler.Enabled).Msg("the host starts")
+	if !cfg.OffersAnything() {
+		log.Info().Strs("files", cfg.Files).Msg("it runs nothing and polls nothing, as its file names neither services nor sources; name some there, then reload")
+	}
 	if p.runner != nil {
 		if err := supervisor.CheckCgroup(); err != nil {
 			log.Info().Str("reason", err.Error()).Msg("children get no cgroup of their own; what they leave behind is found by a walk over their trees")
