@@ -15,6 +15,9 @@ type Config struct {
 	Network  Network `yaml:"network"`
 	Lease    Lease   `yaml:"lease"`
 	StateDir string  `yaml:"state_dir" validate:"statedir"`
+	// Confine is how far children are kept from the host; services and sources
+	// may say otherwise.
+	Confine *Confine `yaml:"confine"`
 	// Chain is used by sources that give none.
 	Chain     []string  `yaml:"chain" validate:"max=32,unique,dive,slot"`
 	Sources   []Source  `yaml:"sources"`

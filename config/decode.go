@@ -77,6 +77,10 @@ func (d *decoder) value(n *node, path string, v reflect.Value, r rules) {
 		ok = d.scalar(n, path, v, r)
 	case v.Kind() == reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
+		if v.Elem().Kind() == reflect.Struct {
+			d.value(n, path, v.Elem(), r)
+			return
+		}
 		ok = d.scalar(n, path, v.Elem(), r)
 	case v.Kind() == reflect.Struct:
 		d.fields(n, path, v)

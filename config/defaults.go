@@ -3,6 +3,7 @@ package config
 import (
 	"time"
 
+	"stream-api/internal/confine"
 	"stream-api/runners/plan"
 	"stream-api/runners/supervisor"
 	"stream-api/stream"
@@ -13,6 +14,7 @@ import (
 
 func (c *Config) setDefaults() {
 	c.StateDir = "/var/lib/stream-api"
+	c.Confine = &Confine{Level: confine.Hide}
 	c.Network.Redis = mustTemplate("redis://127.0.0.1:6379/0")
 	c.Lease = Lease{TTL: 10 * time.Second, Beat: 2 * time.Second, OnStoreLoss: plan.Keep}
 	c.Scheduler = Scheduler{Enabled: true, Cooldown: time.Minute}

@@ -22,6 +22,7 @@ func (c *Config) Describe(w io.Writer) error {
 	p.line("redis      %s%s", maskURL(c.Network.Redis.String()), optional(", namespace ", c.Network.Namespace))
 	p.line("lease      %s, a beat every %s; when the store is lost: %s", short(c.Lease.TTL), short(c.Lease.Beat), c.Lease.OnStoreLoss)
 	p.line("state      %s", c.StateDir)
+	p.line("confine    %s", c.Confine)
 	if c.Scheduler.Enabled {
 		p.line("scheduler  takes part; avoids a host for %s after it gave a slot up", short(c.Scheduler.Cooldown))
 	} else {
@@ -109,6 +110,9 @@ func (s *Source) describe(p *page) {
 		}
 		p.line("  rule       %s%s", text, pairs(r.Vars, " ", ""))
 	}
+	if s.Confine != nil {
+		p.line("  confine    %s", s.Confine)
+	}
 	if len(s.Expect) > 0 {
 		p.line("  expects    %s", strings.Join(s.Expect, ", "))
 	}
@@ -159,6 +163,9 @@ func (s *Service) describe(p *page) {
 	}
 	if e != nil {
 		describeExec(e, p)
+	}
+	if s.Confine != nil {
+		p.line("  confine    %s", s.Confine)
 	}
 	p.line("  handover   %s; store lost: %s; source changed: %s; new session: %s", s.Handover, s.OnStoreLoss, s.OnSourceChange, s.OnNewSession)
 }

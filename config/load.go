@@ -57,6 +57,9 @@ func load(hostname func() (string, error), files ...File) (*Config, error) {
 	}
 
 	c := &Config{}
+	for _, f := range files {
+		c.Files = append(c.Files, f.Name)
+	}
 	d.decode(root, "", c, rules{})
 	d.addOldSources(c)
 	d.defaultName(c, hostname)
@@ -66,10 +69,8 @@ func load(hostname func() (string, error), files ...File) (*Config, error) {
 	}
 	d.warnMachine(c)
 	d.warnChains(c)
+	d.warnConfine(c)
 	c.Warnings = warnings.sorted()
-	for _, f := range files {
-		c.Files = append(c.Files, f.Name)
-	}
 	return c, nil
 }
 

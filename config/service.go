@@ -37,6 +37,9 @@ type Service struct {
 	StreamFilter *regexp.Regexp `yaml:"stream_filter"`
 	// StreamPrefer draws matching streams here first; nil: no opinion.
 	StreamPrefer *regexp.Regexp `yaml:"stream_prefer"`
+	// Confine is how far its child is kept from the host; nil: as the file says
+	// for all.
+	Confine *Confine `yaml:"confine"`
 }
 
 // Plugin is how the service works: static runs nothing, exec runs a program.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"stream-api/internal/confine"
 	"stream-api/runners/plan"
 	"stream-api/stream"
 )
@@ -40,6 +41,12 @@ type Source struct {
 	Stream map[string]string `yaml:"-"`
 
 	StreamTemplates map[string]stream.Template `yaml:"stream" scopes:"host" validate:"max=64,dive,keys,var,endkeys"`
+
+	// Confine is how far the program of plugin exec is kept from the host; nil: as
+	// the file says for all.
+	Confine *Confine `yaml:"confine"`
+	// Policy is what comes of that.
+	Policy confine.Policy `yaml:"-"`
 
 	// old says that services.<type> with source: true declared it.
 	old bool

@@ -103,18 +103,22 @@ func (d *decoder) warnDevices(c *Config) {
 
 func (d *decoder) warnProgram(path, program string) {
 	at := d.valueAt(path)
-	file := program
-	if !strings.HasPrefix(file, "/") {
-		found, err := exec.LookPath(file)
-		if err != nil {
-			d.warn(at, path, "no program %s in PATH; on this machine it would fail", stream.Quote(file))
-			return
-		}
-		file = found
+	file, err := lookPath(program)
+	if err != nil {
+		d.warn(at, path, "no program %s in PATH; on this machine it would fail", stream.Quote(program))
+		return
 	}
 	if err := runnable.Check(file); err != nil {
 		d.warn(at, path, "%v; on this machine it would fail", err)
 	}
+}
+
+// lookPath finds a program as this process would.
+func lookPath(program string) (string, error) {
+	if strings.HasPrefix(program, "/") {
+		return program, nil
+	}
+	return exec.LookPath(program)
 }
 
 // warnPipe: of a pipe only the last command's exit code counts, so that a

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"stream-api/internal/confine"
 	"stream-api/stream"
 )
 
@@ -46,6 +47,7 @@ type Config struct {
 
 	Mounts  []stream.Mount // of PluginStatic
 	Command []string       // of PluginExec: the program and its arguments
+	Confine confine.Policy // of PluginExec: what the program is kept from
 	Env     []string       // of PluginExec: NAME=value, added to PATH HOME LANG TZ
 
 	Interval   time.Duration // between polls
@@ -260,7 +262,7 @@ func (c Config) lister() lister {
 	case PluginStatic:
 		return fixed(c.Mounts)
 	case PluginExec:
-		return &command{name: c.Name, argv: c.Command, env: c.Env, timeout: c.Timeout, limit: c.MaxBody}
+		return &command{name: c.Name, argv: c.Command, confine: c.Confine, env: c.Env, timeout: c.Timeout, limit: c.MaxBody}
 	}
 	web := newFetcher(c.Timeout, c.MaxBody, c.Type != "nginx-rtmp", c.CA)
 	web.user, web.password = c.User, c.Password

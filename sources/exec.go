@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"stream-api/internal/confine"
 	"stream-api/internal/orphans"
 	"stream-api/program"
 	"stream-api/stream"
@@ -29,6 +31,7 @@ type command struct {
 	env     []string
 	timeout time.Duration
 	limit   int64
+	confine confine.Policy
 }
 
 // pollMark is in the environment of a command and all it starts, and nowhere
@@ -57,14 +60,24 @@ func (c *command) list(ctx context.Context) (listing, error) {
 	// The kernel ties Pdeathsig to the thread that forks.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	err := orphans.Run(cmd)
+	path := cmd.Path
+	done := func(err error) error { return err }
+	if c.confine.Confines() {
+		cmd.Env = append(cmd.Env, confine.Env+"="+string(c.confine.Level))
+		passage, err := c.confine.Passage()
+		if err != nil {
+			return listing{}, fmt.Errorf("%s: %w", c.argv[0], err)
+		}
+		done = passage.Wrap(cmd)
+	}
+	err := done(orphans.Run(cmd))
 	if cmd.Process != nil && syscall.Kill(-cmd.Process.Pid, 0) == nil {
 		// Something it left in the background would pile up poll by poll.
 		if endErr := endMarked(mark); endErr != nil && err == nil {
 			err = endErr
 		}
 	}
-	if err = c.explain(ctx, err, cmd.Path, stderr.String()); err != nil {
+	if err = c.explain(ctx, err, path, stderr.String()); err != nil {
 		return listing{}, err
 	}
 	return parsed(stdout.buf.Bytes(), "", parseExec)
@@ -94,6 +107,11 @@ func (c *command) explain(ctx context.Context, err error, path, stderr string) e
 	}
 	if errors.Is(err, exec.ErrNotFound) {
 		return fmt.Errorf("%s cannot be run: %w", c.argv[0], err)
+	}
+	for _, file := range []string{path, program.Interpreter(path)} {
+		if place := c.confine.Hiding(file); place != "" && errors.Is(err, fs.ErrPermission) {
+			return fmt.Errorf("%s cannot be run: it lies where confine hides the host's own files (%s); put it elsewhere, or write confine: none for this source", file, place)
+		}
 	}
 	return fmt.Errorf("cannot be run: %w", program.Explain(path, err))
 }

@@ -56,7 +56,7 @@ func sourceConfig(cfg *config.Config, s config.Source) (sources.Config, error) {
 		if commandErr != nil {
 			return sources.Config{}, fmt.Errorf("source %s: command: %w", s.Name, commandErr)
 		}
-		out.Command = command
+		out.Command, out.Confine = command, s.Policy
 	}
 	return out, err
 }

@@ -70,6 +70,20 @@ func (p Policy) Hiding(path string, open ...string) string {
 	return ""
 }
 
+// Within returns a hidden place that lies below dir, or "". On the way to it nothing new can be made or seen.
+func (p Policy) Within(dir string) string {
+	if !p.Confines() {
+		return ""
+	}
+	dir = real(dir)
+	for _, hidden := range p.Hidden {
+		if at := real(hidden); at != dir && within(at, dir) {
+			return hidden
+		}
+	}
+	return ""
+}
+
 func within(path, dir string) bool {
 	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/")
 }

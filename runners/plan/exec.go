@@ -4,6 +4,7 @@ import (
 	"iter"
 	"time"
 
+	"stream-api/internal/confine"
 	"stream-api/runners/supervisor"
 	"stream-api/stream"
 )
@@ -21,6 +22,8 @@ type Exec struct {
 	EnvFile []string `yaml:"env_file" validate:"unique,dive,abspath"`
 	supervisor.Rules
 	Hooks Hooks `yaml:"hooks"`
+	// Confine is what the child and its hooks are kept from.
+	Confine confine.Policy `yaml:"-"`
 }
 
 // Hooks are commands around a child's life. A new kind is a field here, a line in

@@ -14,7 +14,7 @@ import (
 func (e *Exec) Resolve(at Subject, v Values, here stream.Lookup) (supervisor.Exec, error) {
 	var secrets secrets
 	lookup := secrets.noting(at.Lookup(v, here))
-	out := supervisor.Exec{Path: e.Path, Rules: e.Rules}
+	out := supervisor.Exec{Path: e.Path, Rules: e.Rules, Confine: e.Confine}
 	var err error
 	if out.Args, err = resolveAll(e.Args, lookup, "argument"); err != nil {
 		return supervisor.Exec{}, err
