@@ -1,6 +1,8 @@
 package config
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -35,19 +37,9 @@ func (c *Confine) decode(d *decoder, n *node, path string, r rules) {
 // finishConfine gives every program of the file its policy.
 func (d *decoder) finishConfine(c *Config) {
 	ours := c.ours()
-	policy := func(own *Confine, files []string) confine.Policy {
-		if own == nil {
-			own = c.Confine
-		}
-		p := confine.Policy{Level: own.Level, Require: own.Require}
-		if p.Confines() {
-			p.Hidden, p.Own = ours, unique(files)
-		}
-		return p
-	}
 	for i := range c.Sources {
 		s := &c.Sources[i]
-		s.Policy = policy(s.Confine, filesIn(s.templates("")))
+		s.Policy = c.policy(s.Confine, ours, filesIn(s.templates("")))
 		if s.Confine != nil && s.Plugin != PluginExec {
 			path := join(element("sources", i), "confine")
 			d.problem(d.at(path), path, "plugin %s runs nothing, so confine has no meaning here", s.Plugin)
@@ -56,13 +48,40 @@ func (d *decoder) finishConfine(c *Config) {
 	for _, name := range c.Services.Types() {
 		s := c.Services[name]
 		if s.Exec != nil {
-			s.Exec.Confine = policy(s.Confine, append(filesIn(s.templates("")), s.Exec.EnvFile...))
+			s.Exec.Confine = c.policy(s.Confine, ours, s.files())
 		} else if s.Confine != nil {
 			path := join(join("services", name), "confine")
 			d.problem(d.at(path), path, "plugin static runs nothing, so confine has no meaning here")
 		}
 	}
 }
+
+// ConfineAs is the policy of a service at another level than the file gives it.
+func (c *Config) ConfineAs(stype string, level confine.Level) (confine.Policy, error) {
+	if level != confine.None && level != confine.Hide {
+		return confine.Policy{}, fmt.Errorf("%s is not one of none, hide", stream.Quote(string(level)))
+	}
+	s := c.Services[stype]
+	own := Confine{Level: level}
+	if was := cmp.Or(s.Confine, c.Confine); was.Level == level {
+		own.Require = was.Require
+	}
+	return c.policy(&own, c.ours(), s.files()), nil
+}
+
+// policy is what comes of one confine: hidden is what is the host's, files what
+// of that is the program's own.
+func (c *Config) policy(own *Confine, hidden, files []string) confine.Policy {
+	own = cmp.Or(own, c.Confine)
+	p := confine.Policy{Level: own.Level, Require: own.Require}
+	if p.Confines() {
+		p.Hidden, p.Own = hidden, unique(files)
+	}
+	return p
+}
+
+// files are those that the service's program is given.
+func (s *Service) files() []string { return append(filesIn(s.templates("")), s.Exec.EnvFile...) }
 
 // ours are the files that a child has no business with, and the state.
 func (c *Config) ours() []string {

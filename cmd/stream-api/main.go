@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"stream-api/internal/confine"
 	"stream-api/internal/seclude"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
@@ -22,6 +23,10 @@ func main() {
 	// on its own.
 	if len(os.Args) > 1 && os.Args[1] == supervisor.Command {
 		os.Exit(supervisor.Main(os.Args[2:]))
+	}
+	if len(os.Args) > 1 && os.Args[1] == confine.Command {
+		say("usage: %s KIND PROGRAM ARGV… (the step between a supervisor and a program, not by hand)", confine.Command)
+		os.Exit(exitUsage)
 	}
 	if err := seclude.Process(); err != nil {
 		say("stream-api: %v", err)
@@ -46,7 +51,7 @@ func execute(args []string) int {
 	}
 	var quiet silentError
 	if !errors.As(err, &quiet) {
-		complain(os.Stderr, store.Explain(err))
+		complain(os.Stderr, store.Explain(err)+whyHidden(err))
 	}
 	return exitCode(err)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stream-api/config"
+	"stream-api/internal/confine"
 	"stream-api/program"
 	"stream-api/runners"
 	"stream-api/runners/plan"
@@ -27,6 +28,7 @@ type trial struct {
 	given      []string // scope:name=value
 	place      int
 	show       bool
+	confine    string // none or hide in place of what the file says
 }
 
 func tryCommand(g *global) *cobra.Command {
@@ -41,6 +43,9 @@ If the stream is live its values come from the store. Others, and those that
 are to differ, come from --var: stream:lang=de, source:url=http://ingest:8000,
 dist:url=icecast://live:8000.
 
+It is confined as the file says, or as --confine none or --confine hide says:
+what it misses under hide it does not miss under none.
+
 The exit code is that of the program (128 + the signal that ended it); 2 if a
 value is missing, and which. INT and TERM stop it as the host would.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -51,6 +56,8 @@ value is missing, and which. INT and TERM stop it as the host would.`,
 	c.Flags().StringArrayVarP(&o.files, "config", "c", nil, "the host's file; may repeat (default: /etc/stream-api/config.yaml)")
 	c.Flags().StringArrayVar(&o.given, "var", nil, "a value, as SCOPE:NAME=VALUE with the scope stream, source or a slot; may repeat")
 	c.Flags().IntVar(&o.place, "place", 0, "which of the service's places to run at")
+	c.Flags().StringVar(&o.confine, "confine", "", "none or hide, in place of what the file says of the service")
+	completeFlag(c, "confine", cobra.FixedCompletions([]string{"none", "hide"}, cobra.ShellCompDirectiveNoFileComp))
 	c.Flags().BoolVar(&o.show, "print", false, "print what would be run, secrets masked, and run nothing")
 	return c
 }
@@ -85,6 +92,11 @@ func (g *global) try(ctx context.Context, o trial) error {
 	}
 	if err != nil {
 		return err
+	}
+	if o.confine != "" && t.Path != "" {
+		if t.Confine, err = cfg.ConfineAs(o.stype, confine.Level(o.confine)); err != nil {
+			return usageError("--confine: %v", err)
+		}
 	}
 	if o.show {
 		warnTrial(t)
@@ -227,6 +239,16 @@ func printTrial(t plan.Trial) error {
 	}
 	for _, h := range t.PreStart {
 		fmt.Fprintf(&out, "pre_start  %s (within %v)\n", mask(strings.Join(h.Argv, " ")), h.Timeout.Round(time.Millisecond))
+	}
+	if t.Confine.Confines() {
+		fmt.Fprintf(&out, "confine    %s\n", strings.Join(append([]string{string(t.Confine.Level)}, confine.Ask().Lacks()...), "; but here "))
+		for _, path := range t.Confine.Hidden {
+			what := "from"
+			if slices.Contains(t.Confine.Own, path) {
+				what = "but for"
+			}
+			fmt.Fprintf(&out, "  %-8s %s\n", what, mask(path))
+		}
 	}
 	if t.Path != "" {
 		fmt.Fprintf(&out, "run        %s\n", mask(t.Path))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"stream-api/internal/confine"
 	"stream-api/internal/regular"
 	"stream-api/program"
 	"stream-api/runners/plan"
@@ -25,6 +27,7 @@ import (
 // stage is the directory of one trial, with what a supervisor would put there.
 type stage struct {
 	dir      string
+	confine  confine.Policy
 	progress net.Listener
 }
 
@@ -37,8 +40,12 @@ func runTrial(ctx context.Context, t plan.Trial) (err error) {
 	if err != nil {
 		return err
 	}
+	s.confine = t.Confine
 	defer func() { err = errors.Join(err, s.strike()) }()
 	env := append(t.Env, supervisor.EnvVars+"="+s.vars(), supervisor.EnvProgress+"=unix:"+s.socket())
+	if t.Confine.Confines() {
+		env = append(env, confine.Env+"="+string(t.Confine.Level))
+	}
 	end, reason := error(nil), "exited"
 	for _, h := range t.PreStart {
 		if end = s.hook(ctx, h, env); end != nil {
@@ -130,7 +137,7 @@ func (s *stage) hook(ctx context.Context, h supervisor.Hook, env []string) error
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, h.Timeout, fmt.Errorf("not done within %v", h.Timeout))
 	defer cancel()
-	if err := finish(ctx, c, unix.SIGKILL, 0); err != nil {
+	if err := s.finish(ctx, c, unix.SIGKILL, 0); err != nil {
 		// Its exit code is not the program's, which would be ours.
 		return exitError{code: exitFailed, err: fmt.Errorf("%s: %w", h.Argv[0], errors.Join(err, context.Cause(ctx)))}
 	}
@@ -143,7 +150,7 @@ func (s *stage) program(ctx context.Context, t plan.Trial, env []string) error {
 	if err != nil {
 		return err
 	}
-	err = finish(ctx, c, unix.SignalNum("SIG"+t.Stop.Signal), t.Stop.Grace)
+	err = s.finish(ctx, c, unix.SignalNum("SIG"+t.Stop.Signal), t.Stop.Grace)
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
 		return err
@@ -158,9 +165,23 @@ func (s *stage) program(ctx context.Context, t plan.Trial, env []string) error {
 
 // finish runs c to its end; when ctx is over it is stopped by sig, and by KILL
 // after the grace, with its whole group.
-func finish(ctx context.Context, c *exec.Cmd, sig syscall.Signal, grace time.Duration) error {
-	if err := c.Start(); err != nil {
-		return fmt.Errorf("cannot start: %w", program.Explain(c.Path, err))
+func (s *stage) finish(ctx context.Context, c *exec.Cmd, sig syscall.Signal, grace time.Duration) error {
+	path, begun := c.Path, func(err error) error { return err }
+	if s.confine.Confines() {
+		passage, err := s.confine.Passage(s.dir)
+		if err != nil {
+			return fmt.Errorf("cannot start: %w", err)
+		}
+		begun = passage.Wrap(c)
+	}
+	if err := begun(c.Start()); err != nil {
+		if c.Process != nil {
+			_ = c.Wait() // its step, which has said why
+		}
+		if place := cmp.Or(s.confine.Hiding(path, s.dir), s.confine.Hiding(program.Interpreter(path), s.dir)); place != "" {
+			return fmt.Errorf("cannot start: %s lies where confine hides the host's own files (%s)", path, place)
+		}
+		return fmt.Errorf("cannot start: %w", program.Explain(path, err))
 	}
 	// Its end leaves nothing of its group behind.
 	defer func() { _ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }()

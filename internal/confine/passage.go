@@ -16,6 +16,9 @@ import (
 	"stream-api/internal/confine/step"
 )
 
+// Command is the second word of the step's command line.
+const Command = step.Command
+
 // Comm is the name that the kernel knows a process by before it is the program.
 const Comm = step.Comm
 
