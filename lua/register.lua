@@ -1,24 +1,30 @@
 -- register: a host's runner begins or renews a life (an incarnation) and says
 -- what it offers. It frees nothing: what the host held it holds still.
 -- KEYS: none. Touches host:<host>, hosts, hosts:lease, slots:<host>,
---   service:<type>:<host>, load:<type>:<class>, classes:<type>, types, events.
+--   service:<type>:<host>, load:<type>:<class>, classes:<type>, types, events, schema.
 -- ARGV: ns, actor, host, incarnation, replaces (the incarnation it follows, ''
---   for none), host_id, ttl (ms), beat (ms), url, version, n, then n services of
+--   for none), host_id, ttl (ms), beat (ms), url, version, from, to (the layouts
+--   it speaks), known (the one it last knew in force), n, then n services of
 --   10: type, capacity ('' for no limit), filter, url, needs, prefer, class, class
 --   JSON, handover, places ('' for none: a seat each).
 -- RETURN: {'ok', now, rev, state} | {'taken', host_id, ms until its lease ends,
---   slots it holds} | {'changed', incarnation now there}.
+--   slots it holds} | {'changed', incarnation now there} | {'layout', the one in
+--   force, which the host does not speak}.
 -- TWICE: the same incarnation registers again with the same result.
 local ns, actor, host, incarnation, replaces, host_id = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local ttl, beat, url, version, n = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[10], tonumber(ARGV[11])
-local FIRST, WIDTH = 12, 10
+local ttl, beat, url, version = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[10]
+local from, to, known, n = tonumber(ARGV[11]), tonumber(ARGV[12]), ARGV[13], tonumber(ARGV[14])
+local FIRST, WIDTH = 15, 10
 -- include: now
 -- include: ample
 -- include: event
 -- include: index
 -- include: bound
 -- include: rev
+-- include: layout
 
+local other = foreign(from, to, known)
+if other then return { 'layout', other } end
 local h, lease, slots = ns .. 'host:' .. host, ns .. 'hosts:lease', ns .. 'slots:' .. host
 sound(h)
 local old = redis.call('HMGET', h, 'incarnation', 'host_id', 'services', 'want', 'state', 'ttl')
@@ -78,7 +84,7 @@ for stype in string.gmatch(old[3] or '', '%S+') do
 end
 
 redis.call('HSET', h, 'incarnation', incarnation, 'host_id', host_id, 'ttl', int(ttl), 'beat', int(beat),
-  'url', url, 'version', version, 'services', table.concat(names, ' '), 'state', state, 'want', state, 'since', int(now))
+  'url', url, 'version', version, 'layouts', spoken(from, to), 'services', table.concat(names, ' '), 'state', state, 'want', state, 'since', int(now))
 redis.call('HDEL', h, 'reason')
 local rev = bump(host)
 redis.call('SADD', ns .. 'hosts', host)

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"stream-api/store"
@@ -68,7 +69,32 @@ func (s *Scheduler) upkeep(ctx context.Context) (time.Duration, error) {
 		s.log.Info().Int("mended", mended).Msg("derived figures were mended; see the events")
 		s.places.ring()
 	}
-	return 0, s.prune(ctx)
+	if err := s.prune(ctx); err != nil {
+		return 0, err
+	}
+	return 0, s.raise(ctx)
+}
+
+// raise puts a later layout in force that this program speaks, once all who live
+// speak it. Who does not is named once an hour.
+func (s *Scheduler) raise(ctx context.Context) error {
+	if s.store.Layout() >= s.store.Speaks().To {
+		return nil
+	}
+	raised, err := s.store.Raise(ctx)
+	var not *store.NotRaisedError
+	switch {
+	case errors.As(err, &not):
+		if s.talk.once("layout", time.Hour) {
+			s.log.Warn().Msg(not.Error())
+		}
+		return nil
+	case store.IsHold(err):
+		return nil // who lives is not known now
+	case raised:
+		s.log.Info().Int("layout", s.store.Layout()).Msg("all who live speak a later layout; it is in force")
+	}
+	return err
 }
 
 // mendPace is how many records one upkeep looks at, but for when rows are lost.

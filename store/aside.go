@@ -137,7 +137,7 @@ func (s *Store) setAside(ctx context.Context, k stream.OddKey) (bool, error) {
 	switch r.status() {
 	case "ok":
 		if k.Key == s.key("schema") {
-			return true, s.Check(ctx) // writes it anew; what runs here was checked against it
+			return true, s.Begin(ctx) // writes it anew
 		}
 		return true, nil
 	case "sound":

@@ -224,6 +224,7 @@ func diagnoseStatus(status stream.Status) []Finding {
 		}
 	}
 	out = append(out, diagnoseVersions(status.Hosts)...)
+	out = append(out, diagnoseLayouts(status.Hosts)...)
 	for _, k := range status.Aside {
 		out = append(out, Finding{Warning, fmt.Sprintf("%s was a %s and no %s; it was set aside, and what should be in it is made anew", k.Key, k.Was, k.Should),
 			"look who wrote it, then: redis-cli DEL " + k.Aside})

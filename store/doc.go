@@ -149,7 +149,7 @@
 //	turn:upkeep            string  who does the upkeep of these seconds
 //	aside                  hash    key that was of another type → the two types
 //	aside:<key>            any     what it held
-//	schema                 string  version of this layout
+//	schema                 string  layout in force (layout.go)
 //	wake                   channel hints: dirty, room <type>, pending <type>, …
 //
 // # Goroutines

@@ -70,9 +70,10 @@ func (e *ChangedError) Error() string {
 }
 
 // Register begins or renews a life of a host. It frees nothing. Errors:
-// *TakenError, *ChangedError.
+// *TakenError, *ChangedError, *LayoutError.
 func (s *Store) Register(ctx context.Context, g Registration) (Beat, error) {
-	args := []any{g.Host, g.Incarnation, g.Replaces, g.HostID, g.TTL.Milliseconds(), g.Beat.Milliseconds(), g.URL, g.Version, len(g.Offers)}
+	args := []any{g.Host, g.Incarnation, g.Replaces, g.HostID, g.TTL.Milliseconds(), g.Beat.Milliseconds(), g.URL, g.Version,
+		s.speaks.From, s.speaks.To, s.Layout(), len(g.Offers)}
 	for _, o := range g.Offers {
 		capacity := ""
 		if o.Capacity != nil {
@@ -94,6 +95,8 @@ func (s *Store) Register(ctx context.Context, g Registration) (Beat, error) {
 		return Beat{Now: r.num(1), Rev: r.num(2), State: stream.HostState(r.str(3))}, nil
 	case "taken":
 		return Beat{}, &TakenError{Host: g.Host, HostID: r.str(1), Left: time.Duration(r.num(2)) * time.Millisecond, Slots: int(r.num(3))}
+	case "layout":
+		return Beat{}, s.foreign(r.str(1))
 	case "changed":
 		return Beat{}, &ChangedError{Incarnation: r.str(1)}
 	}

@@ -19,28 +19,36 @@ type SeatAnswer struct {
 	Next time.Duration
 }
 
-// Seat takes or renews one of n busy places among the schedulers for ttl.
+// Seat takes or renews one of n busy places among the schedulers for ttl. Error:
+// *LayoutError.
 func (s *Store) Seat(ctx context.Context, id string, n int, ttl time.Duration) (SeatAnswer, error) {
-	r, err := s.call(ctx, "seat", id, n, ttl.Milliseconds())
+	r, err := s.call(ctx, "seat", id, n, ttl.Milliseconds(), s.speaks.From, s.speaks.To, s.Layout())
 	if err != nil {
 		return SeatAnswer{}, err
 	}
 	switch r.status() {
 	case "seated":
-		return SeatAnswer{Seated: slices.Sorted(slices.Values(r.strs(1)))}, nil
+		s.inForce(r.str(1))
+		return SeatAnswer{Seated: slices.Sorted(slices.Values(r.strs(2)))}, nil
 	case "standby":
-		return SeatAnswer{Next: time.Duration(r.num(1)) * time.Millisecond}, nil
+		s.inForce(r.str(1))
+		return SeatAnswer{Next: time.Duration(r.num(2)) * time.Millisecond}, nil
+	case "layout":
+		return SeatAnswer{}, s.foreign(r.str(1))
 	}
 	return SeatAnswer{}, r.unexpected("seat")
 }
 
 // Unseat gives a place back at once; it is no error to have none.
 func (s *Store) Unseat(ctx context.Context, id string) error {
-	if err := s.client.ZRem(ctx, s.key("seats"), id).Err(); err != nil {
+	if err := s.client.ZRem(ctx, s.key("seats"), seatOf(id, s.speaks)).Err(); err != nil {
 		return fmt.Errorf("give the seat back: %w", err)
 	}
 	return nil
 }
+
+// seatOf is how seat.lua names a seat: who has it, and what that one speaks.
+func seatOf(id string, speaks stream.Layouts) string { return id + " " + speaks.String() }
 
 // Turn tells whether the caller is the first in ttl to ask for the named turn:
 // work that any scheduler may do but one should.

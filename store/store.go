@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -17,10 +18,6 @@ import (
 	"stream-api/stream"
 )
 
-// Schema is the version of the key layout. Two adjacent versions run
-// together; anything else is refused.
-const Schema = 1
-
 // Options say how a Store speaks.
 type Options struct {
 	// Namespace is put before every key.
@@ -33,6 +30,8 @@ type Options struct {
 	// Tells has the store keep word, under the actor's name, of what Redis refuses
 	// this client, for others to see.
 	Tells bool
+	// Speaks are the layouts of keys this program speaks; zero: Spoken.
+	Speaks stream.Layouts
 	// Clock is lua.Server but in tests.
 	Clock lua.Clock
 }
@@ -48,6 +47,8 @@ type Store struct {
 	scripts  map[string]lua.Script
 	loading  sync.Mutex
 	begun    atomic.Bool
+	speaks   stream.Layouts
+	layout   atomic.Int64
 	replicas replicaCount
 	took     func(script string, took time.Duration, err error)
 	tookSet  atomic.Bool
@@ -62,7 +63,7 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load scripts: %w", err)
 	}
-	s := &Store{client: client, ns: o.Namespace, actor: o.Actor, ttl: o.TTL, beat: o.Beat, tells: o.Tells, scripts: scripts}
+	s := &Store{client: client, ns: o.Namespace, actor: o.Actor, ttl: o.TTL, beat: o.Beat, tells: o.Tells, scripts: scripts, speaks: cmp.Or(o.Speaks, Spoken)}
 	if s.ttl == 0 {
 		s.ttl, s.beat = 10*time.Second, 2*time.Second
 	}
@@ -80,46 +81,6 @@ func (s *Store) Namespace() string { return s.ns }
 func (s *Store) Observe(f func(script string, took time.Duration, err error)) {
 	s.took = f
 	s.tookSet.Store(true)
-}
-
-// Check reaches the store and compares the layout's version. It writes nothing:
-// a store without a version holds nothing yet. Error: ErrSchema.
-func (s *Store) Check(ctx context.Context) error {
-	_, err := s.version(ctx)
-	return err
-}
-
-// Begin is Check for who is about to write: a store without a version is given
-// this program's. Error: ErrSchema.
-func (s *Store) Begin(ctx context.Context) error {
-	there, err := s.version(ctx)
-	if err == nil && !there {
-		if err := s.client.SetNX(ctx, s.key("schema"), Schema, 0).Err(); err != nil {
-			return fmt.Errorf("write schema: %w", err)
-		}
-		_, err = s.version(ctx) // somebody else may have been first
-	}
-	if err == nil {
-		s.begun.Store(true)
-	}
-	return err
-}
-
-// version looks whether there is a version, and whether it is one of ours.
-func (s *Store) version(ctx context.Context) (there bool, err error) {
-	found, err := s.client.Get(ctx, s.key("schema")).Result()
-	if errors.Is(err, redis.Nil) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("reach the store: %w", err)
-	}
-	var version int
-	if _, err := fmt.Sscanf(found, "%d", &version); err != nil || version < Schema-1 || version > Schema+1 {
-		return true, fmt.Errorf("%w: key %q says version %q, this program speaks %d; run programs at most one version apart, or use another namespace",
-			ErrSchema, s.key("schema"), found, Schema)
-	}
-	return true, nil
 }
 
 // ensureBegun compares the layout's version before the first script.
@@ -158,6 +119,9 @@ func (s *Store) call(ctx context.Context, name string, args ...any) (reply, erro
 func (s *Store) callMany(ctx context.Context, name string, calls [][]any) (replies []reply, refused []error, err error) {
 	if len(calls) == 0 {
 		return nil, nil, nil
+	}
+	if err := s.ensureBegun(ctx); err != nil {
+		return nil, nil, err
 	}
 	started := time.Now()
 	cmds, err := s.callManyOnce(ctx, name, calls)
@@ -266,8 +230,8 @@ var (
 	ErrNotReplicated = errors.New("not acknowledged by the replicas")
 	// ErrNotFound: no such stream, host or service.
 	ErrNotFound = errors.New("not found")
-	// ErrSchema: the store's layout is another version's.
-	ErrSchema = errors.New("the store's layout is of another version")
+	// ErrSchema: the store's layout is none of those this program speaks (*LayoutError).
+	ErrSchema = errors.New("the store and this program speak different layouts")
 	// ErrReply: a script answered what its head does not promise.
 	ErrReply = errors.New("unexpected reply")
 )

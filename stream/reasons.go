@@ -121,6 +121,7 @@ const (
 	CodeSource         Code = "source"          // source
 	CodeSourceFails    Code = "source-fails"    // source, error
 	CodeSourceDropped  Code = "source-dropped"  // source, streams
+	CodeLayoutRaised   Code = "layout-raised"   // layout, was
 
 	// Of the rules of sources; author is the host whose file they are of.
 	CodeRulesFirst      Code = "rules-first"      // author, source, version
@@ -254,6 +255,7 @@ var reasons = map[Code]reasonRow{
 	CodeSource:         says(Info, "{source}"),
 	CodeSourceFails:    says(Bad, "{source}: {error}"),
 	CodeSourceDropped:  says(Info, "{source}: {streams} streams"),
+	CodeLayoutRaised:   says(Info, "layout {layout} instead of {was}: all who live speak it"),
 
 	CodeRulesFirst:      says(Info, "{source}: v{version} of {author}, the first"),
 	CodeRulesChanged:    says(Warn, "{source}: v{version} of {author}: {what}"),

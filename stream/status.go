@@ -111,9 +111,11 @@ type HostStatus struct {
 	State   HostState `json:"state"`
 	LeaseMS int64     `json:"lease_ms"` // until its lease ends; negative: lapsed
 	// Left: it is down because it was told to end, and held nothing any more.
-	Left     bool            `json:"left,omitempty"`
-	URL      string          `json:"url,omitempty"`
-	Version  string          `json:"version,omitempty"`
+	Left    bool   `json:"left,omitempty"`
+	URL     string `json:"url,omitempty"`
+	Version string `json:"version,omitempty"`
+	// Layouts of the store's keys that it speaks: 2, or 2-3.
+	Layouts  string          `json:"layouts,omitempty"`
 	Services []ServiceStatus `json:"services"`
 }
 

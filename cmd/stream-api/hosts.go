@@ -6,18 +6,19 @@ import (
 	"stream-api/stream"
 )
 
-// versionTable is the table of hosts with the version that each runs.
+// versionTable is the table of hosts with the version that each runs, and the
+// layouts of the store that it speaks.
 func versionTable(status stream.Status) *table {
 	t := hostTable(status)
-	t.head = append(t.head, "VERSION")
+	t.head = append(t.head, "VERSION", "LAYOUT")
 	row := 0
 	for _, h := range status.Hosts {
 		for i := range max(1, len(h.Services)) {
-			version := cell{h.Version, plain}
+			version, layouts := cell{h.Version, plain}, cell{h.Layouts, plain}
 			if i > 0 {
-				version.text = " "
+				version.text, layouts.text = " ", " "
 			}
-			t.rows[row] = append(t.rows[row], version)
+			t.rows[row] = append(t.rows[row], version, layouts)
 			row++
 		}
 	}

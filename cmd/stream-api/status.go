@@ -123,6 +123,11 @@ func printStatus(w io.Writer, status stream.Status, colours bool) error {
 			return err
 		}
 	}
+	if less, latest := stream.LessSpoken(status.Hosts); len(less) > 0 {
+		if _, err := fmt.Fprintf(w, "Layout %d is not in force: it is not spoken by %s.\n\n", latest, harmless(strings.Join(less, ", "))); err != nil {
+			return err
+		}
+	}
 	if err := slotTable(status).write(w, colours); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ type versionJSON struct {
 	Version string `json:"version"`
 	Go      string `json:"go"`
 	Schema  int    `json:"schema"`
+	Layouts string `json:"layouts"`
 }
 
 func versionCommand(g *global) *cobra.Command {
@@ -26,9 +27,9 @@ func versionCommand(g *global) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				return printJSON(os.Stdout, versionJSON{Version: version, Go: runtime.Version(), Schema: store.Schema})
+				return printJSON(os.Stdout, versionJSON{Version: version, Go: runtime.Version(), Schema: store.Spoken.To, Layouts: store.Spoken.String()})
 			}
-			_, err = fmt.Printf("stream-api %s (%s, store layout %d)\n", version, runtime.Version(), store.Schema)
+			_, err = fmt.Printf("stream-api %s (%s, store layout %v)\n", version, runtime.Version(), store.Spoken)
 			return err
 		},
 	}
