@@ -1,6 +1,8 @@
 package scheduler
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -71,6 +73,46 @@ func TestSourceInUse(t *testing.T) {
 			v := store.Declared{Current: tt.current, Return: tt.memory, BySource: tt.declared, Now: now}
 			if got := chooseSource(v, 15*time.Second); got != tt.want {
 				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestAnOperatorSwitchesSlotsOverTheChain(t *testing.T) {
+	t.Parallel()
+	full := make([]string, stream.MaxChain)
+	for i := range full {
+		full[i] = fmt.Sprintf("s%d", i)
+	}
+	for _, tt := range []struct {
+		name        string
+		chain, want []string
+		slots       map[string]bool
+	}{
+		{"off leaves the others", []string{"dist", "thumb", "hls"}, []string{"dist", "hls"}, map[string]bool{"thumb": false}},
+		{"on comes behind the chain, by name", []string{"hls", "dist"}, []string{"hls", "dist", "a", "b"}, map[string]bool{"b": true, "a": true}},
+		{"on of what the chain has changes nothing", []string{"dist", "hls"}, []string{"dist", "hls"}, map[string]bool{"dist": true}},
+		{"off of what the chain has not changes nothing", []string{"dist"}, []string{"dist"}, map[string]bool{"hls": false}},
+		{"all may be off", []string{"dist"}, []string{}, map[string]bool{"dist": false}},
+		{"no more than a stream may have", full, full, map[string]bool{"record": true}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			in := by(0, 0, 1, false)
+			in.Chain = tt.chain
+			v := store.Declared{Key: "s1", Now: 1, BySource: map[string]store.Declaration{"in": in}, Overrides: store.Overrides{Slots: tt.slots}}
+			w, _ := decideWant(store.Mark{Key: "s1"}, v, nil, time.Second)
+			if !w.Wanted || !slices.Equal(w.Chain, tt.want) || w.Chain == nil {
+				t.Errorf("%v is wanted, want %v", w.Chain, tt.want)
+			}
+			if got := w.Fields["sys:reason"]; (got == "all-off") != (len(tt.want) == 0) {
+				t.Errorf("the reason is %q", got)
+			}
+			// What cannot be read is no reason to pass over what an operator said.
+			v.BySource, v.Problems = nil, []string{"source in: nonsense"}
+			w, _ = decideWant(store.Mark{Key: "s1"}, v, &store.Record{Chain: tt.chain}, time.Second)
+			if !slices.Equal(w.Chain, tt.want) || !w.Adds {
+				t.Errorf("unreadable: %v is wanted, want %v", w.Chain, tt.want)
 			}
 		})
 	}

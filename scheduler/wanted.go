@@ -40,12 +40,16 @@ func decideWant(mark store.Mark, v store.Declared, before *store.Record, hystere
 	if c.away {
 		set("away", "1")
 	}
+	chain := v.Overrides.Switch(a.Chain)
+	if len(chain) == 0 && len(a.Chain) > 0 {
+		set("reason", stream.Because(stream.CodeAllOff).Wire())
+	}
 	if v.Overrides.Held {
 		set("reason", stream.Because(stream.CodeHeld).Wire())
 	}
 	return store.Want{
 		Mark: mark, Wanted: true, Held: v.Overrides.Held, Adds: len(v.Problems) > 0,
-		Chain: a.Chain, Priority: a.Priority, Fields: fields,
+		Chain: chain, Priority: a.Priority, Fields: fields,
 	}, c.again
 }
 
@@ -71,6 +75,7 @@ func unreadable(mark store.Mark, v store.Declared, before *store.Record) store.W
 		if len(w.Chain) == 0 {
 			w.Chain = ownSlots(*before)
 		}
+		w.Chain = v.Overrides.Switch(w.Chain) // what is switched off ends when the announcement reads again
 	}
 	w.Fields["sys:reason"] = unread(v).Wire()
 	return w

@@ -134,6 +134,9 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 		{"requeuedue", func(ctx context.Context, s *store.Store) error { _, err := s.RequeueDue(ctx, 5); return err }},
 		{"retract", func(ctx context.Context, s *store.Store) error { _, err := s.Retract(ctx, "src", v.Key); return err }},
 		{"dropsource", func(ctx context.Context, s *store.Store) error { _, err := s.DropSource(ctx, "src"); return err }},
+		{"override", func(ctx context.Context, s *store.Store) error {
+			return s.Override(ctx, v.Key, map[string]string{"slot:" + v.Slot: store.SwitchOn, "held": ""})
+		}},
 		{"leave", func(ctx context.Context, s *store.Store) error { _, err := s.Leave(ctx, h); return err }},
 		{"prune", func(ctx context.Context, s *store.Store) error { return s.PruneClasses(ctx, v.Type, map[string]bool{}) }},
 		{"forget", func(ctx context.Context, s *store.Store) error { _, err := s.Forget(ctx, h.Host, 0); return err }},

@@ -12,8 +12,8 @@ import (
 type AnnouncedError struct{ Key, Source string }
 
 func (e *AnnouncedError) Error() string {
-	return fmt.Sprintf("stream %s is announced by source %s, so adding it would change nothing: its chain and priority follow from the chain and the rules of that source; "+
-		"variables are set by `stream-api streams set %s NAME=VALUE`, and a second chain needs another key", e.Key, e.Source, e.Key)
+	return fmt.Sprintf("stream %s is announced by source %s, so adding it would change nothing: what that source announces wins, and its chain and priority follow from the source's chain and rules; "+
+		"a slot more or less: stream-api streams slots %s SLOT=on; a variable: stream-api streams set %s NAME=VALUE; a second chain needs another key", e.Key, e.Source, e.Key, e.Key)
 }
 
 // CheckNew refuses a key that another source than ManualSource announces.

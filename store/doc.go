@@ -140,7 +140,7 @@
 //	missing:<source>       hash    key → ms since no poller lists it
 //	source:<source>        hash    identity, poller, version, last_good, state, info
 //	sources                set     names
-//	override:<key>         hash    operators' words: held, var:<name>, pin:<slot>
+//	override:<key>         hash    operators' words: held, var:<name>, pin:<slot>, slot:<slot> (on, off)
 //	reaper                 hash    tick, until, reason, run_id, epoch, mass_*
 //	seats                  zset    busy schedulers by when their seat ends, ms
 //	token                  string  the highest token number

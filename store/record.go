@@ -25,10 +25,9 @@ type Record struct {
 	Vars   map[string]string // user values: ${stream:<var>}
 	Origin map[string]string // ${source:<var>}
 	Sys    map[string]string // sys:<name>, without the prefix
-	// Pins are an operator's words, slot → host. Only what reads a status asks
-	// for them.
-	Pins  map[string]string
-	Slots map[string]SlotRecord
+	// Overrides are an operator's words. Only what reads a status asks for them.
+	Overrides Overrides
+	Slots     map[string]SlotRecord
 }
 
 // SlotRecord is stream:<key>:<slot>.
@@ -81,11 +80,11 @@ func (s *Store) Records(ctx context.Context, keys []string) ([]Record, error) {
 	return s.records(ctx, keys, false)
 }
 
-func (s *Store) records(ctx context.Context, keys []string, pins bool) ([]Record, error) {
+func (s *Store) records(ctx context.Context, keys []string, overrides bool) ([]Record, error) {
 	var out []Record
 	for len(keys) > 0 {
 		n := min(len(keys), recordChunk)
-		part, err := s.recordsOnce(ctx, keys[:n], pins)
+		part, err := s.recordsOnce(ctx, keys[:n], overrides)
 		if err != nil {
 			return nil, err
 		}
@@ -94,7 +93,7 @@ func (s *Store) records(ctx context.Context, keys []string, pins bool) ([]Record
 	return out, nil
 }
 
-func (s *Store) recordsOnce(ctx context.Context, keys []string, pins bool) ([]Record, error) {
+func (s *Store) recordsOnce(ctx context.Context, keys []string, overrides bool) ([]Record, error) {
 	rows, err := s.hashes(ctx, func(yield func(string)) {
 		for _, key := range keys {
 			yield(s.key("stream", key))
@@ -124,7 +123,7 @@ func (s *Store) recordsOnce(ctx context.Context, keys []string, pins bool) ([]Re
 			key, slot, _ := strings.Cut(member, "|")
 			yield(s.key("stream", key, slot))
 		}
-		if pins {
+		if overrides {
 			for i := range records {
 				yield(s.key("override", records[i].Key))
 			}
@@ -134,7 +133,7 @@ func (s *Store) recordsOnce(ctx context.Context, keys []string, pins bool) ([]Re
 		return nil, fmt.Errorf("read slots: %w", err)
 	}
 	for i, row := range slots[len(slotKeys):] {
-		records[i].Pins = readOverrides(row).Pins
+		records[i].Overrides = readOverrides(row)
 	}
 	for i, row := range slots[:len(slotKeys)] {
 		key, slot, _ := strings.Cut(slotKeys[i], "|")

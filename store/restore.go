@@ -30,10 +30,11 @@ func (s *Store) restore(ctx context.Context, source string) (bool, error) {
 	}
 	said := map[string]string{}
 	for i, r := range records {
-		for name := range readOverrides(words[i]).Vars {
-			delete(r.Vars, name) // an operator's, said elsewhere
+		override := readOverrides(words[i]) // is said elsewhere
+		for name := range override.Vars {
+			delete(r.Vars, name)
 		}
-		a := stream.Announcement{Chain: r.Chain, Priority: r.Priority, Vars: r.Vars, Source: r.Origin, Session: r.Sys["session"]}
+		a := stream.Announcement{Chain: override.Unswitch(r.Chain), Priority: r.Priority, Vars: r.Vars, Source: r.Origin, Session: r.Sys["session"]}
 		said[r.Key] = a.Encode()
 	}
 	r, err := s.call(ctx, "restore", pairs([]any{source, nonce()}, said)...)

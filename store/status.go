@@ -135,6 +135,7 @@ func streamStatus(r Record) stream.StreamStatus {
 	out := stream.StreamStatus{
 		Key: r.Key, Source: r.Source, Chain: r.Chain, Priority: r.Priority, Held: r.Held,
 		Told: stream.ParseReason(r.Sys["reason"]).Told(), Vars: r.Vars, Slots: []stream.SlotStatus{},
+		SwitchedOn: r.Overrides.Switched(true), SwitchedOff: r.Overrides.Switched(false),
 	}
 	if out.Chain == nil {
 		out.Chain = []string{}
@@ -158,7 +159,7 @@ func streamStatus(r Record) stream.StreamStatus {
 		out.Slots = append(out.Slots, stream.SlotStatus{
 			Slot: slot, State: v.State, Phase: v.Phase, Host: v.Host, Token: v.Token, Since: v.Since, Restarts: v.Restarts,
 			Told: v.Reason.Told(), Vars: v.Vars, Exit: v.Exit, Stderr: v.Stderr, Speed: v.Speed, FPS: v.FPS, Stale: v.Stale,
-			Pin: r.Pins[slot],
+			Pin: r.Overrides.Pins[slot],
 		})
 	}
 	return out

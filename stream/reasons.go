@@ -55,6 +55,8 @@ const (
 	CodeEnded          Code = "ended"            //
 	CodeNotInChain     Code = "not-in-chain"     //
 	CodeHeld           Code = "held"             //
+	CodeAllOff         Code = "all-off"          //
+	CodeOverride       Code = "override"         // words
 	CodeUnwanted       Code = "unwanted"         //
 	CodeUnreadable     Code = "unreadable"       // problems
 	CodeHostLeaves     Code = "host-leaves"      //
@@ -192,6 +194,8 @@ var reasons = map[Code]reasonRow{
 	CodeEnded:          says(Info, "the stream ended"),
 	CodeNotInChain:     says(Info, "no longer in the chain"),
 	CodeHeld:           says(Info, "held by an operator"),
+	CodeAllOff:         says(Warn, "all its slots are switched off by an operator"),
+	CodeOverride:       says(Info, "{words}"),
 	CodeUnwanted:       says(Info, "it is not wanted any more"),
 	CodeUnreadable:     says(Bad, "{problems}"),
 	CodeHostLeaves:     says(Info, "its host leaves"),

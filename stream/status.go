@@ -60,7 +60,10 @@ type StreamStatus struct {
 	Source   string   `json:"source" show:"name"`
 	Chain    []string `json:"chain" show:"name"`
 	Priority int      `json:"priority"`
-	Held     bool     `json:"held,omitempty"`
+	// SwitchedOn and SwitchedOff are slots that an operator switched.
+	SwitchedOn  []string `json:"switched_on,omitempty" show:"name"`
+	SwitchedOff []string `json:"switched_off,omitempty" show:"name"`
+	Held        bool     `json:"held,omitempty"`
 	// Told is why it has no slots, or does not read.
 	Told
 	Vars  map[string]string `json:"vars"`

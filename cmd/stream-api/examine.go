@@ -54,6 +54,9 @@ func examineWords(ctx context.Context, s *store.Store) ([]store.Finding, error) 
 		if declared.Overrides.Held {
 			out = append(out, store.Finding{Level: store.Warning, What: "stream " + declared.Key + " is held by an operator", Do: "stream-api streams unhold " + declared.Key})
 		}
+		if text := switchText(declared.Overrides.Switched(true), declared.Overrides.Switched(false)); text != "" {
+			out = append(out, store.Finding{Level: store.Warning, What: "slots of " + declared.Key + " are switched by an operator: " + text, Do: "stream-api streams slots " + declared.Key + " --reset"})
+		}
 		for slot, host := range declared.Overrides.Pins {
 			if !known[host] {
 				out = append(out, store.Finding{

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -159,10 +160,25 @@ func slotTable(status stream.Status) *table {
 				key = " "
 			}
 			t.add(cell{key, plain}, cell{slot.Slot, plain}, cell{slot.Shown(), slotColour(slot)}, cell{slot.Host, plain},
-				cell{ago(status.At, slot.Since), plain}, cell{strconv.Itoa(slot.Restarts), plain}, cell{reasonText(slot), plain})
+				cell{ago(status.At, slot.Since), plain}, cell{strconv.Itoa(slot.Restarts), plain}, cell{switchedReason(s, slot), plain})
+		}
+		for _, slot := range s.SwitchedOff {
+			if !slices.ContainsFunc(s.Slots, func(v stream.SlotStatus) bool { return v.Slot == slot }) {
+				t.add(cell{" ", plain}, cell{slot, plain}, cell{"off", grey}, cell{"", plain}, cell{"", plain}, cell{"", plain},
+					cell{"switched off by an operator; streams slots " + s.Key + " --reset", plain})
+			}
 		}
 	}
 	return t
+}
+
+// switchedReason is reasonText with what an operator said of the slot.
+func switchedReason(s stream.StreamStatus, slot stream.SlotStatus) string {
+	text := reasonText(slot)
+	if slices.Contains(s.SwitchedOn, slot.Slot) {
+		text = strings.TrimSpace(text + " (switched on by an operator)")
+	}
+	return text
 }
 
 func reasonText(slot stream.SlotStatus) string {

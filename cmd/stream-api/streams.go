@@ -17,7 +17,7 @@ import (
 
 func streamsCommand(g *global) *cobra.Command {
 	c := &cobra.Command{Use: "streams", Short: "List, show, add, remove and steer streams", GroupID: "act", Args: cobra.NoArgs}
-	c.AddCommand(streamsList(g), streamsShow(g), streamsAdd(g), streamsRemove(g), streamsSet(g), streamsHold(g, true), streamsHold(g, false),
+	c.AddCommand(streamsList(g), streamsShow(g), streamsAdd(g), streamsRemove(g), streamsSet(g), streamsSlots(g), streamsHold(g, true), streamsHold(g, false),
 		streamsMove(g), streamsRestart(g))
 	return c
 }
@@ -79,6 +79,9 @@ func printStream(v stream.StreamStatus) error {
 	fmt.Printf("stream    %s\nsource    %s\nchain     %s\npriority  %d\n", harmless(v.Key), harmless(v.Source), harmless(strings.Join(v.Chain, " ")), v.Priority)
 	if v.Held {
 		fmt.Println("held      by an operator; streams unhold", harmless(v.Key))
+	}
+	if text := switchText(v.SwitchedOn, v.SwitchedOff); text != "" {
+		fmt.Printf("switched  %s, by an operator; streams slots %s --reset\n", harmless(text), harmless(v.Key))
 	}
 	printVars("", v.Vars)
 	for _, slot := range v.Slots {

@@ -1,6 +1,6 @@
 // The panel of one slot or one stream.
 import { el, put, age, timeOfDay, button, link, byName } from "./words.js";
-import { model, now, stateOf } from "./model.js";
+import { model, now, stateOf, switched } from "./model.js";
 import { confirm, act } from "./actions.js";
 
 const dialog = document.getElementById("drawer");
@@ -100,7 +100,7 @@ function slotFacts(slot) {
 }
 
 function streamFacts(stream) {
-  return [["Source", stream.source], ["Chain", stream.chain.join(" → ")], ["Priority", String(stream.priority)], ["Held", stream.held ? "yes, by an operator" : ""], ["Note", stream.reason]];
+  return [["Source", stream.source], ["Chain", stream.chain.join(" → ")], ["Priority", String(stream.priority)], ["Held", stream.held ? "yes, by an operator" : ""], ["Switched by an operator", switched(stream)], ["Note", stream.reason]];
 }
 
 export function tickDrawer() {

@@ -71,7 +71,7 @@ function later(a, b) {
 function prepare(stream) {
   stream.bySlot = new Map(stream.slots.map((slot) => [slot.slot, slot]));
   stream.trouble = stream.slots.some((slot) => severity(slot) !== "ok");
-  stream.haystack = [stream.key, stream.source, stream.reason || "", stream.held ? "held" : "",
+  stream.haystack = [stream.key, stream.source, stream.reason || "", stream.held ? "held" : "", stream.switched_on || stream.switched_off ? "switched" : "",
     ...stream.slots.flatMap((s) => [s.slot, stateOf(s), s.host, s.reason, s.stale ? "stale" : "", s.pin ? "pinned" : ""]),
     ...Object.values(stream.vars)].join("\n").toLowerCase();
   return stream;
@@ -123,4 +123,9 @@ function commonSuffix(names) {
   let parts = names[0].split(".").slice(1);
   while (parts.length && !names.every((n) => n.endsWith("." + parts.join(".")))) parts = parts.slice(1);
   return parts.length ? "." + parts.join(".") : "";
+}
+
+// switched tells of the slots that an operator switched on or off.
+export function switched(stream) {
+  return [...(stream.switched_on || []).map((s) => s + " switched on"), ...(stream.switched_off || []).map((s) => s + " switched off")].join(", ");
 }

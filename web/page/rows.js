@@ -1,6 +1,6 @@
 // The streams' tables: rows and cells are made once and patched by key.
 import { el, put, mark, brief, byName, plural } from "./words.js";
-import { model, now, severity, shortHost, stateOf } from "./model.js";
+import { model, now, severity, shortHost, stateOf, switched } from "./model.js";
 import { layout, chainOf } from "./layout.js";
 import { openSlot, openStream } from "./drawer.js";
 
@@ -160,6 +160,7 @@ function patch(row, stream) {
   }
   const notes = [];
   if (stream.held) notes.push("held");
+  if (switched(stream)) notes.push(switched(stream));
   if (stream.priority) notes.push("priority " + stream.priority);
   notes.push(stream.source || "no source");
   put(row.note, notes.join(" · "));
