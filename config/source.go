@@ -29,8 +29,10 @@ type Source struct {
 	// Priority of its streams, 0 to 899; higher is first in line.
 	Priority int `yaml:"priority" validate:"gte=0,lte=899"`
 	// Rank orders sources of the same stream; the higher wins.
-	Rank  int    `yaml:"rank" validate:"gte=-1000,lte=1000"`
-	Rules []Rule `yaml:"rules" validate:"max=256"`
+	Rank int `yaml:"rank" validate:"gte=-1000,lte=1000"`
+	// MaxStreams is how many it may announce; new ones beyond it are refused.
+	MaxStreams int    `yaml:"max_streams" validate:"gte=1,lte=1000000"`
+	Rules      []Rule `yaml:"rules" validate:"max=256"`
 	// RulesVersion is what the rules claim to be: those of a higher version than
 	// are in force replace them. 0: they replace only what they were made from.
 	RulesVersion int64 `yaml:"rules_version" validate:"gte=0,lte=999999999"`

@@ -6,7 +6,8 @@
 -- ARGV: ns, actor, source, identity (of what is polled), poller, version, known
 --   (streams that were announced under that version, 0 for no opinion), last_good
 --   (ms of this poller's previous good poll, 0 for none), gone_after (ms), info
---   (JSON), nonce, rules (version and digest of those announced by, '' for none), n, n pairs of key and announcement (new or changed), m, m keys
+--   (JSON), nonce, rules (version and digest of those announced by, '' for none), full (why new streams
+--   are refused, '' for none that is), n, n pairs of key and announcement (new or changed), m, m keys
 --   announced but absent from this poll, k, k keys missing until now.
 -- RETURN: {'ok', now, version, keys gone, ms until the next may be gone (-1: none)} |
 --   {'version', now, version} (somebody else announced, or a hand took some away:
@@ -16,14 +17,14 @@
 --   a time far below gone_after.
 local ns, actor, source, identity, poller, version = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local known, last_good, gone_after, info, nonce, rules = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10], ARGV[11], ARGV[12]
-local n = tonumber(ARGV[13])
-local FIRST = 14
+local full, n = ARGV[13], tonumber(ARGV[14])
+local FIRST = 15
 -- include: now
 -- include: event
 -- include: dirty
 
 local record, announced, missing = ns .. 'source:' .. source, ns .. 'announced:' .. source, ns .. 'missing:' .. source
-local r = redis.call('HMGET', record, 'identity', 'poller', 'last_good', 'version', 'state', 'info', 'rules_version', 'rules_digest')
+local r = redis.call('HMGET', record, 'identity', 'poller', 'last_good', 'version', 'state', 'info', 'rules_version', 'rules_digest', 'full')
 if rules ~= '' and (r[7] or '') .. ' ' .. (r[8] or '') ~= rules then return { 'rules', int(now) } end
 if r[1] and r[1] ~= identity and r[2] ~= poller and math.abs(now - (stamp(r[3]) or 0)) < 15000 then
   return { 'taken', r[1], r[2] or '' }
@@ -81,6 +82,8 @@ end
 if r[5] ~= 'good' then event('source-good', '', '', '', '', because('source', 'source', source)) end
 redis.call('HSET', record, 'identity', identity, 'poller', poller, 'last_good', int(now), 'state', 'good', 'error', '',
   'gone_after', int(gone_after))
+if full ~= '' and not r[9] then event('source-full', '', '', '', '', full) end
+if full ~= '' then redis.call('HSET', record, 'full', int(now)) else redis.call('HDEL', record, 'full') end
 if r[6] ~= info then redis.call('HSET', record, 'info', info) end
 redis.call('SADD', ns .. 'sources', source)
 if news then wake('dirty') end

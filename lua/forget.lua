@@ -2,7 +2,7 @@
 -- long, or one that an operator says will not come back. A cordoned host is
 -- forgotten only by an operator: the word outlives restarts.
 -- KEYS: none. Touches host:<host>, hosts, hosts:lease, draining, slots:<host>, types,
---   classes:<type>, service:<type>:<host>, load:<type>:<class>, refused, troubles, events.
+--   classes:<type>, service:<type>:<host>, load:<type>:<class>, sources, differs:<source>, refused, troubles, events.
 -- ARGV: ns, actor, host, after (ms it must have been down; '': an operator says so).
 -- RETURN: {'ok'} | {'stays'} (it was not down for so long, or is not idle) | for an operator besides {'absent'} |
 --   {'lives', ms until its lease ends} | {'holds', slots}.
@@ -45,6 +45,9 @@ redis.call('DEL', h)
 redis.call('ZREM', lease, host)
 redis.call('SREM', ns .. 'hosts', host)
 redis.call('SREM', ns .. 'draining', host)
+for _, source in ipairs(redis.call('SMEMBERS', ns .. 'sources')) do
+  redis.call('HDEL', ns .. 'differs:' .. source, 'at:' .. host, 'rules:' .. host, 'digest:' .. host, 'what:' .. host, 'refused:' .. host)
+end
 redis.call('HDEL', ns .. 'refused', host)
 redis.call('HDEL', ns .. 'troubles', host)
 event('host-forgotten', '', '', host, '', because(after == '' and 'for-good' or 'down-long'))

@@ -25,6 +25,10 @@ const (
 // Types are the ingest servers PluginPoll speaks to.
 var Types = []string{"icecast", "srtrelay", "nginx-rtmp", "mediamtx", "srs"}
 
+// defaultStreams is far above any network we know, and below what an ingest
+// gone mad, or a publisher who counts up, would fill Redis with.
+const defaultStreams = 50_000
+
 // Config is one source. Zero values of the durations and limits mean their
 // defaults.
 type Config struct {
@@ -60,8 +64,11 @@ type Config struct {
 	Chain    []string
 	Priority int
 	Rank     int
-	Rules    []Rule // the first that matches a key wins over Chain and Priority
-	Expect   []string
+	// MaxStreams is how many the source may announce: known ones stay, new ones
+	// beyond it are refused; 50,000.
+	MaxStreams int
+	Rules      []Rule // the first that matches a key wins over Chain and Priority
+	Expect     []string
 
 	// SourceVars is what dependants see as ${source:…}; url defaults to URL
 	// without its credentials.
@@ -90,6 +97,9 @@ func (c Config) complete() (Config, error) {
 	if c.MaxBody == 0 {
 		c.MaxBody = defaultLimit
 	}
+	if c.MaxStreams == 0 {
+		c.MaxStreams = defaultStreams
+	}
 	var errs []error
 	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if err := c.resolve(); err != nil {
@@ -105,6 +115,9 @@ func (c Config) complete() (Config, error) {
 	}
 	if c.Interval > 0 && c.Interval < 50*time.Millisecond {
 		refuse("interval %v is too short: 50ms at least", c.Interval)
+	}
+	if c.MaxStreams < 0 {
+		refuse("max_streams must be positive, not %d", c.MaxStreams)
 	}
 	switch c.Plugin {
 	case PluginPoll:

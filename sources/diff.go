@@ -19,6 +19,8 @@ type view struct {
 	ignored int
 	refused int
 	example string
+	over    int    // new keys beyond what the source may announce
+	overOf  string // one of them
 }
 
 // refuse counts a mount that may not be announced.
@@ -61,6 +63,34 @@ func survey(l listing, verdicts []*verdict, own Outputs) view {
 		}
 	}
 	return v
+}
+
+// bound takes out new keys, the last by name, beyond the number that the source
+// may announce. Those that are announced stay, listed or not, until they are gone.
+func (v *view) bound(known store.AnnouncedSet, most int) {
+	fresh := 0
+	for key := range v.present {
+		if _, announced := known.Entries[key]; !announced {
+			fresh++
+		}
+	}
+	room := max(0, most-len(known.Entries))
+	if fresh <= room {
+		return
+	}
+	names := make([]string, 0, fresh)
+	for key := range v.present {
+		if _, announced := known.Entries[key]; !announced {
+			names = append(names, key)
+		}
+	}
+	slices.Sort(names)
+	v.over, v.overOf = fresh-room, names[room]
+	for _, key := range names[room:] {
+		delete(v.present, key)
+		delete(v.bytes, key)
+		delete(v.earlier, key)
+	}
 }
 
 // loop says why announcing the stream would feed our own output back to us.

@@ -226,7 +226,13 @@ func (p *Poller) ask(ctx context.Context) (v view, info store.SourceInfo, ok boo
 	for _, name := range l.ended {
 		v.ended[p.cfg.key(name)] = true
 	}
+	if p.loaded { // else nothing is announced before it is known what is
+		v.bound(p.known, p.cfg.MaxStreams)
+	}
 	info = p.info()
+	if v.over > 0 {
+		info.Over, info.OverExample, info.Max = v.over, v.overOf, p.cfg.MaxStreams
+	}
 	info.Refused, info.Example, info.Warning = v.refused, v.example, p.warning.note(begun, l.warning)
 	info.Stalled = p.stalls.observe(begun, v.bytes, v.earlier)
 	p.good(l, v, info, took)

@@ -36,6 +36,7 @@ type Stats struct {
 	Streams int // announced
 	Ignored int // left out by match
 	Refused int // may not be announced
+	Over    int // new, beyond max_streams
 	Stalled int // listed without new bytes
 	Example string
 	Warning string
@@ -88,6 +89,10 @@ func (p *Poller) good(l listing, v view, info store.SourceInfo, took time.Durati
 	if v.refused > 0 && p.told.first(now, "refused") {
 		p.log.Warn().Int("refused", v.refused).Str("reason", v.example).Msg("mounts are refused")
 	}
+	if v.over > 0 && p.told.first(now, "over") {
+		p.log.Warn().Int("refused", v.over).Int("max_streams", p.cfg.MaxStreams).Str("stream", v.overOf).
+			Msg("new streams are refused: the source announces as many as it may")
+	}
 	if l.warning != "" && p.told.first(now, l.warning) {
 		p.log.Warn().Str("reason", l.warning).Msg("the source should be mended")
 	}
@@ -99,7 +104,7 @@ func (p *Poller) good(l listing, v view, info store.SourceInfo, took time.Durati
 		s.Good++
 		s.State, s.Problem = stream.SourceGood, ""
 		s.LastGood, s.Duration, s.Bytes = now, took, l.bytes
-		s.Streams, s.Ignored, s.Refused = len(v.present), v.ignored, v.refused
+		s.Streams, s.Ignored, s.Refused, s.Over = len(v.present), v.ignored, v.refused, v.over
 		s.Example, s.Warning, s.Stalled = v.example, info.Warning, len(info.Stalled)
 	})
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"stream-api/stream"
 )
 
 // announceChunk is how many streams one script call takes, so that a large
@@ -33,6 +35,14 @@ func (i SourceInfo) Identity() string {
 	return id
 }
 
+// full is the reason why new streams of the source are refused; empty: none is.
+func (i SourceInfo) full(source string) string {
+	if i.Over == 0 {
+		return ""
+	}
+	return stream.Because(stream.CodeSourceFull, "example", i.OverExample, "max", strconv.Itoa(i.Max), "source", source).Wire()
+}
+
 // Announce tells the store of one good poll. Error: *SourceTakenError.
 func (s *Store) Announce(ctx context.Context, p Poll) (PollResult, error) {
 	info, err := json.Marshal(p.Info)
@@ -43,7 +53,7 @@ func (s *Store) Announce(ctx context.Context, p Poll) (PollResult, error) {
 	keys := slices.Sorted(maps.Keys(p.Upsert))
 	for first := true; first || len(keys) > 0; first = false {
 		n := min(len(keys), announceChunk)
-		args := []any{p.Source, p.Info.Identity(), p.Poller, out.Version, known, p.LastGood, p.GoneAfter.Milliseconds(), string(info), nonce(), p.Rules, n}
+		args := []any{p.Source, p.Info.Identity(), p.Poller, out.Version, known, p.LastGood, p.GoneAfter.Milliseconds(), string(info), nonce(), p.Rules, p.Info.full(p.Source), n}
 		for _, key := range keys[:n] {
 			args = append(args, key, p.Upsert[key])
 		}

@@ -234,6 +234,12 @@ func diagnoseStatus(status stream.Status) []Finding {
 			out = append(out, Finding{Failure, "source " + src.Name + " is unknown: " + src.Error, "look at the ingest; its streams stay as they are meanwhile; if no host polls it any more: stream-api sources rm " + src.Name})
 		}
 	}
+	for _, src := range status.Sources {
+		if src.Over > 0 {
+			out = append(out, Finding{Warning, fmt.Sprintf("source %s announces the %d streams it may: %d new ones are refused, such as %s", src.Name, src.Max, src.Over, src.OverExample),
+				"find out who publishes so many; leave them out with match, or raise sources[].max_streams"})
+		}
+	}
 	if len(out) == 0 {
 		out = append(out, Finding{Fine, fmt.Sprintf("%d hosts, %d streams, %d sources, nothing to mend", len(status.Hosts), len(status.Streams), len(status.Sources)), ""})
 	}

@@ -36,8 +36,10 @@ func (g *stage) traces(host string) []string {
 				out = append(out, key)
 			}
 		case "hash":
-			if g.client.HExists(g.ctx, key, host).Val() {
-				out = append(out, key)
+			for _, field := range g.client.HKeys(g.ctx, key).Val() {
+				if slices.Contains(strings.Split(field, ":"), host) {
+					out = append(out, key)
+				}
 			}
 		}
 		if slices.Contains(strings.Split(key, ":"), host) {
@@ -73,6 +75,8 @@ func TestAHostIsForgottenByAWordOnlyWhenItIsGone(t *testing.T) {
 	g.must(g.s.Drain(g.ctx, "a", 0, 1)) // a word that would keep it for ever
 	g.must(g.client.HSet(g.ctx, "refused", "a", "{}").Err())
 	g.must(g.client.HSet(g.ctx, "troubles", "a", "{}").Err())
+	g.must(g.client.SAdd(g.ctx, "sources", "lab").Err())
+	g.must(g.client.HSet(g.ctx, "differs:lab", "at:a", "1 2", "rules:a", "{}", "digest:a", "x", "what:a", "y", "refused:a", "", "at:b", "1 2").Err())
 	if len(g.traces("a")) < 5 {
 		t.Fatalf("traces are %v; then this test shows little", g.traces("a"))
 	}

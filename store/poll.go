@@ -64,6 +64,10 @@ type SourceInfo struct {
 	// says which and why.
 	Refused int
 	Example string
+	// Over counts new streams of the last good poll beyond Max, which is how many
+	// the source may announce; OverExample is one of them.
+	Over, Max   int
+	OverExample string
 	// Stalled lists streams that are listed but whose bytes do not grow.
 	Stalled []string
 	// Warning is something to mend that does not stop the source: refused

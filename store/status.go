@@ -221,6 +221,7 @@ func (s *Store) Sources(ctx context.Context) ([]stream.SourceStatus, error) {
 			}
 		}
 		status.Expect, status.Refused, status.Example = info.Expect, info.Refused, info.Example
+		status.Over, status.OverExample, status.Max = info.Over, info.OverExample, info.Max
 		status.Stalled, status.Warning = info.Stalled, info.Warning
 		if r := rulingOf(row); r.Version > 0 {
 			status.Rules = &stream.RulesStatus{Version: r.Version, By: r.By, At: r.At}

@@ -122,6 +122,7 @@ const (
 	CodeSetAside       Code = "set-aside"       // name, was, should, aside
 	CodeSource         Code = "source"          // source
 	CodeSourceFails    Code = "source-fails"    // source, error
+	CodeSourceFull     Code = "source-full"     // source, max, example
 	CodeSourceDropped  Code = "source-dropped"  // source, streams
 	CodeLayoutRaised   Code = "layout-raised"   // layout, was
 
@@ -258,6 +259,7 @@ var reasons = map[Code]reasonRow{
 	CodeSetAside:       says(Bad, "{name} was a {was} and no {should}; it is set aside as {aside}: look at it, then DEL that"),
 	CodeSource:         says(Info, "{source}"),
 	CodeSourceFails:    says(Bad, "{source}: {error}"),
+	CodeSourceFull:     says(Bad, "{source} announces the {max} streams it may; new ones are refused, such as {example}"),
 	CodeSourceDropped:  says(Info, "{source}: {streams} streams"),
 	CodeLayoutRaised:   says(Info, "layout {layout} instead of {was}: all who live speak it"),
 

@@ -167,6 +167,11 @@ type SourceStatus struct {
 	// Refused counts mounts refused for their names, with one example.
 	Refused int    `json:"refused,omitempty"`
 	Example string `json:"example,omitempty"`
+	// Over counts new streams that are refused, as the source announces Max, which
+	// is as many as it may; with one of them.
+	Over        int    `json:"over,omitempty"`
+	OverExample string `json:"over_example,omitempty" show:"name"`
+	Max         int    `json:"max,omitempty"`
 	// Stalled lists streams that are listed but whose bytes do not grow.
 	Stalled []string `json:"stalled,omitempty" show:"name"`
 	// Warning is something to mend that does not stop the source: refused

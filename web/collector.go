@@ -45,6 +45,7 @@ var pictureMetrics = []struct {
 	{"source_last_good_seconds", []string{"source"}, "Age of the last good poll; absent for what was added by hand."},
 	{"source_streams", []string{"source"}, "Streams announced."},
 	{"source_missing", []string{"source"}, "Expected streams that nobody publishes."},
+	{"source_over", []string{"source"}, "New streams of the last good poll refused beyond max_streams."},
 	{"source_refused", []string{"source"}, "Mounts of the last good poll that were refused."},
 	{"source_differs", []string{"source"}, "Hosts that poll it and whose files do not say what is in force."},
 	{"source_stalled", []string{"source"}, "Streams that are listed but whose bytes do not grow."},
@@ -211,6 +212,7 @@ func (g gauges) sources(pic picture) {
 		}
 		g.set("source_streams", float64(s.Streams), s.Name)
 		g.set("source_missing", float64(gone[s.Name]), s.Name)
+		g.set("source_over", float64(s.Over), s.Name)
 		g.set("source_refused", float64(s.Refused), s.Name)
 		g.set("source_differs", float64(len(s.Differs)), s.Name)
 		g.set("source_stalled", float64(len(s.Stalled)), s.Name)

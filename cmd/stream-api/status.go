@@ -295,6 +295,9 @@ func sourceNotes(now int64, s stream.SourceStatus, missing []string) []string {
 	if len(s.Stalled) > 0 {
 		notes = append(notes, "stalled: "+strings.Join(s.Stalled, ", "))
 	}
+	if s.Over > 0 {
+		notes = append(notes, fmt.Sprintf("announces the %d it may (max_streams): %d new ones refused, such as %s", s.Max, s.Over, s.OverExample))
+	}
 	if s.Refused > 0 {
 		notes = append(notes, fmt.Sprintf("%d refused, such as %s", s.Refused, s.Example))
 	}

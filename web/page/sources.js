@@ -31,6 +31,7 @@ function patch(card, source) {
   if (source.rules) facts.push("rules v" + source.rules.version + " of " + shortHost(source.rules.by));
   if (source.expect?.length) facts.push("expects " + source.expect.join(", "));
   if (source.stalled?.length) facts.push("stalled: " + source.stalled.join(", "));
+  if (source.over) facts.push("announces the " + source.max + " it may; " + plural(source.over, "new stream") + " refused, such as " + source.over_example);
   if (source.refused) facts.push(plural(source.refused, "mount") + " refused" + (source.example ? ", such as " + source.example : ""));
   put(card.facts, facts.join(" · "));
   put(card.error, source.error || "");
@@ -52,7 +53,7 @@ export function tickSources() {
 // The feed, newest first.
 const feed = document.getElementById("feed-list");
 const shownEvents = 150;
-const levels = { "host-down": "bad", reaped: "bad", hold: "bad", refused: "bad", lost: "bad", nonsense: "bad", "source-unknown": "bad", failed: "bad", crashed: "warn", restarted: "warn",
+const levels = { "host-down": "bad", reaped: "bad", hold: "bad", refused: "bad", lost: "bad", nonsense: "bad", "source-unknown": "bad", "source-full": "bad", failed: "bad", crashed: "warn", restarted: "warn",
   waits: "warn", unassigned: "warn", "host-up": "ok", claimed: "ok", "source-good": "ok", rules: "warn", differs: "bad", agrees: "ok", appeared: "info", gone: "info" };
 
 function line(event) {

@@ -80,6 +80,7 @@ function attend() {
   for (const source of model.parts.sources) {
     if (source.stalled?.length) found.push({ id: "stalled " + source.name, level: "bad", what: some(source.stalled) + " of " + source.name + (source.stalled.length > 1 ? " stand still" : " stands still"), why: "listed, but no bytes come in: a frozen publisher, as a rule" });
     if (source.warning) found.push({ id: "warning " + source.name, level: "warn", what: "Source " + source.name, why: source.warning });
+    if (source.over) found.push({ id: "over " + source.name, level: "bad", what: plural(source.over, "new stream") + " of " + source.name + " refused", why: "such as " + source.over_example + "; it announces the " + source.max + " it may (max_streams)" });
     if (source.refused) found.push({ id: "refused " + source.name, level: "warn", what: plural(source.refused, "mount") + " of " + source.name + " refused", why: (source.example ? "such as " + source.example + "; " : "") + "nothing runs for them" });
     for (const f of source.differs || []) {
       const force = source.rules ? "v" + source.rules.version + " of " + shortHost(source.rules.by) : "nothing";
