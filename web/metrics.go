@@ -90,9 +90,6 @@ func (m *Metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{m.build, m.scripts, m.scriptErrors, m.events, m.appear, m.failover, m.restarts, m.holds, m.refusals, m.denied, m.picture, m.polls, m.process}
 }
 
-// Registry is where others register metrics of their own.
-func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
-
 // Script notes one call of the store; it fits store.Observe.
 func (m *Metrics) Script(name string, took time.Duration, err error) {
 	m.scripts.WithLabelValues(name).Observe(took.Seconds())

@@ -142,7 +142,7 @@ func TestScrapeTellsThePictureAndPassesTheLinter(t *testing.T) {
 	if strings.Contains(text, `host="gone"`) {
 		t.Error("a host that left has metrics")
 	}
-	problems, err := testutil.GatherAndLint(m.Registry())
+	problems, err := testutil.GatherAndLint(m.registry)
 	if err != nil || len(problems) > 0 {
 		t.Errorf("linter: %v, %v", problems, err)
 	}

@@ -86,6 +86,9 @@ func (g *global) open(ctx context.Context) (*store.Store, func(), error) {
 	}
 	if err != nil {
 		stop()
+		if errors.Is(err, store.ErrSchema) {
+			return nil, nil, fmt.Errorf("%w (it is %s, from %s)", err, stream.MaskURLs(address), from)
+		}
 		advice := "; is it running? give another with --redis"
 		if _, refused := store.RefusalOf(err); refused {
 			advice = "" // it is, and what to do is said with every refusal
