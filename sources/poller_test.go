@@ -83,6 +83,11 @@ type running struct {
 
 func (w *world) poll(c Config, id string) *running {
 	w.t.Helper()
+	return w.pollWith(c, id, nil)
+}
+
+func (w *world) pollWith(c Config, id string, m *Memory) *running {
+	w.t.Helper()
 	r := &running{hints: &hints{}, log: &logLines{}}
 	if c.Name == "" {
 		c.Name = "ingest"
@@ -91,7 +96,7 @@ func (w *world) poll(c Config, id string) *running {
 		c.Chain = []string{"dist"}
 	}
 	var err error
-	r.Poller, err = New(timed(c), Deps{Store: w.store, Hints: r.hints, ID: id, Log: zerolog.New(r.log)})
+	r.Poller, err = New(timed(c), Deps{Store: w.store, Hints: r.hints, ID: id, Log: zerolog.New(r.log), Memory: m})
 	if err != nil {
 		w.t.Fatal(err)
 	}

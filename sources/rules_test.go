@@ -1,0 +1,132 @@
+package sources
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"stream-api/stream"
+)
+
+// written is a source with every kind of rule.
+func written() Config {
+	high := 100
+	return timed(Config{
+		Name: "x", Type: "mediamtx", URL: "http://in:9997", Match: regexp.MustCompile("^live/s<>"), Strip: "live/",
+		Pull: "srt://${host:site}:8890?streamid=read:${stream:key}", SourceVars: map[string]string{"url": "rtmp://${host:site}", "site": "alb"},
+		Chain: []string{"dist", "record"}, Priority: 7, Rank: 3, Expect: []string{"s2", "s1"},
+		Rules: []Rule{
+			{Match: regexp.MustCompile(`^(?P<room>s\d)`), Chain: []string{}, Vars: map[string]string{"lang": "de"}},
+			{Match: regexp.MustCompile("^t"), Priority: &high},
+		},
+	})
+}
+
+func TestRulesReadAsTheyWereWritten(t *testing.T) {
+	t.Parallel()
+	static := timed(Config{Name: "f", Plugin: PluginStatic, Chain: []string{"dist"}, Mounts: []stream.Mount{{Key: "b"}, {Key: "a", Vars: map[string]string{"lang": "de"}}}})
+	for _, c := range []Config{written(), static, timed(Config{Name: "e", URL: "http://in"})} {
+		r := c.rules()
+		text := r.Encode()
+		read, err := DecodeRules(text)
+		if err != nil || read.Encode() != text {
+			t.Fatalf("%v: %s became %s", err, text, read.Encode())
+		}
+		again, err := c.under(read)
+		if err != nil || again.rules().Encode() != text {
+			t.Errorf("%v: %s became %s", err, text, again.rules().Encode())
+		}
+		if what := r.Differences(read); what != "" {
+			t.Errorf("a difference from itself: %q", what)
+		}
+	}
+	if c := written(); !strings.Contains(c.rules().Encode(), "${host:site}") || !strings.Contains(c.rules().Encode(), "<>") {
+		t.Errorf("not as it is written: %s", c.rules().Encode())
+	}
+}
+
+// What is asked, and as whom, is nobody's rule; order that means nothing makes none another.
+func TestRulesHoldNoAddressAndNoSecret(t *testing.T) {
+	t.Parallel()
+	c := written()
+	other := c
+	other.URL, other.User, other.Password, other.CA, other.Interval, other.Command = "http://other", "admin", "hush", "/ca", time.Hour, []string{"list", "--token=hush"}
+	other.Expect = []string{"s1", "s2"}
+	if was, is := c.rules().Encode(), other.rules().Encode(); was != is || strings.Contains(is, "hush") || strings.Contains(is, "http://") {
+		t.Errorf("%s became %s", was, is)
+	}
+}
+
+func TestRulesOfANewerProgramAreNotFollowed(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(new(Rules).Encode(), `"gone_after"`, `"labels":{"site":"alb"},"gone_after"`, 1)
+	if _, err := DecodeRules(text); err == nil || !strings.Contains(err.Error(), "labels") {
+		t.Errorf("%v; want it to name what is not known", err)
+	}
+}
+
+func TestDifferencesAreToldInAFewWords(t *testing.T) {
+	t.Parallel()
+	low := 1
+	for want, change := range map[string]func(c *Config){
+		"record goes":                               func(c *Config) { c.Chain = []string{"dist"} },
+		"thumb comes":                               func(c *Config) { c.Chain = []string{"dist", "record", "thumb"} },
+		"record goes, thumb comes":                  func(c *Config) { c.Chain = []string{"dist", "thumb"} },
+		"the chain has another order":               func(c *Config) { c.Chain = []string{"record", "dist"} },
+		"match ^live/s<> becomes none":              func(c *Config) { c.Match = nil },
+		"strip live/ becomes none":                  func(c *Config) { c.Strip = "" },
+		"gone_after 1m0s becomes 1s":                func(c *Config) { c.GoneAfter = time.Second },
+		"priority 7 becomes 8":                      func(c *Config) { c.Priority = 8 },
+		"rank 3 becomes 0":                          func(c *Config) { c.Rank = 0 },
+		"expected stream s2 goes":                   func(c *Config) { c.Expect = []string{"s1"} },
+		"rule ^t goes":                              func(c *Config) { c.Rules = c.Rules[:1] },
+		"rules have another order":                  func(c *Config) { c.Rules = []Rule{c.Rules[1], c.Rules[0]} },
+		"rule ^t changes":                           func(c *Config) { c.Rules = []Rule{c.Rules[0], {Match: c.Rules[1].Match, Priority: &low}} },
+		"rule ^t: thumb comes":                      func(c *Config) { c.Rules = []Rule{c.Rules[0], {Match: c.Rules[1].Match, Chain: []string{"thumb"}}} },
+		"what dependants see of the source changes": func(c *Config) { c.SourceVars = nil },
+		"stream f comes":                            func(c *Config) { c.Mounts = []stream.Mount{{Key: "f"}} },
+		"4 streams come":                            func(c *Config) { c.Mounts = []stream.Mount{{Key: "a"}, {Key: "b"}, {Key: "c"}, {Key: "d"}} },
+	} {
+		was, is := written(), written()
+		change(&is)
+		if got := was.rules().Differences(is.rules()); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		lines := Compare(was.rules().Lines(), is.rules().Lines())
+		if !slices.ContainsFunc(lines, func(l string) bool { return l[0] != ' ' }) {
+			t.Errorf("%s: line by line nothing differs:\n%s", want, strings.Join(lines, "\n"))
+		}
+	}
+}
+
+func TestLinesAreComparedOneByOne(t *testing.T) {
+	t.Parallel()
+	was := []string{"a", "b", "c", "d", "e"}
+	got := strings.Join(Compare(was, []string{"a", "c", "x", "d", "e", "f"}), "|")
+	if got != "  a|- b|  c|+ x|  d|  e|+ f" {
+		t.Error(got)
+	}
+	if got := strings.Join(Compare(was, nil), "|"); got != "- a|- b|- c|- d|- e" {
+		t.Error(got)
+	}
+	many := make([]string, 3000)
+	for i := range many {
+		many[i] = string(rune('a' + i%26))
+	}
+	if got := Compare(append([]string{"x"}, many...), append(many, "y")); len(got) != 6002 {
+		t.Errorf("%d lines", len(got))
+	}
+}
+
+func TestSecretsAreMaskedLineByLine(t *testing.T) {
+	t.Parallel()
+	c := timed(Config{
+		Name: "f", Plugin: PluginStatic, Mounts: []stream.Mount{{Key: "a", Vars: map[string]string{"password": "hush"}}},
+		SourceVars: map[string]string{"url": "rtmp://u:hush@in"}, Rules: []Rule{{Match: regexp.MustCompile("^a"), Vars: map[string]string{"api_token": "hush"}}},
+	})
+	if text := strings.Join(c.rules().Lines(), "\n"); strings.Contains(text, "hush") || !strings.Contains(text, "***") {
+		t.Error(text)
+	}
+}
