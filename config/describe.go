@@ -100,6 +100,9 @@ func (s *Source) describe(p *page) {
 	}
 	p.line("  chain      %s", chainText(s.Chain))
 	p.line("  priority   %d, rank %d", s.Priority, s.Rank)
+	if s.RulesVersion > 0 {
+		p.line("  rules      of version %d", s.RulesVersion)
+	}
 	for _, r := range s.Rules {
 		text := r.Match.String() + ":"
 		if r.Chain != nil {

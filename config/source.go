@@ -35,7 +35,7 @@ type Source struct {
 	Rules      []Rule `yaml:"rules" validate:"max=256"`
 	// RulesVersion is what the rules claim to be: those of a higher version than
 	// are in force replace them. 0: they replace only what they were made from.
-	RulesVersion int64 `yaml:"rules_version" validate:"gte=0,lte=999999999"`
+	RulesVersion int `yaml:"rules_version" validate:"gte=0,lte=999999999"`
 	// Expect are keys shown as missing while nobody publishes them.
 	Expect []string `yaml:"expect" validate:"unique,dive,streamkey"`
 	// Stream is what dependants see as ${source:…}, host variables

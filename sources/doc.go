@@ -2,8 +2,8 @@
 //
 // A Poller owns one source. It asks the source's lister for the mounts that
 // are live (one file a format: icecast.go, srtrelay.go, nginxrtmp.go,
-// mediamtx.go, srs.go; besides static.go and exec.go), lets the rules judge
-// each of them (judge.go), compares the outcome with what Redis knows
+// mediamtx.go, srs.go; besides static.go and exec.go), lets the rules in force
+// (rules.go, standing.go) judge each of them (judge.go), compares the outcome with what Redis knows
 // (diff.go) and tells the store the difference in one call (poller.go).
 //
 // What holds:
@@ -12,6 +12,9 @@
 //     SourceFailed and announces and retracts nothing. Only a good answer
 //     without a stream counts towards its end, and the store, which knows the
 //     time and the other pollers, decides when.
+//   - The rules belong to the network. Whatever its own file says, a poller
+//     announces by those that the store holds, and offers its own once, at its
+//     start; what was in force outlives the store in its Memory.
 //   - Strangers choose names, titles and, on a bad day, the whole answer. An
 //     answer is bounded in bytes, depth and time; a mount is judged by itself;
 //     a refused one is counted, shown with an example and harms no other.

@@ -138,7 +138,9 @@
 //	moves                  hash    <key>|<slot> → the wish to move it
 //	announced:<source>     hash    key → announcement (JSON)
 //	missing:<source>       hash    key → ms since no poller lists it
-//	source:<source>        hash    identity, poller, version, last_good, state, info
+//	source:<source>        hash    identity, poller, version, last_good, state, info,
+//	                               rules, rules_version, rules_digest, rules_by, rules_at
+//	differs:<source>       hash    whose file says something else: at:<host>, rules:<host>, …
 //	sources                set     names
 //	override:<key>         hash    operators' words: held, var:<name>, pin:<slot>, slot:<slot> (on, off)
 //	reaper                 hash    tick, until, reason, run_id, epoch, mass_*

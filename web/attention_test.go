@@ -29,6 +29,38 @@ func TestPageTellsWhatASourceComplainsOf(t *testing.T) {
 	b.quiet()
 }
 
+// A host whose file is older announces by what is in force, and somebody has to know.
+func TestPageTellsWhoseFileDiffers(t *testing.T) {
+	c := newCrew(t)
+	info := store.SourceInfo{Type: "icecast"}
+	c.poll("ingest", info)
+	offer := func(o store.RulesOffer, want string) store.Ruling {
+		o.Source, o.Info, o.Digest = "ingest", info, "d"+o.Text
+		a, err := c.store.OfferRules(t.Context(), o)
+		if err != nil || a.Word != want {
+			t.Fatalf("%s: %+v, %v; want %s", o.Host, a, err, want)
+		}
+		return a.InForce
+	}
+	offer(store.RulesOffer{Host: "ber", Text: "new"}, store.RulesWon)
+	force := offer(store.RulesOffer{Host: "ham", Text: "old"}, store.RulesStale)
+	offer(store.RulesOffer{Host: "ham", Text: "old", Remembered: force, What: "record goes"}, store.RulesDiffer)
+	offer(store.RulesOffer{Host: "dus", Text: "old", Remembered: force, Refused: "another ingest has the name"}, store.RulesDiffer)
+	base, _, _ := serve(t, Options{Store: c.store}, "")
+	b := newBrowser(t, 1440, 900)
+	b.do(chromedp.Navigate(base + "/"))
+	for _, line := range []string{
+		`bad dus announces nothing of ingest: another ingest has the name`,
+		`warn The file of ham differs from the rules of ingest: record goes; in force is v1 of ber. stream-api sources diff ingest ham`,
+	} {
+		b.await(line, attention+`.includes("`+line+`")`)
+	}
+	b.await("its card says what is in force", `document.querySelector(".source .facts").textContent.includes("rules v1 of ber")`)
+	offer(store.RulesOffer{Host: "ham", Text: "new", Remembered: force}, store.RulesAgree)
+	b.await("nothing is left of ham", `!`+attention+`.includes("ham")`)
+	b.quiet()
+}
+
 // A slot keeps its state while its child is started again every 30 s.
 func TestPageCountsWhatFailsAgainAndAgainAsNotRunning(t *testing.T) {
 	c := newCrew(t)

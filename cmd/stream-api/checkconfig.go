@@ -31,7 +31,7 @@ type problemJSON struct {
 }
 
 func checkConfigCommand(g *global) *cobra.Command {
-	var same, quiet bool
+	var same, quiet, live bool
 	var files []string
 	c := &cobra.Command{
 		Use: "check-config FILE…", Short: "Say what a configuration means, or what is wrong with it", GroupID: "host",
@@ -44,13 +44,16 @@ func checkConfigCommand(g *global) *cobra.Command {
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			asJSON, err := g.json()
 			if err != nil {
 				return err
 			}
 			if quiet && asJSON {
 				return usageError("-q prints nothing about a good file, -o json something: give one of them")
+			}
+			if live && (quiet || asJSON) {
+				return usageError("--live prints a line for each source, for people: neither -q nor -o json")
 			}
 			cfg, err := config.Load(append(files, args...)...)
 			if asJSON {
@@ -71,12 +74,16 @@ func checkConfigCommand(g *global) *cobra.Command {
 			if quiet {
 				return nil
 			}
+			if live {
+				return g.checkLive(cmd.Context(), cfg)
+			}
 			return cfg.Describe(os.Stdout)
 		},
 	}
 	g.outputFlag(c)
 	c.Flags().StringArrayVarP(&files, "config", "c", nil, "a file, as run takes it; may repeat")
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "print only what is wrong")
+	c.Flags().BoolVar(&live, "live", false, "print what the rules of its sources would take from streams on air, were the file taken up now")
 	c.Flags().BoolVar(&same, "identity", false, "print only what must not change while children run on")
 	if err := c.Flags().MarkHidden("identity"); err != nil {
 		panic(err) // it was defined in the line before

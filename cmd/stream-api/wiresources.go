@@ -14,7 +14,7 @@ func sourceConfig(cfg *config.Config, s config.Source) (sources.Config, error) {
 		Name: s.Name, Plugin: s.Plugin,
 		Interval: s.Vars.Interval, Timeout: s.Vars.Timeout, GoneAfter: s.Vars.GoneAfter, StallAfter: s.Vars.StallAfter,
 		Match: s.Vars.Match, Chain: s.Chain, Priority: s.Priority, Rank: s.Rank, MaxStreams: s.MaxStreams, Expect: s.Expect,
-		RulesVersion: s.RulesVersion,
+		RulesVersion: int64(s.RulesVersion),
 	}
 	if len(s.StreamTemplates) > 0 {
 		out.SourceVars = map[string]string{}

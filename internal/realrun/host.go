@@ -150,6 +150,9 @@ func (h *Host) Rewrite(yaml string) {
 // ConfigFile is the file that Rewrite writes.
 func (h *Host) ConfigFile() string { return h.files[0] }
 
+// OwnFile is the second file, with what is the host's alone.
+func (h *Host) OwnFile() string { return h.files[1] }
+
 // Signal sends a signal to the host's process alone.
 func (h *Host) Signal(sig syscall.Signal) {
 	h.t.Helper()

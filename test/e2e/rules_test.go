@@ -139,7 +139,7 @@ func (n *ruledNet) told(when string) {
 	all := []string{"matched", "stripped", "chained", "excepted", "listed"}
 	out := func(args ...string) string { stdout, _, _ := realrun.Command(n.t, url, args...); return stdout }
 	get := func(path string) string {
-		answer, err := http.Get("http://" + n.page + path)
+		answer, err := (&http.Client{Timeout: 20 * time.Second}).Get("http://" + n.page + path)
 		if err != nil {
 			return err.Error()
 		}
