@@ -1,18 +1,19 @@
 -- assert: a host tells the store what it runs, after the store lost data or
--- the host was away. What a holder says wins over a slot that waits or whose
--- start nobody claimed; over an absent slot only during a hold, when the store
+-- the host was away. What a holder says wins over an instance that waits or whose
+-- start nobody claimed; over an absent one only during a hold, when the store
 -- may have forgotten it; over another holder only with the higher token number.
--- KEYS: none. Touches reaper, host:<host>, stream:<key>, stream:<key>:<slot>, streams,
+-- KEYS: none. Touches reaper, host:<host>, stream:<key>, stream:<key>:<slot>,
+--   stream:<key>:<instance>, streams,
 --   announced:<source>, missing:<source>, source:<source>, sources, token, dirty,
 --   pending:<type>, hosts:lease,
---   outbox, slots:<host>, service:<type>:<host>, load:<type>:<class>, events.
--- ARGV: ns, actor, host, incarnation, key, slot, type, token, source, announcement
+--   outbox, slots:<host>, service:<type>:<host>, load:<type>:<class>, requeue, events.
+-- ARGV: ns, actor, host, incarnation, key, instance, type, token, source, announcement
 --   (JSON, '' for none), chain (JSON), priority, n, n pairs of field and value of
 --   the stream's record, m, m pairs of published name and value.
--- RETURN: {'ok', state, slot (its name now)} (it is this host's) | {'end', why} (end the child) |
+-- RETURN: {'ok', state} (it is this host's) | {'end', why} (end the child) |
 --   {'stale'} (another life of the host speaks).
--- TWICE: after the first the slot is this host's under this token: 'ok'.
-local ns, actor, host, incarnation, key, slot = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+-- TWICE: after the first it is this host's under this token: 'ok'.
+local ns, actor, host, incarnation, key, instance = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local stype, token, source, announcement, chain, priority = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], tonumber(ARGV[12])
 local n = tonumber(ARGV[13])
 local FIRST = 14
@@ -20,30 +21,26 @@ local FIRST = 14
 -- include: ample
 -- include: hold
 -- include: event
--- include: dirty
 -- include: index
 -- include: account
 -- include: leases
+-- include: slot
 
 local h = redis.call('HMGET', ns .. 'host:' .. host, 'incarnation', 'state')
 if h[1] ~= incarnation or h[2] == 'down' then return { 'stale' } end
 
-local stream, member = ns .. 'stream:' .. key, key .. '|' .. slot
-local at = stream .. ':' .. slot
+local stream, slot = ns .. 'stream:' .. key, slot_of(instance)
+local at = stream .. ':' .. instance
 local s = redis.call('HMGET', at, 'state', 'host', 'token', 'score')
 local function number(t) return stamp(string.match(t or '', '^(%d+)%-')) or 0 end
 if s[3] == token and s[2] == host and (s[1] == 'running' or s[1] == 'stopping') then
-  take(stype, key, slot, host)
-  return { 'ok', s[1], slot }
+  take(stype, key, instance, host)
+  return { 'ok', s[1] }
 end
--- A handover exchanges two names. Who has not heard of it speaks under the old one.
-local now_called = string.match(slot, '^(.-)~next$') or slot .. '~next'
-local o = redis.call('HMGET', stream .. ':' .. now_called, 'state', 'host', 'token')
-if o[2] == host and o[3] == token and (o[1] == 'running' or o[1] == 'stopping') then return { 'ok', o[1], now_called } end
 local hold = held()
 if not s[1] and not hold then return { 'end', because('unwanted') } end
 if (s[1] == 'running' or s[1] == 'stopping') and number(token) <= number(s[3]) then
-  event('lost', key, slot, host, token, because('held-elsewhere', 'host', s[2]))
+  event('lost', key, called(key, instance), host, token, because('held-elsewhere', 'host', s[2]))
   return { 'end', because('held-elsewhere', 'host', s[2]) }
 end
 
@@ -54,9 +51,9 @@ if hold == because('first-start') then
   local ttl, beat = longest(0, 0)
   redis.call('HSET', ns .. 'reaper', 'until', int(now + ttl + 2 * beat), 'reason', because('store-forgot'))
 end
-if s[2] and s[2] ~= '' then give_back(stype, key, slot, s[2]) end
-redis.call('ZREM', ns .. 'pending:' .. stype, member)
-redis.call('ZREM', ns .. 'outbox', member)
+if s[2] and s[2] ~= '' then give_back(stype, key, instance, s[2]) end
+redis.call('ZREM', ns .. 'pending:' .. stype, member(key, instance))
+redis.call('ZREM', ns .. 'outbox', member(key, instance))
 
 if number(token) > (stamp(redis.call('GET', ns .. 'token')) or 0) then redis.call('SET', ns .. 'token', int(number(token))) end
 
@@ -65,7 +62,6 @@ if redis.call('EXISTS', stream) == 0 then
   for i = 0, n - 1 do redis.call('HSET', stream, ARGV[FIRST + 2 * i], ARGV[FIRST + 2 * i + 1]) end
   redis.call('ZADD', ns .. 'streams', 0, key)
 end
-redis.call('HSET', stream, 'slot:' .. slot, stype)
 -- The source may be silent for a while yet. What it announced comes back as
 -- missing since now, so that it ends in due time if nobody lists it.
 if announcement ~= '' and redis.call('HSETNX', ns .. 'announced:' .. source, key, announcement) == 1 then
@@ -81,9 +77,26 @@ redis.call('HSET', at, 'state', 'running', 'type', stype, 'host', host, 'token',
 redis.call('HSETNX', at, 'born', int(now))
 redis.call('HSETNX', at, 'score', int((899 - priority) * 10000000000000 + now))
 redis.call('HSETNX', at, 'restarts', '0')
+redis.call('HSETNX', at, 'copy', '1')
 redis.call('HDEL', at, 'assigned', 'attempt')
 local m = FIRST + 2 * n
 for i = 1, tonumber(ARGV[m]) do redis.call('HSET', at, 'var:' .. ARGV[m + 2 * i - 1], ARGV[m + 2 * i]) end
-take(stype, key, slot, host)
-event('asserted', key, slot, host, token, because('was', 'state', s[1] or 'absent'))
-return { 'ok', 'running', slot }
+take(stype, key, instance, host)
+enlist(stype, key, instance)
+
+-- A store that forgot the stream may have put another of the slot in line. That was
+-- for want of this one.
+if not s[1] then
+  for name in string.gmatch(redis.call('HGET', stream .. ':' .. slot, 'instances'), '%S+') do
+    local o = redis.call('HMGET', stream .. ':' .. name, 'state', 'host', 'type', 'follows')
+    if not o[4] and (o[1] == 'pending' or o[1] == 'assigned') then
+      if o[1] == 'assigned' then give_back(o[3], key, name, o[2]) end
+      forget(o[3], key, name)
+    end
+  end
+end
+local vars, any = variables(at)
+settle(key, slot, because('ready'))
+if any and redis.call('HGET', stream .. ':' .. slot, 'lead') == instance then replace(stream .. ':' .. slot, vars) end
+event('asserted', key, called(key, instance), host, token, because('was', 'state', s[1] or 'absent'))
+return { 'ok', 'running' }

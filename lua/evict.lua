@@ -1,27 +1,27 @@
--- evict: has the runner of a slot stop its child and give the slot back, so that
+-- evict: has the runner of an instance stop its child and give the slot back, so that
 -- it is placed elsewhere. Unless forced, only if there is room elsewhere, beside
 -- what others need that were asked to leave and have no place yet; what is pinned
 -- has nowhere to go but to its pin.
--- KEYS: none. Touches reaper, moves, stream:<key>:<slot>, override:<key>, host:<host>,
+-- KEYS: none. Touches reaper, moves, stream:<key>:<slot>, stream:<key>:<instance>, override:<key>, host:<host>,
 --   hosts:lease, load:<type>:<class>, service:<type>:<host>, events.
--- ARGV: ns, actor, key, slot, type, token, target (a host, '*' for any other),
+-- ARGV: ns, actor, key, instance, type, token, target (a host, '*' for any other),
 --   force (1 or 0), n, n classes that may take it.
 -- RETURN: {'ok', host} | {'stay'} (no room elsewhere) | {'wait'} (what room
 --   there is, others were promised) | {'stale'} | {'hold', reason}.
 -- TWICE: the field move is set already: 'ok'.
-local ns, actor, key, slot, stype, token, target = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local ns, actor, key, instance, stype, token, target = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local force, n = ARGV[8] == '1', tonumber(ARGV[9])
 local FIRST = 10
 -- include: now
 -- include: hold
 -- include: event
--- include: rev
+-- include: lead
 -- include: room
 -- include: pin
 
 local why = held()
 if why then return { 'hold', why } end
-local at = ns .. 'stream:' .. key .. ':' .. slot
+local at = ns .. 'stream:' .. key .. ':' .. instance
 local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid', 'move')
 if s[1] ~= 'running' or s[3] ~= token then return { 'stale' } end
 if s[5] then return { 'ok', s[2] } end
@@ -33,10 +33,10 @@ end
 -- promised counts the slots of the type that were asked to leave their hosts
 -- and have no place yet: each will take a seat that is still free.
 local function promised()
-  local count, own = 0, key .. '|' .. slot
-  for _, member in ipairs(redis.call('HKEYS', ns .. 'moves')) do
-    local k, other = string.match(member, '^([^|]*)|([^|]*)$')
-    if k and member ~= own then
+  local count, own = 0, member(key, instance)
+  for _, line in ipairs(redis.call('HKEYS', ns .. 'moves')) do
+    local k, other = split_member(line)
+    if k and line ~= own then
       local o = redis.pcall('HMGET', ns .. 'stream:' .. k .. ':' .. other, 'state', 'move', 'type')
       if o[3] == stype and (o[1] == 'pending' or o[1] == 'running' and o[2]) then count = count + 1 end
     end
@@ -44,7 +44,7 @@ local function promised()
   return count
 end
 
-local pin, found = pinned(key, slot), force
+local pin, found = pinned(key, instance), force
 local only = target ~= '*' and target or pin
 if not force and not only then
   local others, seats = promised(), 0
@@ -62,5 +62,5 @@ end
 if not found then return { 'stay' } end
 redis.call('HSET', at, 'move', target)
 bump(s[2])
-event('moving', key, slot, s[2], token, target == '*' and '' or because('move-to', 'host', target))
+event('moving', key, called(key, instance), s[2], token, target == '*' and '' or because('move-to', 'host', target))
 return { 'ok', s[2] }

@@ -1,14 +1,15 @@
--- mend: makes what is derived of a stream's slots agree with their records,
+-- mend: makes what is derived of a stream's instances agree with their records,
 -- whatever a hand, half a script or a restore took from it: what waits is in
 -- line, what is placed is in the outbox, what holds capacity is in slots:<host>,
--- and its host has a lease to lapse. It takes nothing back; the reaper does, of
--- hosts whose lease lapsed, by its own rules and holds.
--- KEYS: none. Touches stream:<key>, stream:<key>:<slot>, streams, types:wanted, pending:<type>,
---   outbox, slots:<host>, service:<type>:<host>, load:<type>:<class>, host:<host>, hosts,
---   hosts:lease, dirty, events.
+-- and its host has a lease to lapse; the slot knows its instances, its lead, and
+-- what that publishes. It takes nothing back; the reaper does, of hosts whose lease
+-- lapsed, by its own rules and holds.
+-- KEYS: none. Touches stream:<key>, stream:<key>:<slot>, stream:<key>:<instance>, streams, types:wanted,
+--   pending:<type>, outbox, slots:<host>, service:<type>:<host>, load:<type>:<class>, host:<host>, hosts,
+--   hosts:lease, dirty, requeue, events.
 -- ARGV: ns, actor, key, ttl (longest lease known, ms), look (1: have the stream
---   looked at again, its mark may be lost), n, n pairs of slot and type ('':
---   not known) that may have a record besides those the stream knows.
+--   looked at again, its mark may be lost), n, n pairs of instance and type ('':
+--   not known) that may have a record besides those the stream knows, or of a slot and ''.
 -- RETURN: {'ok', corrections, rows of what holds capacity}; a row is {type, host}.
 -- TWICE: the second finds nothing to correct.
 local ns, actor, key, ttl, look, n = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5] == '1', tonumber(ARGV[6])
@@ -18,7 +19,7 @@ local FIRST = 7
 -- include: dirty
 -- include: index
 -- include: leases
--- include: rev
+-- include: lead
 
 local stream, mended, holders = ns .. 'stream:' .. key, 0, {}
 local function right(changed) mended = mended + changed end
@@ -47,13 +48,13 @@ end
 
 -- state gives what a record says, made whole where it is half: what names a
 -- holder is held until its host says else, anything else waits.
-local function state(at, slot, stype)
+local function state(at, instance, stype)
   local s = redis.call('HMGET', at, 'state', 'host', 'token', 'type', 'score')
   local held = (s[2] or '') ~= '' and (s[3] or '') ~= ''
   local word, fits = s[1], s[1] == 'assigned' or s[1] == 'running' or s[1] == 'stopping'
   if s[1] ~= 'pending' and not fits then word = held and 'running' or 'pending' end
   if fits and not held then word = 'pending' end
-  if stype == '' then stype = s[4] or string.match(slot, '^(.-)~next$') or slot end
+  if stype == '' then stype = s[4] or redis.call('HGET', stream .. ':' .. slot_of(instance), 'type') or slot_of(instance) end
   if s[4] ~= stype then redis.call('HSET', at, 'type', stype) end
   if word ~= s[1] or word == 'pending' and ((s[2] or '') ~= '' or (s[3] or '') ~= '') then
     redis.call('HSET', at, 'state', word)
@@ -63,25 +64,28 @@ local function state(at, slot, stype)
   return word, s[2], stype, stamp(s[5])
 end
 
-local function mend(at, slot, known)
-  local word, host, stype, rank = state(at, slot, known or '')
-  local member, queue = key .. '|' .. slot, ns .. 'pending:' .. stype
-  if not known then redis.call('HSET', stream, 'slot:' .. slot, stype) end
+local function mend(at, instance, known)
+  local word, host, stype, rank = state(at, instance, known or '')
+  local line, queue = member(key, instance), ns .. 'pending:' .. stype
+  if not known then
+    enlist(stype, key, instance)
+    right(1)
+  end
   once(ns .. 'types:wanted', stype)
   if word == 'assigned' then
-    right(redis.call('ZADD', ns .. 'outbox', 'NX', int(now), member))
+    right(redis.call('ZADD', ns .. 'outbox', 'NX', int(now), line))
   else
-    right(redis.call('ZREM', ns .. 'outbox', member))
+    right(redis.call('ZREM', ns .. 'outbox', line))
   end
   if word == 'pending' then
-    if redis.call('ZADD', queue, 'NX', int(rank or now), member) == 1 then
+    if redis.call('ZADD', queue, 'NX', int(rank or now), line) == 1 then
       right(1)
       wake('pending ' .. stype)
     end
     return
   end
-  right(redis.call('ZREM', queue, member))
-  if redis.call('SADD', ns .. 'slots:' .. host, stype .. '|' .. member) == 1 then
+  right(redis.call('ZREM', queue, line))
+  if redis.call('SADD', ns .. 'slots:' .. host, row_of(stype, key, instance)) == 1 then
     right(1)
     atleast(stype, host)
     bump(host)
@@ -90,34 +94,85 @@ local function mend(at, slot, known)
   holders[#holders + 1] = { stype, host }
 end
 
-local known, slots = {}, {}
+-- derive makes a slot agree with its instances.
+local function derive(slot, list)
+  local at, before = stream .. ':' .. slot, {}
+  local function seen()
+    local s = redis.call('HMGET', at, 'type', 'lead', 'state', 'host', 'instances')
+    return table.concat({ s[1] or '', s[2] or '', s[3] or '', s[4] or '', s[5] or '' }, ' ')
+  end
+  sound(at)
+  before = seen()
+  -- Without a list it is made anew, of those that are there.
+  local names, there = {}, {}
+  for _, v in ipairs(list) do there[v.name] = v.type end
+  for name in string.gmatch(redis.call('HGET', at, 'instances') or '', '%S+') do
+    if there[name] then names[#names + 1] = name end
+    if there[name] then there[name] = nil end
+  end
+  for _, v in ipairs(list) do
+    if there[v.name] then names[#names + 1] = v.name end
+  end
+  redis.call('HSET', at, 'type', list[#list].type, 'instances', table.concat(names, ' '))
+  for _, v in ipairs(list) do
+    if number_of(v.name) > (stamp(redis.call('HGET', stream, 'last:' .. slot)) or 0) then
+      redis.call('HSET', stream, 'last:' .. slot, int(number_of(v.name)))
+    end
+    local own = stream .. ':' .. v.name
+    local follows = redis.call('HGET', own, 'follows')
+    if follows and redis.call('EXISTS', stream .. ':' .. follows) == 0 then redis.call('HDEL', own, 'follows', 'off') end
+  end
+  settle(key, slot, because('lead-lost'))
+  local lead = redis.call('HGET', at, 'lead')
+  local vars, any = variables(stream .. ':' .. lead)
+  if any and replace(at, vars) then
+    dependants(key, slot)
+    wake('vars ' .. key)
+    right(1)
+  elseif seen() ~= before then
+    right(1)
+  end
+end
+
+local known, names = {}, {}
 local fields = sound(stream) and redis.call('HGETALL', stream) or {}
 for i = 1, #fields, 2 do
-  local slot = string.match(fields[i], '^slot:(.+)$')
-  if slot then
-    known[slot] = fields[i + 1]
-    slots[#slots + 1] = slot
+  local instance = string.match(fields[i], '^instance:(.+)$')
+  if instance and slot_of(instance) then
+    known[instance] = fields[i + 1]
+    names[#names + 1] = instance
   end
 end
-local given = {}
+local given, hashes = {}, {}
 for i = 0, n - 1 do
-  local slot = ARGV[FIRST + 2 * i]
-  given[slot] = ARGV[FIRST + 2 * i + 1]
-  if not known[slot] then slots[#slots + 1] = slot end
+  local name = ARGV[FIRST + 2 * i]
+  given[name] = ARGV[FIRST + 2 * i + 1]
+  if not slot_of(name) then hashes[#hashes + 1] = name
+  elseif not known[name] then names[#names + 1] = name end
 end
-for _, slot in ipairs(slots) do
-  local at = stream .. ':' .. slot
+table.sort(names)
+local slots, order, wanted = {}, {}, {}
+for _, instance in ipairs(names) do
+  local at, slot = stream .. ':' .. instance, slot_of(instance)
+  wanted[slot] = wanted[slot] or known[instance]
   if sound(at) then
-    mend(at, slot, known[slot])
-  else
-    if known[slot] then
-      redis.call('HDEL', stream, 'slot:' .. slot)
-      look = true
+    mend(at, instance, known[instance])
+    if not slots[slot] then
+      slots[slot] = {}
+      order[#order + 1] = slot
     end
-    local stype = known[slot] or given[slot]
-    if stype ~= '' then right(redis.call('ZREM', ns .. 'pending:' .. stype, key .. '|' .. slot)) end
-    right(redis.call('ZREM', ns .. 'outbox', key .. '|' .. slot))
+    table.insert(slots[slot], { name = instance, type = redis.call('HGET', at, 'type') })
+  else
+    -- Its name stays, so that who wants it makes it anew under it, and its holder finds it.
+    if known[instance] then look = true end
+    local stype = known[instance] or given[instance]
+    if stype ~= '' then right(redis.call('ZREM', ns .. 'pending:' .. stype, member(key, instance))) end
+    right(redis.call('ZREM', ns .. 'outbox', member(key, instance)))
   end
+end
+for _, slot in ipairs(order) do derive(slot, slots[slot]) end
+for _, slot in ipairs(hashes) do -- a slot that has no instance any more
+  if not slots[slot] and not wanted[slot] then right(redis.call('DEL', stream .. ':' .. slot)) end
 end
 if redis.call('EXISTS', stream) == 1 then
   right(redis.call('ZADD', ns .. 'streams', 0, key))

@@ -1,20 +1,20 @@
--- move: asks that a running slot go to another host, by an operator's word or
+-- move: asks that a running instance go to another host, by an operator's word or
 -- because its host is drained. It only writes the wish down; schedulers carry
--- it out. A drain has a few wishes at a time, and none for two slots of a stream
--- whose order matters. An operator may pin the slot to the target in the same
+-- it out. A drain has a few wishes at a time, and none for two of a stream
+-- whose order matters. An operator may pin its slot to the target in the same
 -- step, what does not run, too.
--- KEYS: none. Touches moves, dirty, stream:<key>:<slot>, override:<key>,
+-- KEYS: none. Touches moves, dirty, stream:<key>:<slot>, stream:<key>:<instance>, override:<key>,
 --   service:<type>:<host>, events.
--- ARGV: ns, actor, key, slot, target (a host, '' for any other), limit (ms after
+-- ARGV: ns, actor, key, name (of an instance, or of a slot for the one that leads it), target (a host, '' for any other), limit (ms after
 --   which the wish is given up, 0 for never), drain (how many wishes its host may
---   have at once, 0 if it is an operator's), pin (1 or 0), n, n slots of the stream
+--   have at once, 0 if it is an operator's), pin (1 or 0), n, n instances of the stream
 --   that a drain moves not beside this one.
--- RETURN: {'ok', token, host} | {'busy'} (a wish for it is being carried out,
+-- RETURN: {'ok', token, host, instance, type} | {'busy'} (a wish for it is being carried out,
 --   or for as many slots of the drained host as may be, or for one of the n) | {'absent'} | {'not', state} (only
 --   what runs can move) | {'there'} (it is on the target) | {'refused', why}. The
 --   pin is written with 'ok', 'not' and 'there'.
 -- TWICE: the second finds the wish of the first: 'busy'.
-local ns, actor, key, slot, target = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local ns, actor, key, name, target = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local limit, at_a_time, pin, n = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8] == '1', tonumber(ARGV[9])
 local drain = at_a_time > 0
 local FIRST = 10
@@ -22,23 +22,26 @@ local FIRST = 10
 -- include: dirty
 -- include: event
 -- include: pin
+-- include: lead
 
-local moves, member = ns .. 'moves', key .. '|' .. slot
-local s = redis.call('HMGET', ns .. 'stream:' .. key .. ':' .. slot, 'state', 'host', 'token', 'type')
+local instance = slot_of(name) and name or redis.call('HGET', ns .. 'stream:' .. key .. ':' .. name, 'lead')
+if not instance then return { 'absent' } end
+local moves, line, slot = ns .. 'moves', member(key, instance), slot_of(instance)
+local s = redis.call('HMGET', ns .. 'stream:' .. key .. ':' .. instance, 'state', 'host', 'token', 'type')
 if not s[1] then return { 'absent' } end
 if not pin and not drain then
-  local only = pinned(key, slot)
+  local only = pinned(key, instance)
   if only and only ~= target and (target ~= '' or only == s[2]) then
     return { 'refused', slot .. ' is pinned to ' .. only .. ': take that back first, or pin it elsewhere' }
   end
 end
-if redis.call('HEXISTS', moves, member) == 1 then return { 'busy' } end
+if redis.call('HEXISTS', moves, line) == 1 then return { 'busy' } end
 if drain then
   for i = 0, n - 1 do
-    if redis.call('HEXISTS', moves, key .. '|' .. ARGV[FIRST + i]) == 1 then return { 'busy' } end
+    if redis.call('HEXISTS', moves, member(key, ARGV[FIRST + i])) == 1 then return { 'busy' } end
   end
   for _, wish in ipairs(redis.call('HVALS', moves)) do
-    local from, why = string.match(wish, '^%S+ (%S+) %S+ %S+ %S+ (%S+)$')
+    local from, why = string.match(wish, '^%S+ (%S+) %S+ %S+ %S+ (%S+) %S+$')
     if from == s[2] and why == '1' then at_a_time = at_a_time - 1 end
   end
   if at_a_time <= 0 then return { 'busy' } end
@@ -55,8 +58,8 @@ if pin then
 end
 if s[1] ~= 'running' then return { 'not', s[1] } end
 if target == s[2] then return { 'there' } end
-redis.call('HSET', moves, member, table.concat({
-  s[3], s[2], target == '' and '*' or target, int(now), limit > 0 and int(now + limit) or '0', drain and '1' or '0' }, ' '))
-if not drain then event('move-asked', key, slot, s[2], s[3], because('move-to', 'host', target)) end
+redis.call('HSET', moves, line, table.concat({
+  s[3], s[2], target == '' and '*' or target, int(now), limit > 0 and int(now + limit) or '0', drain and '1' or '0', s[4] }, ' '))
+if not drain then event('move-asked', key, called(key, instance), s[2], s[3], because('move-to', 'host', target)) end
 wake('moves')
-return { 'ok', s[3], s[2] }
+return { 'ok', s[3], s[2], instance, s[4] }

@@ -1,16 +1,17 @@
--- place: gives one pending slot to the least loaded service that may have it,
+-- place: gives one pending instance to the least loaded service that may have it,
 -- in one step. The caller decides eligibility once per class (Lua has no
 -- regular expressions) and names the classes tier by tier; within a tier the
 -- lowest load wins, then the name, never chance.
--- KEYS: none. Touches reaper, stream:<key>:<slot>, pending:<type>,
+-- KEYS: none. Touches reaper, stream:<key>:<slot>,
+--   stream:<key>:<instance>, pending:<type>,
 --   load:<type>:<class>, service:<type>:<host>, slots:<host>, hosts:lease,
 --   host:<host>, outbox, token, events.
--- ARGV: ns, actor, key, slot, type, nonce, only (a host, or ''), n, then n pairs of
+-- ARGV: ns, actor, key, instance, type, nonce, only (a host, or ''), n, then n pairs of
 --   tier and class, tiers ascending; at most 8.
 -- RETURN: {'placed', host, token, now} | {'full'} | {'hold', reason} | {'gone'}
 --   (not pending any more: somebody else placed it, or nobody wants it).
 -- TWICE: after the first the slot is not pending: 'gone'. The outbox has it.
-local ns, actor, key, slot, stype, nonce = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local ns, actor, key, instance, stype, nonce = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local only, n = ARGV[7], tonumber(ARGV[8])
 local FIRST = 9
 -- include: now
@@ -18,13 +19,15 @@ local FIRST = 9
 -- include: event
 -- include: index
 -- include: account
+-- include: lead
 -- include: token
 
 local why = held()
 if why then return { 'hold', why } end
-local at = ns .. 'stream:' .. key .. ':' .. slot
-local s = redis.call('HMGET', at, 'state', 'avoid', 'move', 'up')
-if s[1] ~= 'pending' then return { 'gone' } end
+local at = ns .. 'stream:' .. key .. ':' .. instance
+local s = redis.call('HMGET', at, 'state', 'avoid', 'move', 'off')
+local slot = slot_of(instance)
+if not slot or s[1] ~= 'pending' then return { 'gone' } end
 
 local avoided, skip = {}, 0
 if s[2] then
@@ -32,6 +35,7 @@ if s[2] then
     if tonumber(till) > now then avoided[host], skip = true, skip + 1 end
   end
 end
+if s[4] then avoided[s[4]], skip = true, skip + 1 end -- it is to follow what runs there
 
 -- usable re-verifies the picked service: its hash may have been edited, its
 -- lease may have lapsed since it was indexed. It gives the service as read and
@@ -85,12 +89,14 @@ for i = 0, n - 1 do
 end
 if not best then return { 'full' } end
 
-local token, member, time = issue(), key .. '|' .. slot, int(now)
+local token, line, time = issue(), member(key, instance), int(now)
 redis.call('HSET', at, 'state', 'assigned', 'host', best, 'token', token, 'since', time,
   'assigned', time, 'reason', '')
-if s[3] or s[4] then redis.call('HDEL', at, 'move', 'up') end
-redis.call('ZREM', ns .. 'pending:' .. stype, member)
-redis.call('ZADD', ns .. 'outbox', time, member)
-take(stype, key, slot, best, seen)
-event('placed', key, slot, best, token, '')
+if s[3] then redis.call('HDEL', at, 'move') end
+redis.call('ZREM', ns .. 'pending:' .. stype, line)
+redis.call('ZADD', ns .. 'outbox', time, line)
+take(stype, key, instance, best, seen)
+local of = redis.call('HMGET', ns .. 'stream:' .. key .. ':' .. slot, 'lead', 'instances')
+mirror(key, slot, instance, of[1], 'assigned', best)
+event('placed', key, shown(instance, of[2]), best, token, '')
 return { 'placed', best, token, time }

@@ -1,8 +1,8 @@
 -- reap: one tick of the reaper. Opens a hold when the store is not what it
--- was; else takes back the slots of hosts whose lease lapsed, some at a time.
+-- was; else takes back what hosts held whose lease lapsed, some at a time.
 -- KEYS: none. Touches reaper, hosts:lease, host:<host>, slots:<host>,
 --   service:<type>:<host>, load:<type>:<class>, stream:<key>, stream:<key>:<slot>,
---   pending:<type>, outbox, dirty, streams, events.
+--   stream:<key>:<instance>, pending:<type>, outbox, dirty, streams, moves, requeue, events.
 -- ARGV: ns, actor, nonce, expected (ms or ''), epoch ('' for none), ttl, beat
 --   (longest known, ms), budget (slots a call), unsure (1: a call that was slow on
 --   its way would look like a jump of the clock; answer 'doubt' then).
@@ -64,21 +64,21 @@ local taken = 0
 for _, host in ipairs(redis.call('ZRANGEBYSCORE', lease, '-inf', int(now), 'LIMIT', 0, 100)) do
   down(host)
   local slots = ns .. 'slots:' .. host
-  for _, member in ipairs(redis.call('SRANDMEMBER', slots, budget - taken)) do
-    local stype, key, slot = string.match(member, '^([^|]*)|([^|]*)|([^|]*)$')
+  for _, line in ipairs(redis.call('SRANDMEMBER', slots, budget - taken)) do
+    local stype, key, instance = split_row(line)
     taken = taken + 1
-    local at = stype and ns .. 'stream:' .. key .. ':' .. slot
+    local at = stype and ns .. 'stream:' .. key .. ':' .. instance
     local s = at and sound(at) and redis.call('HMGET', at, 'state', 'host', 'token')
     if not s or s[2] ~= host then
-      redis.call('SREM', slots, member) -- a row edited by hand, or half of one
+      redis.call('SREM', slots, line) -- a row edited by hand, or half of one
       if stype then count(stype, host, -1) end
     else
-      give_back(stype, key, slot, host)
-      event('reaped', key, slot, host, s[3], because('lapsed'))
+      give_back(stype, key, instance, host)
+      event('reaped', key, called(key, instance), host, s[3], because('lapsed'))
       if s[1] == 'stopping' then
-        forget(stype, key, slot)
+        forget(stype, key, instance)
       else
-        requeue(stype, key, slot, because('host-down', 'host', host))
+        requeue(stype, key, instance, because('host-down', 'host', host))
       end
     end
   end

@@ -3,7 +3,7 @@
 -- with a filter set by hand, lists with who is in them. Rows that belong to nobody
 -- leave, as do services that are offered no more and hold nothing. used is
 -- lowered only by a caller who has looked at every record: rows may be lost.
--- KEYS: none. Touches host:<host>, slots:<host>, stream:<key>:<slot>,
+-- KEYS: none. Touches host:<host>, slots:<host>, stream:<key>:<instance>,
 --   service:<type>:<host>, load:<type>:<class>, classes:<type>, types, hosts, hosts:lease,
 --   draining, events.
 -- ARGV: ns, actor, host, n, then n services of 6: type, class it was read
@@ -17,14 +17,15 @@ local FIRST, WIDTH = 5, 6
 -- include: now
 -- include: event
 -- include: index
+-- include: names
 -- include: bound
 
 local slots, mended, used, short = ns .. 'slots:' .. host, 0, {}, 0
-for _, member in ipairs(redis.call('SMEMBERS', slots)) do
-  local stype, key, slot = string.match(member, '^([^|]*)|([^|]*)|([^|]*)$')
-  local at = stype and ns .. 'stream:' .. key .. ':' .. slot
+for _, line in ipairs(redis.call('SMEMBERS', slots)) do
+  local stype, key, instance = split_row(line)
+  local at = stype and ns .. 'stream:' .. key .. ':' .. instance
   if not at or not sound(at) or redis.call('HGET', at, 'host') ~= host then
-    redis.call('SREM', slots, member)
+    redis.call('SREM', slots, line)
     mended = mended + 1
   else
     used[stype] = (used[stype] or 0) + 1

@@ -1,20 +1,21 @@
--- release: the host gives a slot back; its children are gone. What is still
+-- release: the host gives an instance back; its children are gone. What is still
 -- wanted goes back in line, and this host is avoided for a while if it failed.
 -- A host that failed may ask to give up only if that helps: if another host
--- has room, for what is pinned its pin, and the slot has not failed on two hosts
--- already. Else the slot stays
+-- has room, for what is pinned its pin, and it has not failed on two hosts
+-- already. Else it stays
 -- here under a new token: the old one was given up, so whatever is still on its
 -- way in its name must find nothing.
--- KEYS: none. Touches reaper, host:<host>, stream:<key>, stream:<key>:<slot>, override:<key>,
+-- KEYS: none. Touches reaper, host:<host>, stream:<key>, stream:<key>:<slot>, stream:<key>:<instance>,
+--   override:<key>,
 --   pending:<type>, outbox, slots:<host>, service:<type>:<host>, load:<type>:<class>, dirty,
---   streams, hosts:lease, token, events.
--- ARGV: ns, actor, key, slot, type, host, token, incarnation, reason, ban (ms to
+--   streams, moves, requeue, hosts:lease, token, events.
+-- ARGV: ns, actor, key, instance, type, host, token, incarnation, reason, ban (ms to
 --   avoid this host, 0 for none), only_if_room (1 or 0), nonce, n, n classes that
 --   may take it.
 -- RETURN: {'ok', 'pending' | 'gone'} | {'stale'} (not this host's any more) |
 --   {'stay', token} (nowhere better to go) | {'hold', reason} (giving up must wait).
 -- TWICE: the token is over after the first: 'stale'.
-local ns, actor, key, slot, stype, host, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local ns, actor, key, instance, stype, host, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local incarnation, reason, ban, only_if_room = ARGV[8], ARGV[9], tonumber(ARGV[10]), ARGV[11] == '1'
 local nonce, n = ARGV[12], tonumber(ARGV[13])
 local FIRST = 14
@@ -30,7 +31,7 @@ local FIRST = 14
 -- include: room
 -- include: pin
 
-local at = ns .. 'stream:' .. key .. ':' .. slot
+local at = ns .. 'stream:' .. key .. ':' .. instance
 local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid', 'move')
 if s[2] ~= host or s[3] ~= token or redis.call('HGET', ns .. 'host:' .. host, 'incarnation') ~= incarnation then
   return { 'stale' }
@@ -44,7 +45,7 @@ end
 if only_if_room and s[1] ~= 'stopping' then
   local why = held()
   if why then return { 'hold', why } end
-  local better, pin = false, pinned(key, slot)
+  local better, pin = false, pinned(key, instance)
   for i = 0, failed < 1 and n - 1 or -1 do
     local class = ARGV[FIRST + i]
     if pin then better = better or room_on(pin, stype, class, avoided)
@@ -54,15 +55,15 @@ if only_if_room and s[1] ~= 'stopping' then
     local fresh = issue()
     redis.call('HSET', at, 'token', fresh)
     bump(host)
-    event('stays', key, slot, host, fresh, reason)
+    event('stays', key, called(key, instance), host, fresh, reason)
     return { 'stay', fresh }
   end
 end
 
-give_back(stype, key, slot, host)
-event('released', key, slot, host, token, reason)
+give_back(stype, key, instance, host)
+event('released', key, called(key, instance), host, token, reason)
 if s[1] == 'stopping' then
-  forget(stype, key, slot)
+  forget(stype, key, instance)
   wake('dirty')
   return { 'ok', 'gone' }
 end
@@ -70,5 +71,5 @@ end
 -- elsewhere, and little to an operator who wants it back.
 if s[5] then ban = math.max(ban, 5000) end
 avoid(at, s[4], host, ban)
-requeue(stype, key, slot, reason)
+requeue(stype, key, instance, reason)
 return { 'ok', 'pending' }

@@ -1,33 +1,38 @@
--- report: what a host sees of a slot it runs, for people to read: restarts,
+-- report: what a host sees of an instance it runs, for people to read: restarts,
 -- reason, exit, stderr, speed, fps, stale, up (its child was
 -- started), restart (to take the wish away), phase (starting or failing; when it
 -- begins or ends, since is set). An empty value removes the field.
--- KEYS: none. Touches host:<host>, stream:<key>:<slot>, events.
--- ARGV: ns, actor, key, slot, host, token, incarnation, happened (an event to
+-- KEYS: none. Touches host:<host>, stream:<key>, stream:<key>:<slot>,
+--   stream:<key>:<instance>, requeue, events.
+-- ARGV: ns, actor, key, instance, host, token, incarnation, happened (an event to
 --   record, or ''), why, n, n pairs of field and value.
 -- RETURN: {'ok'} | {'stale'}.
 -- TWICE: fields are set, not added to; the event may be recorded twice.
-local ns, actor, key, slot, host, token, incarnation = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local ns, actor, key, instance, host, token, incarnation = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local happened, why, n = ARGV[8], ARGV[9], tonumber(ARGV[10])
 local FIRST = 11
 local OPEN = { restarts = true, reason = true, exit = true, stderr = true, speed = true, fps = true, stale = true, up = true, restart = true, phase = true }
 -- include: now
 -- include: event
+-- include: lead
 
-local at = ns .. 'stream:' .. key .. ':' .. slot
+local at = ns .. 'stream:' .. key .. ':' .. instance
 local s = redis.call('HMGET', at, 'host', 'token', 'phase')
 if s[1] ~= host or s[2] ~= token or redis.call('HGET', ns .. 'host:' .. host, 'incarnation') ~= incarnation then
   return { 'stale' }
 end
+local bears = false -- on who leads
 for i = 0, n - 1 do
   local field, value = ARGV[FIRST + 2 * i], ARGV[FIRST + 2 * i + 1]
   if OPEN[field] then
+    bears = bears or field == 'phase' or field == 'up'
     if field == 'phase' and (s[3] or '') ~= value and ((s[3] or '') == '' or value == '') then
       redis.call('HSET', at, 'since', int(now))
     end
     if value == '' then redis.call('HDEL', at, field) else redis.call('HSET', at, field, value) end
   end
 end
-if happened ~= '' then event(happened, key, slot, host, token, why) end
+if bears then settle(key, slot_of(instance), because('ready')) end
+if happened ~= '' then event(happened, key, called(key, instance), host, token, why) end
 wake('report')
 return { 'ok' }

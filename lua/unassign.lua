@@ -1,10 +1,11 @@
 -- unassign: takes back what was placed on a host that did not claim it.
--- KEYS: none. Touches reaper, stream:<key>:<slot>, pending:<type>, outbox, slots:<host>,
---   service:<type>:<host>, load:<type>:<class>, host:<host>, events.
--- ARGV: ns, actor, key, slot, type, token, ban (ms to avoid its host), reason.
+-- KEYS: none. Touches reaper, stream:<key>, stream:<key>:<slot>, stream:<key>:<instance>, pending:<type>, outbox, slots:<host>,
+--   service:<type>:<host>, load:<type>:<class>, host:<host>,
+--   dirty, streams, moves, requeue, events.
+-- ARGV: ns, actor, key, instance, type, token, ban (ms to avoid its host), reason.
 -- RETURN: {'ok'} | {'stale'} (claimed meanwhile, or another token) | {'hold', reason}.
--- TWICE: the slot is pending after the first: 'stale'.
-local ns, actor, key, slot, stype, token, ban, reason = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8]
+-- TWICE: it is pending after the first: 'stale'.
+local ns, actor, key, instance, stype, token, ban, reason = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8]
 -- include: now
 -- include: hold
 -- include: event
@@ -15,11 +16,11 @@ local ns, actor, key, slot, stype, token, ban, reason = ARGV[1], ARGV[2], ARGV[3
 
 local why = held()
 if why then return { 'hold', why } end
-local at = ns .. 'stream:' .. key .. ':' .. slot
+local at = ns .. 'stream:' .. key .. ':' .. instance
 local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid')
 if s[1] ~= 'assigned' or s[3] ~= token then return { 'stale' } end
-give_back(stype, key, slot, s[2])
-event('unassigned', key, slot, s[2], token, reason)
+give_back(stype, key, instance, s[2])
+event('unassigned', key, called(key, instance), s[2], token, reason)
 avoid(at, s[4], s[2], ban)
-requeue(stype, key, slot, reason)
+requeue(stype, key, instance, reason)
 return { 'ok' }

@@ -34,7 +34,7 @@ func TestTheSameCommandIsSentOnceAndANewAttemptAgain(t *testing.T) {
 		}
 	}
 	slices.Sort(ids)
-	if want := []string{"start.a:s1.transcode.1-a.1", "start.a:s1.transcode.1-a.2"}; !slices.Equal(ids, want) {
+	if want := []string{"start.a:s1.transcode.1.1-a.1", "start.a:s1.transcode.1.1-a.2"}; !slices.Equal(ids, want) {
 		t.Errorf("pending %v; want %v", ids, want)
 	}
 }
@@ -260,13 +260,13 @@ func TestRemoveLeavesNothingOfAHostThatDiedAtWork(t *testing.T) {
 	}
 	// The process dies: its command stays active, its lease runs out.
 	q := layout("transcode:old")
-	dump := s.Client().Dump(ctx, q.task("start.hangs.transcode.1-a.1")).Val()
+	dump := s.Client().Dump(ctx, q.task("start.hangs.transcode.1.1-a.1")).Val()
 	stopServer(t, server)
 	pipe := s.Client().TxPipeline()
 	pipe.Del(ctx, q.pending())
-	pipe.LPush(ctx, q.active(), "start.hangs.transcode.1-a.1")
-	pipe.ZAdd(ctx, q.lease(), z(1000, "start.hangs.transcode.1-a.1"))
-	pipe.RestoreReplace(ctx, q.task("start.hangs.transcode.1-a.1"), 0, dump)
+	pipe.LPush(ctx, q.active(), "start.hangs.transcode.1.1-a.1")
+	pipe.ZAdd(ctx, q.lease(), z(1000, "start.hangs.transcode.1.1-a.1"))
+	pipe.RestoreReplace(ctx, q.task("start.hangs.transcode.1.1-a.1"), 0, dump)
 	if _, err := pipe.Exec(ctx); err != nil {
 		t.Fatal(err)
 	}

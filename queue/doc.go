@@ -29,12 +29,12 @@
 //
 // # Ids
 //
-// The id of a start is start.<key>.<slot>.<token>.<attempt>, with ':' for each
+// The id of a start is start.<key>.<instance>.<token>.<attempt>, with ':' for each
 // '/' of the key. asynq refuses an id it still holds, for 90 days if the task
 // failed; a token is never issued twice, so that a refusal can only mean that
 // this very command was sent before, and counts as success.
 //
-// A stop or an update only says "look", so its id is <verb>.<key>.<slot>.<token>
+// A stop or an update only says "look", so its id is <verb>.<key>.<instance>.<token>
 // and one waits at a time, however often it is sent and however long its queue
 // is paused. One that is sent while an earlier one is being read goes behind it,
 // with ".next" after its id.

@@ -99,7 +99,7 @@ func TestAServerAtRestLooksAtNoQueueAndAHintHasItLookAtThatOneAlone(t *testing.T
 		t.Errorf("%d looks while nothing was sent", n)
 	}
 	client := newClient(t, s, "")
-	if err := client.SlotCommand(context.Background(), Start, Slot{Key: "s1", Slot: "c", Type: "c", Host: "speedy", Token: "1-a"}); err != nil {
+	if err := client.SlotCommand(context.Background(), Start, Slot{Key: "s1", Slot: "c.1", Type: "c", Host: "speedy", Token: "1-a"}); err != nil {
 		t.Fatal(err)
 	}
 	if c := await(t, got, "the command"); c.Type != "c" {
@@ -184,7 +184,7 @@ func TestATaskOfWhichNothingWasHeardIsFoundByAsking(t *testing.T) {
 	enqueueUnheard := func(key string) {
 		t.Helper()
 		slot := slotOf(key, "speedy", "1-a")
-		task := asynq.NewTask("slot:start", []byte(fmt.Sprintf(`{"key":%q,"slot":"transcode","type":"transcode","host":"speedy","token":"1-a"}`, key)))
+		task := asynq.NewTask("slot:start", []byte(fmt.Sprintf(`{"key":%q,"slot":"transcode.1","type":"transcode","host":"speedy","token":"1-a"}`, key)))
 		if _, err := asynq.NewClientFromRedisClient(s.Client()).Enqueue(task, asynq.Queue("transcode:speedy"), asynq.TaskID(Command{Start, slot}.id()), asynq.MaxRetry(0)); err != nil {
 			t.Fatal(err)
 		}

@@ -42,7 +42,7 @@ func TestAPausedQueueHoldsOneUpdateAndOneStopOfASlot(t *testing.T) {
 			}
 		}
 	}
-	want := []string{"start.s1.transcode.1-a.1", "stop.s1.transcode.2-b", "update.s1.transcode.2-b"}
+	want := []string{"start.s1.transcode.1.1-a.1", "stop.s1.transcode.1.2-b", "update.s1.transcode.1.2-b"}
 	if got := pendingIDs(t, s, "transcode:speedy"); !slices.Equal(got, want) {
 		t.Errorf("%d tasks wait, %.10v; want %v", len(got), got, want)
 	}

@@ -98,7 +98,7 @@ func eventually(t *testing.T, what string, cond func() bool) {
 
 // slotOf is a slot of a host's transcode service.
 func slotOf(key, host, token string) Slot {
-	return Slot{Key: key, Slot: "transcode", Type: "transcode", Host: host, Token: token, Attempt: 1}
+	return Slot{Key: key, Slot: "transcode.1", Type: "transcode", Host: host, Token: token, Attempt: 1}
 }
 
 // send sends a start command.

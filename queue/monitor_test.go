@@ -35,12 +35,12 @@ func shownTasks(t *testing.T, s *realtest.RedisServer) map[string]string {
 	queues := map[string]string{}
 	for _, key := range []string{"room.1/s1_hd~x", "fails", "hangs"} {
 		slot := slotOf(key, "2001:db8::1", "1763820000000000-ab12")
-		slot.Slot = "transcode~next"
+		slot.Slot = "transcode.2"
 		send(t, c, slot)
 		queues[Command{Start, slot}.id()] = "voc:transcode:2001:db8::1"
 	}
 	await(t, begun, "the command that hangs")
-	update := Slot{Key: "s2", Slot: "fanout_h264", Type: "fanout_h264", Host: "speedy.lan.c3voc.de", Token: "1-a"}
+	update := Slot{Key: "s2", Slot: "fanout_h264.1", Type: "fanout_h264", Host: "speedy.lan.c3voc.de", Token: "1-a"}
 	if err := c.SlotCommand(ctx, Update, update); err != nil {
 		t.Fatal(err)
 	}
@@ -87,8 +87,8 @@ func TestMonitorShowsEveryQueueAndTask(t *testing.T) {
 	get(t, h, "/asynqmon/api/servers")
 	get(t, h, "/asynqmon/api/redis_info")
 	want := map[string]string{
-		"room.1:s1_hd~x": "room.1/s1_hd~x transcode~next on 2001:db8::1, attempt 1, token 1763820000000000-ab12",
-		"s2":             "s2 fanout_h264 on speedy.lan.c3voc.de, token 1-a",
+		"room.1:s1_hd~x": "room.1/s1_hd~x transcode.2 on 2001:db8::1, attempt 1, token 1763820000000000-ab12",
+		"s2":             "s2 fanout_h264.1 on speedy.lan.c3voc.de, token 1-a",
 		"a:s4":           "a/s4, s1, s2, s3, s5 and 2 more",
 	}
 	for id, queue := range queues {

@@ -31,7 +31,7 @@ func TestACommandReachesItsHostAloneAndItsResultIsShown(t *testing.T) {
 		})
 	}
 	slot := slotOf("a/s1", "2001:db8::1", "1-a")
-	slot.Slot += "~next"
+	slot.Slot = "transcode.2"
 	for _, verb := range []Verb{Start, Update, Stop} {
 		if err := c.SlotCommand(context.Background(), verb, slot); err != nil {
 			t.Fatal(err)
@@ -99,8 +99,8 @@ func TestATaskThatIsNotOursIsArchivedAndHarmsNothing(t *testing.T) {
 	for id, task := range map[string]*asynq.Task{
 		"type":  asynq.NewTask("mail:send", nil),
 		"bytes": asynq.NewTask("slot:start", []byte{0xff, 0}),
-		"key":   asynq.NewTask("slot:start", []byte(`{"key":"$(id)","slot":"transcode","type":"transcode","host":"speedy","token":"1-a"}`)),
-		"queue": asynq.NewTask("slot:start", []byte(`{"key":"s1","slot":"dist","type":"dist","host":"speedy","token":"1-a"}`)),
+		"key":   asynq.NewTask("slot:start", []byte(`{"key":"$(id)","slot":"transcode.1","type":"transcode","host":"speedy","token":"1-a"}`)),
+		"queue": asynq.NewTask("slot:start", []byte(`{"key":"s1","slot":"dist.1","type":"dist","host":"speedy","token":"1-a"}`)),
 	} {
 		if _, err := stranger.Enqueue(task, asynq.Queue("transcode:speedy"), asynq.TaskID(id), asynq.MaxRetry(0)); err != nil {
 			t.Fatal(err)
@@ -169,7 +169,7 @@ func TestAPausedQueueHoldsItsCommandsAndAResumedOneDelivers(t *testing.T) {
 		t.Fatal(err)
 	}
 	send(t, c, slotOf("s1", "speedy", "1-a"))
-	other := Slot{Key: "s1", Slot: "dist", Type: "dist", Host: "speedy", Token: "2-a"}
+	other := Slot{Key: "s1", Slot: "dist.1", Type: "dist", Host: "speedy", Token: "2-a"}
 	send(t, c, other)
 	if cmd := await(t, got, "the command of the other queue"); cmd.Type != "dist" {
 		t.Errorf("a paused queue delivered %+v", cmd)

@@ -32,7 +32,7 @@ const (
 // Slot names one reservation of a slot: what a command is about.
 type Slot struct {
 	Key   string `json:"key"`
-	Slot  string `json:"slot"` // the type's name, or that with stream.ShadowSuffix
+	Slot  string `json:"slot"` // the name of the instance
 	Type  string `json:"type"`
 	Host  string `json:"host"`
 	Token string `json:"token"`
@@ -73,7 +73,7 @@ func (c Command) check() error {
 	if err := stream.CheckKey(c.Key); err != nil {
 		return err
 	}
-	if err := stream.CheckType(strings.TrimSuffix(c.Slot.Slot, stream.ShadowSuffix)); err != nil {
+	if err := stream.CheckInstance(c.Slot.Slot); err != nil {
 		return err
 	}
 	if err := (Service{Type: c.Type, Host: c.Host}).Check(); err != nil {
@@ -88,11 +88,10 @@ func (c Command) check() error {
 	return nil
 }
 
-// id is the task's id; see the package's comment. No part but the key holds
-// a '.', and no two keys become the same text.
+// id is the task's id; see the package's comment. Attempt and token hold no '.',
+// and an instance begins with a letter, so that no two commands have one id.
 func (c Command) id() string {
-	key := strings.ReplaceAll(c.Key, "/", ":")
-	parts := []string{string(c.Verb), key, c.Slot.Slot, c.Token}
+	parts := []string{string(c.Verb), stream.TaskKey(c.Key), c.Slot.Slot, c.Token}
 	if c.Verb == Start {
 		parts = append(parts, strconv.FormatInt(c.Attempt, 10))
 	}

@@ -31,7 +31,7 @@ func (h *holding) claim(ctx context.Context) step {
 		wait := h.r.o.Beat / 4
 		switch {
 		case err == nil:
-			h.confirm(h.reservation().Slot, term)
+			h.confirm(term)
 			h.claimGranted()
 			return h.start
 		case errors.As(err, &gone):
@@ -82,23 +82,14 @@ func (h *holding) claimGranted() {
 	}
 }
 
-// confirm takes in that in this term of the lease the store counts the slot,
-// under this name, as ours.
-func (h *holding) confirm(slot string, term int) {
+// confirm takes in that in this term of the lease the store counts the slot as
+// ours.
+func (h *holding) confirm(term int) {
 	h.mu.Lock()
-	renamed := h.res.Slot != slot
 	h.claimed.term = max(h.claimed.term, term)
 	h.claimed.settled = true
-	if renamed {
-		h.res.Slot, h.memo.Reservation.Slot = slot, slot
-		h.log = named(h.r.o.Log, h.res)
-	}
 	h.mu.Unlock()
 	poke(h.line.fed)
-	if renamed {
-		h.logger().Info().Str("state", string(PhaseRunning)).Stringer("reason", stream.Because(stream.CodeSlotRenamed, "slot", slot)).Msg("slot")
-		h.keepMemo()
-	}
 }
 
 // assert tells a store that does not know it what runs here.
@@ -118,8 +109,9 @@ func (h *holding) assert(ctx context.Context) {
 		if errors.Is(err, store.ErrNotFound) {
 			return nil
 		}
-		s := rec.Slots[v.Slot]
-		other = s.Host != "" && s.Token != v.Token
+		for _, s := range rec.Of(stream.SlotOf(v.Slot)) {
+			other = other || s.Host != "" && s.Token != v.Token
+		}
 		return err
 	})
 	switch {
@@ -132,7 +124,7 @@ func (h *holding) assert(ctx context.Context) {
 	case !answer.Keep:
 		h.wishEnd(endGently, answer.Reason, 0, true)
 	default:
-		h.confirm(v.Slot, term)
+		h.confirm(term)
 		h.retell(ctx)
 		if answer.State == stream.Stopping {
 			h.wishEnd(endGently, stream.Because(stream.CodeUnwanted), 0, false)

@@ -42,7 +42,7 @@ func TestReconcileGivesEachTokenOneDeed(t *testing.T) {
 		"not wanted any more":               {records: []store.SlotRecord{record("1", stream.Stopping)}, have: map[string]held{"1": settled}, want: []action{{Do: stop, Token: "1"}}},
 		"wanted elsewhere": {records: []store.SlotRecord{record("1", stream.Running, func(r *store.SlotRecord) { r.Move = "*" })},
 			have: map[string]held{"1": settled}, want: []action{{Do: move, Token: "1"}}},
-		"a successor placed where it should": {records: []store.SlotRecord{record("1", stream.Running, func(r *store.SlotRecord) { r.Move, r.Slot = "h", "work~next" })},
+		"a successor placed where it should": {records: []store.SlotRecord{record("1", stream.Running, func(r *store.SlotRecord) { r.Move, r.Follows = "h", "work.1" })},
 			have: map[string]held{"1": settled}, want: []action{{Do: confirm, Token: "1"}}},
 		"set back to before the claim":  {records: []store.SlotRecord{record("1", stream.Assigned)}, have: map[string]held{"1": settled}, want: []action{{Do: assert, Token: "1"}}},
 		"forgotten by the store":        {have: map[string]held{"1": settled}, want: []action{{Do: assert, Token: "1"}}},

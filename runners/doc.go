@@ -34,7 +34,7 @@
 //	start command, or listed        memo of an earlier life
 //	by the store                      │
 //	  │                             rejoin (adopt.go) ─ not started, ─┐
-//	  ▼                               │          moved, renamed       │
+//	  ▼                               │          host renamed         │
 //	claim ◀─ the lease changed ─┐     │                               │
 //	  │ ok                      │     │                               │
 //	  ▼                         │     │                               │

@@ -45,8 +45,8 @@ type holding struct {
 
 	// What others look at, too.
 	mu      sync.Mutex
-	res     store.Reservation // its Slot changes with a handover
-	log     zerolog.Logger    // bears its names
+	res     store.Reservation
+	log     zerolog.Logger // bears its names
 	phase   Phase
 	reason  stream.Reason // of the phase
 	wishes  wishes

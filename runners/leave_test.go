@@ -245,7 +245,7 @@ func TestAMovedSlotIsGivenUpHereAndRunsThere(t *testing.T) {
 	a.awaitCount("start", 1)
 	b.run(b.options(b.shell("work", story)))
 	o := observe(t, a, b)
-	if err := w.client.HSet(context.Background(), "stream:s1:work", "move", "*").Err(); err != nil {
+	if err := w.client.HSet(context.Background(), "stream:s1:work.1", "move", "*").Err(); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.client.HIncrBy(context.Background(), "host:a", "rev", 1).Err(); err != nil {
@@ -259,7 +259,7 @@ func TestAMovedSlotIsGivenUpHereAndRunsThere(t *testing.T) {
 	o.check(t, a, b)
 }
 
-func TestAHandoversSuccessorKeepsRunningUnderItsNewName(t *testing.T) {
+func TestAHandoversSuccessorLeadsAndKeepsItsName(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.host("a"), w.host("b")
@@ -267,36 +267,32 @@ func TestAHandoversSuccessorKeepsRunningUnderItsNewName(t *testing.T) {
 	w.announce("s1", nil, "work")
 	a.awaitCount("start", 1)
 	first := w.awaitRunning("s1", "work", "a")
-	lb := b.run(b.options(b.shell("work", `echo "$STREAM_API_SLOT" > "$NOTES/slot"; `+story)))
+	lb := b.run(b.options(b.shell("work", `echo "$STREAM_API_SLOT $STREAM_API_INSTANCE" > "$NOTES/slot"; `+story)))
 	ctx := context.Background()
 	m, err := w.store.Move(ctx, "s1", "work", "b", time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.store.Shadow(ctx, m); err != nil {
+	if err := w.store.Succeed(ctx, m); err != nil {
 		t.Fatal(err)
 	}
-	next := w.awaitSlot("s1", "work~next", "is not said to be up", func(s store.SlotRecord) bool { return s.Up })
+	next := w.awaitSlot("s1", "work.2", "is not said to be up", func(s store.SlotRecord) bool { return s.Up })
 	b.awaitCount("start", 1)
 	if a.alive() != 1 || b.alive() != 1 {
-		t.Errorf("before the swap %d and %d live; want one each", a.alive(), b.alive())
+		t.Errorf("before the handover %d and %d live; want one each", a.alive(), b.alive())
 	}
-	if _, err := w.store.Swap(ctx, first.Reservation, next.Token); err != nil {
+	if _, err := w.store.Lead(ctx, first.Reservation, next.Token); err != nil {
 		t.Fatal(err)
 	}
 	a.awaitCount("stop", 1)
-	realtest.Await(t, 20*time.Second, "the old one is not forgotten", func() bool { return w.slot("s1", "work~next").State == "" && w.used("a") == 0 })
+	realtest.Await(t, 20*time.Second, "the old one is not forgotten", func() bool { return w.slot("s1", "work.1").State == "" && w.used("a") == 0 })
 	if s := w.slot("s1", "work"); s.Token != next.Token || s.Host != "b" || s.State != stream.Running {
-		t.Errorf("after the swap: %+v", s)
+		t.Errorf("after the handover: %+v", s)
 	}
-	realtest.Await(t, 20*time.Second, "the successor does not know its name", func() bool {
-		slots := lb.Slots()
-		return len(slots) == 1 && slots[0].Slot == "work"
-	})
-	if slots := lb.Slots(); b.count("start") != 1 || b.note("slot") != "work" {
+	if slots := lb.Slots(); len(slots) != 1 || slots[0].Slot != "work.2" || b.count("start") != 1 || b.note("slot") != "work work.2" {
 		t.Errorf("the successor is here as %+v, started %d times as %s", slots, b.count("start"), b.note("slot"))
 	}
-	// Under its new name it is stopped and adopted like any other.
+	// It is stopped and adopted like any other.
 	lb.detach()
 	lb = b.run(b.options(b.shell("work", story)))
 	w.retract("s1")

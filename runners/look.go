@@ -114,13 +114,13 @@ func (r *Runner) do(a action, term int) {
 	}
 	switch a.Do {
 	case stop:
-		h.confirm(a.Record.Slot, term)
+		h.confirm(term)
 		h.wishEnd(endGently, orElse(a.Record.Reason, stream.CodeUnwanted), 0, false)
 	case move:
-		h.confirm(a.Record.Slot, term)
+		h.confirm(term)
 		h.wishEnd(endGently, stream.Because(stream.CodeMovedAway), min(movedAvoid, r.o.Cooldown), false)
 	case confirm:
-		h.confirm(a.Record.Slot, term)
+		h.confirm(term)
 	case assert:
 		h.wish(func(w *wishes) { w.assert = true })
 	}

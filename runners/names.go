@@ -10,7 +10,8 @@ import (
 	"stream-api/stream"
 )
 
-// A slot is called after its stream and its name there, and told apart by its token.
+// A holding is called after its stream and the instance's name there, and told apart
+// by its token.
 // Here is what each neighbour is told of that; a memo has the reservation as it is
 // (statedir/log.go finds a log by it), a child the subject (plan/environ.go).
 
@@ -24,7 +25,7 @@ func (h *holding) reservation() store.Reservation {
 func (h *holding) subject() plan.Subject {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	at := plan.Subject{Key: h.res.Key, Slot: stream.OwnSlot(h.res.Slot), Host: h.res.Host, Token: h.token, Place: h.memo.Place, PlaceVars: h.memo.PlaceVars}
+	at := plan.Subject{Key: h.res.Key, Instance: h.res.Slot, Host: h.res.Host, Token: h.token, Place: h.memo.Place, PlaceVars: h.memo.PlaceVars}
 	if h.service != nil && at.Place < len(h.service.Places) {
 		at.PlaceVars = h.service.PlaceVars(at.Place)
 	}
@@ -52,7 +53,7 @@ func task(v store.Reservation) queue.Slot {
 
 // named gives a log the fields that every line about a slot has.
 func named(log zerolog.Logger, v store.Reservation) zerolog.Logger {
-	return log.With().Str("stream", v.Key).Str("slot", v.Slot).Str("host", v.Host).Str("token", v.Token).Logger()
+	return log.With().Str("stream", v.Key).Str("slot", stream.SlotOf(v.Slot)).Str("instance", v.Slot).Str("host", v.Host).Str("token", v.Token).Logger()
 }
 
 func (h *holding) logger() *zerolog.Logger {

@@ -44,7 +44,7 @@ type action struct {
 }
 
 // reconcile compares what the store says this host holds with what it has.
-// Tokens tell, never names: a handover changes the name of a slot that runs.
+// Tokens tell, never names: a name is given again, a token never.
 // buried are tokens that never start again; leaving: nothing is taken up.
 //
 // Safety: it never proposes claim for a buried token, nor an end for what it
@@ -96,7 +96,7 @@ func judge(r store.SlotRecord, have map[string]held, buried func(string) bool, l
 		return stop, true
 	case r.State == stream.Assigned && h.Settled:
 		return assert, true // the store was set back to before the claim
-	case r.State == stream.Running && r.Move != "" && h.Settled && r.Slot == stream.OwnSlot(r.Slot):
+	case r.State == stream.Running && r.Move != "" && h.Settled && r.Follows == "":
 		return move, true // of a successor the field names where it was placed
 	case r.State == stream.Running:
 		return confirm, true

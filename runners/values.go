@@ -6,13 +6,15 @@ import (
 	"stream-api/stream"
 )
 
-// ValuesOf reads what templates can know of a stream off its record.
-func ValuesOf(r store.Record) plan.Values {
+// ValuesOf reads what templates can know of a stream, and of one of its instances,
+// off its record.
+func ValuesOf(r store.Record, instance string) plan.Values {
 	v := plan.Values{Vars: r.Vars, Origin: r.Origin, Source: r.Source, Session: r.Sys["session"], Slots: map[string]map[string]string{}}
 	for slot, s := range r.Slots {
-		if len(s.Vars) > 0 && slot == stream.OwnSlot(slot) {
+		if len(s.Vars) > 0 {
 			v.Slots[slot] = s.Vars
 		}
 	}
+	v.Lead, v.Copy = r.Slots[stream.SlotOf(instance)].Lead == instance, r.Instances[instance].Copy
 	return v
 }

@@ -240,7 +240,8 @@ func (w *world) slot(key, slot string) store.SlotRecord {
 	if err != nil {
 		return store.SlotRecord{}
 	}
-	return rec.Slots[slot]
+	v, _ := rec.Find(slot)
+	return v
 }
 
 func (w *world) awaitSlot(key, slot string, what string, ok func(store.SlotRecord) bool) store.SlotRecord {

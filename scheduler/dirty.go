@@ -87,7 +87,9 @@ func (s *Scheduler) reconcileMarked(ctx context.Context, marks []store.Mark, tri
 			tries[marks[i].Key]++
 		default:
 			s.counts.wanted.Add(1)
-			s.touched.add(wants[i].Chain...)
+			for _, slot := range wants[i].Chain {
+				s.touched.add(wants[i].Type(slot))
+			}
 			s.tellLater(queue.Stop, a.Stops)
 			s.tellLater(queue.Update, a.Updates)
 		}

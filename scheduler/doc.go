@@ -7,7 +7,7 @@
 // A scheduler holds no truth. It reads, decides, and asks the store for one
 // atomic step that verifies by itself what the decision rests on: a want counts
 // only under the mark it was read after, a place only while the slot is
-// pending and the host has room, a swap only under both tokens. Two schedulers
+// pending and the host has room, a successor leads only under both tokens. Two schedulers
 // that decide the same at once, or one that dies between two steps, leave
 // nothing half done: whatever is due is due again, for whoever looks next. A
 // few seats keep the number of busy ones small, for the sake of cost alone.

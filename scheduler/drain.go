@@ -75,7 +75,7 @@ func (s *Scheduler) drainNext(ctx context.Context, h store.HostRecord, v store.S
 	return err == nil, err
 }
 
-// ordered are the slots of the chain that wait for what v publishes, or v for
+// ordered are the instances of the stream that wait for what v publishes, or v for
 // what they do, directly or by way of others.
 func (s *Scheduler) ordered(ctx context.Context, v store.SlotRecord) ([]string, error) {
 	record, err := s.store.Record(ctx, v.Key)
@@ -85,9 +85,9 @@ func (s *Scheduler) ordered(ctx context.Context, v store.SlotRecord) ([]string, 
 	if err != nil {
 		return nil, err
 	}
-	upstream := map[string][]string{} // slot → those it waits for
-	for slot, other := range record.Slots {
-		rules, err := s.rules.rules(ctx, other.Type)
+	upstream, own := map[string][]string{}, stream.SlotOf(v.Slot) // slot → those it waits for
+	for slot := range record.Slots {
+		rules, err := s.rules.rules(ctx, record.TypeOf(slot))
 		if err != nil {
 			return nil, err
 		}
@@ -96,9 +96,10 @@ func (s *Scheduler) ordered(ctx context.Context, v store.SlotRecord) ([]string, 
 		}
 	}
 	var out []string
-	for slot := range record.Slots {
-		if slot != v.Slot && (reaches(upstream, slot, v.Slot) || reaches(upstream, v.Slot, slot)) {
-			out = append(out, slot)
+	for instance := range record.Instances {
+		slot := stream.SlotOf(instance)
+		if slot != own && (reaches(upstream, slot, own) || reaches(upstream, own, slot)) {
+			out = append(out, instance)
 		}
 	}
 	slices.Sort(out)
@@ -130,7 +131,7 @@ func reaches(edges map[string][]string, from, to string) bool {
 func drainOrder(held []store.SlotRecord, tried map[string]time.Time) []store.SlotRecord {
 	var out []store.SlotRecord
 	for _, v := range held {
-		if v.State == stream.Running && v.Move == "" && v.Slot == stream.OwnSlot(v.Slot) {
+		if v.State == stream.Running && v.Move == "" && v.Follows == "" {
 			out = append(out, v)
 		}
 	}

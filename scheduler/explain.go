@@ -72,16 +72,18 @@ func (s *Scheduler) chainsOf(ctx context.Context, p *pass, left []store.Circumst
 	if err != nil {
 		return nil, err
 	}
-	rules := map[string][]placement.Class{}
+	byType := map[string][]placement.Class{}
 	out := make(map[string]placement.Chain, len(records))
 	for _, r := range records {
-		v := placement.Chain{Slots: r.Chain, Classes: rules, Published: map[stream.Need]bool{}}
+		v := placement.Chain{Slots: r.Chain, Classes: map[string][]placement.Class{}, Published: map[stream.Need]bool{}}
 		for _, slot := range r.Chain {
-			if _, known := rules[slot]; !known {
-				if rules[slot], err = s.rules.rules(ctx, slot); err != nil {
+			t := r.TypeOf(slot)
+			if _, known := byType[t]; !known {
+				if byType[t], err = s.rules.rules(ctx, t); err != nil {
 					return nil, err
 				}
 			}
+			v.Classes[slot] = byType[t]
 			for name := range r.Slots[slot].Vars {
 				v.Published[stream.Need{Slot: slot, Var: name}] = true
 			}

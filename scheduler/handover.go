@@ -11,12 +11,12 @@ import (
 type step int
 
 const (
-	wait      step = iota
-	evict          // have the holder stop it, so that it is placed elsewhere
-	succeed        // put a successor in line beside it
-	swapNames      // the successor takes over
-	finish         // it runs elsewhere
-	giveUp         // with a reason
+	wait     step = iota
+	evict         // have the holder stop it, so that it is placed elsewhere
+	succeed       // put a successor in line beside it
+	takeOver      // the successor is ready
+	finish        // it runs elsewhere
+	giveUp        // with a reason
 )
 
 // drainPatience is how long a drain waits for a place for one slot before it
@@ -53,11 +53,9 @@ func nextStep(p progress) (next step, why stream.Reason) {
 		return giveUp, stream.Because(stream.CodeDrainOff)
 	}
 	switch p.next.State {
-	case stream.Stopping:
-		return wait, stream.Reason{} // what an earlier move left; its name is needed
 	case stream.Running:
 		if p.ready() {
-			return swapNames, stream.Reason{}
+			return takeOver, stream.Reason{}
 		}
 		return p.untilDeadline(stream.Because(stream.CodeSuccessorLate, "host", p.next.Host))
 	case stream.Assigned:
@@ -78,7 +76,7 @@ func nextStep(p progress) (next step, why stream.Reason) {
 }
 
 // elsewhere is the next step once the slot is no longer held as it was: the
-// holder gave it back or died, or the names are exchanged. One of a drain is
+// holder gave it back or died. One of a drain is
 // done only when the child is up: the next is stopped on the strength of it.
 func (p progress) elsewhere() (step, stream.Reason) {
 	switch {

@@ -162,6 +162,25 @@ func (f *fleet) Reset() {
 	f.resets++
 }
 
+// reconcile obeys what the store says of what the host holds, as a host does whose
+// revision changed.
+func (h *host) reconcile() {
+	h.r.t.Helper()
+	slots, err := h.r.store.SlotsOf(h.r.t.Context(), h.id.Host)
+	if err != nil {
+		h.r.t.Fatal(err)
+	}
+	for _, v := range slots {
+		verb := queue.Update
+		if v.State == stream.Stopping {
+			verb = queue.Stop
+		}
+		if err := h.handle(h.r.t.Context(), verb, v.Reservation); err != nil {
+			h.r.t.Error(err)
+		}
+	}
+}
+
 func (h *host) handle(ctx context.Context, verb queue.Verb, v store.Reservation) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -191,7 +210,7 @@ func (h *host) handle(ctx context.Context, verb queue.Verb, v store.Reservation)
 		if err != nil || len(records) == 0 {
 			return err
 		}
-		if now := records[0].Slots[v.Slot]; now.Token != v.Token || now.Move == "" {
+		if now := records[0].Instances[v.Slot]; now.Token != v.Token || now.Move == "" {
 			return nil
 		}
 		h.evicted++
@@ -223,7 +242,8 @@ func (r *rig) slot(key, slot string) store.SlotRecord {
 	if len(records) == 0 {
 		return store.SlotRecord{}
 	}
-	return records[0].Slots[slot]
+	v, _ := records[0].Find(slot)
+	return v
 }
 
 // await polls until ok, and fails with what is last seen.

@@ -80,7 +80,7 @@ func (s *Scheduler) carryOn(ctx context.Context, m store.Move, hosts map[string]
 		return err
 	}
 	if err == nil {
-		p.slot, p.next = record.Slots[m.Slot], record.Slots[m.Slot+stream.ShadowSuffix]
+		p.slot, p.next = record.Instances[m.Slot], record.Successor(m.Slot)
 	}
 	for _, v := range hosts[m.Host].Services {
 		if v.Type == m.Type {
@@ -88,7 +88,7 @@ func (s *Scheduler) carryOn(ctx context.Context, m store.Move, hosts map[string]
 		}
 	}
 	if p.next.State == stream.Running {
-		if p.required, err = s.required(ctx, record, m.Slot); err != nil {
+		if p.required, err = s.required(ctx, record, stream.SlotOf(m.Slot)); err != nil {
 			return err
 		}
 	}
@@ -97,9 +97,9 @@ func (s *Scheduler) carryOn(ctx context.Context, m store.Move, hosts map[string]
 	case evict:
 		return s.evictIfRoom(ctx, m)
 	case succeed:
-		return s.store.Shadow(ctx, m)
-	case swapNames:
-		return s.swap(ctx, p)
+		return s.store.Succeed(ctx, m)
+	case takeOver:
+		return s.takeOver(ctx, p)
 	case finish:
 		return s.endMove(ctx, m, stream.Reason{})
 	case giveUp:
@@ -117,7 +117,7 @@ func (s *Scheduler) required(ctx context.Context, r store.Record, slot string) (
 		if other == slot {
 			continue
 		}
-		rules, err := s.rules.rules(ctx, other)
+		rules, err := s.rules.rules(ctx, r.TypeOf(other))
 		if err != nil {
 			return nil, err
 		}
@@ -186,14 +186,16 @@ func (s *Scheduler) explainMove(ctx context.Context, m store.Move, c store.Circu
 	return why, nil
 }
 
-func (s *Scheduler) swap(ctx context.Context, p progress) error {
-	c, err := s.store.Swap(ctx, p.slot.Reservation, p.next.Token)
+// takeOver has the successor take the slot's place, which ends the move.
+func (s *Scheduler) takeOver(ctx context.Context, p progress) error {
+	c, err := s.store.Lead(ctx, p.slot.Reservation, p.next.Token)
 	if err != nil {
 		return err
 	}
 	s.tellLater(queue.Stop, c.Stops)
 	s.tellLater(queue.Update, c.Updates)
-	return s.endMove(ctx, p.move, stream.Reason{})
+	s.hasMoved(p.move)
+	return nil
 }
 
 func (s *Scheduler) endMove(ctx context.Context, m store.Move, why stream.Reason) error {
@@ -206,13 +208,16 @@ func (s *Scheduler) endMove(ctx context.Context, m store.Move, why stream.Reason
 		return err
 	}
 	s.tellLater(queue.Stop, stops)
-	line := s.log.Info().Str("stream", m.Key).Str("slot", m.Slot).Str("host", m.Host).Str("token", m.Token)
-	if !why.IsZero() {
-		line.Stringer("reason", why).Msg("not moved")
+	if why.IsZero() {
+		s.hasMoved(m)
 		return nil
 	}
-	s.counts.moved.Add(1)
-	line.Msg("moved to another host")
-	s.moves.ring() // a drained host has the next slot to move
+	s.log.Info().Str("stream", m.Key).Str("slot", m.Slot).Str("host", m.Host).Str("token", m.Token).Stringer("reason", why).Msg("not moved")
 	return nil
+}
+
+func (s *Scheduler) hasMoved(m store.Move) {
+	s.counts.moved.Add(1)
+	s.log.Info().Str("stream", m.Key).Str("slot", m.Slot).Str("host", m.Host).Str("token", m.Token).Msg("moved to another host")
+	s.moves.ring() // a drained host has the next slot to move
 }

@@ -10,7 +10,7 @@ import (
 func waitingSlot(c store.Circumstances) placement.Slot {
 	return placement.Slot{
 		Key: c.Key, Slot: c.Slot, Type: c.Type, Pin: c.Pin, Move: c.Move, Avoid: c.Avoid, Published: c.Published,
-		Reason: c.Reason, Exit: c.Exit,
+		Follows: c.Follows, Reason: c.Reason, Exit: c.Exit,
 	}
 }
 

@@ -152,7 +152,7 @@ func TestStreamsAddedByHandAreNotAwayAfterALoss(t *testing.T) {
 	}
 	r.await("nobody looks at the stream", func() bool { return r.redis.Client().ZCard(ctx, "dirty").Val() == 0 })
 	rec, err := r.store.Record(ctx, "s1")
-	if err != nil || rec.Away || rec.Slots["record"].Token != v.Token {
+	if err != nil || rec.Away || rec.LeadOf("record").Token != v.Token {
 		t.Errorf("record %+v, %v; want it running and not away", rec, err)
 	}
 	sources, err := r.store.Sources(ctx)

@@ -72,8 +72,12 @@ func unreadable(mark store.Mark, v store.Declared, before *store.Record) store.W
 	if before != nil {
 		w.Chain, w.Priority, w.Fields = before.Chain, before.Priority, before.Fields()
 		w.Fields["source"] = before.Source
+		w.Types = map[string]string{}
+		for slot := range before.Slots {
+			w.Types[slot] = before.TypeOf(slot)
+		}
 		if len(w.Chain) == 0 {
-			w.Chain = ownSlots(*before)
+			w.Chain = slices.Sorted(maps.Keys(before.Slots))
 		}
 		w.Chain = v.Overrides.Switch(w.Chain) // what is switched off ends when the announcement reads again
 	}
@@ -87,13 +91,4 @@ func unread(v store.Declared) stream.Reason {
 		return stream.Reason{}
 	}
 	return stream.Because(stream.CodeUnreadable, "problems", strings.Join(v.Problems, "; "))
-}
-
-// ownSlots are the slots a stream has, in the order of their names.
-func ownSlots(r store.Record) []string {
-	own := map[string]bool{}
-	for slot := range r.Slots {
-		own[stream.OwnSlot(slot)] = true
-	}
-	return slices.Sorted(maps.Keys(own))
 }

@@ -25,7 +25,6 @@ type Asserted struct {
 	// should run or stop. Otherwise end the child, because of Reason.
 	Keep   bool
 	State  stream.State
-	Slot   string // its name now: a handover exchanges names
 	Reason stream.Reason
 }
 
@@ -43,7 +42,7 @@ func (s *Store) Assert(ctx context.Context, v Reservation, incarnation string, c
 	}
 	switch r.status() {
 	case "ok":
-		return Asserted{Keep: true, State: stream.State(r.str(1)), Slot: r.str(2)}, nil
+		return Asserted{Keep: true, State: stream.State(r.str(1))}, nil
 	case "end":
 		return Asserted{Reason: r.reason(1)}, nil
 	case "stale":

@@ -63,7 +63,7 @@ func TestAssertTable(t *testing.T) {
 			if c.hold {
 				g.must(g.client.HSet(g.ctx, "reaper", "until", g.c.us/1000+5000, "reason", "a test").Err())
 			}
-			v := store.Reservation{Key: "s1", Slot: "enc", Type: "enc", Host: "a", Token: c.token}
+			v := store.Reservation{Key: "s1", Slot: "enc.1", Type: "enc", Host: "a", Token: c.token}
 			copied := store.Copy{Source: "src", Announcement: stream.Announcement{Chain: []string{"enc"}}.Encode(), Chain: []string{"enc"},
 				Priority: 7, Fields: map[string]string{"lang": "de"}, Vars: map[string]string{"url": "u"}}
 			got, err := g.s.Assert(g.ctx, v, a.Incarnation, copied)
@@ -110,7 +110,7 @@ func TestAssertRestoresWhatTheStoreLost(t *testing.T) {
 	}
 	r, err := g.s.Record(g.ctx, "s1")
 	g.must(err)
-	if r.Source != "src" || r.Priority != 7 || r.Vars["lang"] != "de" || r.Origin["url"] != "http://x" || r.Slots["enc"].Vars["url"] != "u" {
+	if r.Source != "src" || r.Priority != 7 || r.Vars["lang"] != "de" || r.Origin["url"] != "http://x" || r.LeadOf("enc").Vars["url"] != "u" {
 		t.Fatalf("restored %+v", r)
 	}
 	set, err := g.s.Announced(g.ctx, "src")
@@ -133,7 +133,7 @@ func TestAssertMayOverfill(t *testing.T) {
 		g.want(key)
 	}
 	g.given("s1", "a")
-	v := store.Reservation{Key: "s2", Slot: "enc", Type: "enc", Host: "a", Token: "1-x"}
+	v := store.Reservation{Key: "s2", Slot: "enc.1", Type: "enc", Host: "a", Token: "1-x"}
 	if got, err := g.s.Assert(g.ctx, v, a.Incarnation, store.Copy{Chain: []string{"enc"}}); err != nil || !got.Keep {
 		t.Fatalf("assert: %+v, %v", got, err)
 	}

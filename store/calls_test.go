@@ -39,7 +39,7 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 		}},
 		{"heartbeat", func(ctx context.Context, s *store.Store) error { _, err := s.Heartbeat(ctx, h); return err }},
 		{"announce", func(ctx context.Context, s *store.Store) error {
-			_, err := s.Announce(ctx, store.Poll{Source: "src", Poller: "p", Upsert: map[string]string{v.Key: stream.Announcement{Chain: []string{v.Slot}}.Encode()},
+			_, err := s.Announce(ctx, store.Poll{Source: "src", Poller: "p", Upsert: map[string]string{v.Key: stream.Announcement{Chain: []string{stream.SlotOf(v.Slot)}}.Encode()},
 				Absent: []string{"other"}, Back: []string{"another"}, GoneAfter: time.Second, Info: store.SourceInfo{Type: "t", URL: "u"}})
 			return err
 		}},
@@ -60,7 +60,7 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 			marks, err := s.Dirty(ctx, 10)
 			for _, m := range marks {
 				if m.Key == v.Key {
-					_, err = s.Want(ctx, store.Want{Mark: m, Wanted: true, Chain: []string{v.Slot}, Fields: map[string]string{"source": "src"}})
+					_, err = s.Want(ctx, store.Want{Mark: m, Wanted: true, Chain: []string{stream.SlotOf(v.Slot)}, Fields: map[string]string{"source": "src"}})
 				}
 			}
 			return err
@@ -86,7 +86,7 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 			return s.Report(ctx, v, h.Incarnation, store.Observation{Event: "restarted", Reason: stream.Because(stream.CodeExited, "exit", "exit 1"), Fields: map[string]string{"restarts": "1", "speed": "1.0x"}})
 		}},
 		{"assert", func(ctx context.Context, s *store.Store) error {
-			_, err := s.Assert(ctx, v, h.Incarnation, store.Copy{Source: "src", Announcement: `{"chain":["enc"]}`, Chain: []string{v.Slot},
+			_, err := s.Assert(ctx, v, h.Incarnation, store.Copy{Source: "src", Announcement: `{"chain":["enc"]}`, Chain: []string{stream.SlotOf(v.Slot)},
 				Fields: map[string]string{"lang": "de"}, Vars: map[string]string{"url": "u"}})
 			return err
 		}},
@@ -113,8 +113,8 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 			_, err := s.Evict(ctx, move, false, []string{id})
 			return err
 		}},
-		{"shadow", func(ctx context.Context, s *store.Store) error { return s.Shadow(ctx, move) }},
-		{"swap", func(ctx context.Context, s *store.Store) error { _, err := s.Swap(ctx, v, "2-x"); return err }},
+		{"succeed", func(ctx context.Context, s *store.Store) error { return s.Succeed(ctx, move) }},
+		{"lead", func(ctx context.Context, s *store.Store) error { _, err := s.Lead(ctx, v, "2-x"); return err }},
 		{"endmove", func(ctx context.Context, s *store.Store) error {
 			_, err := s.EndMove(ctx, move, stream.Because(stream.CodeNoRoom))
 			return err
@@ -320,7 +320,7 @@ func TestScriptsForgottenAtAnyTimeAreLoadedAgain(t *testing.T) {
 func TestEveryScriptAnswersOnAnEmptyStore(t *testing.T) {
 	t.Parallel()
 	g := newStage(t)
-	h, v := store.Holder{Host: "a", Incarnation: "a-1"}, store.Reservation{Key: "s1", Slot: "enc", Type: "enc", Host: "a", Token: "1-x"}
+	h, v := store.Holder{Host: "a", Incarnation: "a-1"}, store.Reservation{Key: "s1", Slot: "enc.1", Type: "enc", Host: "a", Token: "1-x"}
 	for _, c := range everyCall(h, v) {
 		g.empty()
 		if c.script == "requeuedue" {

@@ -25,15 +25,14 @@
 // decided by whether the member entered or left slots:<host>, so that doing a
 // step twice counts once, and used is the number of members by construction.
 // Place looks at capacity and used in the same step in which it raises used, so
-// it cannot raise it above capacity; assert may, because what runs, runs. A
-// swap of names moves members and leaves the figures. Counters are not clamped:
+// it cannot raise it above capacity; assert may, because what runs, runs. Counters are not clamped:
 // reindex recomputes them, and says in the feed that it had to.
 //
-// # Why I5 holds: one live child tree for each stream and slot
+// # Why I5 holds: one live child tree for each instance
 //
 // A child starts only after claim said ok to this token, host and incarnation,
 // and runs only until a deadline that its supervisor enforces. Two children of
-// one slot need two tokens, and the second token exists only after one of the
+// one instance need two tokens, and the second token exists only after one of the
 // five steps above took the first away. The first three leave no child.
 //
 // Reap: a host trusts its lease until (its clock before the request) + ttl −
@@ -68,12 +67,32 @@
 // holder only with the higher token number: numbers grow over steps of the clock
 // and losses of data, as assert raises the counter to what it is told.
 //
-// A handover (start_first) is the one case of two children, and is declared: the
-// successor is a slot of its own, <slot>~next, with its own token, kept off the
-// host it replaces. Swap exchanges the two names in one step, and only while both
-// run under the tokens the caller saw; the one that has become <slot>~next is
-// stopping from that step on. Who holds under a name that has changed is
-// recognised by its token.
+// # Why a slot has one instance that leads
+//
+// A stream wants slots; a slot has instances, <slot>.<n>, whose names never change
+// and are never given again while the stream lives. stream:<key> lists them, and
+// the last number given. What runs is an instance: all above speaks of these. A
+// plain slot has one. Want makes it where there is none, not even one that is
+// stopping; of more than that it keeps the one that is ready, then the one that
+// leads, then one that runs, and never takes one away in a hold.
+//
+// A handover (start_first) is the one case of two children, and is declared by a wish
+// in moves: succeed makes one instance more, that follows the running one, kept off
+// that one's host, and only if none of its copy is stopping still. Lead has it take
+// the place in one step, under the two tokens the caller saw: the other is stopping
+// from then on. Whoever takes the followed one back (include/slot.lua requeue) ends
+// the handover in that step: a successor that runs stays in its place, one that does
+// not is one too many. An assert of one that the store forgot takes away what was put
+// in line in its place.
+//
+// stream:<key>:<slot> says which instance leads, its state and host, and what the slot
+// says to the others: what its lead published, kept until another lead's replace it.
+// crown (include/lead.lua) is the only place where the lead and these change, in one
+// step; settle decides it after whatever may have changed it, in the step that did.
+// So a lead that is taken back beside a ready instance has handed over before anybody
+// can read anything else. A lead that runs and is not ready for 5 s gives way to one
+// that is, by want, which is asked for at that time. Nobody leads again only because
+// he did before. ready() is the one place for what readiness asks.
 //
 // Late and doubled messages: every step of a holder carries token and
 // incarnation and is refused unless both are current. A late claim finds another
@@ -124,18 +143,21 @@
 //	host:<host>            hash    incarnation, host_id, ttl, beat, rev, state, want
 //	hosts, types           set     names seen;  types:wanted those ever wanted
 //	hosts:lease            zset    host by deadline, ms
-//	slots:<host>           set     <type>|<key>|<slot>
+//	slots:<host>           set     <type>|<key>|<instance>
 //	stream:<key>           hash    key, chain, source, priority; user values;
-//	                               slot:<slot> = type, source:<var>, sys:<name>
-//	stream:<key>:<slot>    hash    state, host, token, since, …; var:<name>
+//	                               instance:<name> = type, last:<slot> = last
+//	                               number given, source:<var>, sys:<name>
+//	stream:<key>:<slot>    hash    type, instances, lead; state, host of that;
+//	                               var:<name>: what the slot says
+//	stream:<key>:<instance> hash   state, host, token, since, …; var:<name>
 //	streams                zset    keys of stream:<key>
-//	pending:<type>         zset    <key>|<slot> by priority, then age
+//	pending:<type>         zset    <key>|<instance> by priority, then age
 //	load:<type>:<class>    zset    host by load; room is a score up to 10⁶
 //	classes:<type>         hash    class id → filter, preference, needs (JSON)
-//	outbox                 zset    <key>|<slot> by when its start is due, ms
+//	outbox                 zset    <key>|<instance> by when its start is due, ms
 //	dirty                  zset    stream key by the number of its mark
 //	requeue                zset    stream key by when to reconcile again, ms
-//	moves                  hash    <key>|<slot> → the wish to move it
+//	moves                  hash    <key>|<instance> → the wish to move it
 //	announced:<source>     hash    key → announcement (JSON)
 //	missing:<source>       hash    key → ms since no poller lists it
 //	source:<source>        hash    identity, poller, version, last_good, state, info,

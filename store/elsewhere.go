@@ -28,7 +28,7 @@ func (s *Store) Elsewhere(ctx context.Context, v Reservation, classes []string) 
 	if err != nil {
 		return false, fmt.Errorf("read slot %s/%s: %w", v.Key, v.Slot, err)
 	}
-	pin, err := s.client.HGet(ctx, s.key("override", v.Key), "pin:"+stream.OwnSlot(v.Slot)).Result()
+	pin, err := s.client.HGet(ctx, s.key("override", v.Key), "pin:"+stream.SlotOf(v.Slot)).Result()
 	if err := present(err); err != nil {
 		return false, fmt.Errorf("read the pin of %s/%s: %w", v.Key, v.Slot, err)
 	}

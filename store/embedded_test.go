@@ -62,7 +62,7 @@ func TestEmbeddedStoreGivesAndTakesBack(t *testing.T) {
 	g.dies(v)
 	g.pass(12*time.Second, b)
 	g.runs(g.given("s1", "b"), b)
-	if r := g.slot("s1"); r.Host != "b" || r.Vars["url"] != "u" {
+	if r := g.slot("s1"); r.Host != "b" || g.client.HGet(g.ctx, "stream:s1:enc", "var:url").Val() != "u" {
 		t.Fatalf("after the death of a: %+v; want b, and the variables until b has its own", r)
 	}
 	g.end("s1")

@@ -60,7 +60,7 @@ func TestADrainHasAsManyWishesAsItMayAndNoneBesideASlotThatMustBeApart(t *testin
 	g.must(err)
 	run := func(key, slot string) {
 		t.Helper()
-		got, err := g.s.Place(g.ctx, []store.Request{{Key: key, Slot: slot, Type: slot, Candidates: []store.Candidate{{Class: stream.Class{}.ID()}}}})
+		got, err := g.s.Place(g.ctx, []store.Request{{Key: key, Slot: slot + ".1", Type: slot, Candidates: []store.Candidate{{Class: stream.Class{}.ID()}}}})
 		g.must(err)
 		g.must(g.s.Claim(g.ctx, got[0].Reservation, a.Incarnation))
 	}
@@ -74,11 +74,11 @@ func TestADrainHasAsManyWishesAsItMayAndNoneBesideASlotThatMustBeApart(t *testin
 		apart     []string
 		ok        bool
 	}{
-		{"s1", "dist", []string{"enc"}, true},
-		{"s1", "enc", []string{"dist"}, false}, // dist is on its way
-		{"s1", "dist", nil, false},             // itself
-		{"s2", "enc", []string{"dist"}, true},
-		{"s3", "dist", []string{"enc"}, false}, // two are on their way
+		{"s1", "dist", []string{"enc.1"}, true},
+		{"s1", "enc", []string{"dist.1"}, false}, // dist is on its way
+		{"s1", "dist", nil, false},               // itself
+		{"s2", "enc", []string{"dist.1"}, true},
+		{"s3", "dist", []string{"enc.1"}, false}, // two are on their way
 	} {
 		if _, err := g.s.MoveForDrain(g.ctx, c.key, c.slot, 0, two, c.apart); (err == nil) != c.ok {
 			t.Errorf("move of %s %s: %v; want it taken: %v", c.key, c.slot, err, c.ok)

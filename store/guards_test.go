@@ -45,9 +45,9 @@ var guards = []guard{
 	{"a jump unseen by a new scheduler opens a hold", []cut{{"reap", "if now - tick > 500 + shortest(ttl) / 10 then", "if false then"}}, clockJumpsAndSchedulerIsNew},
 	{"a clock that went back opens a hold", []cut{{"reap", "if tick - now > 500 then return", "if false then return"}}, clockGoesBack},
 	{"a forgotten script makes the store looked at", []cut{{"fence", "local epoch = fence('', '', ttl, beat, false, true)", "local epoch = ''"}}, olderDataBeforeATick},
-	{"nothing is given before the first tick", []cut{{"place", "if not tick then return 'no scheduler has looked at this store yet' end", "if not tick then return nil end"}}, emptiedBeforeATick},
+	{"nothing is given before the first tick", []cut{{"place", "if not tick then return because('never-watched') end", "if not tick then return nil end"}}, emptiedBeforeATick},
 	{"a hold has every host reconcile", both("reap", "fence", "    reconcile_hosts()\n", ""), sameRevision},
-	{"a holder in a first start prolongs it", []cut{{"assert", "if hold == 'first start' then", "if false then"}}, emptiedAndForgotten},
+	{"a holder in a first start prolongs it", []cut{{"assert", "if hold == because('first-start') then", "if false then"}}, emptiedAndForgotten},
 	{"assert: the higher token wins", []cut{{"assert", "and number(token) <= number(s[3]) then", "and false then"}}, holderOfAnOlderToken},
 	{"assert: absent only in a hold", []cut{{"assert", "if not s[1] and not hold then", "if false then"}}, holderOfWhatEnded},
 	{"assert raises the token counter", []cut{{"assert", "redis.call('SET', ns .. 'token', int(number(token)))", ""}}, tokensAfterALoss},
@@ -60,22 +60,27 @@ var guards = []guard{
 	{"a host keeps its lease while it holds", []cut{{"leave", "local held = redis.call('SCARD', ns .. 'slots:' .. host)", "local held = 0"}}, leaveAndDie},
 	{"want compares the mark", []cut{{"want", "if tonumber(redis.call('ZSCORE', dirty, key)) ~= tonumber(number) then", "if false then"}}, lateWant},
 	{"want unwants nothing in a hold", []cut{{"want", "local hold, till = held()", "local hold, till"}}, unwantedInAHold},
-	{"want takes nothing away for what does not read", []cut{{"want", "(inchain[own] or adds and not heldback)", "inchain[own]"}}, unwantedForNonsense},
-	{"place writes the outbox", []cut{{"place", "redis.call('ZADD', ns .. 'outbox', time, member)", ""}}, schedulerDiesAfterPlace},
+	{"want takes nothing away for what does not read", []cut{{"want", "kept[v.name] or adds and not heldback then", "kept[v.name] then"}}, unwantedForNonsense},
+	{"place writes the outbox", []cut{{"place", "redis.call('ZADD', ns .. 'outbox', time, line)", ""}}, schedulerDiesAfterPlace},
 	{"gone frees what runs only when it has ended", []cut{{"want",
 		"redis.call('HSET', at, 'state', 'stopping', 'since', int(now), 'reason', why)",
-		"give_back(stype, key, slot, s[2]) forget(stype, key, slot)"}}, goneAndBack},
+		"give_back(stype, key, instance, s[2]) forget(stype, key, instance)"}}, goneAndBack},
 	{"place looks at the service again", []cut{{"place", "if not value or (v[1] and value > 1000000) then", "if not value then"}}, capacityLoweredByHand},
-	{"a slot is counted once", []cut{{"assert", "if redis.call('SADD', ns .. 'slots:' .. host, stype .. '|' .. key .. '|' .. slot) == 0 and not seen then return end",
-		"redis.call('SADD', ns .. 'slots:' .. host, stype .. '|' .. key .. '|' .. slot)"}}, assertedTwice},
+	{"a lead that is taken back gives way in that step", []cut{{"reap", "if delist(key, instance) > 0 then settle(key, slot, because('lead-lost')) end", "delist(key, instance)"}}, leadDies},
+	{"a lead that fails for long gives way", []cut{{"want", "elseif was[1] ~= 'pending' and was[1] ~= 'assigned' then", "elseif false then"},
+		{"want", "if fit or now < till then", "if true then"}}, leadFails},
+	{"a slot has one successor at a time", []cut{{"succeed", "or o[1] == 'stopping' and o[2] == s[7] then", "then"}}, movedTwice},
+	{"what is asserted is not waited for besides", []cut{{"assert", "if not o[4] and (o[1] == 'pending' or o[1] == 'assigned') then", "if false then"}}, assertedUnderALaterName},
+	{"a slot is counted once", []cut{{"assert", "if redis.call('SADD', ns .. 'slots:' .. host, row_of(stype, key, instance)) == 0 and not seen then return end",
+		"redis.call('SADD', ns .. 'slots:' .. host, row_of(stype, key, instance))"}}, assertedTwice},
 }
 
 // mendGuards keep what a hand takes from an index from being lost.
 var mendGuards = []guard{
-	{"mend puts what waits in line", []cut{{"mend", "redis.call('ZADD', queue, 'NX', int(rank or now), member) == 1", "false"}}, queueIsLost},
-	{"want puts what waits in line", []cut{{"want", "if s[1] == 'pending' then redis.call('ZADD'", "if false then redis.call('ZADD'"}}, queueIsLostAndStreamIsMarked},
-	{"mend puts what is placed in the outbox", []cut{{"mend", "right(redis.call('ZADD', ns .. 'outbox', 'NX', int(now), member))", ""}}, outboxIsLost},
-	{"mend lists what is held", []cut{{"mend", "if redis.call('SADD', ns .. 'slots:' .. host, stype .. '|' .. member) == 1 then", "if false then"}}, rowsAreLost},
+	{"mend puts what waits in line", []cut{{"mend", "redis.call('ZADD', queue, 'NX', int(rank or now), line) == 1", "false"}}, queueIsLost},
+	{"want puts what waits in line", []cut{{"want", "if s[1] == 'pending' then line(", "if false then line("}}, queueIsLostAndStreamIsMarked},
+	{"mend puts what is placed in the outbox", []cut{{"mend", "right(redis.call('ZADD', ns .. 'outbox', 'NX', int(now), line))", ""}}, outboxIsLost},
+	{"mend lists what is held", []cut{{"mend", "if redis.call('SADD', ns .. 'slots:' .. host, row_of(stype, key, instance)) == 1 then", "if false then"}}, rowsAreLost},
 	{"mend gives who holds something a lease", []cut{{"mend", "if once(ns .. 'hosts', host) then leased(host) end", ""}}, hostIsLost},
 	{"reindex gives who is up a lease", []cut{{"reindex", "if state ~= 'down' and stamp(v[2]) then", "if false then"}}, leaseIsLost},
 	{"reindex lowers nothing for lost rows", []cut{{"reindex", "if not was or was <= rows then return rows end", "if true then return rows end"}}, rowsOfAFullHostAreLost},
@@ -132,6 +137,72 @@ func (g *stage) stillRuns(key string) error {
 		return fmt.Errorf("%s/enc is %s: %s", key, v.State, v.Reason)
 	}
 	return nil
+}
+
+// The lead's host dies beside a ready successor.
+func leadDies(g *stage) error {
+	_, b, _, _ := pair(g)
+	g.pass(11*time.Second, b)
+	return g.hears("enc.2", "of-b")
+}
+
+// The lead has failed for 6 s beside one that is ready.
+func leadFails(g *stage) error {
+	a, b, v, _ := pair(g)
+	g.phase(v, a, stream.Failing)
+	g.pass(6*time.Second, a, b)
+	g.must(g.s.MarkDirty(g.ctx, "s1"))
+	wantMarked(g.t, g.s, "s1", true, "enc")
+	return g.hears("enc.2", "of-b")
+}
+
+func (g *stage) hears(instance, url string) error {
+	if lead, says := g.heard(); lead != instance || says != url {
+		return fmt.Errorf("%q leads and the slot says %q; want %s and %s", lead, says, instance, url)
+	}
+	return nil
+}
+
+// A slot moves again while the one before is within its stop grace.
+func movedTwice(g *stage) error {
+	a, b, v, next := pair(g)
+	_, err := g.s.Lead(g.ctx, v, next.Token)
+	g.must(err)
+	third := g.host("c")
+	m, err := g.s.Move(g.ctx, "s1", "enc", "c", 0)
+	g.must(err)
+	g.must(g.s.Succeed(g.ctx, m))
+	r, err := g.s.Record(g.ctx, "s1")
+	g.must(err)
+	if len(r.Instances) > 2 {
+		return fmt.Errorf("I5: three instances of a slot that wants one: %+v", r.Instances)
+	}
+	_, _, _ = a, b, third
+	return nil
+}
+
+// The store is emptied after a move: its holder has enc.2, and want puts a new
+// first instance in line.
+func assertedUnderALaterName(g *stage) error {
+	a, b, v, next := pair(g)
+	_, err := g.s.Lead(g.ctx, v, next.Token)
+	g.must(err)
+	g.dies(v)
+	g.release(v, a)
+	g.empty()
+	g.tick()
+	for _, h := range []store.Holder{a, b} {
+		g.must(g.register(h, "id-"+h.Host, ""))
+	}
+	g.want("s1")
+	_, err = g.s.Assert(g.ctx, next, b.Incarnation, store.Copy{Chain: []string{"enc"}, Source: store.ManualSource, Announcement: `{"chain":["enc"]}`})
+	g.must(err)
+	g.beaten = 0
+	g.pass(20*time.Second, a, b)
+	if waiting, err := g.s.Pending(g.ctx, "enc", 0, 10); err != nil || len(waiting) > 0 {
+		return fmt.Errorf("I5: beside what runs %+v waits, %v", waiting, err)
+	}
+	return g.hears("enc.2", "")
 }
 
 func lateClaim(g *stage) error {

@@ -90,7 +90,7 @@ func TestALaterLayoutIsInForceOnceAllWhoLiveSpeakIt(t *testing.T) {
 	// What runs goes on, and so does work.
 	both.pass(15*time.Second, a, renewed)
 	record, err := both.s.Record(old.ctx, "s1")
-	if err != nil || record.Slots["enc"].State != stream.Running || record.Slots["enc"].Token != v.Token {
+	if err != nil || record.Slots["enc"].State != stream.Running || record.LeadOf("enc").Token != v.Token {
 		t.Fatalf("%+v, %v; want s1 running under the token it had", record.Slots["enc"], err)
 	}
 	both.want("s2")

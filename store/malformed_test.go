@@ -20,7 +20,7 @@ var nonsense = []string{"", " ", "nonsense", "-1", "1.5", "1e400", "nan", "inf",
 // stream on another host must still be served.
 func TestNonsenseInAnyFieldHarmsNothingElse(t *testing.T) {
 	t.Parallel()
-	for _, key := range []string{"service:enc:a", "host:a", "stream:s1", "stream:s1:enc", "reaper", "source:src", "announced:src", "missing:src"} {
+	for _, key := range []string{"service:enc:a", "host:a", "stream:s1", "stream:s1:enc", "stream:s1:enc.1", "reaper", "source:src", "announced:src", "missing:src"} {
 		t.Run(key, func(t *testing.T) {
 			t.Parallel()
 			g := newStage(t)
@@ -138,7 +138,7 @@ func TestMembersWithoutSeparatorsLeave(t *testing.T) {
 	_, err = g.s.Reindex(g.ctx, "a", nil)
 	g.must(err)
 	for _, member := range g.client.SMembers(g.ctx, "slots:a").Val() {
-		if member != "enc|s1|enc" && member != "enc|s2|enc" {
+		if member != "enc|s1|enc.1" && member != "enc|s2|enc.1" {
 			t.Errorf("%q stays in slots:a", member)
 		}
 	}
@@ -154,7 +154,7 @@ func TestMembersWithoutSeparatorsLeave(t *testing.T) {
 // served, the dead are reaped, and what was lost with it comes back.
 func TestAKeyOfTheWrongTypeStopsOnlyItsOwn(t *testing.T) {
 	t.Parallel()
-	for _, key := range []string{"service:enc:a", "host:a", "stream:s1", "stream:s1:enc"} {
+	for _, key := range []string{"service:enc:a", "host:a", "stream:s1", "stream:s1:enc", "stream:s1:enc.1"} {
 		for _, dies := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, its host dies: %v", key, dies), func(t *testing.T) {
 				t.Parallel()
@@ -163,7 +163,7 @@ func TestAKeyOfTheWrongTypeStopsOnlyItsOwn(t *testing.T) {
 				b := g.host("b")
 				g.want("s2")
 				g.must(g.client.Set(g.ctx, key, "nonsense", 0).Err())
-				if p := g.place("s2"); p.Outcome != store.Placed || key != "stream:s1" && key != "stream:s1:enc" && p.Host != "b" {
+				if p := g.place("s2"); p.Outcome != store.Placed || key != "stream:s1" && key != "stream:s1:enc.1" && p.Host != "b" {
 					t.Fatalf("another stream: %+v", p)
 				}
 				if _, err := g.s.Hosts(g.ctx); err != nil {
@@ -182,7 +182,7 @@ func TestAKeyOfTheWrongTypeStopsOnlyItsOwn(t *testing.T) {
 					_, err := g.s.Reindex(g.ctx, host, nil)
 					g.must(err)
 				}
-				if !dies && key != "stream:s1" && key != "stream:s1:enc" {
+				if !dies && !strings.HasPrefix(key, "stream:") {
 					if _, err := g.s.Heartbeat(g.ctx, a); !errors.Is(err, store.ErrUnknownHost) {
 						t.Errorf("the host is not asked to register again: %v", err)
 					}
@@ -197,7 +197,7 @@ func TestAKeyOfTheWrongTypeStopsOnlyItsOwn(t *testing.T) {
 				}) {
 					t.Error("no event tells of it")
 				}
-				if key == "stream:s1:enc" || dies {
+				if key == "stream:s1:enc.1" || dies {
 					if p := g.place("s1"); p.Outcome != store.Placed {
 						t.Errorf("what was lost is not placed anew: %+v", p)
 					}

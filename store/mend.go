@@ -97,7 +97,8 @@ func (m *Mender) Some(ctx context.Context, n int, ttl time.Duration) (Mended, er
 	return out, nil
 }
 
-// scan finds the slots of about n records: stream → slot → type, not known yet.
+// scan finds about n records: stream → instance → type, not known yet; a slot's
+// own hash stands there by its name.
 func (m *Mender) scan(ctx context.Context, n int) (map[string]map[string]string, error) {
 	prefix := m.s.key("stream:")
 	found := map[string]map[string]string{}
@@ -115,7 +116,7 @@ func (m *Mender) scan(ctx context.Context, n int) (map[string]map[string]string,
 			if found[key] == nil {
 				found[key] = map[string]string{}
 			}
-			if slot != "" && stream.CheckType(stream.OwnSlot(slot)) == nil {
+			if stream.CheckSlotOrInstance(slot) == nil {
 				found[key][slot] = ""
 			}
 		}
@@ -147,8 +148,8 @@ func (m *Mender) strays(ctx context.Context, announced map[string]bool, found ma
 			return fmt.Errorf("read pending:%s: %w", t, err)
 		}
 		for _, row := range rows {
-			key, slot, ok := strings.Cut(row, "|")
-			if !ok || stream.CheckKey(key) != nil || stream.CheckType(stream.OwnSlot(slot)) != nil {
+			key, instance, ok := stream.SplitMember(row)
+			if !ok {
 				if err := m.s.client.ZRem(ctx, m.s.key("pending", t), row).Err(); err != nil {
 					return fmt.Errorf("clear pending:%s: %w", t, err)
 				}
@@ -157,7 +158,7 @@ func (m *Mender) strays(ctx context.Context, announced map[string]bool, found ma
 			if found[key] == nil {
 				found[key] = map[string]string{}
 			}
-			found[key][slot] = t
+			found[key][instance] = t
 		}
 	}
 	return nil

@@ -78,7 +78,7 @@ func (g *stage) indexes(t *testing.T) picture {
 // tables are the indexes of docs/redis.md, with a row that does not belong there.
 // Of these everything comes back by itself.
 var tables = map[string]string{
-	"pending:enc": "s1|enc", "outbox": "s4|enc", "slots:a": "enc|s4|enc", "slots:b": "enc|s1|enc", "hosts:lease": "",
+	"pending:enc": "s1|enc.1", "outbox": "s4|enc.1", "slots:a": "enc|s4|enc.1", "slots:b": "enc|s1|enc.1", "hosts:lease": "",
 	"hosts": "", "types": "", "types:wanted": "", "streams": "nobody", "draining": "a",
 	"load:enc:" + stream.Class{}.ID(): "b", "classes:enc": "",
 }
@@ -86,7 +86,7 @@ var tables = map[string]string{
 // truths are the keys of docs/redis.md that are no index, and why nothing is
 // made of them: who says them says them again, or they are what was said.
 var truths = map[string]string{
-	"service:<type>:<host>": "its host registers again", "stream:<key>": "announced; want makes it", "stream:<key>:<slot>": "want makes it",
+	"service:<type>:<host>": "its host registers again", "stream:<key>": "announced; want makes it", "stream:<key>:<slot>": "want makes it of its instances", "stream:<key>:<instance>": "want makes it",
 	"host:<host>": "it registers", "announced:<source>": "what was said", "missing:<source>": "its pollers say it again",
 	"source:<source>": "its pollers say it again", "sources": "its pollers, and the records that name one", "override:<key>": "what was said",
 	"reaper": "a hold is opened", "seats": "taken again at each beat", "token": "grows by the clock and by assert", "events": "only told",
@@ -368,7 +368,7 @@ func announcedIsLost(g *stage) error {
 func falseRow(g *stage) error {
 	running(g)
 	g.want("s2")
-	g.must(g.client.SAdd(g.ctx, "slots:a", "enc|s2|enc").Err())
+	g.must(g.client.SAdd(g.ctx, "slots:a", "enc|s2|enc.1").Err())
 	g.given("s2", "a")
 	g.want("s3")
 	return g.overfull()
@@ -405,14 +405,14 @@ func TestAHalfRecordIsMadeWhole(t *testing.T) {
 		tear func(g *stage) *redis.IntCmd
 		want stream.State
 	}{
-		"no state":        {func(g *stage) *redis.IntCmd { return g.client.HDel(g.ctx, "stream:s1:enc", "state") }, stream.Running},
-		"a state unknown": {func(g *stage) *redis.IntCmd { return g.client.HSet(g.ctx, "stream:s1:enc", "state", "walking") }, stream.Running},
-		"no host":         {func(g *stage) *redis.IntCmd { return g.client.HDel(g.ctx, "stream:s1:enc", "host") }, stream.Pending},
-		"no type":         {func(g *stage) *redis.IntCmd { return g.client.HDel(g.ctx, "stream:s1:enc", "type") }, stream.Running},
+		"no state":        {func(g *stage) *redis.IntCmd { return g.client.HDel(g.ctx, "stream:s1:enc.1", "state") }, stream.Running},
+		"a state unknown": {func(g *stage) *redis.IntCmd { return g.client.HSet(g.ctx, "stream:s1:enc.1", "state", "walking") }, stream.Running},
+		"no host":         {func(g *stage) *redis.IntCmd { return g.client.HDel(g.ctx, "stream:s1:enc.1", "host") }, stream.Pending},
+		"no type":         {func(g *stage) *redis.IntCmd { return g.client.HDel(g.ctx, "stream:s1:enc.1", "type") }, stream.Running},
 		"pending, by half a script": {func(g *stage) *redis.IntCmd {
-			return g.client.HSet(g.ctx, "stream:s1:enc", "state", "pending", "host", "", "token", "")
+			return g.client.HSet(g.ctx, "stream:s1:enc.1", "state", "pending", "host", "", "token", "")
 		}, stream.Pending},
-		"unknown to its stream": {func(g *stage) *redis.IntCmd { return g.client.HDel(g.ctx, "stream:s1", "slot:enc") }, stream.Running},
+		"unknown to its stream": {func(g *stage) *redis.IntCmd { return g.client.HDel(g.ctx, "stream:s1", "instance:enc.1") }, stream.Running},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -176,7 +176,7 @@ func (w *world) move() {
 	s := all[w.rng.IntN(len(all))]
 	target := []string{"", "", hostNames[w.rng.IntN(len(hostNames))]}[w.rng.IntN(3)]
 	w.quietly("move "+s.Key+"/"+s.Slot+" to "+target, func() error {
-		_, err := w.store.Move(w.ctx, s.Key, stream.OwnSlot(s.Slot), target, 20*time.Second)
+		_, err := w.store.Move(w.ctx, s.Key, s.Slot, target, 20*time.Second)
 		return err
 	})
 }
@@ -344,6 +344,7 @@ func (w *world) newLife() error {
 // that their pollers say again.
 var indexes = []string{
 	"pending:enc", "pending:rec", "outbox", "slots:a", "slots:b", "slots:c", "slots:d", "hosts:lease", "hosts", "types", "types:wanted",
+	"stream:s1:enc", "stream:t1:rec", "stream:s3/x:cut",
 	"classes:enc", "classes:rec", "streams", "sources", "dirty", "requeue", "moves", "missing:src", "announced:src", "draining", "load:",
 }
 

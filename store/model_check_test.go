@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -67,8 +68,8 @@ func (w *world) after(what string) {
 func (w *world) broken(format string, args ...any) { w.fail(fmt.Errorf(format, args...)) }
 
 // checkChildren checks I5 over trees that live, whatever the store says: one
-// for each stream and slot, or the two that the store once named as a slot and
-// its successor.
+// for each instance, and one for each slot, or the two that the store once named
+// as an instance and its successor.
 func (w *world) checkChildren() {
 	seen := map[string][]*supervisor{}
 	for _, m := range w.machines {
@@ -77,13 +78,13 @@ func (w *world) checkChildren() {
 		}
 		for _, s := range m.sups {
 			if s.alive && !w.excused(m, s) {
-				at := s.Key + "/" + stream.OwnSlot(s.Slot)
+				at := s.Key + "/" + stream.SlotOf(s.Slot)
 				seen[at] = append(seen[at], s)
 			}
 		}
 	}
 	for at, list := range seen {
-		if len(list) == 1 || len(list) == 2 && (w.handovers[[2]string{list[0].Token, list[1].Token}] || w.handovers[[2]string{list[1].Token, list[0].Token}]) {
+		if len(list) == 1 || len(list) == 2 && list[0].Slot != list[1].Slot && (w.handovers[[2]string{list[0].Token, list[1].Token}] || w.handovers[[2]string{list[1].Token, list[0].Token}]) {
 			continue
 		}
 		var names []string
@@ -129,9 +130,15 @@ func (w *world) checkRecords(p picture, what string) {
 		if !ok {
 			continue
 		}
+		if stream.CheckInstance(slot) != nil {
+			w.checkSlot(p, name, slot)
+			continue
+		}
 		line := name + "|" + slot
-		if next := p[key+stream.ShadowSuffix]; next["token"] != "" && row["token"] != "" {
-			w.handovers[[2]string{row["token"], next["token"]}] = true
+		for _, other := range p.instances(name, stream.SlotOf(slot)) {
+			if token := p["stream:"+name+":"+other]["token"]; other != slot && token != "" && row["token"] != "" {
+				w.handovers[[2]string{row["token"], token}] = true
+			}
 		}
 		_, queued := p["pending:"+row["type"]][line]
 		_, out := p["outbox"][line]
@@ -148,7 +155,7 @@ func (w *world) checkRecords(p picture, what string) {
 		default:
 			w.broken("%s has the state %q", line, state)
 		}
-		if _, ok := p["stream:"+name]["slot:"+slot]; !ok {
+		if _, ok := p["stream:"+name]["instance:"+slot]; !ok {
 			w.indexed("%s is not known to its stream", line)
 		}
 	}
@@ -193,6 +200,59 @@ func (w *world) checkRecords(p picture, what string) {
 	}
 	if !w.torn {
 		w.checkWanted(p)
+	}
+}
+
+// instances are the names of those of a slot that have a record.
+func (p picture) instances(key, slot string) []string {
+	var out []string
+	for at := range p {
+		name, ok := strings.CutPrefix(at, "stream:"+key+":")
+		if ok && stream.CheckInstance(name) == nil && stream.SlotOf(name) == slot {
+			out = append(out, name)
+		}
+	}
+	slices.SortFunc(out, stream.CompareInstances)
+	return out
+}
+
+func (p picture) vars(at string) map[string]string {
+	out := map[string]string{}
+	for field, value := range p[at] {
+		if name, ok := strings.CutPrefix(field, "var:"); ok {
+			out[name] = value
+		}
+	}
+	return out
+}
+
+// checkSlot checks what a slot says against its instances: who they are, and that
+// the one that leads runs if any is ready, and is heard.
+func (w *world) checkSlot(p picture, key, slot string) {
+	at := "stream:" + key + ":" + slot
+	row, list := p[at], p.instances(key, slot)
+	named := strings.Fields(row["instances"])
+	slices.SortFunc(named, stream.CompareInstances)
+	lead := "stream:" + key + ":" + row["lead"]
+	switch {
+	case !slices.Equal(named, list):
+		w.indexed("%s says that its instances are %v, they are %v", at, named, list)
+	case !slices.Contains(list, row["lead"]):
+		w.indexed("%s is led by %q and has %v", at, row["lead"], list)
+	case row["state"] != p[lead]["state"] || row["host"] != p[lead]["host"]:
+		w.indexed("%s is %s on %q, its lead %s on %q", at, row["state"], row["host"], p[lead]["state"], p[lead]["host"])
+	case len(p.vars(lead)) > 0 && !maps.Equal(p.vars(at), p.vars(lead)):
+		w.indexed("%s says %v, its lead %s %v", at, p.vars(at), row["lead"], p.vars(lead))
+	}
+	if p[lead]["state"] == "running" {
+		return
+	}
+	for _, name := range list {
+		own := "stream:" + key + ":" + name
+		v := p[own]
+		if v["state"] == "running" && v["phase"] == "" && v["up"] != "" && (p.vars(own)["by"] != "" || p.vars(at)["by"] == "") {
+			w.indexed("%s is led by %s, which is %q, and %s is ready", at, row["lead"], p[lead]["state"], name)
+		}
 	}
 }
 
@@ -244,13 +304,13 @@ func (w *world) checkWanted(p picture) {
 			w.broken("I6: %s is announced and unknown", key)
 		case text != "" && row["sys:held"] == "":
 			for _, slot := range w.plan[key].Chain {
-				if p["stream:"+key+":"+slot] == nil {
-					w.broken("I6: %s/%s is wanted and has no record", key, slot)
+				if len(p.instances(key, slot)) == 0 {
+					w.broken("I6: %s/%s is wanted and has no instance", key, slot)
 				}
 			}
 		default: // not announced, or held: what is left only ends
 			for field := range row {
-				slot, ok := strings.CutPrefix(field, "slot:")
+				slot, ok := strings.CutPrefix(field, "instance:")
 				if ok && p["stream:"+key+":"+slot]["state"] != "stopping" {
 					w.broken("I6: %s/%s is not wanted and %s", key, slot, p["stream:"+key+":"+slot]["state"])
 				}
@@ -278,16 +338,20 @@ func (w *world) checkRest() error {
 		held := p["override:"+key]["held"] != ""
 		wanted := !held && (w.live[key] || p["announced:manual"][key] != "")
 		for _, slot := range w.plan[key].Chain {
-			row := p["stream:"+key+":"+slot]
+			list := p.instances(key, slot)
 			if !wanted {
-				if row != nil {
-					return fmt.Errorf("L1: %s/%s is not wanted and still %s on %s", key, slot, row["state"], row["host"])
+				if hash := p["stream:"+key+":"+slot]; len(list) > 0 || hash != nil {
+					return fmt.Errorf("L1: %s/%s is not wanted and still has %v, %v", key, slot, list, hash)
 				}
 				continue
 			}
+			if len(list) != 1 {
+				return fmt.Errorf("L1: %s/%s has the instances %v", key, slot, list)
+			}
+			row := p["stream:"+key+":"+list[0]]
 			switch row["state"] {
 			case "running":
-				child := key + "|" + slot + " " + row["host"] + " " + row["token"]
+				child := key + "|" + list[0] + " " + row["host"] + " " + row["token"]
 				if children[child] == "" {
 					return fmt.Errorf("L1: %s/%s is running on %s under %s and no child lives there", key, slot, row["host"], row["token"])
 				}
@@ -298,9 +362,6 @@ func (w *world) checkRest() error {
 				}
 			default:
 				return fmt.Errorf("L1: %s/%s is %q", key, slot, row["state"])
-			}
-			if next := p["stream:"+key+":"+slot+"~next"]; next != nil {
-				return fmt.Errorf("L1: the successor of %s/%s is still %s", key, slot, next["state"])
 			}
 		}
 	}
@@ -315,8 +376,12 @@ func (w *world) checkRest() error {
 
 // room names a host that could take the slot, reckoned without the load sets.
 func (w *world) room(p picture, key, slot, avoid string) string {
+	kind := slot
+	if t := typeOf[slot]; t != "" {
+		kind = t
+	}
 	for _, host := range hostNames {
-		row := p["service:"+slot+":"+host]
+		row := p["service:"+kind+":"+host]
 		if row == nil || row["state"] != "up" || !slices.Contains(classesFor(key), row["class"]) || strings.Contains(avoid, host+"=") {
 			continue
 		}

@@ -71,7 +71,7 @@ func (m *machine) alive() []*supervisor {
 	return out
 }
 
-// named finds the living child of a slot by its name.
+// named finds the living child of an instance by its name.
 func (m *machine) named(key, slot string) *supervisor {
 	for _, s := range m.alive() {
 		if s.Key == key && s.Slot == slot {
@@ -227,7 +227,7 @@ func (r *runner) assert(a *actor, s *supervisor) {
 	switch {
 	case err == nil && got.Keep:
 		if s.alive && r.gen == gen && !r.m.tombs[s.Token] {
-			s.gen, s.gap, s.Slot = gen, false, got.Slot
+			s.gen, s.gap = gen, false
 			r.feed()
 		}
 		r.again(0)
@@ -300,12 +300,9 @@ func (r *runner) reconcile(a *actor) {
 	listed := map[string]bool{}
 	for _, v := range slots {
 		listed[v.Token] = true
-		if s := r.m.sups[v.Token]; s != nil {
-			s.Slot = v.Slot // a handover exchanges names
-		}
 		switch {
 		case r.m.tombs[v.Token], v.State == stream.Stopping, r.leaving,
-			v.Move != "" && v.State == stream.Running && v.Slot == stream.OwnSlot(v.Slot):
+			v.Move != "" && v.State == stream.Running && v.Follows == "":
 			r.end(a, v.Reservation, store.Release{Reason: stream.Because(stream.CodeUnwanted)})
 		case v.State == stream.Assigned && r.m.sups[v.Token] != nil && r.m.sups[v.Token].alive:
 			r.assert(a, r.m.sups[v.Token]) // the store was set back to before the claim
@@ -364,6 +361,9 @@ func (r *runner) start(a *actor, v store.Reservation) {
 	}); err != nil {
 		r.again(second)
 	}
+	_, _ = ask(a, "report "+v.Key+"/"+v.Slot, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, w.store.Report(ctx, v, r.inc, store.Observation{Fields: map[string]string{"up": "1", "phase": ""}})
+	})
 }
 
 // stop ends a tree and waits until it is gone.

@@ -23,7 +23,7 @@ type scheduler struct {
 	mender       *store.Mender
 	tears        int               // of the world, when the rounds since began
 	rounds       int               // whole ones over all records
-	targets      map[string]string // <key>|<slot> of successors → where they go
+	targets      map[string]string // <key>|<instance> of successors → where they go
 }
 
 func (s *scheduler) boot() {
@@ -133,7 +133,7 @@ func (s *scheduler) reconcile(a *actor) {
 		if err != nil {
 			return
 		}
-		want := store.Want{Mark: m, Held: declared.Overrides.Held, Fields: map[string]string{"source": "", "source:url": "u"}}
+		want := store.Want{Mark: m, Types: typeOf, Held: declared.Overrides.Held, Fields: map[string]string{"source": "", "source:url": "u"}}
 		for _, name := range []string{"src", store.ManualSource} { // the later wins
 			if by, ok := declared.BySource[name]; ok {
 				want.Wanted, want.Chain, want.Priority, want.Fields["source"] = true, by.Chain, by.Priority, name
@@ -176,8 +176,8 @@ func (s *scheduler) place(a *actor) {
 	}
 }
 
-// moves carries handovers on: the successor is put in line, then the two
-// exchange names. Half of them are by eviction instead.
+// moves carries handovers on: the successor is put in line, then it takes the
+// place of the other. Half of them are by eviction instead.
 func (s *scheduler) moves(a *actor) {
 	w := a.w
 	list, err := ask(a, "moves", func(ctx context.Context) ([]store.Move, error) { return w.store.Moves(ctx) })
@@ -186,13 +186,12 @@ func (s *scheduler) moves(a *actor) {
 	}
 	s.targets = map[string]string{}
 	for _, m := range list {
-		next := m.Slot + stream.ShadowSuffix
-		s.targets[m.Key+"|"+next] = m.Target
 		r, err := ask(a, "record "+m.Key, func(ctx context.Context) (store.Record, error) { return w.store.Record(ctx, m.Key) })
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return
 		}
-		now, heir := r.Slots[m.Slot], r.Slots[next]
+		now, heir := r.Instances[m.Slot], r.Successor(m.Slot)
+		s.targets[m.Key+"|"+heir.Slot] = m.Target
 		nothing := struct{}{}
 		switch {
 		case now.State != stream.Running || now.Token != m.Token:
@@ -208,10 +207,10 @@ func (s *scheduler) moves(a *actor) {
 				return w.store.Evict(ctx, m, false, classesFor(m.Key))
 			})
 		case heir.Token == "" && heir.State == "":
-			_, _ = ask(a, "shadow "+m.Key, func(ctx context.Context) (struct{}, error) { return nothing, w.store.Shadow(ctx, m) })
-		case heir.State == stream.Running && heir.Vars["by"] != "":
-			_, _ = ask(a, "swap "+m.Key, func(ctx context.Context) (store.Commands, error) {
-				return w.store.Swap(ctx, now.Reservation, heir.Token)
+			_, _ = ask(a, "succeed "+m.Key, func(ctx context.Context) (struct{}, error) { return nothing, w.store.Succeed(ctx, m) })
+		case heir.State == stream.Running && heir.Up && heir.Vars["by"] != "":
+			_, _ = ask(a, "lead "+m.Key, func(ctx context.Context) (store.Commands, error) {
+				return w.store.Lead(ctx, now.Reservation, heir.Token)
 			})
 		}
 	}
@@ -324,6 +323,7 @@ func (p *poller) poll(a *actor) {
 // The world's constants: what there is to give, and who may have it.
 var (
 	slotTypes = []string{"enc", "rec"}
+	typeOf    = map[string]string{"cut": "rec"} // of slots that have another name
 	hostNames = []string{"a", "b", "c", "d"}
 	anyClass  = stream.Class{}
 	someClass = stream.Class{Filter: "^s[13]"}

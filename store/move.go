@@ -45,7 +45,8 @@ func (e *MoveError) Busy() bool { return e.what == moveBusy }
 // pinned.
 func (e *MoveError) Refused() bool { return e.what == moveRefused }
 
-// Move asks the schedulers to move a running slot to the host target, or to any
+// Move asks the schedulers to move a running instance, or the one that leads the
+// slot of that name, to the host target, or to any
 // other if target is empty; what is not done within limit is given up, 0 never.
 // It returns when the wish is written down. Errors: ErrNotFound, *MoveError.
 func (s *Store) Move(ctx context.Context, key, slot, target string, limit time.Duration) (Move, error) {
@@ -67,21 +68,21 @@ func (s *Store) Pin(ctx context.Context, key, slot, target string, limit time.Du
 	return m, err == nil, err
 }
 
-// Unpin lets a slot run anywhere again.
+// Unpin lets a slot, or that of an instance, run anywhere again.
 func (s *Store) Unpin(ctx context.Context, key, slot string) error {
-	return s.Override(ctx, key, map[string]string{"pin:" + slot: ""})
+	return s.Override(ctx, key, map[string]string{"pin:" + stream.SlotOf(slot): ""})
 }
 
 // MoveForDrain is Move to any other host because the slot's own is drained; a
-// host has atATime such moves at once, and none while one of the apart, slots of
-// the same stream, is moved.
+// host has atATime such moves at once, and none while one of the apart, instances
+// of the same stream, is moved.
 func (s *Store) MoveForDrain(ctx context.Context, key, slot string, limit time.Duration, atATime int, apart []string) (Move, error) {
 	return s.move(ctx, key, slot, "", limit, atATime, false, apart...)
 }
 
 // move of a drain has atATime above 0.
 func (s *Store) move(ctx context.Context, key, slot, target string, limit time.Duration, atATime int, pin bool, apart ...string) (Move, error) {
-	if err := stream.CheckType(slot); err != nil {
+	if err := stream.CheckSlotOrInstance(slot); err != nil {
 		return Move{}, err
 	}
 	args := []any{key, slot, target, limit.Milliseconds(), atATime, bit(pin)}
@@ -92,7 +93,7 @@ func (s *Store) move(ctx context.Context, key, slot, target string, limit time.D
 	name := fmt.Sprintf("%s of %s", slot, stream.Quote(key))
 	switch r.status() {
 	case "ok":
-		m := Move{Reservation: Reservation{Key: key, Slot: slot, Type: slot, Token: r.str(1), Host: r.str(2)}, Target: target, Drain: atATime > 0}
+		m := Move{Reservation: Reservation{Key: key, Token: r.str(1), Host: r.str(2), Slot: r.str(3), Type: r.str(4)}, Target: target, Drain: atATime > 0}
 		if target == "" {
 			m.Target = "*"
 		}
@@ -111,7 +112,7 @@ func (s *Store) move(ctx context.Context, key, slot, target string, limit time.D
 	return Move{}, r.unexpected("move")
 }
 
-// Moves lists the moves that are under way, by stream and slot. Rows that a
+// Moves lists the moves that are under way, by stream and instance. Rows that a
 // hand broke are left out.
 func (s *Store) Moves(ctx context.Context) ([]Move, error) {
 	rows, err := s.client.HGetAll(ctx, s.key("moves")).Result()
@@ -120,17 +121,19 @@ func (s *Store) Moves(ctx context.Context) ([]Move, error) {
 	}
 	moves := make([]Move, 0, len(rows))
 	for member, row := range rows {
-		key, slot, ok := strings.Cut(member, "|")
+		key, instance, ok := stream.SplitMember(member)
 		fields := strings.Fields(row)
-		if !ok || len(fields) != 6 {
+		if !ok || len(fields) != 7 {
 			continue
 		}
 		moves = append(moves, Move{
-			Reservation: Reservation{Key: key, Slot: slot, Type: slot, Token: fields[0], Host: fields[1]},
+			Reservation: Reservation{Key: key, Slot: instance, Type: fields[6], Token: fields[0], Host: fields[1]},
 			Target:      fields[2], Since: atoi64(fields[3]), Deadline: atoi64(fields[4]), Drain: fields[5] == "1",
 		})
 	}
-	slices.SortFunc(moves, func(a, b Move) int { return strings.Compare(a.Key+"|"+a.Slot, b.Key+"|"+b.Slot) })
+	slices.SortFunc(moves, func(a, b Move) int {
+		return strings.Compare(stream.Member(a.Key, a.Slot), stream.Member(b.Key, b.Slot))
+	})
 	return moves, nil
 }
 

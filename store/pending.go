@@ -3,13 +3,14 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
+
+	"stream-api/stream"
 )
 
-// Waiting is a pending slot, in line by priority, then age.
+// Waiting is a pending instance, in line by priority, then age.
 type Waiting struct {
 	Key  string
-	Slot string
+	Slot string // the instance
 	Type string
 }
 
@@ -21,8 +22,8 @@ func (s *Store) Pending(ctx context.Context, t string, from, n int) ([]Waiting, 
 	}
 	out := make([]Waiting, 0, len(members))
 	for _, m := range members {
-		if key, slot, ok := strings.Cut(m, "|"); ok {
-			out = append(out, Waiting{Key: key, Slot: slot, Type: t})
+		if key, instance, ok := stream.SplitMember(m); ok {
+			out = append(out, Waiting{Key: key, Slot: instance, Type: t})
 		}
 	}
 	return out, nil

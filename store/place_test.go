@@ -27,7 +27,7 @@ func (g *stage) offer(name string, capacity *int, class stream.Class) store.Hold
 
 func (g *stage) ask(key, only string, candidates ...store.Candidate) string {
 	g.t.Helper()
-	got, err := g.s.Place(g.ctx, []store.Request{{Key: key, Slot: "enc", Type: "enc", Only: only, Candidates: candidates}})
+	got, err := g.s.Place(g.ctx, []store.Request{{Key: key, Slot: "enc.1", Type: "enc", Only: only, Candidates: candidates}})
 	g.must(err)
 	return got[0].Host
 }

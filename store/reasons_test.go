@@ -86,7 +86,7 @@ func TestANewersCodeAndAHandsWordAreShown(t *testing.T) {
 		g := newStage(t).open()
 		g.host("a")
 		g.want("s1")
-		g.must(g.client.HSet(t.Context(), "stream:s1:enc", "reason", wire).Err())
+		g.must(g.client.HSet(t.Context(), "stream:s1:enc.1", "reason", wire).Err())
 		g.must(g.client.HSet(t.Context(), "stream:s1", "sys:reason", wire).Err())
 		g.must(g.client.HSet(t.Context(), "service:enc:a", "reason", wire).Err())
 		status, err := g.s.Status(t.Context())
@@ -97,7 +97,7 @@ func TestANewersCodeAndAHandsWordAreShown(t *testing.T) {
 				t.Errorf("the %s says %+v, want %q", what, told, want)
 			}
 		}
-		news, err := g.s.Note(t.Context(), store.Noted{Key: "s1", Slot: "enc", Reason: stream.ParseReason(wire)})
+		news, err := g.s.Note(t.Context(), store.Noted{Key: "s1", Slot: "enc.1", Reason: stream.ParseReason(wire)})
 		if err != nil || news != 0 {
 			t.Errorf("noting the same is news: %d, %v", news, err)
 		}

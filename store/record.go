@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,7 +15,7 @@ import (
 	"stream-api/stream"
 )
 
-// Record is stream:<key> with its slots, as Redis has them.
+// Record is stream:<key> with its slots and their instances, as Redis has them.
 type Record struct {
 	Key      string
 	Chain    []string
@@ -27,17 +30,73 @@ type Record struct {
 	Sys    map[string]string // sys:<name>, without the prefix
 	// Overrides are an operator's words. Only what reads a status asks for them.
 	Overrides Overrides
-	Slots     map[string]SlotRecord
+	Slots     map[string]Slot
+	Instances map[string]SlotRecord
 }
 
-// SlotRecord is stream:<key>:<slot>.
+// Slot is stream:<key>:<slot>: what a slot of a chain is to people and to the
+// others of its stream.
+type Slot struct {
+	Type string
+	Lead string // the instance that leads, or led last
+	// State and Host of the lead.
+	State stream.State
+	Host  string
+	Vars  map[string]string // ${<slot>:<var>}: what its lead published
+}
+
+// TypeOf is the service type that runs a slot; of one that has no record yet, its
+// name.
+func (r Record) TypeOf(slot string) string {
+	if s, ok := r.Slots[slot]; ok && s.Type != "" {
+		return s.Type
+	}
+	return slot
+}
+
+// LeadOf is the instance that leads a slot; zero: there is none.
+func (r Record) LeadOf(slot string) SlotRecord { return r.Instances[r.Slots[slot].Lead] }
+
+// Find is the instance of that name, or the one that leads the slot of that name.
+func (r Record) Find(name string) (SlotRecord, bool) {
+	if lead := r.Slots[name].Lead; lead != "" {
+		name = lead
+	}
+	v, ok := r.Instances[name]
+	return v, ok
+}
+
+// Of lists the instances of a slot, by name.
+func (r Record) Of(slot string) []SlotRecord {
+	var out []SlotRecord
+	for _, name := range slices.SortedFunc(maps.Keys(r.Instances), stream.CompareInstances) {
+		if stream.SlotOf(name) == slot {
+			out = append(out, r.Instances[name])
+		}
+	}
+	return out
+}
+
+// Successor is the instance that is to follow the one of that name; zero: none.
+func (r Record) Successor(instance string) SlotRecord {
+	for _, v := range r.Instances {
+		if v.Follows == instance && v.State != stream.Stopping {
+			return v
+		}
+	}
+	return SlotRecord{}
+}
+
+// SlotRecord is stream:<key>:<instance>.
 type SlotRecord struct {
 	Reservation
+	Copy     int    // its number among the copies of its slot, from 1
+	Follows  string // the instance whose place it is to take; it is kept off that one's host
 	State    stream.State
 	Since    int64 // server milliseconds, of State, or since when its child runs or does not
 	Reason   stream.Reason
 	Restarts int
-	Vars     map[string]string // published: ${<slot>:<var>}
+	Vars     map[string]string // what it published
 	Avoid    map[string]int64  // host → server ms until which it is avoided
 	// Move: the holder is to stop the child and give the slot back, because it
 	// is wanted elsewhere: on a host, or "*" for any other.
@@ -103,14 +162,17 @@ func (s *Store) recordsOnce(ctx context.Context, keys []string, overrides bool) 
 		return nil, fmt.Errorf("read streams: %w", err)
 	}
 	var records []Record
-	var slotKeys []string
+	var names []string // <key>|<slot or instance>
 	for i, row := range rows {
 		if len(row) == 0 {
 			continue
 		}
 		r := readRecord(keys[i], row)
 		for slot := range r.Slots {
-			slotKeys = append(slotKeys, r.Key+"|"+slot)
+			names = append(names, stream.Member(r.Key, slot))
+		}
+		for instance := range r.Instances {
+			names = append(names, stream.Member(r.Key, instance))
 		}
 		records = append(records, r)
 	}
@@ -119,7 +181,7 @@ func (s *Store) recordsOnce(ctx context.Context, keys []string, overrides bool) 
 		byKey[records[i].Key] = &records[i]
 	}
 	slots, err := s.hashes(ctx, func(yield func(string)) {
-		for _, member := range slotKeys {
+		for _, member := range names {
 			key, slot, _ := strings.Cut(member, "|")
 			yield(s.key("stream", key, slot))
 		}
@@ -132,16 +194,24 @@ func (s *Store) recordsOnce(ctx context.Context, keys []string, overrides bool) 
 	if err != nil {
 		return nil, fmt.Errorf("read slots: %w", err)
 	}
-	for i, row := range slots[len(slotKeys):] {
+	for i, row := range slots[len(names):] {
 		records[i].Overrides = readOverrides(row)
 	}
-	for i, row := range slots[:len(slotKeys)] {
-		key, slot, _ := strings.Cut(slotKeys[i], "|")
-		if len(row) == 0 {
-			delete(byKey[key].Slots, slot) // ended between the two reads
-			continue
+	for i, row := range slots[:len(names)] {
+		key, name, _ := strings.Cut(names[i], "|")
+		r := byKey[key]
+		_, slot := r.Slots[name]
+		switch {
+		case len(row) == 0: // ended between the two reads
+			delete(r.Slots, name)
+			delete(r.Instances, name)
+		case slot:
+			r.Slots[name] = Slot{
+				Type: row["type"], Lead: row["lead"], State: stream.State(row["state"]), Host: row["host"], Vars: readVars(row),
+			}
+		default:
+			r.Instances[name] = readSlot(key, name, row)
 		}
-		byKey[key].Slots[slot] = readSlot(key, slot, row)
 	}
 	return records, nil
 }
@@ -168,7 +238,8 @@ func (s *Store) hashes(ctx context.Context, keys func(yield func(string))) ([]ma
 func readRecord(key string, row map[string]string) Record {
 	r := Record{
 		Key: key, Source: row["source"],
-		Vars: map[string]string{}, Origin: map[string]string{}, Sys: map[string]string{}, Slots: map[string]SlotRecord{},
+		Vars: map[string]string{}, Origin: map[string]string{}, Sys: map[string]string{},
+		Slots: map[string]Slot{}, Instances: map[string]SlotRecord{},
 	}
 	for field, value := range row {
 		scope, name, scoped := strings.Cut(field, ":")
@@ -184,8 +255,10 @@ func readRecord(key string, row map[string]string) Record {
 			r.Origin[name] = value
 		case scope == "sys":
 			r.Sys[name] = value
-		case scope == "slot":
-			r.Slots[name] = SlotRecord{}
+		case scope == "instance":
+			if i, err := stream.ParseInstance(name); err == nil {
+				r.Slots[i.Slot], r.Instances[name] = Slot{}, SlotRecord{}
+			}
 		}
 	}
 	r.Held, r.Gone, r.Away = r.Sys["held"] != "", r.Sys["gone"] != "", r.Sys["away"] != ""
@@ -207,8 +280,11 @@ func readSlot(key, slot string, row map[string]string) SlotRecord {
 		State:       stream.State(row["state"]),
 		Reason:      stream.ParseReason(row["reason"]), Restarts: atoi(row["restarts"]), Move: row["move"],
 		Exit: row["exit"], Speed: row["speed"], FPS: row["fps"], Stale: row["stale"] != "", Up: row["up"] != "",
-		Restart: atoi64(row["restart"]),
-		Vars:    map[string]string{}, Avoid: map[string]int64{},
+		Restart: atoi64(row["restart"]), Copy: max(atoi(row["copy"]), 1), Follows: row["follows"],
+		Vars: readVars(row), Avoid: map[string]int64{},
+	}
+	if row["off"] != "" {
+		r.Avoid[row["off"]] = math.MaxInt64
 	}
 	if phase := stream.Phase(row["phase"]); phase == stream.Starting || phase == stream.Failing {
 		r.Phase = phase // anything else is an edit
@@ -217,11 +293,6 @@ func readSlot(key, slot string, row map[string]string) SlotRecord {
 	if row["stderr"] != "" {
 		r.Stderr = strings.Split(row["stderr"], "\n")
 	}
-	for field, value := range row {
-		if name, ok := strings.CutPrefix(field, "var:"); ok {
-			r.Vars[name] = value
-		}
-	}
 	for entry := range strings.FieldsSeq(row["avoid"]) {
 		host, till, _ := strings.Cut(entry, "=")
 		if until, err := strconv.ParseInt(till, 10, 64); err == nil {
@@ -229,6 +300,16 @@ func readSlot(key, slot string, row map[string]string) SlotRecord {
 		}
 	}
 	return r
+}
+
+func readVars(row map[string]string) map[string]string {
+	vars := map[string]string{}
+	for field, value := range row {
+		if name, ok := strings.CutPrefix(field, "var:"); ok {
+			vars[name] = value
+		}
+	}
+	return vars
 }
 
 // atoi reads a number that people may have edited; nonsense is 0.

@@ -234,14 +234,14 @@ func TestWhatKeepsWhatRunsPassesAtMaxmemory(t *testing.T) {
 	g.must(g.client.ScriptFlush(g.ctx).Err())
 	_, err = g.s.Heartbeat(g.ctx, a)
 	g.must(err)
-	g.must(g.client.Del(g.ctx, "stream:s1:enc").Err())
+	g.must(g.client.Del(g.ctx, "stream:s1:enc.1").Err())
 	if _, err := g.s.Assert(g.ctx, v, a.Incarnation, store.Copy{Source: "manual", Chain: []string{"enc"}}); !isAnswer(err) {
 		t.Errorf("assert at maxmemory: %v", err)
 	}
 	_, err = g.s.Release(g.ctx, w, b.Incarnation, store.Release{Reason: stream.Because(stream.CodeEnded)})
 	g.must(err)
-	if s, err := g.s.Record(g.ctx, "s2"); err != nil || s.Slots["enc"].State != stream.Pending {
-		t.Errorf("after its release s2 is %+v, %v", s.Slots["enc"], err)
+	if s, err := g.s.Record(g.ctx, "s2"); err != nil || s.LeadOf("enc").State != stream.Pending {
+		t.Errorf("after its release s2 is %+v, %v", s.LeadOf("enc"), err)
 	}
 	g.must(g.register(b, "id-b", b.Incarnation))
 	left, err := g.s.Leave(g.ctx, b)

@@ -1,15 +1,11 @@
 package store
 
-import (
-	"strings"
+import "stream-api/stream"
 
-	"stream-api/stream"
-)
-
-// Reservation is a slot given to a host under a fencing token.
+// Reservation is an instance of a slot given to a host under a fencing token.
 type Reservation struct {
 	Key   string // of the stream
-	Slot  string // its place in the chain; with ~next during a handover
+	Slot  string // the name of an instance of the slot
 	Type  string // of the service
 	Host  string
 	Token string // unique, compared by equality
@@ -33,13 +29,10 @@ func readReservations(rows []reply) []Reservation {
 	return out
 }
 
-// splitMember reads <type>|<key>|<slot> of slots:<host>.
+// splitMember reads a row of slots:<host>.
 func splitMember(member string) (Reservation, bool) {
-	parts := strings.Split(member, "|")
-	if len(parts) != 3 || stream.CheckKey(parts[1]) != nil {
-		return Reservation{}, false
-	}
-	return Reservation{Type: parts[0], Key: parts[1], Slot: parts[2]}, true
+	kind, key, instance, ok := stream.SplitRow(member)
+	return Reservation{Type: kind, Key: key, Slot: instance}, ok
 }
 
 func pairs(args []any, values map[string]string) []any {

@@ -7,7 +7,8 @@ import (
 	"stream-api/stream"
 )
 
-// Restart asks the host of a running slot to start its child anew; with stale
+// Restart asks the host of a running instance, or of the one that leads the slot of
+// that name, to start its child anew; with stale
 // only if its environment would now differ. asked tells whether that was so.
 // Errors: ErrNotFound, *MoveError for a slot that does not run.
 func (s *Store) Restart(ctx context.Context, key, slot string, stale bool) (asked bool, err error) {

@@ -14,7 +14,7 @@ import (
 // kept are the fields that are shown as they are, or not masked. To add one here
 // is to say that it never holds a secret.
 var kept = []string{
-	"StreamStatus.Key", "RulesStatus.By", "DifferingFile.Host", "StreamStatus.Source", "StreamStatus.Chain", "StreamStatus.SwitchedOn", "StreamStatus.SwitchedOff", "SlotStatus.Slot", "SlotStatus.Host", "SlotStatus.Token", "SlotStatus.Pin",
+	"StreamStatus.Key", "RulesStatus.By", "DifferingFile.Host", "StreamStatus.Source", "StreamStatus.Chain", "StreamStatus.SwitchedOn", "StreamStatus.SwitchedOff", "SlotStatus.Slot", "SlotStatus.Instance", "SlotStatus.Name", "SlotStatus.Type", "SlotStatus.Host", "SlotStatus.Token", "SlotStatus.Pin",
 	"HostStatus.Host", "ServiceStatus.Type", "ServiceStatus.Filter", "SourceStatus.Name", "SourceStatus.Expect", "SourceStatus.Stalled", "SourceStatus.OverExample",
 	"RefusedStatus.Host", "Event.ID", "Event.Event", "Event.Stream", "Event.Slot", "Event.Host", "Event.Token",
 }

@@ -136,8 +136,12 @@ func (g *stage) place(key string) store.Placement {
 
 func (g *stage) placeOn(key, host string) store.Placement {
 	g.t.Helper()
+	instance := "enc.1"
+	if r, err := g.s.Record(g.ctx, key); err == nil && r.Slots["enc"].Lead != "" {
+		instance = r.Slots["enc"].Lead
+	}
 	got, err := g.s.Place(g.ctx, []store.Request{{
-		Key: key, Slot: "enc", Type: "enc", Only: host, Candidates: []store.Candidate{{Class: stream.Class{}.ID()}},
+		Key: key, Slot: instance, Type: "enc", Only: host, Candidates: []store.Candidate{{Class: stream.Class{}.ID()}},
 	}})
 	g.must(err)
 	return got[0]
@@ -169,7 +173,7 @@ func (g *stage) runs(v store.Reservation, h store.Holder) {
 }
 
 func (g *stage) lives(v store.Reservation) error {
-	at := v.Key + "|" + v.Slot
+	at := v.Key + "|" + stream.SlotOf(v.Slot)
 	g.trees[at] = append(g.trees[at], v)
 	if len(g.trees[at]) > 1 {
 		return fmt.Errorf("I5: %s has two live children: %+v", at, g.trees[at])
@@ -179,7 +183,7 @@ func (g *stage) lives(v store.Reservation) error {
 
 // dies says that the child's tree is gone.
 func (g *stage) dies(v store.Reservation) {
-	at := v.Key + "|" + v.Slot
+	at := v.Key + "|" + stream.SlotOf(v.Slot)
 	kept := g.trees[at][:0]
 	for _, other := range g.trees[at] {
 		if other.Token != v.Token || other.Host != v.Host {
@@ -210,7 +214,7 @@ func (g *stage) slot(key string) store.SlotRecord {
 	g.t.Helper()
 	r, err := g.s.Record(g.ctx, key)
 	g.must(err)
-	return r.Slots["enc"]
+	return r.LeadOf("enc")
 }
 
 // save and restore are a server that comes back with older data; its clock

@@ -140,10 +140,7 @@ func streamStatus(r Record) stream.StreamStatus {
 	if out.Chain == nil {
 		out.Chain = []string{}
 	}
-	var order []string
-	for _, slot := range r.Chain {
-		order = append(order, slot, slot+stream.ShadowSuffix)
-	}
+	order := slices.Clone(r.Chain)
 	var rest []string
 	for slot := range r.Slots {
 		if !slices.Contains(order, slot) {
@@ -152,15 +149,23 @@ func streamStatus(r Record) stream.StreamStatus {
 	}
 	slices.Sort(rest) // left the chain, still stopping
 	for _, slot := range append(order, rest...) {
-		v, ok := r.Slots[slot]
-		if !ok {
-			continue
+		all := r.Of(slot)
+		for _, v := range all {
+			out.Slots = append(out.Slots, slotStatus(slot, r, v, len(all) == 1))
 		}
-		out.Slots = append(out.Slots, stream.SlotStatus{
-			Slot: slot, State: v.State, Phase: v.Phase, Host: v.Host, Token: v.Token, Since: v.Since, Restarts: v.Restarts,
-			Told: v.Reason.Told(), Vars: v.Vars, Exit: v.Exit, Stderr: v.Stderr, Speed: v.Speed, FPS: v.FPS, Stale: v.Stale,
-			Pin: r.Overrides.Pins[slot],
-		})
+	}
+	return out
+}
+
+func slotStatus(slot string, r Record, v SlotRecord, alone bool) stream.SlotStatus {
+	out := stream.SlotStatus{
+		Slot: slot, Instance: v.Slot, Name: stream.ShownAs(v.Slot, alone), Type: v.Type, Lead: r.Slots[slot].Lead == v.Slot, Copy: v.Copy,
+		State: v.State, Phase: v.Phase, Host: v.Host, Token: v.Token, Since: v.Since, Restarts: v.Restarts,
+		Told: v.Reason.Told(), Vars: v.Vars, Exit: v.Exit, Stderr: v.Stderr, Speed: v.Speed, FPS: v.FPS, Stale: v.Stale,
+		Pin: r.Overrides.Pins[slot],
+	}
+	if out.Lead {
+		out.Vars = r.Slots[slot].Vars // what it said last, until it says more
 	}
 	return out
 }

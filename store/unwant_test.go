@@ -85,7 +85,7 @@ func TestAHoldAddsWhatIsWanted(t *testing.T) {
 	g.must(err)
 	r, err := g.s.Record(g.ctx, "s1")
 	g.must(err)
-	if r.Slots["rec"].State != stream.Pending || r.Slots["enc"].State != stream.Running {
+	if r.LeadOf("rec").State != stream.Pending || r.LeadOf("enc").State != stream.Running {
 		t.Fatalf("slots %+v", r.Slots)
 	}
 }

@@ -36,7 +36,7 @@ func (s *Store) Circumstances(ctx context.Context, waiting []Waiting, needs []st
 	for i, w := range waiting {
 		rows[i].slot = pipe.HGetAll(ctx, s.key("stream", w.Key, w.Slot))
 		rows[i].chain = pipe.HGet(ctx, s.key("stream", w.Key), "chain")
-		rows[i].pin = pipe.HGet(ctx, s.key("override", w.Key), "pin:"+stream.OwnSlot(w.Slot))
+		rows[i].pin = pipe.HGet(ctx, s.key("override", w.Key), "pin:"+stream.SlotOf(w.Slot))
 		for _, n := range needs {
 			rows[i].vars = append(rows[i].vars, pipe.HExists(ctx, s.key("stream", w.Key, n.Slot), "var:"+n.Var))
 		}

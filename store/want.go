@@ -28,14 +28,24 @@ func (m Mark) score() string {
 // Want is what a stream should be, read after its mark.
 type Want struct {
 	Mark
-	Wanted   bool // some source announces it
-	Held     bool // an operator holds it back: its record stays, no slot does
-	Adds     bool // what is declared of it does not all read: slots are added, none is taken away
-	Chain    []string
+	Wanted bool // some source announces it
+	Held   bool // an operator holds it back: its record stays, no slot does
+	Adds   bool // what is declared of it does not all read: slots are added, none is taken away
+	Chain  []string
+	// Types of slots that have another name than their type.
+	Types    map[string]string
 	Priority int
 	// Fields of the stream's record: source, source:<var>, sys:<name> and
 	// the user values.
 	Fields map[string]string
+}
+
+// Type is the service type that runs a slot of the chain.
+func (w Want) Type(slot string) string {
+	if t, ok := w.Types[slot]; ok {
+		return t
+	}
+	return slot
 }
 
 // Commands are what hosts are to be told, as hints: their revisions carry
@@ -76,7 +86,7 @@ func (s *Store) Wants(ctx context.Context, wants []Want) ([]Commands, error) {
 		}
 		args := []any{w.Key, w.score(), bit(w.Wanted), bit(w.Held), bit(w.Adds), string(chain), w.Priority, len(w.Chain)}
 		for _, slot := range w.Chain {
-			args = append(args, slot)
+			args = append(args, slot, w.Type(slot))
 		}
 		calls[i] = pairs(args, w.Fields)
 	}

@@ -37,14 +37,6 @@ func allFit(s, separator string, parts, bytes int, pattern *regexp.Regexp) bool 
 // services (service:source:<host>); no slot may bear it.
 const SourceType = "source"
 
-// ShadowSuffix marks the second reservation of a start_first handover: the
-// slot transcode~next is the successor of transcode.
-const ShadowSuffix = "~next"
-
-// OwnSlot is the slot of the chain that a slot, or its successor during a
-// handover, stands for.
-func OwnSlot(slot string) string { return strings.TrimSuffix(slot, ShadowSuffix) }
-
 // Limits of what strangers may hand in as values.
 const (
 	MaxValueBytes = 4096 // of one variable

@@ -51,9 +51,12 @@ const (
 	CodeAsked          Code = "asked"            //
 	CodeVarsChanged    Code = "vars-changed"     //
 	CodeNewSession     Code = "new-session"      //
-	CodeSlotRenamed    Code = "slot-renamed"     // slot
 	CodeEnded          Code = "ended"            //
 	CodeNotInChain     Code = "not-in-chain"     //
+	CodeTooMany        Code = "too-many"         //
+	CodeReady          Code = "ready"            //
+	CodeLeadLost       Code = "lead-lost"        //
+	CodeLeadUnready    Code = "lead-unready"     //
 	CodeHeld           Code = "held"             //
 	CodeAllOff         Code = "all-off"          //
 	CodeOverride       Code = "override"         // words
@@ -78,7 +81,6 @@ const (
 	CodeLifeOver       Code = "life-over"        //
 	CodeNotGiven       Code = "not-given"        //
 	CodeSlotIs         Code = "slot-is"          // state
-	CodeRunsElsewhere  Code = "runs-elsewhere"   //
 
 	// What its child does.
 	CodeExited       Code = "exited"        // exit, times
@@ -191,9 +193,12 @@ var reasons = map[Code]reasonRow{
 	CodeAsked:          says(Info, "an operator asked for it"),
 	CodeVarsChanged:    says(Info, "its variables changed"),
 	CodeNewSession:     says(Info, "its publisher began anew"),
-	CodeSlotRenamed:    says(Info, "it is now {slot}"),
 	CodeEnded:          says(Info, "the stream ended"),
 	CodeNotInChain:     says(Info, "no longer in the chain"),
+	CodeTooMany:        says(Info, "its slot has one instance more than it wants"),
+	CodeReady:          says(Info, "it is ready"),
+	CodeLeadLost:       says(Info, "the one that led is gone"),
+	CodeLeadUnready:    says(Warn, "the one that led was not ready for 5 s"),
 	CodeHeld:           says(Info, "held by an operator"),
 	CodeAllOff:         says(Warn, "all its slots are switched off by an operator"),
 	CodeOverride:       says(Info, "{words}"),
@@ -218,7 +223,6 @@ var reasons = map[Code]reasonRow{
 	CodeLifeOver:       says(Info, "this life of the host is over"),
 	CodeNotGiven:       says(Info, "the slot is no longer given to this host under this token"),
 	CodeSlotIs:         says(Info, "the slot is {state}"),
-	CodeRunsElsewhere:  says(Info, "the slot runs elsewhere already"),
 
 	CodeExited:       says(Bad, "{exit}[; {times} times lately]"),
 	CodeExitedAway:   says(Warn, "{exit}; its publisher is away, so this counts for nothing"),

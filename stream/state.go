@@ -1,9 +1,9 @@
 package stream
 
-// State is the state of a slot. No other step exists than these; each bears the
-// name of the script that takes it:
+// State is the state of an instance of a slot. No other step exists than these;
+// each bears the name of the script that takes it:
 //
-//	       want, shadow         place               claim
+//	       want, succeed        place               claim
 //	(absent) ──────▶ pending ─────────▶ assigned ─────────▶ running
 //	   ▲ ▲              ▲ ▲                │ │               │ │ │
 //	   │ └── want ──────┤ └─ unassign, ────┘ │               │ │ │
@@ -11,17 +11,19 @@ package stream
 //	   ├── want ────────│────────────────────┘               │ │ │
 //	   │                └─── release, reap ──────────────────┘ │ │
 //	   │                                                       │ │
-//	   └── release, reap ───── stopping ◀────── want, endmove ─┘ │
+//	   └── release, reap ───── stopping ◀─── want, endmove ────┘ │
 //	                               ▲                             │
-//	                               └───────────── swap ──────────┘
+//	                               └───────────── lead ──────────┘
 //
 // Release leads to pending what is still wanted, and out of stopping for good. Assert
 // leads from pending and assigned to running, and in a hold from absent, too: what
-// its holder runs, runs. Mend leads back to pending what is no state, and takes no
-// step of a life. What returns while it is stopping is pending again after its end.
+// its holder runs, runs. Release and reap lead to absent what has a successor that
+// runs, and take a successor that does not run with them. Mend leads back to pending
+// what is no state, and takes no step of a life. A slot that returns while its
+// instance is stopping gets another after that one's end.
 type State string
 
-// The states of a slot. Capacity is held in all but Pending.
+// The states of an instance. Capacity is held in all but Pending.
 const (
 	Pending  State = "pending"  // wanted, in the queue of its type
 	Assigned State = "assigned" // reserved for a host that has not claimed it
@@ -29,7 +31,7 @@ const (
 	Stopping State = "stopping" // no longer wanted, its children still end
 )
 
-// Phase is where the child of a running slot stands. The record is running from
+// Phase is where the child of a running instance stands. The record is running from
 // the claim on, as from then on the slot is its host's; whether something is on
 // air only its phase tells.
 type Phase string

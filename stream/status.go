@@ -70,10 +70,17 @@ type StreamStatus struct {
 	Slots []SlotStatus      `json:"slots"`
 }
 
-// SlotStatus is one slot of a stream.
+// SlotStatus is one instance of a slot of a stream.
 type SlotStatus struct {
-	Slot  string `json:"slot" show:"name"`
-	State State  `json:"state"`
+	Slot     string `json:"slot" show:"name"`
+	Instance string `json:"instance" show:"name"`
+	// Name is what people see of it: its slot while that has no other instance.
+	Name string `json:"name" show:"name"`
+	Type string `json:"type" show:"name"` // of the service
+	// Lead: what it publishes is what the slot says to the others of its stream.
+	Lead  bool  `json:"lead"`
+	Copy  int   `json:"copy"` // its number among the copies of its slot, from 1
+	State State `json:"state"`
 	// Phase is starting or failing while a running slot has no child, or one
 	// that keeps failing; empty otherwise.
 	Phase Phase  `json:"phase,omitempty"`
@@ -85,6 +92,7 @@ type SlotStatus struct {
 	// came to nothing.
 	Restarts int `json:"restarts"`
 	Told
+	// Vars are what it published; of who leads, what the slot says.
 	Vars map[string]string `json:"vars"`
 	// Exit and Stderr describe the last failure: "exit 1" or "signal 9",
 	// and up to five masked lines.

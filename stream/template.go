@@ -112,8 +112,8 @@ func parseRef(s string) (Ref, error) {
 		if !strings.HasPrefix(name, "/") {
 			return Ref{}, fmt.Errorf("${file:%s}: the path must be absolute", name)
 		}
-	case scope == "slot" && name != "token":
-		return Ref{}, fmt.Errorf("${slot:%s}: only ${slot:token} exists", name)
+	case scope == "slot" && name != "token" && name != "lead" && name != "copy":
+		return Ref{}, fmt.Errorf("${slot:%s}: only ${slot:token}, ${slot:lead} and ${slot:copy} exist", name)
 	default:
 		if err := CheckVar(name); err != nil {
 			return Ref{}, fmt.Errorf("${%s}: %w", s, err)

@@ -238,7 +238,7 @@ func (s *Server) move(ctx context.Context, b moveBody) (string, error) {
 }
 
 func (s *Server) unpin(ctx context.Context, b unpinBody) (string, error) {
-	if err := stream.CheckType(b.Slot); err != nil {
+	if err := stream.CheckSlotOrInstance(b.Slot); err != nil {
 		return "", badRequest(err.Error())
 	}
 	what, err := s.named(ctx, b.Key, b.Slot)
@@ -262,7 +262,7 @@ func (s *Server) named(ctx context.Context, key, slot string) (string, error) {
 	if slot == "" {
 		return key, nil
 	}
-	if _, ok := record.Slots[slot]; !ok {
+	if _, ok := record.Find(slot); !ok {
 		return "", fmt.Errorf("slot %s of %s: %w", stream.Quote(slot), key, store.ErrNotFound)
 	}
 	return key + " " + slot, nil

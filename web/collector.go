@@ -140,14 +140,14 @@ func (g gauges) slots(pic picture) {
 	longest, stale, idle := map[string]float64{}, map[string]int{}, map[slotName]int64{}
 	for _, v := range pic.streams {
 		for _, slot := range v.status.Slots {
-			kind := slotType(slot.Slot)
+			kind := slot.Type
 			states[[2]string{kind, slot.Shown()}]++
 			if slot.State == stream.Pending {
 				waits[[2]string{kind, slot.Code.Waits()}]++
 			}
 			if slot.State != stream.Stopping && slot.Shown() != string(stream.Running) {
 				// Since is of its state: it begins anew when a reservation is taken back.
-				name := slotName{v.status.Key, slot.Slot}
+				name := slotName{v.status.Key, slot.Name}
 				idle[name] = slot.Since
 				if since, known := g.c.idle[name]; known {
 					idle[name] = min(since, slot.Since)
@@ -158,7 +158,7 @@ func (g gauges) slots(pic picture) {
 				stale[kind]++
 			}
 			if speed, err := strconv.ParseFloat(strings.TrimSuffix(slot.Speed, "x"), 64); err == nil && slot.State == stream.Running {
-				g.set("slot_speed", speed, v.status.Key, slot.Slot, slot.Host)
+				g.set("slot_speed", speed, v.status.Key, slot.Name, slot.Host)
 			}
 		}
 	}
@@ -250,5 +250,3 @@ func one(yes bool) float64 {
 	}
 	return 0
 }
-
-func slotType(slot string) string { return strings.TrimSuffix(slot, stream.ShadowSuffix) }

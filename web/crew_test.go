@@ -165,11 +165,21 @@ func (c *crew) want(key string, wanted bool, vars map[string]string, chain ...st
 	return cmds
 }
 
+// instance is the one that leads a slot.
+func (c *crew) instance(key, slot string) string {
+	c.t.Helper()
+	r, err := c.store.Record(c.ctx, key)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return r.Slots[slot].Lead
+}
+
 // run places a pending slot on the one host, claims it there and says that its
 // child was started.
 func (c *crew) run(key, slot, host, filter string) store.Reservation {
 	c.t.Helper()
-	placed, err := c.store.Place(c.ctx, []store.Request{{Key: key, Slot: slot, Type: slot, Only: host,
+	placed, err := c.store.Place(c.ctx, []store.Request{{Key: key, Slot: c.instance(key, slot), Type: slot, Only: host,
 		Candidates: []store.Candidate{{Class: stream.Class{Filter: filter}.ID()}}}})
 	if err != nil || placed[0].Outcome != store.Placed {
 		c.t.Fatalf("place %s %s on %s: %+v, %v", key, slot, host, placed, err)
@@ -307,7 +317,7 @@ func (c *crew) nextMoment() {
 // note writes down why a pending slot waits; reason is as the store has it.
 func (c *crew) note(key, slot, reason string) {
 	c.t.Helper()
-	if _, err := c.store.Note(c.ctx, store.Noted{Key: key, Slot: slot, Reason: stream.ParseReason(reason)}); err != nil {
+	if _, err := c.store.Note(c.ctx, store.Noted{Key: key, Slot: c.instance(key, slot), Reason: stream.ParseReason(reason)}); err != nil {
 		c.t.Fatal(err)
 	}
 }

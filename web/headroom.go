@@ -5,7 +5,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strings"
 
 	"stream-api/stream"
 )
@@ -41,7 +40,7 @@ func headroom(s stream.Status, matches matcher) Headroom {
 			if held[slot.Host] == nil {
 				held[slot.Host] = map[string][]string{}
 			}
-			kind := strings.TrimSuffix(slot.Slot, stream.ShadowSuffix)
+			kind := slot.Type
 			held[slot.Host][kind] = append(held[slot.Host][kind], v.Key)
 		}
 	}

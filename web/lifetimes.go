@@ -1,8 +1,6 @@
 package web
 
 import (
-	"strings"
-
 	"stream-api/store"
 	"stream-api/stream"
 )
@@ -38,7 +36,7 @@ func (l *lifetimes) observe(e store.Event) (s sample, ok bool) {
 	if !valid {
 		return sample{}, false
 	}
-	name := slotName{e.Stream, strings.TrimSuffix(e.Slot, stream.ShadowSuffix)}
+	name := slotName{e.Stream, stream.SlotOf(e.Slot)}
 	switch e.Event {
 	case "appeared":
 		l.forget(e.Stream)

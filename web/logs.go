@@ -110,7 +110,7 @@ func splitLogPath(path string) (key, slot string, err error) {
 		return "", "", badRequest("write /api/v1/logs/<stream>/<slot>")
 	}
 	key, slot = path[:at], path[at+1:]
-	if err := errors.Join(stream.CheckKey(key), stream.CheckType(strings.TrimSuffix(slot, stream.ShadowSuffix))); err != nil {
+	if err := errors.Join(stream.CheckKey(key), stream.CheckSlotOrInstance(slot)); err != nil {
 		return "", "", badRequest(err.Error())
 	}
 	return key, slot, nil
@@ -124,7 +124,8 @@ func (s *Server) logElsewhere(w http.ResponseWriter, r *http.Request, key, slot 
 		failed(w, err)
 		return
 	}
-	host := record.Slots[slot].Host
+	v, _ := record.Find(slot) // none has no host
+	host := v.Host
 	if host == "" || host == s.o.Host {
 		failed(w, fmt.Errorf("log of %s %s: %w", key, slot, store.ErrNotFound))
 		return

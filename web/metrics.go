@@ -151,17 +151,17 @@ func tokenTime(token string) int64 {
 func (m *Metrics) streamChanged(before, after stream.StreamStatus) {
 	old := make(map[string]stream.SlotStatus, len(before.Slots))
 	for _, v := range before.Slots {
-		old[v.Slot] = v
+		old[v.Instance] = v
 	}
 	for _, v := range after.Slots {
 		more := v.Restarts
-		if o, known := old[v.Slot]; known && o.Token == v.Token {
+		if o, known := old[v.Instance]; known && o.Token == v.Token {
 			more -= o.Restarts
 		} else if before.Key == "" && tokenTime(v.Token) < m.made.UnixMilli() {
 			more = 0 // they were before this process looked, at least some
 		}
 		if more > 0 {
-			m.restarts.WithLabelValues(after.Key, slotType(v.Slot)).Add(float64(more))
+			m.restarts.WithLabelValues(after.Key, v.Type).Add(float64(more))
 		}
 	}
 }

@@ -68,7 +68,15 @@ func ofStreams(ctx context.Context, s *store.Store, _ []string) ([]string, error
 
 func ofSlots(ctx context.Context, s *store.Store, before []string) ([]string, error) {
 	r, err := s.Record(ctx, before[0])
-	return r.Chain, err
+	names := r.Chain
+	for _, slot := range r.Chain {
+		if all := r.Of(slot); len(all) > 1 {
+			for _, v := range all {
+				names = append(names, v.Slot)
+			}
+		}
+	}
+	return names, err
 }
 
 func ofTypes(ctx context.Context, s *store.Store, _ []string) ([]string, error) {

@@ -137,7 +137,7 @@ func slotNames(held []store.SlotRecord) string {
 		if i > 0 {
 			text += ", "
 		}
-		text += v.Key + " " + v.Slot
+		text += v.Key + " " + stream.SlotOf(v.Slot)
 		if !v.Reason.IsZero() {
 			text += " (" + harmless(v.Reason.String()) + ")"
 		}

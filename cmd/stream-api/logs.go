@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -97,7 +96,7 @@ func (r *reader) check() error {
 	if err := stream.CheckKey(r.key); err != nil {
 		return usageError("%v", err)
 	}
-	if err := stream.CheckType(strings.TrimSuffix(r.slot, stream.ShadowSuffix)); err != nil {
+	if err := stream.CheckSlotOrInstance(r.slot); err != nil {
 		return usageError("slot %v", err)
 	}
 	if r.tail < 0 || r.tail > maxTail {

@@ -54,7 +54,7 @@ func (o moving) check() error {
 	if err := stream.CheckKey(o.key); err != nil {
 		return usageError("%v", err)
 	}
-	if err := stream.CheckType(o.slot); err != nil {
+	if err := stream.CheckSlotOrInstance(o.slot); err != nil {
 		return usageError("slot %v", err)
 	}
 	switch {

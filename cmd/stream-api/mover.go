@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 // moveLimit is how long a move that was asked for is tried.
@@ -32,17 +33,19 @@ func (m mover) Restart(ctx context.Context, key, slot string, stale bool) error 
 // restartSlots asks for the restart of one slot, or with an empty slot of all
 // that run; it returns how many were asked.
 func restartSlots(ctx context.Context, s *store.Store, key, slot string, stale bool) (int, error) {
-	slots := []string{slot}
-	if slot == "" {
-		r, err := s.Record(ctx, key)
-		if err != nil {
-			return 0, err
-		}
-		slots = slots[:0]
-		for name, v := range r.Slots {
-			if v.State == "running" {
-				slots = append(slots, name)
-			}
+	r, err := s.Record(ctx, key)
+	if err != nil {
+		return 0, err
+	}
+	var slots []string
+	if v, ok := r.Find(slot); ok {
+		slots = append(slots, v.Slot)
+	} else if slot != "" {
+		return 0, fmt.Errorf("%s of %s: %w", slot, key, store.ErrNotFound)
+	}
+	for name, v := range r.Instances {
+		if slot == "" && v.State == stream.Running {
+			slots = append(slots, name)
 		}
 	}
 	n := 0

@@ -46,13 +46,14 @@ func knownStream(ctx context.Context, s *store.Store, key string, err error) err
 	return unknown("stream", key, keys)
 }
 
-// readSlot reads a stream and one slot of it.
+// readSlot reads a stream and one instance of it: the one of that name, or the one
+// that leads the slot of that name.
 func readSlot(ctx context.Context, s *store.Store, key, slot string) (store.SlotRecord, error) {
 	r, err := s.Record(ctx, key)
 	if err != nil {
 		return store.SlotRecord{}, knownStream(ctx, s, key, err)
 	}
-	v, ok := r.Slots[slot]
+	v, ok := r.Find(slot)
 	if !ok {
 		names := make([]string, 0, len(r.Slots))
 		for name := range r.Slots {

@@ -49,11 +49,17 @@ one before it is up again.`,
 	return c
 }
 
-// toRestart lists the running slots that the arguments mean, in chain order.
-func toRestart(ctx context.Context, s *store.Store, args []string, stale bool) ([]store.Reservation, error) {
+// restarting is an instance that is to be started anew, and what it is called.
+type restarting struct {
+	store.Reservation
+	name string
+}
+
+// toRestart lists what runs that the arguments mean, in chain order.
+func toRestart(ctx context.Context, s *store.Store, args []string, stale bool) ([]restarting, error) {
 	if len(args) == 2 {
 		v, err := readSlot(ctx, s, args[0], args[1])
-		return []store.Reservation{v.Reservation}, err
+		return []restarting{{v.Reservation, args[1]}}, err
 	}
 	var streams []stream.StreamStatus
 	if len(args) == 1 {
@@ -69,11 +75,12 @@ func toRestart(ctx context.Context, s *store.Store, args []string, stale bool) (
 		}
 		streams = status.Streams
 	}
-	var out []store.Reservation
+	var out []restarting
 	for _, v := range streams {
 		for _, slot := range v.Slots {
 			if slot.State == stream.Running && (slot.Stale || !stale) {
-				out = append(out, store.Reservation{Key: v.Key, Slot: slot.Slot, Host: slot.Host, Token: slot.Token})
+				of := store.Reservation{Key: v.Key, Slot: slot.Instance, Type: slot.Type, Host: slot.Host, Token: slot.Token}
+				out = append(out, restarting{of, slot.Name})
 			}
 		}
 	}
@@ -82,7 +89,7 @@ func toRestart(ctx context.Context, s *store.Store, args []string, stale bool) (
 
 // restartEach asks for the restarts; with wait each after the one before is
 // over. What ends or moves meanwhile needs none.
-func restartEach(ctx context.Context, s *store.Store, slots []store.Reservation, stale, wait bool, limit time.Duration) error {
+func restartEach(ctx context.Context, s *store.Store, slots []restarting, stale, wait bool, limit time.Duration) error {
 	n := 0
 	for _, v := range slots {
 		asked, err := s.Restart(ctx, v.Key, v.Slot, stale)
@@ -97,7 +104,7 @@ func restartEach(ctx context.Context, s *store.Store, slots []store.Reservation,
 			continue
 		}
 		n++
-		say("%s of %s on %s is started anew", v.Slot, v.Key, v.Host)
+		say("%s of %s on %s is started anew", v.name, v.Key, v.Host)
 		if !wait {
 			continue
 		}
@@ -113,7 +120,7 @@ func restartEach(ctx context.Context, s *store.Store, slots []store.Reservation,
 
 // awaitRestart returns when the holder fulfilled the wish and said that the
 // child is up, or when the slot is not this holder's any more.
-func awaitRestart(ctx context.Context, s *store.Store, v store.Reservation, limit time.Duration) error {
+func awaitRestart(ctx context.Context, s *store.Store, v restarting, limit time.Duration) error {
 	until := time.Now().Add(limit)
 	return await(ctx, s, func(ctx context.Context) (bool, error) {
 		r, err := s.Record(ctx, v.Key)
@@ -123,14 +130,14 @@ func awaitRestart(ctx context.Context, s *store.Store, v store.Reservation, limi
 		if err != nil {
 			return false, err
 		}
-		slot := r.Slots[v.Slot]
+		slot := r.Instances[v.Slot]
 		switch {
 		case slot.Token != v.Token || slot.State != stream.Running:
 			return true, nil
 		case slot.Restart == 0 && slot.Up:
 			return true, nil
 		case time.Now().After(until):
-			return false, noRoom(fmt.Errorf("%s of %s is not up again on %s after %v: %s", v.Slot, v.Key, slot.Host, limit, orElse(slot.Reason.String(), "its host has not taken up the wish")))
+			return false, noRoom(fmt.Errorf("%s of %s is not up again on %s after %v: %s", v.name, v.Key, slot.Host, limit, orElse(slot.Reason.String(), "its host has not taken up the wish")))
 		}
 		return false, nil
 	})

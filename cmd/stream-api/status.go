@@ -159,7 +159,7 @@ func slotTable(status stream.Status) *table {
 			if i > 0 {
 				key = " "
 			}
-			t.add(cell{key, plain}, cell{slot.Slot, plain}, cell{slot.Shown(), slotColour(slot)}, cell{slot.Host, plain},
+			t.add(cell{key, plain}, cell{slot.Name, plain}, cell{slot.Shown(), slotColour(slot)}, cell{slot.Host, plain},
 				cell{ago(status.At, slot.Since), plain}, cell{strconv.Itoa(slot.Restarts), plain}, cell{switchedReason(s, slot), plain})
 		}
 		for _, slot := range s.SwitchedOff {

@@ -36,7 +36,7 @@ func streamTable(status stream.Status) *table {
 	for _, v := range status.Streams {
 		var slots []string
 		for _, slot := range v.Slots {
-			text := slot.Slot + "=" + slot.Shown()
+			text := slot.Name + "=" + slot.Shown()
 			if slot.Host != "" {
 				text += "@" + slot.Host
 			}
@@ -85,7 +85,7 @@ func printStream(v stream.StreamStatus) error {
 	}
 	printVars("", v.Vars)
 	for _, slot := range v.Slots {
-		fmt.Printf("\nslot      %s\n  state   %s\n  host    %s\n  token   %s\n  restarts %d\n", harmless(slot.Slot), harmless(slot.Shown()), harmless(slot.Host), harmless(slot.Token), slot.Restarts)
+		fmt.Printf("\nslot      %s\n  state   %s\n  host    %s\n  token   %s\n  restarts %d\n", harmless(slot.Name), harmless(slot.Shown()), harmless(slot.Host), harmless(slot.Token), slot.Restarts)
 		if slot.Pin != "" {
 			fmt.Printf("  pinned  to %s; streams move %s %s --unpin\n", harmless(slot.Pin), harmless(v.Key), harmless(slot.Slot))
 		}

@@ -85,7 +85,7 @@ func (g *global) try(ctx context.Context, o trial) error {
 		return err
 	}
 	at := plan.Subject{Key: rec.Key, Host: cfg.Network.Name, Token: "0-try", Place: o.place}
-	t, err := service.Try(at, runners.ValuesOf(rec), cfg.Lookup)
+	t, err := service.Try(at, runners.ValuesOf(rec, ""), cfg.Lookup)
 	var missing *plan.MissingError
 	if errors.As(err, &missing) {
 		return usageError("%s", howToGive(missing))
@@ -116,7 +116,7 @@ func (g *global) recordFor(ctx context.Context, cfg *config.Config, o trial) (st
 	rec, err := g.liveRecord(ctx, cfg, o.key)
 	if err != nil {
 		say("stream-api: %v", err)
-		rec = store.Record{Key: o.key, Vars: map[string]string{}, Origin: map[string]string{}, Slots: map[string]store.SlotRecord{}}
+		rec = store.Record{Key: o.key, Vars: map[string]string{}, Origin: map[string]string{}, Slots: map[string]store.Slot{}}
 		for _, s := range cfg.Sources {
 			rec.Source, rec.Origin = s.Name, s.Stream // as it would be if this host's own source listed it
 			break

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"stream-api/stream"
 	"strings"
 	"sync"
 	"testing"
@@ -134,8 +135,8 @@ func (s Span) String() string {
 	return fmt.Sprintf("%s/%s %v (%s)", s.Stream, s.Slot, s.Length().Round(time.Millisecond), strings.Join(s.Tokens, ", "))
 }
 
-// slotName ignores the mark of a handover: it is about one slot.
-func slotName(l Life) string { return l.Stream + "|" + strings.TrimSuffix(l.Slot, "~next") }
+// slotName is of the slot, whichever its instance: two of one are children too many.
+func slotName(l Life) string { return stream.Path(l.Stream, l.Slot) }
 
 func bySlot(lives []Life, until time.Time) map[string][]Life {
 	out := map[string][]Life{}

@@ -1,8 +1,9 @@
--- account: take() and give_back() are the only places where a slot begins and
+-- account: take() and give_back() are the only places where an instance begins and
 -- ceases to hold capacity. The reverse index slots:<host> decides: a slot that
 -- is in it already is not counted again, one that is not in it is not given
 -- back again, so doing either twice changes nothing and no counter needs a
 -- clamp that would hide a mistake. Both advance the host's revision.
+-- include: names
 -- include: rev
 local function count(stype, host, delta)
   local service = ns .. 'service:' .. stype .. ':' .. host
@@ -16,19 +17,19 @@ end
 -- seen is the service as this same script has read and found it up, in the
 -- order capacity, used, state, class; it saves reading it again. What is placed was held by
 -- nobody, so a row that is there nevertheless was no reason to have counted it.
-local function take(stype, key, slot, host, seen)
+local function take(stype, key, instance, host, seen)
   bump(host)
-  if redis.call('SADD', ns .. 'slots:' .. host, stype .. '|' .. key .. '|' .. slot) == 0 and not seen then return end
+  if redis.call('SADD', ns .. 'slots:' .. host, row_of(stype, key, instance)) == 0 and not seen then return end
   if not seen then return count(stype, host, 1) end
   local used = whole(seen[2]) + 1
   redis.call('HSET', ns .. 'service:' .. stype .. ':' .. host, 'used', int(used))
   enter(stype, seen[4], host, seen[1], used)
 end
 
-local function give_back(stype, key, slot, host)
+local function give_back(stype, key, instance, host)
   bump(host)
-  redis.call('ZREM', ns .. 'outbox', key .. '|' .. slot)
-  if redis.call('SREM', ns .. 'slots:' .. host, stype .. '|' .. key .. '|' .. slot) == 1 then
+  redis.call('ZREM', ns .. 'outbox', member(key, instance))
+  if redis.call('SREM', ns .. 'slots:' .. host, row_of(stype, key, instance)) == 1 then
     count(stype, host, -1)
     wake('room ' .. stype)
   end

@@ -1,5 +1,5 @@
--- pin: pinned() gives the host that an operator pinned the slot to, or nil. Its successor is
--- pinned with it.
-local function pinned(key, slot)
-  return redis.call('HGET', ns .. 'override:' .. key, 'pin:' .. (string.match(slot, '^(.*)~next$') or slot)) or nil
+-- pin: pinned() gives the host that an operator pinned the slot of the instance to, or nil.
+-- include: names
+local function pinned(key, instance)
+  return redis.call('HGET', ns .. 'override:' .. key, 'pin:' .. slot_of(instance)) or nil
 end

@@ -1,41 +1,17 @@
--- slot: the steps of a slot's life that more than one script takes.
+-- slot: the steps of an instance's life that more than one script takes.
+-- include: dirty
+-- include: lead
 
--- include: dependants
-
--- promote gives the name of a slot whose holder is gone to its successor, if
--- that runs: the move is over, and nobody has to wait.
-local function promote(stype, key, slot, reason)
-  local at = ns .. 'stream:' .. key .. ':' .. slot
-  local n = redis.call('HMGET', at .. '~next', 'state', 'host', 'token')
-  if n[1] ~= 'running' then return false end
-  local born = redis.call('HGET', at, 'born')
-  redis.call('RENAME', at .. '~next', at)
-  redis.call('HSET', at, 'born', born or int(now), 'reason', '')
-  redis.call('HDEL', at, 'avoid', 'move')
-  redis.call('HDEL', ns .. 'stream:' .. key, 'slot:' .. slot .. '~next')
-  local member = stype .. '|' .. key .. '|' .. slot
-  redis.call('SREM', ns .. 'slots:' .. n[2], member .. '~next')
-  redis.call('SADD', ns .. 'slots:' .. n[2], member)
-  bump(n[2])
-  dependants(key, slot)
-  event('moved', key, slot, n[2], n[3], reason)
-  wake('moves')
-  wake('vars ' .. key)
-  return true
-end
-
--- requeue puts a slot back in line. Its score was fixed when it was first
--- wanted, so what was on air keeps its age. Its variables stay until another
--- token replaces them: a dependant is not stopped for a missing upstream. The
--- host it was to move to stays, too, until it is placed.
-local function requeue(stype, key, slot, reason)
-  if promote(stype, key, slot, reason) then return end
-  local at = ns .. 'stream:' .. key .. ':' .. slot
-  local rank = stamp(redis.call('HGET', at, 'score')) or now
-  redis.call('HSET', at, 'state', 'pending', 'host', '', 'token', '', 'since', int(now), 'reason', reason)
-  redis.call('HDEL', at, 'assigned', 'attempt', 'speed', 'fps', 'stale', 'up', 'phase', 'restart')
-  redis.call('ZADD', ns .. 'pending:' .. stype, int(rank), key .. '|' .. slot)
-  wake('pending ' .. stype)
+-- successor is the instance that is to follow this one, if there is one that is
+-- not being stopped, and its state.
+local function successor(key, instance)
+  local stream = ns .. 'stream:' .. key
+  local list = redis.call('HGET', stream .. ':' .. slot_of(instance), 'instances')
+  if not list or not string.find(list, ' ', 1, true) then return nil end
+  for name in string.gmatch(list, '%S+') do
+    local v = redis.call('HMGET', stream .. ':' .. name, 'follows', 'state')
+    if v[1] == instance and v[2] ~= 'stopping' then return name, v[2] end
+  end
 end
 
 -- avoid keeps a slot off a host until now + ms, and off those of text (host=till
@@ -49,38 +25,80 @@ local function avoid(at, text, host, ms)
   if #keep > 0 then redis.call('HSET', at, 'avoid', table.concat(keep, ' ')) else redis.call('HDEL', at, 'avoid') end
 end
 
--- forget removes a slot that is no longer wanted, and its stream with the
--- last of them. The mark lets a stream that came back meanwhile be wanted.
-local function forget(stype, key, slot)
-  local stream = ns .. 'stream:' .. key
-  redis.call('DEL', stream .. ':' .. slot)
-  redis.call('ZREM', ns .. 'pending:' .. stype, key .. '|' .. slot)
-  redis.call('HDEL', stream, 'slot:' .. slot)
+-- forget removes an instance that is no longer wanted, its slot with the last of
+-- them, and the stream with the last of these. The mark lets a stream that came
+-- back meanwhile be wanted.
+local function forget(stype, key, instance)
+  local stream, slot = ns .. 'stream:' .. key, slot_of(instance)
+  redis.call('DEL', stream .. ':' .. instance)
+  redis.call('ZREM', ns .. 'pending:' .. stype, member(key, instance))
+  if delist(key, instance) > 0 then settle(key, slot, because('lead-lost')) end
   mark(key)
   if redis.call('HEXISTS', stream, 'sys:gone') == 0 then return end
   for _, field in ipairs(redis.call('HKEYS', stream)) do
-    if string.sub(field, 1, 5) == 'slot:' then return end
+    if string.sub(field, 1, 9) == 'instance:' then return end
   end
   redis.call('DEL', stream)
   redis.call('ZREM', ns .. 'streams', key)
 end
 
--- unwant takes the want of one slot away. Unclaimed work is forgotten at
+-- inherit ends a handover: what followed the instance is in its place.
+local function inherit(key, heir, instance)
+  local stream = ns .. 'stream:' .. key
+  redis.call('HDEL', stream .. ':' .. heir, 'follows', 'off', 'move')
+  redis.call('HDEL', ns .. 'moves', member(key, instance))
+  wake('moves')
+end
+
+-- requeue puts an instance back in line. Its score was fixed when its slot was first
+-- wanted, so what was on air keeps its age. What the slot says stays until another
+-- lead replaces it: a dependant is not stopped for a missing upstream. The host it
+-- was to move to stays, too, until it is placed. If one that is to follow it runs
+-- already, that is what the slot has; one that does not is one too many.
+local function requeue(stype, key, instance, reason)
+  local at, slot = ns .. 'stream:' .. key .. ':' .. instance, slot_of(instance)
+  local heir, state = successor(key, instance)
+  if state == 'running' then
+    local own = ns .. 'stream:' .. key .. ':' .. heir
+    local v = redis.call('HMGET', own, 'avoid', 'host', 'token')
+    avoid(own, (v[1] or '') .. ' ' .. (redis.call('HGET', at, 'avoid') or ''), '', 0)
+    inherit(key, heir, instance)
+    event('moved', key, heir, v[2], v[3], reason)
+    return forget(stype, key, instance)
+  end
+  local rank = stamp(redis.call('HGET', at, 'score')) or now
+  redis.call('HSET', at, 'state', 'pending', 'host', '', 'token', '', 'since', int(now), 'reason', reason)
+  redis.call('HDEL', at, 'assigned', 'attempt', 'speed', 'fps', 'stale', 'up', 'phase', 'restart')
+  replace(at, {})
+  redis.call('ZADD', ns .. 'pending:' .. stype, int(rank), member(key, instance))
+  if heir then
+    local v = redis.call('HMGET', ns .. 'stream:' .. key .. ':' .. heir, 'type', 'host')
+    local target = string.match(redis.call('HGET', ns .. 'moves', member(key, instance)) or '', '^%S+ %S+ (%S+)')
+    if target and target ~= '*' then redis.call('HSET', at, 'move', target) end
+    if state == 'assigned' then give_back(v[1], key, heir, v[2]) end
+    forget(v[1], key, heir)
+  end
+  settle(key, slot, reason)
+  wake('pending ' .. stype)
+end
+
+-- unwant takes the want of one instance away. Unclaimed work is forgotten at
 -- once; what runs holds its capacity until its children are gone. Returns
 -- the row of a stop command, or nil.
-local function unwant(stype, key, slot, why)
-  local at = ns .. 'stream:' .. key .. ':' .. slot
+local function unwant(stype, key, instance, why)
+  local at = ns .. 'stream:' .. key .. ':' .. instance
   local s = redis.call('HMGET', at, 'state', 'host', 'token')
   if s[1] == 'running' then
     redis.call('HSET', at, 'state', 'stopping', 'since', int(now), 'reason', why)
     bump(s[2])
-    event('stopping', key, slot, s[2], s[3], why)
-    return { key, slot, stype, s[2], s[3] }
+    event('stopping', key, called(key, instance), s[2], s[3], why)
+    settle(key, slot_of(instance), why)
+    return { key, instance, stype, s[2], s[3] }
   elseif s[1] == 'stopping' then
-    return { key, slot, stype, s[2], s[3] }
+    return { key, instance, stype, s[2], s[3] }
   elseif s[1] == 'assigned' then
-    give_back(stype, key, slot, s[2])
+    give_back(stype, key, instance, s[2])
   end
-  forget(stype, key, slot)
+  forget(stype, key, instance)
   return nil
 end

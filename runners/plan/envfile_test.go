@@ -27,7 +27,7 @@ func TestEnvFilesAreReadAndSecret(t *testing.T) {
 		t.Errorf("%v, %v; want %v", vars, err, want)
 	}
 	e := &Exec{Path: "/x", EnvFile: []string{file}}
-	p, err := e.Resolve(Subject{Key: "s1", Slot: "work"}, Values{}, func(stream.Ref) (string, bool, error) { return "", false, nil })
+	p, err := e.Resolve(Subject{Key: "s1", Instance: "work.1"}, Values{}, func(stream.Ref) (string, bool, error) { return "", false, nil })
 	if err != nil || !slices.Contains(p.Mask, "two words") || !slices.Contains(p.Env, "B=two words") {
 		t.Errorf("%+v, %v", p, err)
 	}

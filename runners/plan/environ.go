@@ -47,6 +47,7 @@ func (e *Exec) environ(at Subject, lookup stream.Lookup, secrets *secrets) ([]st
 // environ is what a child is told of whom it is for.
 func (s Subject) environ() map[string]string {
 	return map[string]string{
-		"STREAM_API_STREAM": s.Key, "STREAM_API_SLOT": stream.OwnSlot(s.Slot), "STREAM_API_HOST": s.Host, "STREAM_API_TOKEN": s.Token,
+		"STREAM_API_STREAM": s.Key, "STREAM_API_SLOT": stream.SlotOf(s.Instance), "STREAM_API_INSTANCE": s.Instance,
+		"STREAM_API_HOST": s.Host, "STREAM_API_TOKEN": s.Token,
 	}
 }

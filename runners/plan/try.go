@@ -36,7 +36,7 @@ func (s *Service) Try(at Subject, v Values, here stream.Lookup) (Trial, error) {
 	if n := len(s.Places); at.Place < 0 || n > 0 && at.Place >= n {
 		return Trial{}, fmt.Errorf("%s has no place %d: they are counted from 0 to %d", s.Type, at.Place, max(n-1, 0))
 	}
-	at.Slot, at.PlaceVars = s.Type, s.PlaceVars(at.Place)
+	at.Instance, at.PlaceVars = stream.Numbered(s.Type, 1).String(), s.PlaceVars(at.Place)
 	if missing, err := s.missing(at.Lookup(v, here)); err != nil || len(missing) > 0 {
 		if err == nil {
 			err = &MissingError{Refs: missing}

@@ -13,8 +13,10 @@ type Values struct {
 	Origin  map[string]string `json:"origin,omitempty"` // ${source:…}
 	Source  string            `json:"source,omitempty"`
 	Session string            `json:"session,omitempty"`
-	// Slots are what the slots publish: ${<slot>:…}.
+	// Slots are what the slots say: ${<slot>:…}.
 	Slots map[string]map[string]string `json:"slots,omitempty"`
+	Lead  bool                         `json:"lead,omitempty"` // ${slot:lead}: yes or no
+	Copy  int                          `json:"copy,omitempty"` // ${slot:copy}
 }
 
 // from takes over where the stream comes from from old.
@@ -26,9 +28,9 @@ func (v Values) from(old Values) Values {
 // Subject is whom a child is for and where it runs: what templates know besides
 // the stream.
 type Subject struct {
-	Key, Slot, Host, Token string
-	Place                  int
-	PlaceVars              map[string]string
+	Key, Instance, Host, Token string
+	Place                      int
+	PlaceVars                  map[string]string
 }
 
 // Lookup finds references: of the stream in v, of the host by here.
@@ -51,7 +53,7 @@ func (s Subject) Lookup(v Values, here stream.Lookup) stream.Lookup {
 			}
 			return find(s.PlaceVars, ref.Name)
 		case "slot":
-			return s.Token, true, nil // the parser lets no other name through
+			return s.own(v, ref.Name)
 		case "host":
 			if ref.Name == "name" {
 				return s.Host, true, nil
@@ -62,6 +64,20 @@ func (s Subject) Lookup(v Values, here stream.Lookup) stream.Lookup {
 		}
 		return find(v.Slots[ref.Scope], ref.Name)
 	}
+}
+
+// own are the values of the instance itself. The parser lets no other name through.
+func (s Subject) own(v Values, name string) (string, bool, error) {
+	switch name {
+	case "lead":
+		if v.Lead {
+			return "yes", true, nil
+		}
+		return "no", true, nil
+	case "copy":
+		return strconv.Itoa(max(v.Copy, 1)), true, nil
+	}
+	return s.Token, true, nil
 }
 
 func find(vars map[string]string, name string) (string, bool, error) {

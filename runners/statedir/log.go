@@ -10,7 +10,7 @@ import (
 // ErrNoSlot: this host has no log of such a slot.
 var ErrNoSlot = errors.New("this host has no log of this slot")
 
-// LogDir is the directory for supervisor.ReadLog with a slot's log: what it said
+// LogDir is the directory for supervisor.ReadLog with the log of an instance, or of any of a slot: what it said
 // under a token, or with an empty one what it said last. The runner of the state
 // directory need not live. Error: ErrNoSlot.
 func LogDir(path, key, slot, token string) (string, error) {
@@ -20,7 +20,7 @@ func LogDir(path, key, slot, token string) (string, error) {
 		return "", fmt.Errorf("log of %s/%s: %w", key, slot, err)
 	}
 	for _, m := range all {
-		own := stream.OwnSlot(m.Reservation.Slot)
+		own := stream.SlotOf(m.Reservation.Slot)
 		if token != "" && m.Reservation.Token != token {
 			continue
 		}

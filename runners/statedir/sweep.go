@@ -11,6 +11,7 @@ import (
 
 	"stream-api/internal/regular"
 	"stream-api/runners/supervisor"
+	"stream-api/stream"
 )
 
 // Sweep removes what was half written when a life was killed or the disk was
@@ -83,7 +84,7 @@ func (d *Dir) Prune(ctx context.Context, now time.Time) error {
 		if m.Ended.IsZero() {
 			continue
 		}
-		of := m.Reservation.Key + "|" + m.Reservation.Slot
+		of := stream.Member(m.Reservation.Key, stream.SlotOf(m.Reservation.Slot))
 		bySlot[of]++
 		if kept++; kept <= maxEnded && bySlot[of] <= maxEndedSlot && now.Sub(m.Ended) < keepEnded {
 			continue

@@ -69,7 +69,7 @@ func (c Chain) explain(slot string, needs []stream.Need) stream.Reason {
 			return stream.Because(stream.CodeNeedsLost, "needs", n.String(), "slot", n.Slot)
 		}
 	}
-	if cycle := c.cycle(stream.OwnSlot(slot)); cycle != nil {
+	if cycle := c.cycle(stream.SlotOf(slot)); cycle != nil {
 		return stream.Because(stream.CodeCycle, "cycle", strings.Join(cycle, " → "))
 	}
 	texts := make([]string, len(needs))

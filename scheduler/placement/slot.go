@@ -2,9 +2,11 @@ package placement
 
 import "stream-api/stream"
 
-// Slot is what is known of a slot that waits.
+// Slot is what is known of an instance of a slot that waits.
 type Slot struct {
-	Key, Slot, Type string
+	Key, Slot, Type string // Slot is the name of the instance
+	// Follows is the running instance whose place it is to take; empty: none.
+	Follows string
 	// Pin is the one host an operator allows; empty: any.
 	Pin string
 	// Move is the host it was asked to move to, "*" for any other.
@@ -21,7 +23,7 @@ type Slot struct {
 
 // successor tells whether it stands in line beside the running slot that it is to
 // replace.
-func (s Slot) successor() bool { return s.Slot != stream.OwnSlot(s.Slot) }
+func (s Slot) successor() bool { return s.Follows != "" }
 
 // Class is one class of services, ready to be asked.
 type Class struct {

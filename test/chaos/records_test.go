@@ -54,7 +54,7 @@ func (n *network) slots() map[string]store.SlotRecord {
 	}
 	out := map[string]store.SlotRecord{}
 	for _, r := range records {
-		for _, v := range r.Slots {
+		for _, v := range r.Instances {
 			out[r.Key] = v
 		}
 	}

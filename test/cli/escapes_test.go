@@ -66,8 +66,8 @@ func TestNothingInRedisMovesATerminal(t *testing.T) {
 			must(client.SAdd(ctx, key, evil).Err())
 		}
 	}
-	must(client.HSet(ctx, "stream:s1:work", "state", "running"+evil, "reason", evil, "exit", evil, "stderr", evil, "speed", evil, "fps", evil, "pin", evil, "host", evil, "token", evil, "var:"+evil, evil).Err())
-	must(client.HSet(ctx, "stream:s1:other", "state", "pending", "reason", evil, "host", evil).Err())
+	must(client.HSet(ctx, "stream:s1:work.1", "state", "running"+evil, "reason", evil, "exit", evil, "stderr", evil, "speed", evil, "fps", evil, "pin", evil, "host", evil, "token", evil, "var:"+evil, evil).Err())
+	must(client.HSet(ctx, "stream:s1:other.1", "state", "pending", "reason", evil, "host", evil).Err())
 	must(client.HSet(ctx, "stream:"+evil, "key", evil, "chain", `["work"]`, "source", evil).Err())
 	must(client.ZAdd(ctx, "streams", redis.Z{Score: 1, Member: evil}).Err())
 	must(client.XAdd(ctx, &redis.XAddArgs{Stream: "events", Values: []any{"event", evil, "stream", evil, "slot", evil, "host", evil, "reason", evil, "actor", evil}}).Err())

@@ -17,12 +17,12 @@ import (
 // a regular expression.
 var answers = []string{
 	`(?s)^ber\n\d{13}\n$`,
-	`^transcode\|s1\|transcode\n$`,
+	`^transcode\|s1\|transcode\.1\n$`,
 	`^1\n1\nup\n$`,
 	`^\n?$`, // ber is full
 	`^running\nber\n\d{13}\n0\n$`,
 	`^full {"full":"1/1","services":"1","type":"transcode"}\n$`,
-	`^s2\|transcode\n$`,
+	`^s2\|transcode\.1\n$`,
 	`(?s)^s1\ns2\ngood\n\d{13}\n$|^s2\ns1\ngood\n\d{13}\n$`,
 	`^\d{13}\nfirst-start\n$`,
 	`(?s)waits.*claimed`,
@@ -96,10 +96,10 @@ func fill(t *testing.T, server *realtest.RedisServer) {
 		_, err := s.Want(ctx, store.Want{Mark: m, Wanted: true, Chain: []string{"transcode"}, Fields: map[string]string{"source": "manual"}})
 		must(t, err)
 	}
-	placed, err := s.Place(ctx, []store.Request{{Key: "s1", Slot: "transcode", Type: "transcode", Candidates: []store.Candidate{{Class: stream.Class{}.ID()}}}})
+	placed, err := s.Place(ctx, []store.Request{{Key: "s1", Slot: "transcode.1", Type: "transcode", Candidates: []store.Candidate{{Class: stream.Class{}.ID()}}}})
 	must(t, err)
 	must(t, s.Claim(ctx, placed[0].Reservation, "i"))
-	_, err = s.Note(ctx, store.Noted{Key: "s2", Slot: "transcode", Reason: stream.Because(stream.CodeFull, "type", "transcode", "services", "1", "full", "1/1")})
+	_, err = s.Note(ctx, store.Noted{Key: "s2", Slot: "transcode.1", Reason: stream.Because(stream.CodeFull, "type", "transcode", "services", "1", "full", "1/1")})
 	must(t, err)
 }
 

@@ -124,7 +124,7 @@ function askMove(key, slot) {
   const select = el("select");
   select.append(new Option("any other host with room", ""));
   for (const host of [...model.hosts.values()].sort((a, b) => byName(a.host, b.host))) {
-    const service = host.services.find((s) => s.type === slot.replace(/~next$/, ""));
+    const service = host.services.find((s) => s.type === (current?.type || slot));
     if (!service || host.state !== "up" || host.host === current?.host) continue;
     const room = service.capacity === null ? "no limit" : (service.capacity - service.used) + " free";
     select.append(new Option(host.host + " (" + room + ")", host.host));

@@ -130,7 +130,7 @@ const maxChips = 200;
 function fillHeld(card, name) {
   if (!card.held.open) return;
   const all = heldBy(name).sort((a, b) => byName(a[0], b[0]));
-  const text = all.slice(0, maxChips).map(([key, slot]) => key + " " + slot.slot);
+  const text = all.slice(0, maxChips).map(([key, slot]) => key + " " + slot.name);
   if (card.heldText === text.join("\n")) return;
   card.heldText = text.join("\n");
   card.chips.replaceChildren(...text.map((t) => el("span", "chip", t)));

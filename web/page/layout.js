@@ -46,7 +46,7 @@ export function layout(streams) {
 export function chainOf(stream) {
   if (!stream.columns) {
     const own = new Set(stream.chain);
-    for (const slot of stream.slots) own.add(slot.slot.replace(/~next$/, ""));
+    for (const slot of stream.slots) own.add(slot.slot);
     stream.columns = [...own];
   }
   return stream.columns;

@@ -69,10 +69,13 @@ function later(a, b) {
 
 // prepare adds what filtering and showing need, once per change.
 function prepare(stream) {
-  stream.bySlot = new Map(stream.slots.map((slot) => [slot.slot, slot]));
+  // A slot is shown as the instance that leads it, its others beside that.
+  stream.bySlot = new Map(stream.slots.filter((slot) => slot.lead).map((slot) => [slot.slot, slot]));
+  for (const slot of stream.slots) if (!stream.bySlot.has(slot.slot)) stream.bySlot.set(slot.slot, slot);
+  for (const slot of stream.slots) slot.others = stream.slots.filter((o) => o.slot === slot.slot && o !== slot);
   stream.trouble = stream.slots.some((slot) => severity(slot) !== "ok");
   stream.haystack = [stream.key, stream.source, stream.reason || "", stream.held ? "held" : "", stream.switched_on || stream.switched_off ? "switched" : "",
-    ...stream.slots.flatMap((s) => [s.slot, stateOf(s), s.host, s.reason, s.stale ? "stale" : "", s.pin ? "pinned" : ""]),
+    ...stream.slots.flatMap((s) => [s.name, stateOf(s), s.host, s.reason, s.stale ? "stale" : "", s.pin ? "pinned" : ""]),
     ...Object.values(stream.vars)].join("\n").toLowerCase();
   return stream;
 }

@@ -166,10 +166,10 @@ function patch(row, stream) {
   put(row.note, notes.join(" · "));
   mark(row.node, "data-held", stream.held ? "" : null);
   mark(row.first, "title", stream.reason || null);
-  for (const [slot, cell] of row.cells) patchCell(cell, stream.bySlot.get(slot), stream.bySlot.get(slot + "~next"), stream.chain.includes(slot));
+  for (const [slot, cell] of row.cells) patchCell(cell, stream.bySlot.get(slot), stream.chain.includes(slot));
 }
 
-function patchCell(cell, slot, next, inChain) {
+function patchCell(cell, slot, inChain) {
   if (!slot) {
     mark(cell.node, "data-level", "none");
     cell.since = 0;
@@ -184,7 +184,7 @@ function patchCell(cell, slot, next, inChain) {
   mark(cell.node, "data-state", slot.state);
   put(cell.glyph, glyphs[stateOf(slot)] || "◇");
   put(cell.who, stateOf(slot) === "running" ? shortHost(slot.host) : slot.state === "pending" ? "pending" : stateWord(slot));
-  put(cell.detail, details(slot, next));
+  put(cell.detail, details(slot));
   const said = [slot.reason || (slot.host ? stateOf(slot) + " on " + slot.host : ""), slot.pin && "pinned to " + slot.pin];
   mark(cell.node, "title", said.filter(Boolean).join("; ") || null);
   cell.since = slot.since;
@@ -196,9 +196,9 @@ function stateWord(slot) {
   return (words[stateOf(slot)] || "stops") + " on " + shortHost(slot.host);
 }
 
-function details(slot, next) {
+function details(slot) {
   const bits = [];
-  if (next) bits.push("moving to " + (next.host ? shortHost(next.host) : "…") + ": " + next.state);
+  for (const o of slot.others) bits.push(o.state === "stopping" ? stateWord(o) : o.name + " on " + (o.host ? shortHost(o.host) : "…") + ": " + stateOf(o));
   if (slot.state !== "running" || slot.reason) {
     if (slot.reason) bits.push(slot.reason);
     else if (slot.state === "pending") bits.push("in line");

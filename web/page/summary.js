@@ -28,7 +28,7 @@ export function summarise() {
   let running = 0, all = 0, bad = 0;
   for (const stream of model.streams.values()) {
     for (const slot of stream.slots) {
-      if (slot.state === "stopping" || slot.slot.endsWith("~next")) continue;
+      if (slot.state === "stopping" || !slot.lead) continue;
       all++;
       const level = severity(slot);
       if (stateOf(slot) === "running" && level !== "bad") running++;
