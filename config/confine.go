@@ -83,6 +83,16 @@ func (c *Config) policy(own *Confine, hidden, files []string) confine.Policy {
 // files are those that the service's program is given.
 func (s *Service) files() []string { return append(filesIn(s.templates("")), s.Exec.EnvFile...) }
 
+// ConfinesAnything tells whether any program of the file is confined.
+func (c *Config) ConfinesAnything() bool {
+	for _, s := range c.Services {
+		if s.Exec != nil && s.Exec.Confine.Confines() {
+			return true
+		}
+	}
+	return slices.ContainsFunc(c.Sources, func(s Source) bool { return s.Plugin == PluginExec && s.Policy.Confines() })
+}
+
 // ours are the files that a child has no business with, and the state.
 func (c *Config) ours() []string {
 	out := []string{c.StateDir}

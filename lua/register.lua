@@ -4,8 +4,8 @@
 --   service:<type>:<host>, load:<type>:<class>, classes:<type>, types, events, schema.
 -- ARGV: ns, actor, host, incarnation, replaces (the incarnation it follows, ''
 --   for none), host_id, ttl (ms), beat (ms), url, version, from, to (the layouts
---   it speaks), known (the one it last knew in force), n, then n services of
---   10: type, capacity ('' for no limit), filter, url, needs, prefer, class, class
+--   it speaks), known (the one it last knew in force), lacks (what confine:
+--   hide does not hold there, '' for nothing), n, then n services of 10: type, capacity ('' for no limit), filter, url, needs, prefer, class, class
 --   JSON, handover, places ('' for none: a seat each).
 -- RETURN: {'ok', now, rev, state} | {'taken', host_id, ms until its lease ends,
 --   slots it holds} | {'changed', incarnation now there} | {'layout', the one in
@@ -13,8 +13,8 @@
 -- TWICE: the same incarnation registers again with the same result.
 local ns, actor, host, incarnation, replaces, host_id = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local ttl, beat, url, version = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[10]
-local from, to, known, n = tonumber(ARGV[11]), tonumber(ARGV[12]), ARGV[13], tonumber(ARGV[14])
-local FIRST, WIDTH = 15, 10
+local from, to, known, lacks, n = tonumber(ARGV[11]), tonumber(ARGV[12]), ARGV[13], ARGV[14], tonumber(ARGV[15])
+local FIRST, WIDTH = 16, 10
 -- include: now
 -- include: ample
 -- include: event
@@ -86,9 +86,11 @@ end
 redis.call('HSET', h, 'incarnation', incarnation, 'host_id', host_id, 'ttl', int(ttl), 'beat', int(beat),
   'url', url, 'version', version, 'layouts', spoken(from, to), 'services', table.concat(names, ' '), 'state', state, 'want', state, 'since', int(now))
 redis.call('HDEL', h, 'reason')
+if lacks == '' then redis.call('HDEL', h, 'lacks') else redis.call('HSET', h, 'lacks', lacks) end
 local rev = bump(host)
 redis.call('SADD', ns .. 'hosts', host)
 redis.call('ZADD', lease, int(now + ttl), host)
 if old[1] ~= incarnation or old[5] == 'down' then event('host-up', '', '', host, '', version ~= '' and because('version', 'version', version) or '') end
+if old[1] ~= incarnation and lacks ~= '' then event('confine', '', '', host, '', because('confine-lacks', 'lacks', lacks)) end
 for _, stype in ipairs(names) do redis.call('PUBLISH', ns .. 'wake', 'room ' .. stype) end
 return { 'ok', int(now), int(rev), state }

@@ -38,7 +38,9 @@ type Options struct {
 	// URL of this host's web page, for people who look for its logs.
 	URL     string
 	Version string
-	Log     zerolog.Logger
+	// Lacks is what confine: hide does not hold on this host; for the store.
+	Lacks string
+	Log   zerolog.Logger
 	// Cooldown is how long a slot avoids this host after it failed here.
 	Cooldown time.Duration
 	// SlowRetry is the least pause between two starts of a child that keeps

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"stream-api/internal/confine"
 	"stream-api/internal/realtest"
 )
 
@@ -181,5 +182,42 @@ func TestOnlyWhatHasTheMarkIsKilled(t *testing.T) {
 		if err := endTree(cmd.Process, mark); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestACommandIsConfined(t *testing.T) {
+	t.Parallel()
+	if k := confine.Ask(); k.ABI == 0 {
+		t.Skip(k.Why)
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{"secret": "stolen\n", "own": "s1\n", "program": "#!/bin/sh\necho s1\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	policy := confine.Policy{
+		Level: confine.Hide, Hidden: []string{filepath.Join(dir, "secret"), filepath.Join(dir, "own"), filepath.Join(dir, "program")}, Own: []string{filepath.Join(dir, "own")},
+	}
+	script := `cat "$0/own"; cat "$0/secret" 2>/dev/null; echo "$STREAM_API_CONFINE"`
+	for level, want := range map[confine.Level]string{confine.Hide: "s1 hide", confine.None: "s1 stolen"} {
+		p := policy
+		p.Level = level
+		c := command{name: "x", argv: []string{"/bin/sh", "-c", script + "; true", dir}, timeout: time.Minute, limit: 1 << 20, confine: p}
+		l, err := c.list(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var keys []string
+		for _, m := range l.mounts {
+			keys = append(keys, m.Key)
+		}
+		if got := strings.TrimSpace(strings.Join(keys, " ")); got != want {
+			t.Errorf("%s: %q, not %q", level, got, want)
+		}
+	}
+	c := command{name: "x", argv: []string{filepath.Join(dir, "program")}, timeout: time.Minute, limit: 1 << 20, confine: policy}
+	if _, err := c.list(t.Context()); err == nil || !strings.Contains(err.Error(), "confine hides") {
+		t.Error(err)
 	}
 }

@@ -210,6 +210,7 @@ func diagnoseStatus(status stream.Status) []Finding {
 	if h := status.Hold; h != nil {
 		out = append(out, Finding{Warning, "on hold: " + h.Reason, "what runs goes on; wait, or start a host with scheduler.enabled: true if none is at work"})
 	}
+	out = append(out, diagnoseConfine(status.Hosts)...)
 	for _, h := range status.Hosts {
 		if h.State == stream.Down && !h.Left {
 			out = append(out, Finding{Warning, "host " + h.Host + " is down", "start it; if it will not come back: stream-api hosts rm " + h.Host})
@@ -242,6 +243,22 @@ func diagnoseStatus(status stream.Status) []Finding {
 	}
 	if len(out) == 0 {
 		out = append(out, Finding{Fine, fmt.Sprintf("%d hosts, %d streams, %d sources, nothing to mend", len(status.Hosts), len(status.Streams), len(status.Sources)), ""})
+	}
+	return out
+}
+
+// diagnoseConfine says once for all hosts that are alike what hide does not hold.
+func diagnoseConfine(hosts []stream.HostStatus) []Finding {
+	by := map[string][]string{}
+	for _, h := range hosts {
+		if h.Lacks != "" {
+			by[h.Lacks] = append(by[h.Lacks], h.Host)
+		}
+	}
+	var out []Finding
+	for _, lacks := range slices.Sorted(maps.Keys(by)) {
+		out = append(out, Finding{Warning, "confine: hide does not hold all on " + strings.Join(by[lacks], ", ") + ": " + lacks,
+			"run a newer kernel there, or write confine: none if that is meant"})
 	}
 	return out
 }

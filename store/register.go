@@ -36,7 +36,10 @@ type Registration struct {
 	TTL, Beat time.Duration
 	URL       string // of its web page, for logs across hosts
 	Version   string
-	Offers    []Offer
+	// Lacks is what confine: hide does not hold on this host; empty: nothing, or
+	// nothing there is confined.
+	Lacks  string
+	Offers []Offer
 }
 
 // Beat is the store's answer to a sign of life.
@@ -73,7 +76,7 @@ func (e *ChangedError) Error() string {
 // *TakenError, *ChangedError, *LayoutError.
 func (s *Store) Register(ctx context.Context, g Registration) (Beat, error) {
 	args := []any{g.Host, g.Incarnation, g.Replaces, g.HostID, g.TTL.Milliseconds(), g.Beat.Milliseconds(), g.URL, g.Version,
-		s.speaks.From, s.speaks.To, s.Layout(), len(g.Offers)}
+		s.speaks.From, s.speaks.To, s.Layout(), g.Lacks, len(g.Offers)}
 	for _, o := range g.Offers {
 		capacity := ""
 		if o.Capacity != nil {

@@ -29,6 +29,7 @@ type HostRecord struct {
 	TTL, Beat   time.Duration
 	URL         string
 	Version     string
+	Lacks       string         // of confine: hide
 	Layouts     stream.Layouts // it speaks; zero: it never said
 	Services    []ServiceRecord
 }
@@ -117,7 +118,7 @@ func (s *Store) hosts(ctx context.Context, names []string, deadline func(host st
 		h := HostRecord{
 			Host: names[i], State: stream.HostState(row["state"]), Want: stream.HostState(row["want"]),
 			Incarnation: row["incarnation"], HostID: row["host_id"], Reason: stream.ParseReason(row["reason"]),
-			Deadline: deadline(names[i]), URL: row["url"], Version: row["version"], Layouts: stream.ParseLayouts(row["layouts"]),
+			Deadline: deadline(names[i]), URL: row["url"], Version: row["version"], Lacks: row["lacks"], Layouts: stream.ParseLayouts(row["layouts"]),
 		}
 		h.DrainUntil = atoi64(row["drain_until"])
 		if h.AtATime = atoi(row["drain_at_a_time"]); h.AtATime < 1 {

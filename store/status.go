@@ -171,7 +171,7 @@ func slotStatus(slot string, r Record, v SlotRecord, alone bool) stream.SlotStat
 }
 
 func hostStatus(h HostRecord, now int64) stream.HostStatus {
-	out := stream.HostStatus{Host: h.Host, State: h.State, URL: h.URL, Version: h.Version, Layouts: h.Layouts.String(), Services: []stream.ServiceStatus{}}
+	out := stream.HostStatus{Host: h.Host, State: h.State, URL: h.URL, Version: h.Version, Lacks: h.Lacks, Layouts: h.Layouts.String(), Services: []stream.ServiceStatus{}}
 	out.Left = h.Left()
 	if h.Deadline != 0 {
 		out.LeaseMS = h.Deadline - now

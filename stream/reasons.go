@@ -115,6 +115,7 @@ const (
 	CodeDownLong       Code = "down-long"       //
 	CodeForGood        Code = "for-good"        //
 	CodeVersion        Code = "version"         // version
+	CodeConfineLacks   Code = "confine-lacks"   // lacks
 	CodeBadCapacity    Code = "bad-capacity"    // capacity, type
 	CodeBadFilter      Code = "bad-filter"      // error
 	CodeMendedUsed     Code = "mended-used"     // type, was, used
@@ -254,6 +255,7 @@ var reasons = map[Code]reasonRow{
 	CodeDownLong:       says(Info, "down for long"),
 	CodeForGood:        says(Info, "an operator said that it will not come back"),
 	CodeVersion:        says(Info, "{version}"),
+	CodeConfineLacks:   says(Warn, "confine: hide does not hold all here: {lacks}"),
 	CodeBadCapacity:    says(Bad, "[{type}: ]capacity {capacity} is no whole number from 0 to 1000000"),
 	CodeBadFilter:      says(Bad, "{error}"),
 	CodeMendedUsed:     says(Warn, "used of {type} was {was}, is {used}"),

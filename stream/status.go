@@ -125,6 +125,8 @@ type HostStatus struct {
 	Left    bool   `json:"left,omitempty"`
 	URL     string `json:"url,omitempty"`
 	Version string `json:"version,omitempty"`
+	// Lacks is what confine: hide does not hold there; empty: nothing.
+	Lacks string `json:"lacks,omitempty"`
 	// Layouts of the store's keys that it speaks: 2, or 2-3.
 	Layouts  string          `json:"layouts,omitempty"`
 	Services []ServiceStatus `json:"services"`

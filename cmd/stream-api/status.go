@@ -129,6 +129,11 @@ func printStatus(w io.Writer, status stream.Status, colours bool) error {
 			return err
 		}
 	}
+	for _, line := range lacking(status.Hosts) {
+		if _, err := fmt.Fprintf(w, "%s\n\n", line); err != nil {
+			return err
+		}
+	}
 	if err := slotTable(status).write(w, colours); err != nil {
 		return err
 	}
