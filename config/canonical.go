@@ -26,6 +26,8 @@ func canonical(root *node, p *problems) *node {
 		switch {
 		case e.key == "sources" && e.value.kind == listKind:
 			return eachItem(e.value, func(n *node) *node { return canonicalSource(n, p) })
+		case e.key == "sources" && e.value.kind == mapKind:
+			return each(e.value, func(e entry) *node { return canonicalSource(e.value, p) })
 		case e.key == "services" && e.value.kind == mapKind:
 			return each(e.value, func(e entry) *node {
 				return canonicalService(e.value, join("services", e.key), p)

@@ -19,11 +19,11 @@ func (d *decoder) finish(c *Config) {
 	d.checkWeb(c)
 	names := map[string]int{}
 	for i := range c.Sources {
-		path := element("sources", i)
+		path := c.Sources[i].path
 		d.finishSource(c, &c.Sources[i], path)
 		if first, twice := names[c.Sources[i].Name]; twice {
 			d.problem(d.at(join(path, "name")), path, "a second source called %q; the first is in line %d (give each a name of its own)",
-				c.Sources[i].Name, d.at(element("sources", first)).line)
+				c.Sources[i].Name, d.at(c.Sources[first].path).line)
 			continue
 		}
 		names[c.Sources[i].Name] = i
@@ -92,6 +92,7 @@ func (d *decoder) checkWeb(c *Config) {
 
 func (d *decoder) finishSource(c *Config, s *Source, path string) {
 	d.checkPluginKeys(s, path)
+	d.finishName(c, s, join(path, "name"))
 	switch {
 	case s.Plugin == PluginPoll && s.Vars.URL.String() == "":
 		d.missing(join(path, "vars"), "url", "plugin poll needs the ingest's url")
@@ -125,6 +126,18 @@ func (d *decoder) finishSource(c *Config, s *Source, path string) {
 	d.checkBases(c, s, path)
 	d.resolveStream(c, s, path)
 	d.checkPulled(c, s, path)
+}
+
+// finishName fills in the host's variables.
+func (d *decoder) finishName(c *Config, s *Source, path string) {
+	name, err := s.NameTemplate.Resolve(c.hostOnly)
+	if err != nil {
+		return // an unknown host variable: that is said
+	}
+	s.Name = name
+	if err := checkSourceName(name); err != nil {
+		d.problem(d.valueAt(path), path, "%v", err)
+	}
 }
 
 // checkPluginKeys: a key that another plugin knows is no typing error.
@@ -189,6 +202,7 @@ func (d *decoder) checkGroupsAgainstVars(rule Rule, path string) {
 func (s *Source) templates(path string) []use {
 	vars := join(path, "vars")
 	uses := []use{
+		{join(path, "name"), s.NameTemplate},
 		{join(vars, "url"), s.Vars.URL},
 		{join(vars, "user"), s.Vars.User},
 		{join(vars, "password"), s.Vars.Password},

@@ -30,6 +30,8 @@ type Config struct {
 	Warnings []Problem `yaml:"-"`
 	// Files are the names the configuration was read from.
 	Files []string `yaml:"-"`
+	// Paths are those that were given: files, or directories of such.
+	Paths []string `yaml:"-"`
 }
 
 // Network says who this host is and where the store is.

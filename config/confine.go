@@ -41,7 +41,7 @@ func (d *decoder) finishConfine(c *Config) {
 		s := &c.Sources[i]
 		s.Policy = c.policy(s.Confine, ours, filesIn(s.templates("")))
 		if s.Confine != nil && s.Plugin != PluginExec {
-			path := join(element("sources", i), "confine")
+			path := join(s.path, "confine")
 			d.problem(d.at(path), path, "plugin %s runs nothing, so confine has no meaning here", s.Plugin)
 		}
 	}
@@ -149,7 +149,7 @@ func (d *decoder) warnConfine(c *Config) {
 		s := &c.Sources[i]
 		if len(s.Vars.Command) > 0 {
 			confines = confines || s.Policy.Confines()
-			d.warnHidden(s.Policy, join(element("sources", i), "vars.command"), s.Vars.Command)
+			d.warnHidden(s.Policy, join(s.path, "vars.command"), s.Vars.Command)
 		}
 	}
 	for _, name := range c.Services.Types() {

@@ -102,6 +102,8 @@ func (d *decoder) custom(n *node, path string, v reflect.Value, r rules) bool {
 	switch t := v.Addr().Interface().(type) {
 	case custom:
 		t.decode(d, n, path, r)
+	case *[]Source:
+		d.decodeSources(n, path, t)
 	case *plan.Command:
 		d.decodeCommand(n, path, t, r)
 	case *plan.Commands:

@@ -23,7 +23,7 @@ func (c *Config) setDefaults() {
 }
 
 func (s *Source) setDefaults() {
-	s.Name = "source"
+	s.NameTemplate = mustTemplate("source")
 	s.MaxStreams = 50_000
 	s.Vars = SourceVars{Interval: time.Second, Timeout: 3 * time.Second, GoneAfter: 60 * time.Second, Type: "icecast"}
 }

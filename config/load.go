@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -14,12 +15,16 @@ type File struct {
 }
 
 // Load reads the files, lays each over those before it, and checks the
-// result. What is wrong with their content comes as *Error, all of it; a file
+// result. A directory stands for its *.yaml, in the order of their names. What is wrong with their content comes as *Error, all of it; a file
 // that cannot be read comes as the error of the system.
 func Load(paths ...string) (*Config, error) {
-	files := make([]File, 0, len(paths))
+	var files []File
 	var unreadable []error
-	for _, path := range paths {
+	all, err := expand(paths)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	for _, path := range all {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			unreadable = append(unreadable, fmt.Errorf("read configuration: %w", err))
@@ -30,7 +35,42 @@ func Load(paths ...string) (*Config, error) {
 	if err := errors.Join(unreadable...); err != nil {
 		return nil, err
 	}
-	return LoadBytes(files...)
+	c, err := LoadBytes(files...)
+	if c != nil {
+		c.Paths = paths
+	}
+	return c, err
+}
+
+// expand puts the files of directories in their place.
+func expand(paths []string) ([]string, error) {
+	var out []string
+	for _, path := range paths {
+		if info, err := os.Stat(path); err != nil || !info.IsDir() {
+			out = append(out, path) // what cannot be read is told when it is
+			continue
+		}
+		entries, err := os.ReadDir(path) // sorted by name
+		if err != nil {
+			return nil, err
+		}
+		before := len(out)
+		for _, e := range entries {
+			name := e.Name()
+			switch {
+			case strings.HasPrefix(name, "."):
+			case strings.HasSuffix(name, ".yml"):
+				return nil, fmt.Errorf("%s would not be read: of a directory only *.yaml are; call it %s.yaml, or move it away",
+					filepath.Join(path, name), strings.TrimSuffix(name, ".yml"))
+			case strings.HasSuffix(name, ".yaml"):
+				out = append(out, filepath.Join(path, name))
+			}
+		}
+		if len(out) == before {
+			return nil, fmt.Errorf("there is no *.yaml in the directory %s", path)
+		}
+	}
+	return out, nil
 }
 
 // LoadBytes is Load of what is already read.
@@ -90,6 +130,7 @@ func (d *decoder) read(files []File) *node {
 		case root == nil || root.kind == nullKind:
 			root = one
 		default:
+			d.checkForms(root, one)
 			root = merge(root, one, "", func(path string, e entry) {
 				d.warn(e.at, path, "is empty here, and so takes back what an earlier file says")
 			})
@@ -99,6 +140,19 @@ func (d *decoder) read(files []File) *node {
 		return nil
 	}
 	return root
+}
+
+// checkForms: a list would silently take the place of a map, and a map of a list.
+func (d *decoder) checkForms(earlier, later *node) {
+	was, said := earlier.find("sources")
+	is, again := later.find("sources")
+	if !said || !again || was.value.kind == is.value.kind || len(is.value.items)+len(is.value.entries) == 0 {
+		return // an empty one is meant to take the other back
+	}
+	if was.value.kind == listKind && len(was.value.items) > 0 || was.value.kind == mapKind && len(was.value.entries) > 0 {
+		d.problem(is.value.at, "sources", "this is %s, and %s in an earlier file: write both as maps by name, which merge, or both as lists, of which the later one counts",
+			is.value.kind, was.value.kind)
+	}
 }
 
 // defaultName takes the machine's own name if none is given.

@@ -117,8 +117,7 @@ func (d *decoder) addOldSources(c *Config) {
 	for _, e := range d.oldSources {
 		path := element("sources", len(c.Sources))
 		d.index[path] = e
-		var s Source
-		d.decode(fromOldSource(e), path, &s, rules{})
+		s := d.source(fromOldSource(e), path)
 		s.old = true
 		c.Sources = append(c.Sources, s)
 	}

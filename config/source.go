@@ -19,8 +19,10 @@ const (
 
 // Source announces streams.
 type Source struct {
-	// Name is unique; it is part of keys and of the path /hooks/<name>.
-	Name string `yaml:"name" validate:"source"`
+	// Name is unique; it is part of keys and of the path /hooks/<name>. Host
+	// variables are resolved.
+	Name         string          `yaml:"-"`
+	NameTemplate stream.Template `yaml:"name" scopes:"host"`
 	// Plugin is poll, static or exec.
 	Plugin string     `yaml:"plugin" validate:"required,oneof=poll static exec"`
 	Vars   SourceVars `yaml:"vars"`
@@ -50,6 +52,8 @@ type Source struct {
 	// Policy is what comes of that.
 	Policy confine.Policy `yaml:"-"`
 
+	// path is where the file has it, for messages: sources[0] or sources.ingest.
+	path string
 	// old says that services.<type> with source: true declared it.
 	old bool
 }
@@ -97,6 +101,52 @@ type SourceVars struct {
 type StaticStream struct {
 	Key  string
 	Vars map[string]string
+}
+
+// decodeSources reads a list of sources, or a map from names to sources, which
+// merges over several files. A source of a map has its key for a name unless it
+// says another.
+func (d *decoder) decodeSources(n *node, path string, out *[]Source) {
+	*out = nil
+	switch n.kind {
+	case listKind:
+		for i, item := range n.items {
+			at := element(path, i)
+			d.index[at] = entry{key: at, at: item.at, value: item}
+			*out = append(*out, d.source(item, at))
+		}
+	case mapKind:
+		for _, e := range n.entries {
+			at := join(path, e.key)
+			d.index[at] = e
+			if e.value.kind == nullKind {
+				if !d.warnings.about(at) { // that it was taken back says as much
+					d.warn(e.at, at, "the source is empty and not polled")
+				}
+				continue
+			}
+			if e.value.kind != mapKind { // one source, perhaps, that is no item of a list
+				d.problem(e.value.at, at, "a source is expected, as sources is a list of them or a map from names to them, but this is %s", e.value.kind)
+				continue
+			}
+			s := d.source(e.value, at)
+			if _, named := e.value.find("name"); !named {
+				name, called := &node{kind: scalarKind, at: e.at, text: e.key}, join(at, "name")
+				d.index[called] = entry{key: "name", at: e.at, value: name}
+				d.decode(name, called, &s.NameTemplate, rules{scopes: "host"})
+			}
+			*out = append(*out, s)
+		}
+	default:
+		d.problem(n.at, path, "a list of sources is expected, or a map from names to sources, but this is %s", n.kind)
+	}
+}
+
+func (d *decoder) source(n *node, path string) Source {
+	var s Source
+	d.decode(n, path, &s, rules{})
+	s.path = path
+	return s
 }
 
 func (s *StaticStream) decode(d *decoder, n *node, path string, _ rules) {

@@ -27,7 +27,6 @@ var checks = map[string]func(string) error{
 	"hostvar":   reserve("name", "the host's name itself"),
 	"placevar":  reserve("index", "the place's number"),
 	"namespace": CheckNamespace,
-	"source":    checkSourceName,
 	"redis":     func(s string) error { return checkHere(s, checkRedis) },
 	"pullurl":   func(s string) error { return checkHere(s, checkPull) },
 	"httpurl":   func(s string) error { return checkHere(s, checkHTTP) },

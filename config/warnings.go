@@ -35,7 +35,7 @@ func (d *decoder) warnMachine(c *Config) {
 	}
 	for i := range c.Sources {
 		s := &c.Sources[i]
-		path := element("sources", i)
+		path := s.path
 		for _, use := range s.templates(path) {
 			d.warnSecrets(use.path, use.template)
 		}

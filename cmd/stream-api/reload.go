@@ -33,7 +33,7 @@ func reload(ctx context.Context, running *config.Config) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, append([]string{"check-config", "--identity"}, running.Files...)...)
+	cmd := exec.CommandContext(ctx, program, append([]string{"check-config", "--identity"}, running.Paths...)...)
 	cmd.Env = append(os.Environ(), listeningVariable+"="+running.Web.Listen)
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
