@@ -45,6 +45,9 @@ func (d *decoder) scalar(n *node, path string, v reflect.Value, r rules) bool {
 	case int:
 		value, err := parseInt(n)
 		return d.set(n, path, v, value, err)
+	case int64:
+		value, err := parseInt(n)
+		return d.set(n, path, v, int64(value), err)
 	}
 	if v.Kind() == reflect.String {
 		v.SetString(n.text)
