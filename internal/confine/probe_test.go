@@ -378,6 +378,9 @@ func accept(l net.Listener) {
 		if err != nil {
 			return
 		}
-		_ = c.Close()
+		go func() {
+			_, _ = io.Copy(io.Discard, c)
+			_ = c.Close() // only read from
+		}()
 	}
 }

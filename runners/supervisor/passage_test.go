@@ -134,3 +134,30 @@ func TestWhatIsRequiredAndCannotBeHadFailsTheStart(t *testing.T) {
 		t.Errorf("%+v", e.Exit)
 	}
 }
+
+func TestNothingOfASlotIsForAnotherUser(t *testing.T) {
+	t.Parallel()
+	r := launch(t, shell("echo x=1 >> $STREAM_API_VARS; echo > $NOTES/up; exec sleep 1000"))
+	r.note("up")
+	seen := 0
+	err := filepath.WalkDir(r.dir, func(path string, entry os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		// What lies below a directory that lets nobody in is out of reach.
+		if seen++; path == r.dir && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return nil
+	})
+	if err != nil || seen < 8 {
+		t.Errorf("%d entries, %v", seen, err)
+	}
+}
