@@ -189,6 +189,9 @@ func describeExec(e *plan.Exec, p *page) {
 	if e.Stall > 0 {
 		p.line("  stall      restarted after %s without a sign of life", short(e.Stall))
 	}
+	if text := e.Limits.String(); text != "" {
+		p.line("  limits     %s", text)
+	}
 	hooks := 0
 	for kind, commands := range e.Hooks.Each() {
 		for _, command := range commands {

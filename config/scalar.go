@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"stream-api/runners/supervisor"
 	"stream-api/stream"
 )
 
@@ -23,6 +24,9 @@ func (d *decoder) scalar(n *node, path string, v reflect.Value, r rules) bool {
 	switch v.Interface().(type) {
 	case time.Duration:
 		value, err := parseDuration(n.text)
+		return d.set(n, path, v, value, err)
+	case supervisor.Size:
+		value, err := parseSize(n.text)
 		return d.set(n, path, v, value, err)
 	case stream.Template:
 		return d.template(n, path, v, r)
@@ -79,6 +83,19 @@ func parseDuration(text string) (time.Duration, error) {
 		return 0, fmt.Errorf("%s is before it began: a time must not be negative", stream.Quote(text))
 	}
 	return value, nil
+}
+
+var writtenSize = regexp.MustCompile(`^([1-9][0-9]{0,5})(KiB|MiB|GiB|TiB)$`)
+
+var sizeShift = map[string]uint{"KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40}
+
+func parseSize(text string) (supervisor.Size, error) {
+	m := writtenSize.FindStringSubmatch(text)
+	if m == nil {
+		return 0, fmt.Errorf("%s is no size: write a whole number and its unit, such as 512MiB, 4GiB or 1TiB", stream.Quote(text))
+	}
+	n, err := strconv.ParseInt(m[1], 10, 64)
+	return supervisor.Size(n << sizeShift[m[2]]), err
 }
 
 func parseBool(n *node) (bool, error) {

@@ -135,6 +135,9 @@ func live(ctx context.Context, cfg *config.Config, log zerolog.Logger, incoming 
 		} else {
 			log.Info().Msg("each child gets a cgroup of its own")
 		}
+		if err := supervisor.CheckResident(); err != nil {
+			log.Info().Str("reason", err.Error()).Msg("supervisors may be paged out; when memory is short their deadlines come late")
+		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

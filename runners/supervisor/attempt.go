@@ -273,7 +273,7 @@ func (l *life) spawn(spec Spec, argv, env []string, out *output, after bool) (*p
 	if err := os.MkdirAll(work, 0o700); err != nil { // the child may have removed it
 		return nil, err
 	}
-	c := command{path: path, argv: argv, env: env, dir: work, stdout: out.write[0], stderr: out.write[1], cgroup: -1, after: after}
+	c := command{path: path, argv: argv, env: env, dir: work, stdout: out.write[0], stderr: out.write[1], cgroup: -1, after: after, limits: spec.Limits}
 	start := func() (*process, error) {
 		var err error
 		if c.passage, err = l.passage(spec); err != nil {
@@ -299,6 +299,9 @@ func (l *life) spawn(spec Spec, argv, env []string, out *output, after bool) (*p
 	}
 	if err != nil && !errors.Is(err, errClosed) {
 		err = fmt.Errorf("cannot start: %w", cmp.Or(spec.hidden(path, err), program.Explain(path, err)))
+	}
+	if p != nil && p.unheld != nil && !p.ended() {
+		l.warn("it runs without what cannot be had here: %v", p.unheld)
 	}
 	if p != nil && p.unoffered != nil && !p.ended() {
 		l.journal.say("its oom_score_adj stays as it is: %v", p.unoffered)

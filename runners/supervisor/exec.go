@@ -35,6 +35,8 @@ type Rules struct {
 	Restart Restart `json:"restart" yaml:"restart"`
 	// Stall is the time without a sign of life after which the child is restarted; 0: never.
 	Stall time.Duration `json:"stall" yaml:"stall" validate:"omitempty,gte=1s,lte=24h"`
+	// Limits are what the child's processes may take; they hold from its start on.
+	Limits Limits `json:"limits,omitzero" yaml:"limits"`
 }
 
 // Stop says how a child is asked to end.
@@ -52,12 +54,14 @@ type Hook struct {
 }
 
 // Same tells whether a child started with e needs no restart for other. What is masked is no difference of its own, and
-// neither are the rules: they come with the next start.
+// neither are the rules but for the limits: the supervisor has them from the runner, with nothing done to the child.
 func (e Exec) Same(other Exec) bool {
 	if !e.Confine.Same(other.Confine) {
 		return false
 	}
+	limits := e.Limits
 	e.Mask, e.Rules, e.Confine = other.Mask, other.Rules, other.Confine
+	e.Limits = limits
 	return reflect.DeepEqual(e, other)
 }
 
@@ -104,5 +108,5 @@ func (r *Rules) check() error {
 	if r.Stall < 0 || r.Restart.GiveUpAfter < 0 || r.Stop.Grace < 0 {
 		wrong("a negative stall, grace or give_up_after")
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, r.Limits.check())...)
 }

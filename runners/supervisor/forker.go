@@ -53,6 +53,7 @@ type command struct {
 	stderr *os.File
 	cgroup int  // directory to be born in, -1 for none
 	after  bool // may start after the deadline: a post_stop hook
+	limits Limits
 	// passage is what it goes through to become the program; nil: it begins as the program.
 	passage *confine.Passage
 }
@@ -63,6 +64,7 @@ type process struct {
 	done   chan struct{} // closed when it is reaped
 	status syscall.WaitStatus
 
+	unheld    error // which of its limits cannot be had
 	unoffered error // why it is not the first to go when memory is short
 }
 
@@ -161,6 +163,7 @@ func (f *forker) fork(c command, null *os.File) (*process, error) {
 		// The deadline, or a cgroup that kills (see cgroup); ForkExec cannot tell this from success.
 		return nil, errStillborn
 	}
+	p.unheld = c.limits.hold(pid)
 	p.unoffered = offerFirst(pid)
 	return p, nil
 }

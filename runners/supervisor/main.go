@@ -118,7 +118,7 @@ func (s *supervisor) build(spec Spec) error {
 	s.server = &server{guard: s.guard}
 	l := &life{
 		guard: s.guard, wake: make(chan struct{}, 1), born: time.Now(), spec: spec,
-		emit: s.server.emit, watched: s.server.watched, settle: func() { time.AfterFunc(shrinkAfter, shrink) },
+		emit: s.server.emit, watched: s.server.watched, settle: func() { time.AfterFunc(shrinkAfter, rest) },
 		state: State{Version: SpecVersion, Phase: PhaseWaiting, BootID: boot, Supervisor: me, Since: time.Now()},
 	}
 	s.life, s.server.life = l, l
@@ -158,6 +158,12 @@ func (s *supervisor) build(spec Spec) error {
 	go serveProgress(progress, s.progressed, l.warn)
 	s.server.listener, err = listen(s.dir)
 	return err
+}
+
+// rest prepares for the long and quiet part of the life.
+func rest() {
+	shrink()
+	_ = stayResident() // CheckResident had the host say at its start why not
 }
 
 // begin starts the goroutines that serve the life.

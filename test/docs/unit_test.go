@@ -91,6 +91,7 @@ func TestTheUnitKeepsItsHostAndItsChildren(t *testing.T) {
 		"Service.OOMPolicy":          "continue",
 		"Service.TasksMax":           "infinity",
 		"Service.PrivateTmp":         "no",
+		"Service.LimitMEMLOCK":       "infinity", // or no supervisor is held in memory
 	} {
 		if got := u.one(key); got != want {
 			t.Errorf("%s is %q; want %q", key, got, want)
