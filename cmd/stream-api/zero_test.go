@@ -29,6 +29,7 @@ var zeros = map[string]func(wired) bool{
 	"sources[].vars.gone_after":                    func(w wired) bool { return w.source.GoneAfter == 0 },
 	"sources[].priority":                           func(w wired) bool { return w.source.Priority == 0 },
 	"sources[].rank":                               func(w wired) bool { return w.source.Rank == 0 },
+	"sources[].rules_version":                      func(w wired) bool { return w.source.RulesVersion == 0 },
 	"sources[].rules[].priority":                   func(w wired) bool { return *w.source.Rules[0].Priority == 0 },
 }
 
