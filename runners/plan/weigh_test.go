@@ -4,6 +4,7 @@ import (
 	"maps"
 	"testing"
 
+	"stream-api/internal/confine"
 	"stream-api/stream"
 )
 
@@ -41,6 +42,7 @@ func TestWeighTellsAChangeOfTheStreamFromOneOfTheFile(t *testing.T) {
 	again := func(v *Values) { v.Session = "2" }
 	gone := func(v *Values) { delete(v.Slots, "dist") }
 	ignore := func(s *Service) { s.OnSourceChange = Ignore }
+	confined := func(s *Service) { s.Exec.Confine = confine.Policy{Level: confine.Hide} }
 	renew := func(s *Service) { s.OnNewSession = Restart }
 	for name, c := range map[string]struct {
 		service *Service
@@ -53,6 +55,7 @@ func TestWeighTellsAChangeOfTheStreamFromOneOfTheFile(t *testing.T) {
 		"a value it does not use":             {service(same), changed(func(v *Values) { v.Vars["w"] = "9" }), Stays, ""},
 		"the file":                            {service(same + " x"), before, Stale, ""},
 		"the file and a value it uses":        {service(same + " x"), changed(other), Restarts, stream.CodeVarsChanged},
+		"what it is kept from":                {service(same, confined), before, Stale, ""},
 		"another source":                      {service(same), changed(moved), Restarts, stream.CodeVarsChanged},
 		"another source, passed over":         {service(same, ignore), changed(moved), Stale, ""},
 		"a value beside a source passed over": {service(same, ignore), changed(func(v *Values) { moved(v); other(v) }), Restarts, stream.CodeVarsChanged},
