@@ -1,6 +1,6 @@
 -- claim: the host takes up what was placed on it. Only after this may a child
 -- start; until its host says that one was, the instance's phase is starting.
--- KEYS: none. Touches reaper, host:<host>, stream:<key>, stream:<key>:<slot>,
+-- KEYS: none. Touches reaper, host:<host>, stream:<key>:<slot>,
 --   stream:<key>:<instance>, outbox, requeue, events.
 -- ARGV: ns, actor, key, instance, host, token, incarnation.
 -- RETURN: {'ok', now} | {'hold', reason} (ask again) | {'stale', reason} (drop it).
@@ -9,11 +9,12 @@ local ns, actor, key, instance, host, token, incarnation = ARGV[1], ARGV[2], ARG
 -- include: now
 -- include: hold
 -- include: event
--- include: lead
+-- include: mirror
+-- include: again
 
 local slot = slot_of(instance)
 local at = ns .. 'stream:' .. key .. ':' .. instance
-local s = redis.call('HMGET', at, 'state', 'host', 'token')
+local s = redis.call('HMGET', at, 'state', 'host', 'token', 'alone')
 local h = redis.call('HMGET', ns .. 'host:' .. host, 'incarnation', 'state')
 if h[1] ~= incarnation or h[2] == 'down' then return { 'stale', because('life-over') } end
 if s[3] ~= token or s[2] ~= host then return { 'stale', because('not-given') } end
@@ -30,8 +31,7 @@ end
 redis.call('HSET', at, 'state', 'running', 'phase', 'starting', 'since', int(now))
 redis.call('HDEL', at, 'assigned', 'attempt', 'up')
 redis.call('ZREM', ns .. 'outbox', member(key, instance))
-local of = redis.call('HMGET', ns .. 'stream:' .. key .. ':' .. slot, 'lead', 'instances')
-local name = shown(instance, of[2])
-if name == slot then mirror(key, slot, instance, of[1], 'running', host) else settle(key, slot, because('ready')) end
+local name, leads = mirror(key, slot, instance, s[4], 'running', host)
+if leads and not s[4] then again(key, now + PATIENCE) end -- if it is not ready by then
 event('claimed', key, name, host, token, '')
 return { 'ok', int(now) }

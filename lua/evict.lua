@@ -16,6 +16,7 @@ local FIRST = 10
 -- include: hold
 -- include: event
 -- include: lead
+-- include: split
 -- include: room
 -- include: pin
 

@@ -120,6 +120,9 @@ local function derive(slot, list)
     end
     local own = stream .. ':' .. v.name
     local follows = redis.call('HGET', own, 'follows')
+    local alone = redis.call('HGET', own, 'alone')
+    if #names == 1 and not alone then right(redis.call('HSET', own, 'alone', '1'))
+    elseif #names > 1 and alone then right(redis.call('HDEL', own, 'alone')) end
     if follows and redis.call('EXISTS', stream .. ':' .. follows) == 0 then redis.call('HDEL', own, 'follows', 'off') end
   end
   settle(key, slot, because('lead-lost'))

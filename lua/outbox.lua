@@ -8,7 +8,7 @@
 local ns, actor, resend, limit, n = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 -- include: now
 -- include: hold
--- include: names
+-- include: split
 
 -- A start cannot be claimed in a hold, so its time runs from the end of one.
 local outbox, rows, hold = ns .. 'outbox', {}, held()

@@ -19,13 +19,13 @@ local FIRST = 9
 -- include: event
 -- include: index
 -- include: account
--- include: lead
+-- include: mirror
 -- include: token
 
 local why = held()
 if why then return { 'hold', why } end
 local at = ns .. 'stream:' .. key .. ':' .. instance
-local s = redis.call('HMGET', at, 'state', 'avoid', 'move', 'off')
+local s = redis.call('HMGET', at, 'state', 'avoid', 'move', 'off', 'alone')
 local slot = slot_of(instance)
 if not slot or s[1] ~= 'pending' then return { 'gone' } end
 
@@ -96,7 +96,6 @@ if s[3] then redis.call('HDEL', at, 'move') end
 redis.call('ZREM', ns .. 'pending:' .. stype, line)
 redis.call('ZADD', ns .. 'outbox', time, line)
 take(stype, key, instance, best, seen)
-local of = redis.call('HMGET', ns .. 'stream:' .. key .. ':' .. slot, 'lead', 'instances')
-mirror(key, slot, instance, of[1], 'assigned', best)
-event('placed', key, shown(instance, of[2]), best, token, '')
+local name = mirror(key, slot, instance, s[5], 'assigned', best)
+event('placed', key, name, best, token, '')
 return { 'placed', best, token, time }

@@ -18,7 +18,7 @@ local FIRST = 9
 
 local stream, slot = ns .. 'stream:' .. key, slot_of(instance)
 local at = stream .. ':' .. instance
-local s = redis.call('HMGET', at, 'state', 'host', 'token')
+local s = redis.call('HMGET', at, 'state', 'host', 'token', 'alone')
 if (s[1] ~= 'running' and s[1] ~= 'stopping') or s[2] ~= host or s[3] ~= token
   or redis.call('HGET', ns .. 'host:' .. host, 'incarnation') ~= incarnation then
   return { 'stale' }
@@ -28,7 +28,7 @@ local fresh = {}
 for i = 0, n - 1 do fresh['var:' .. ARGV[FIRST + 2 * i]] = ARGV[FIRST + 2 * i + 1] end
 local changed, updates = replace(at, fresh), {}
 local said = stream .. ':' .. slot
-if redis.call('HGET', said, 'lead') ~= instance then
+if not s[4] and redis.call('HGET', said, 'lead') ~= instance then
   updates = settle(key, slot, because('ready')) -- its lead may have been waiting for this
 elseif replace(said, fresh) then
   changed = true

@@ -17,6 +17,7 @@ local ttl, beat, budget, unsure = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber
 -- include: index
 -- include: account
 -- include: slot
+-- include: split
 -- include: fence
 
 epoch = fence(expected, epoch, ttl, beat, unsure)
@@ -68,17 +69,17 @@ for _, host in ipairs(redis.call('ZRANGEBYSCORE', lease, '-inf', int(now), 'LIMI
     local stype, key, instance = split_row(line)
     taken = taken + 1
     local at = stype and ns .. 'stream:' .. key .. ':' .. instance
-    local s = at and sound(at) and redis.call('HMGET', at, 'state', 'host', 'token')
+    local s = at and sound(at) and redis.call('HMGET', at, 'state', 'host', 'token', 'alone')
     if not s or s[2] ~= host then
       redis.call('SREM', slots, line) -- a row edited by hand, or half of one
       if stype then count(stype, host, -1) end
     else
       give_back(stype, key, instance, host)
-      event('reaped', key, called(key, instance), host, s[3], because('lapsed'))
+      event('reaped', key, s[4] and slot_of(instance) or called(key, instance), host, s[3], because('lapsed'))
       if s[1] == 'stopping' then
         forget(stype, key, instance)
       else
-        requeue(stype, key, instance, because('host-down', 'host', host))
+        requeue(stype, key, instance, because('host-down', 'host', host), s[4])
       end
     end
   end

@@ -17,7 +17,7 @@ local FIRST, WIDTH = 5, 6
 -- include: now
 -- include: event
 -- include: index
--- include: names
+-- include: split
 -- include: bound
 
 local slots, mended, used, short = ns .. 'slots:' .. host, 0, {}, 0

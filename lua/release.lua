@@ -32,7 +32,7 @@ local FIRST = 14
 -- include: pin
 
 local at = ns .. 'stream:' .. key .. ':' .. instance
-local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid', 'move')
+local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid', 'move', 'alone')
 if s[2] ~= host or s[3] ~= token or redis.call('HGET', ns .. 'host:' .. host, 'incarnation') ~= incarnation then
   return { 'stale' }
 end
@@ -55,13 +55,13 @@ if only_if_room and s[1] ~= 'stopping' then
     local fresh = issue()
     redis.call('HSET', at, 'token', fresh)
     bump(host)
-    event('stays', key, called(key, instance), host, fresh, reason)
+    event('stays', key, s[6] and slot_of(instance) or called(key, instance), host, fresh, reason)
     return { 'stay', fresh }
   end
 end
 
 give_back(stype, key, instance, host)
-event('released', key, called(key, instance), host, token, reason)
+event('released', key, s[6] and slot_of(instance) or called(key, instance), host, token, reason)
 if s[1] == 'stopping' then
   forget(stype, key, instance)
   wake('dirty')
@@ -71,5 +71,5 @@ end
 -- elsewhere, and little to an operator who wants it back.
 if s[5] then ban = math.max(ban, 5000) end
 avoid(at, s[4], host, ban)
-requeue(stype, key, instance, reason)
+requeue(stype, key, instance, reason, s[6])
 return { 'ok', 'pending' }

@@ -17,7 +17,7 @@ local OPEN = { restarts = true, reason = true, exit = true, stderr = true, speed
 -- include: lead
 
 local at = ns .. 'stream:' .. key .. ':' .. instance
-local s = redis.call('HMGET', at, 'host', 'token', 'phase')
+local s = redis.call('HMGET', at, 'host', 'token', 'phase', 'alone')
 if s[1] ~= host or s[2] ~= token or redis.call('HGET', ns .. 'host:' .. host, 'incarnation') ~= incarnation then
   return { 'stale' }
 end
@@ -32,7 +32,7 @@ for i = 0, n - 1 do
     if value == '' then redis.call('HDEL', at, field) else redis.call('HSET', at, field, value) end
   end
 end
-if bears then settle(key, slot_of(instance), because('ready')) end
-if happened ~= '' then event(happened, key, called(key, instance), host, token, why) end
+if bears and not s[4] then settle(key, slot_of(instance), because('ready')) end
+if happened ~= '' then event(happened, key, s[4] and slot_of(instance) or called(key, instance), host, token, why) end
 wake('report')
 return { 'ok' }

@@ -17,10 +17,10 @@ local ns, actor, key, instance, stype, token, ban, reason = ARGV[1], ARGV[2], AR
 local why = held()
 if why then return { 'hold', why } end
 local at = ns .. 'stream:' .. key .. ':' .. instance
-local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid')
+local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid', 'alone')
 if s[1] ~= 'assigned' or s[3] ~= token then return { 'stale' } end
 give_back(stype, key, instance, s[2])
 event('unassigned', key, called(key, instance), s[2], token, reason)
 avoid(at, s[4], s[2], ban)
-requeue(stype, key, instance, reason)
+requeue(stype, key, instance, reason, s[5])
 return { 'ok' }

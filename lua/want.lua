@@ -75,7 +75,7 @@ local function create(slot, instance, stype, rank)
   redis.call('HSET', stream .. ':' .. instance, 'state', 'pending', 'type', stype, 'host', '', 'token', '', 'born', int(now),
     'since', int(now), 'score', rank, 'reason', '', 'restarts', '0', 'copy', '1')
   enlist(stype, key, instance)
-  mirror(key, slot, instance, redis.call('HGET', stream .. ':' .. slot, 'lead'), 'pending', '')
+  mirror(key, slot, instance, false, 'pending', '')
   line(instance, stype, rank)
 end
 

@@ -3,23 +3,16 @@
 -- var:<name> what the slot says to the others of its stream: its lead's, kept until
 -- another lead's replace them.
 -- include: dependants
-
--- shown is what people see of an instance: its slot while it is alone. list is the
--- field instances of its slot.
-local function shown(instance, list)
-  if list and string.find(list, ' ', 1, true) then return instance end
-  return slot_of(instance)
-end
+-- include: mirror
+-- include: again
 
 -- called is shown for who has not read the list.
 local function called(key, instance)
   return shown(instance, redis.call('HGET', ns .. 'stream:' .. key .. ':' .. slot_of(instance), 'instances'))
 end
 
--- mirror has the slot show what its lead has become.
-local function mirror(key, slot, instance, lead, state, host)
-  if lead == instance then redis.call('HSET', ns .. 'stream:' .. key .. ':' .. slot, 'state', state, 'host', host) end
-end
+-- number_of gives n of <slot>.<n>, 0 for other forms.
+local function number_of(instance) return tonumber(string.match(instance, '%.(%d+)$')) or 0 end
 
 -- enlist makes an instance one of its slot's. The first one leads.
 local function enlist(stype, key, instance)
@@ -33,8 +26,10 @@ local function enlist(stype, key, instance)
   local s = redis.call('HMGET', at, 'instances', 'lead')
   local names = s[1] or ''
   if not string.find(' ' .. names .. ' ', ' ' .. instance .. ' ', 1, true) then
+    for name in string.gmatch(names, '%S+') do redis.call('HDEL', stream .. ':' .. name, 'alone') end
     names = names == '' and instance or names .. ' ' .. instance
   end
+  if names == instance then redis.call('HSET', stream .. ':' .. instance, 'alone', '1') end
   redis.call('HSET', at, 'type', stype, 'instances', names, 'lead', s[2] or instance)
 end
 
@@ -47,6 +42,9 @@ local function delist(key, instance)
     if name ~= instance then left[#left + 1] = name end
   end
   if #left == 0 then redis.call('DEL', at) else redis.call('HSET', at, 'instances', table.concat(left, ' ')) end
+  if #left == 1 and redis.call('EXISTS', stream .. ':' .. left[1]) == 1 then
+    redis.call('HSET', stream .. ':' .. left[1], 'alone', '1')
+  end
   return #left
 end
 
@@ -109,15 +107,6 @@ local function crown(key, slot, instance, why)
   return updates
 end
 
--- again has the stream looked at at a time, if it is not before.
-local function again(key, at)
-  local asked = tonumber(redis.call('ZSCORE', ns .. 'requeue', key))
-  if not asked or asked > at then redis.call('ZADD', ns .. 'requeue', int(at), key) end
-end
-
--- PATIENCE is for how long a lead that runs may not be ready before another leads, ms.
-local PATIENCE = 5000
-
 -- settle finds out who leads, after whatever may change that. A lead that runs stays
 -- it, unless it has not been ready for long; one that was taken back gives way
 -- to one that is ready, one that ends or is gone to whatever there is. Nobody leads
@@ -132,7 +121,7 @@ local function settle(key, slot, why)
   end
   local was = s[1] and read(s[1]) or {}
   if not string.find(s[2] or '', ' ', 1, true) and was[1] then -- it is alone
-    mirror(key, slot, s[1], s[1], was[1], was[4] or '')
+    mirror(key, slot, s[1], true, was[1], was[4] or '')
     return {}
   end
   local says = variables(at)
@@ -140,7 +129,7 @@ local function settle(key, slot, why)
   if was[1] == 'running' then
     local fit, till = ready(stream .. ':' .. s[1], was, {}), (stamp(was[5]) or 0) + PATIENCE
     if fit or now < till then
-      mirror(key, slot, s[1], s[1], was[1], was[4])
+      mirror(key, slot, s[1], true, was[1], was[4])
       if not fit then again(key, till) end
       return {}
     end
@@ -159,6 +148,6 @@ local function settle(key, slot, why)
     end
   end
   if best and rank >= least then return crown(key, slot, best, why) end
-  if was[1] then mirror(key, slot, s[1], s[1], was[1], was[4] or '') end
+  if was[1] then mirror(key, slot, s[1], true, was[1], was[4] or '') end
   return {}
 end

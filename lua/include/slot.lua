@@ -54,10 +54,12 @@ end
 -- wanted, so what was on air keeps its age. What the slot says stays until another
 -- lead replaces it: a dependant is not stopped for a missing upstream. The host it
 -- was to move to stays, too, until it is placed. If one that is to follow it runs
--- already, that is what the slot has; one that does not is one too many.
-local function requeue(stype, key, instance, reason)
+-- already, that is what the slot has; one that does not is one too many. alone is
+-- the record's field.
+local function requeue(stype, key, instance, reason, alone)
   local at, slot = ns .. 'stream:' .. key .. ':' .. instance, slot_of(instance)
-  local heir, state = successor(key, instance)
+  local heir, state
+  if not alone then heir, state = successor(key, instance) end
   if state == 'running' then
     local own = ns .. 'stream:' .. key .. ':' .. heir
     local v = redis.call('HMGET', own, 'avoid', 'host', 'token')
@@ -78,7 +80,7 @@ local function requeue(stype, key, instance, reason)
     if state == 'assigned' then give_back(v[1], key, heir, v[2]) end
     forget(v[1], key, heir)
   end
-  settle(key, slot, reason)
+  if alone then mirror(key, slot, instance, true, 'pending', '') else settle(key, slot, reason) end
   wake('pending ' .. stype)
 end
 
@@ -87,12 +89,13 @@ end
 -- the row of a stop command, or nil.
 local function unwant(stype, key, instance, why)
   local at = ns .. 'stream:' .. key .. ':' .. instance
-  local s = redis.call('HMGET', at, 'state', 'host', 'token')
+  local s = redis.call('HMGET', at, 'state', 'host', 'token', 'alone')
   if s[1] == 'running' then
     redis.call('HSET', at, 'state', 'stopping', 'since', int(now), 'reason', why)
     bump(s[2])
-    event('stopping', key, called(key, instance), s[2], s[3], why)
-    settle(key, slot_of(instance), why)
+    if not s[4] then settle(key, slot_of(instance), why) end
+    local name = mirror(key, slot_of(instance), instance, s[4], 'stopping', s[2])
+    event('stopping', key, name, s[2], s[3], why)
     return { key, instance, stype, s[2], s[3] }
   elseif s[1] == 'stopping' then
     return { key, instance, stype, s[2], s[3] }

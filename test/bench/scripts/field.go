@@ -233,7 +233,7 @@ func (f *field) place(ctx context.Context, keys []string, slot string) error {
 		n := min(batch, len(keys))
 		requests := make([]store.Request, n)
 		for i, key := range keys[:n] {
-			requests[i] = store.Request{Key: key, Slot: slot, Type: slot, Candidates: candidates}
+			requests[i] = store.Request{Key: key, Slot: stream.Numbered(slot, 1).String(), Type: slot, Candidates: candidates}
 		}
 		got, err := f.st.Place(ctx, requests)
 		if err != nil {
