@@ -246,6 +246,21 @@ func TestEachHiddenPlaceIsHiddenByItsOwnMark(t *testing.T) {
 	}
 }
 
+func TestWhatIsTheKernelsIsNotHidden(t *testing.T) {
+	t.Parallel()
+	needLandlock(t, 1)
+	w := makeWorld(t, os.Getuid())
+	p := w.policy()
+	p.Hidden = append(p.Hidden, "/proc/sys/kernel/ostype", "/dev/null", "/proc/self/fd/0")
+	out := shell(t, p, w.mine(), `echo ready; read x; cat /proc/sys/kernel/ostype; (cat /proc/self/comm); echo x > /dev/null; ls -d /proc/self/fd`, func() {})
+	if out != "Linux\ncat\n/proc/self/fd\n" {
+		t.Errorf("%q", out)
+	}
+	if place := p.Hiding("/dev/null"); place != "" {
+		t.Errorf("%s is hidden", place)
+	}
+}
+
 func TestWhatComesLaterBesideAHiddenPlaceIsHiddenToo(t *testing.T) {
 	needLandlock(t, 1)
 	w := makeWorld(t, os.Getuid())

@@ -2,6 +2,7 @@ package confine
 
 import (
 	"fmt"
+	"iter"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -62,12 +63,28 @@ func (p Policy) Hiding(path string, open ...string) string {
 			return ""
 		}
 	}
-	for _, hidden := range p.Hidden {
-		if within(path, real(hidden)) {
+	for hidden, at := range p.places() {
+		if within(path, at) {
 			return hidden
 		}
 	}
 	return ""
+}
+
+// kernels are directories whose entries are the kernel's: it would be no use to hide one, and on the way to it no new process or
+// device could be seen.
+var kernels = []string{"/proc", "/sys", "/dev"}
+
+// places gives each hidden place with where it really is.
+func (p Policy) places() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for _, hidden := range p.Hidden {
+			at := real(hidden)
+			if !slices.ContainsFunc(kernels, func(dir string) bool { return within(at, dir) }) && !yield(hidden, at) {
+				return
+			}
+		}
+	}
 }
 
 // Within returns a hidden place that lies below dir, or "". On the way to it nothing new can be made or seen.
@@ -76,8 +93,8 @@ func (p Policy) Within(dir string) string {
 		return ""
 	}
 	dir = real(dir)
-	for _, hidden := range p.Hidden {
-		if at := real(hidden); at != dir && within(at, dir) {
+	for hidden, at := range p.places() {
+		if at != dir && within(at, dir) {
 			return hidden
 		}
 	}

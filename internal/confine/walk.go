@@ -52,8 +52,8 @@ const controlGroups = "/sys/fs/cgroup"
 func (p Policy) plan(mine []string) *node {
 	root := &node{}
 	root.set(real(controlGroups), readable)
-	for _, path := range p.Hidden {
-		root.set(real(path), hidden)
+	for _, at := range p.places() {
+		root.set(at, hidden)
 	}
 	for _, path := range p.Own {
 		root.set(real(path), readable)

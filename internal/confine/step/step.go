@@ -64,6 +64,11 @@ func run(ruled bool, path string, argv []string) int {
 	if err := closeAtExec(FdTell); err != nil {
 		return broken("close the pipe", err)
 	}
+	// As it is: what syscall makes of it loses what is there twice.
+	env, err := read("/proc/self/environ", func([]byte) bool { return true })
+	if err != nil {
+		return broken("read the environment", err)
+	}
 	name := append([]byte(Comm), 0)
 	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, prSetName, uintptr(unsafe.Pointer(&name[0])), 0) // see Comm
 	if _, _, e := syscall.RawSyscall6(syscall.SYS_PRCTL, prSetNoNewPrivs, 1, 0, 0, 0, 0); e != 0 {
@@ -76,11 +81,6 @@ func run(ruled bool, path string, argv []string) int {
 		if _, _, e := syscall.RawSyscall(sysRestrictSelf, FdRuleset, 0, 0); e != 0 {
 			return broken("landlock_restrict_self", e)
 		}
-	}
-	// As it is: what syscall makes of it loses what is there twice.
-	env, err := read("/proc/self/environ", func([]byte) bool { return true })
-	if err != nil {
-		return broken("read the environment", err)
 	}
 	tell(string(rune(Trying)))
 	err = syscall.Exec(path, argv, words(env))
