@@ -259,4 +259,43 @@ func TestAnOldFileStopsNothing(t *testing.T) {
 	n.ham.Again()
 	n.settle("after FLUSHALL before ham, installed anew")
 	n.told("at last")
+	for _, e := range realrun.Events(t, n.redis.URL(), 10000) {
+		if e.Event == "rules" && !strings.Contains(e.Reason, ": v1 of ber, ") {
+			t.Errorf("other rules came into force: %s", e.Reason)
+		}
+	}
+	n.accepted()
+}
+
+// accepted looks at ham's file for one source, and puts it in force by hand.
+func (n *ruledNet) accepted() {
+	n.t.Helper()
+	stdout, errOut, code := realrun.Command(n.t, n.redis.URL(), "sources", "diff", "chained", "ham")
+	for _, line := range []string{"of ber, since ", "+++ the file of ham, told since ", "\n-   - rec\n", "\n    - work\n"} {
+		if !strings.Contains(stdout, line) || code != 0 {
+			n.t.Errorf("sources diff: %d, %s, without %q:\n%s", code, errOut, line, stdout)
+		}
+	}
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"accept", "chained"}, 2, "--from HOST"},
+		{[]string{"accept", "chained", "--from", "nobody"}, 1, "does not poll chained now"},
+		{[]string{"diff", "chaimed"}, 3, "chained"},
+		{[]string{"diff", "manual"}, 2, "streams that were added by hand"},
+		{[]string{"accept", "chained", "--from", "ham"}, 0, "in force: v2 of ham"},
+	} {
+		if _, errOut, code := realrun.Command(n.t, n.redis.URL(), append([]string{"sources"}, c.args...)...); code != c.code || !strings.Contains(errOut, c.says) {
+			n.t.Errorf("sources %v: %d, %q; want %d, %q", c.args, code, errOut, c.code, c.says)
+		}
+	}
+	n.supposed = slices.DeleteFunc(n.supposed, func(slot string) bool { return strings.HasPrefix(slot, "c") && strings.HasSuffix(slot, " rec") })
+	n.processes = nil
+	n.runs("by ham's file")
+	realtest.Await(n.t, time.Minute, "now ber differs", func() bool {
+		stdout, _, _ := realrun.Command(n.t, n.redis.URL(), "sources", "ls")
+		return strings.Contains(stdout, "v2 of ham; ber's file differs since") && strings.Contains(stdout, ": rec comes")
+	})
 }
