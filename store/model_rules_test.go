@@ -72,7 +72,6 @@ type rulesModel struct {
 	hosts  []*author
 	asleep map[*author]bool
 	files  int
-	held   bool // a hold that this model began is not over
 	lost   bool // the store lost the rules, and nobody told any yet
 	done   []string
 	seen   map[string]int
