@@ -13,7 +13,7 @@ export SOURCE_DATE_EPOCH
 NEEDS := redis-server redis-sentinel redis-cli icecast2 ffmpeg ffprobe nginx chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check vuln sbom deb dist notices bench chaos deps screenshots clean
+.PHONY: help build run test check vuln sbom deb dist notices bench chaos boot deps screenshots clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ chaos: deps ## the long fault tests, half an hour; writes their figures into doc
 
 screenshots: deps ## take the pictures in docs/images anew
 	$(GO) test ./web/ -count=1 -run Screenshots -screenshots
+
+boot: ## install the package on an emulated Debian; upgrades, kills, reboots, full disks, memory; root. BOOT=-container: quick
+	$(GO) test ./test/boot -count=1 -v -timeout 180m -boot $(BOOT)
 
 deps: ## install what the tests need (Debian, as root or with sudo), or name it
 	@./test/deps.sh $(NEEDS)
