@@ -110,3 +110,28 @@ func (h *host) touch(name string) {
 		h.w.t.Fatal(err)
 	}
 }
+
+// A child that changes what it publishes all the time is heard once a second,
+// and who uses it is restarted by the restart policy: at once, then ever later.
+func TestAFlappingVariableNeitherFloodsTheStoreNorRestartsWithoutEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h := w.host("speedy")
+	const changes = 60
+	flapping := `i=0; while [ $i -lt 60 ]; do echo "n=$i" > "$STREAM_API_VARS.new"; mv "$STREAM_API_VARS.new" "$STREAM_API_VARS"; i=$((i+1)); sleep 0.1; done
+echo "n=last" > "$STREAM_API_VARS"; while :; do sleep 0.1; done`
+	h.run(h.options(h.shell("up", flapping), h.shell("down", telling, valued(t, "${up:n}", func(s *plan.Service) { s.Class.Needs = "up:n" }))))
+	w.announce("s1", nil, "up", "down")
+	realtest.Await(t, 90e9, "the last value never comes", func() bool { return strings.HasSuffix(h.values(), "last") })
+	if n := len(strings.Fields(h.values())); n > changes/4 {
+		t.Errorf("%d changes started the dependant %d times: %s", changes, n, h.values())
+	}
+	// Each publication that somebody uses raises the revision of that host.
+	published, err := w.client.HGet(context.Background(), "host:speedy", "rev").Int()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if published > changes/2 {
+		t.Errorf("%d changes raised the revision to %d", changes, published)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"time"
 
 	"stream-api/queue"
 	"stream-api/store"
@@ -14,7 +15,13 @@ type published struct {
 	own   map[string]string // by its service
 	child map[string]string // by the child
 	last  map[string]string // as the store has it; nil: not known
+	at    time.Time         // of the last publication; zero: none by this life
+	due   <-chan time.Time  // fires when what was held back may be published
 }
+
+// publishPause is the least time between two publications of a slot, of which
+// the latest counts: each is an event, and restarts who uses what has changed.
+const publishPause = time.Second
 
 // offer publishes what the slot offers to the others of its stream, if it is
 // not published already, once it is ready. Nothing is not published: what an
@@ -31,6 +38,10 @@ func (h *holding) offer(ctx context.Context) {
 	if h.published.last == nil && len(vars) == 0 || h.published.last != nil && maps.Equal(vars, h.published.last) {
 		return
 	}
+	if rest := publishPause - time.Since(h.published.at); rest > 0 {
+		h.published.due = time.After(rest)
+		return
+	}
 	v := h.reservation()
 	var tell []store.Reservation
 	err := h.r.call(ctx, func(ctx context.Context) (err error) {
@@ -44,7 +55,7 @@ func (h *holding) offer(ctx context.Context) {
 		h.logger().Debug().Err(err).Msg("not published yet")
 		return // tried again at the next tick
 	}
-	h.published.last = vars
+	h.published.last, h.published.at, h.published.due = vars, time.Now(), nil
 	h.mu.Lock()
 	h.memo.Copy.Vars = vars
 	h.mu.Unlock()

@@ -38,6 +38,10 @@ func (h *holding) serve(ctx context.Context) step {
 		case <-h.wake:
 		case <-h.ready.steady:
 			h.sayUp(ctx)
+		case <-h.published.due:
+			h.offer(ctx)
+		case <-h.updating.due:
+			h.refresh(ctx, h.updating.latest)
 		case <-tick.C:
 			h.publisher.tick(ctx, h)
 			h.recovered(ctx)

@@ -3,6 +3,7 @@ package runners
 import (
 	"context"
 	"maps"
+	"math/rand/v2"
 	"reflect"
 	"time"
 
@@ -18,6 +19,35 @@ type updating struct {
 	weighed  bool        // and what they mean is settled
 	stale    bool        // would be started otherwise now
 	answered int64       // the operator's wish for a restart that was fulfilled last
+
+	// An upstream that changes all the time must not restart the child all the
+	// time: the first change does at once, each further one by the restart policy.
+	latest   store.Record
+	restarts supervisor.Failures // for changed variables, as the policy remembers them
+	last     time.Time           // of these restarts; zero: none
+	earliest time.Time           // of the next
+	due      <-chan time.Time    // fires then, if one waits
+}
+
+// mayRestart tells whether a changed variable may restart the child now; if not,
+// it is looked at again when it may.
+func (u *updating) mayRestart() bool {
+	rest := time.Until(u.earliest)
+	if rest > 0 {
+		u.due = time.After(rest)
+	}
+	return rest <= 0
+}
+
+// restarted takes note of a restart for changed variables.
+func (u *updating) restarted(policy supervisor.Restart) {
+	now, ran := time.Now(), policy.Within // before the first all was well
+	if !u.last.IsZero() {
+		ran = now.Sub(u.last)
+	}
+	var v supervisor.Verdict
+	u.restarts, v = policy.Next(u.restarts, supervisor.Ended{Ran: ran}, 0, rand.Float64())
+	u.last, u.earliest, u.due = now, now.Add(v.Delay), nil
 }
 
 // refresh takes in how the stream stands now. A child is restarted only if
@@ -26,6 +56,7 @@ type updating struct {
 // missing now changes nothing: what was published stays until it is replaced.
 func (h *holding) refresh(ctx context.Context, rec store.Record) {
 	h.keepCopy(ctx, rec)
+	h.updating.latest = rec
 	if h.service == nil {
 		return
 	}
@@ -50,7 +81,14 @@ func (h *holding) refresh(ctx context.Context, rec store.Record) {
 		h.showStale(ctx, true)
 		h.updating.weighed = true
 	case plan.Restarts:
+		byVars := c.Why.Code == stream.CodeVarsChanged
+		if byVars && !h.updating.mayRestart() {
+			return
+		}
 		h.updating.weighed = h.restart(ctx, c.To, v, c.Why)
+		if byVars && h.updating.weighed {
+			h.updating.restarted(h.service.Exec.Restart)
+		}
 	}
 }
 
