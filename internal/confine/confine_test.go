@@ -424,7 +424,7 @@ func TestEachVersionSaysWhatItDoesNotHold(t *testing.T) {
 			t.Errorf("%d: %s", abi, short)
 		}
 		attr := k.attributes()
-		if (attr.Scoped != 0) != (abi >= abiSignals) || attr.HandledAccessNet != 0 || (attr.HandledAccessFS != 0) != (abi > 0) {
+		if (attr.Scoped != 0) != (abi >= abiSignals) || attr.Handled_access_net != 0 || (attr.Handled_access_fs != 0) != (abi > 0) {
 			t.Errorf("%d: %+v", abi, attr)
 		}
 	}

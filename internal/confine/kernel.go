@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/landlock-lsm/go-landlock/landlock"
-	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
 )
 
@@ -29,7 +27,7 @@ type Kernel struct {
 
 // Ask asks the kernel. It is replaced by tests.
 var Ask = func() Kernel {
-	abi, err := ll.LandlockGetABIVersion()
+	abi, err := landlockVersion()
 	switch {
 	case errors.Is(err, unix.EOPNOTSUPP):
 		return Kernel{Why: "Landlock is built into this kernel but not enabled; add landlock to lsm= of its command line"}
@@ -41,7 +39,7 @@ var Ask = func() Kernel {
 		return Kernel{Why: fmt.Sprintf("Landlock cannot be had: %v", err)}
 	}
 	if abi >= abiSignals {
-		if errata, err := ll.LandlockGetErrata(); err != nil || errata&scopeErratum == 0 {
+		if errata, err := landlockErrata(); err != nil || errata&scopeErratum == 0 {
 			abi = abiSignals - 1
 		}
 	}
@@ -87,15 +85,16 @@ func (k Kernel) Short() string {
 
 // rights of Landlock that a file can be given, and of those the ones to read it.
 const (
-	rightsOfFiles = ll.AccessFSExecute | ll.AccessFSWriteFile | ll.AccessFSReadFile | ll.AccessFSTruncate | ll.AccessFSIoctlDev | ll.AccessFSResolveUnix
-	rightsToRead  = ll.AccessFSExecute | ll.AccessFSReadFile | ll.AccessFSReadDir
+	rightsOfFiles = unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_READ_FILE |
+		unix.LANDLOCK_ACCESS_FS_TRUNCATE | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV | unix.LANDLOCK_ACCESS_FS_RESOLVE_UNIX
+	rightsToRead = unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR
 )
 
 // attributes is what a ruleset of this kernel decides on.
-func (k Kernel) attributes() ll.RulesetAttr {
-	known := []landlock.Config{
-		{}, landlock.V1, landlock.V2, landlock.V3, landlock.V4, landlock.V5, landlock.V6, landlock.V7, landlock.V8, landlock.V9, landlock.V10, landlock.V11,
+func (k Kernel) attributes() unix.LandlockRulesetAttr {
+	attr := unix.LandlockRulesetAttr{Handled_access_fs: 1<<rightsKnown[min(k.ABI, len(rightsKnown)-1)] - 1}
+	if k.ABI >= abiSignals {
+		attr.Scoped = unix.LANDLOCK_SCOPE_SIGNAL
 	}
-	c := known[min(k.ABI, len(known)-1)]
-	return ll.RulesetAttr{HandledAccessFS: uint64(c.HandledAccessFS), Scoped: uint64(c.Scoped) & ll.ScopeSignal}
+	return attr
 }

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 
-	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
 
 	"stream-api/internal/confine/step"
@@ -61,7 +60,7 @@ func (p Policy) Passage(mine ...string) (_ *Passage, err error) {
 
 func (w *Passage) rule(k Kernel, plan *node) error {
 	attr := k.attributes()
-	ruleset, err := ll.LandlockCreateRuleset(&attr, 0)
+	ruleset, err := newRuleset(&attr)
 	if err != nil {
 		return fmt.Errorf("landlock_create_ruleset: %w", err)
 	}
@@ -71,7 +70,7 @@ func (w *Passage) rule(k Kernel, plan *node) error {
 		return fmt.Errorf("open /: %w", err)
 	}
 	defer func() { _ = unix.Close(root) }() // opened for its place alone
-	walker := walker{ruleset: ruleset, handled: attr.HandledAccessFS}
+	walker := walker{ruleset: ruleset, handled: attr.Handled_access_fs}
 	err = walker.walk(root, "/", plan, false)
 	w.closed, w.rules = walker.closed, walker.rules
 	return err

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
 )
 
@@ -143,7 +142,7 @@ func (w *walker) permit(fd int, path string, isDir bool, rights uint64) error {
 	if !isDir {
 		rights &= rightsOfFiles
 	}
-	err := ll.LandlockAddPathBeneathRule(w.ruleset, &ll.PathBeneathAttr{AllowedAccess: rights, ParentFd: fd}, 0)
+	err := addRule(w.ruleset, fd, rights)
 	switch {
 	case err == nil:
 		w.rules++
