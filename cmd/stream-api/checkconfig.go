@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"stream-api/config"
 	"stream-api/stream"
@@ -31,7 +32,7 @@ type problemJSON struct {
 }
 
 func checkConfigCommand(g *global) *cobra.Command {
-	var same, quiet, live bool
+	var same, quiet, live, here bool
 	var files []string
 	c := &cobra.Command{
 		Use: "check-config FILE…", Short: "Say what a configuration means, or what is wrong with it", GroupID: "host",
@@ -71,6 +72,11 @@ func checkConfigCommand(g *global) *cobra.Command {
 				}
 				return nil
 			}
+			if here {
+				if err := readyNow(cfg); err != nil {
+					return configError(err)
+				}
+			}
 			if quiet {
 				return nil
 			}
@@ -84,6 +90,7 @@ func checkConfigCommand(g *global) *cobra.Command {
 	c.Flags().StringArrayVarP(&files, "config", "c", nil, "a file, as run takes it; may repeat")
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "print only what is wrong")
 	c.Flags().BoolVar(&live, "live", false, "print what the rules of its sources would take from streams on air, were the file taken up now")
+	c.Flags().BoolVar(&here, "here", false, "also what this machine alone can tell: token, certificate, port of the page; as the host's user")
 	c.Flags().BoolVar(&same, "identity", false, "print only what must not change while children run on")
 	if err := c.Flags().MarkHidden("identity"); err != nil {
 		panic(err) // it was defined in the line before
@@ -97,13 +104,35 @@ func readyHere(cfg *config.Config) error {
 	if cfg.Web.Listen == "" {
 		return nil
 	}
-	if _, err := cfg.WebToken(); err != nil {
-		return err
-	}
 	if held, asked := os.LookupEnv(listeningVariable); asked {
 		if err := tryListen(cfg.Web.Listen, held); err != nil {
 			return err
 		}
+	}
+	return readable(cfg)
+}
+
+// readyNow is readyHere for who does not know where the present life listens: a
+// port that this user's own process has is taken for that.
+func readyNow(cfg *config.Config) error {
+	if cfg.Web.Listen == "" {
+		return nil
+	}
+	if err := tryListen(cfg.Web.Listen, ""); errors.Is(err, unix.EADDRINUSE) {
+		mine, readErr := listensHere(cfg.Web.Listen, os.Geteuid())
+		if readErr != nil || !mine {
+			return errors.Join(err, readErr)
+		}
+	} else if err != nil {
+		return err
+	}
+	return readable(cfg)
+}
+
+// readable tells whether the page's token and certificate can be had.
+func readable(cfg *config.Config) error {
+	if _, err := cfg.WebToken(); err != nil {
+		return err
 	}
 	if t := cfg.Web.TLS; t != nil {
 		if _, err := tls.LoadX509KeyPair(t.Cert, t.Key); err != nil {

@@ -82,7 +82,10 @@ func reloadBad(t *testing.T, g *guest) {
 func reloadPort(t *testing.T, g *guest) {
 	before, pid, mark := g.onAir(t), g.mainPID(t), g.mark(t)
 	g.put(t, file("web: {listen: \"127.0.0.1:6379\"}\n")) // Redis has it
-	g.try(t, "systemctl reload stream-api")
+	if out, code := g.try(t, "systemctl reload stream-api"); code == 0 {
+		t.Errorf("systemctl says that a taken port was taken up: %s", out)
+	}
+	g.run(t, "systemctl kill --kill-whom=main -s HUP stream-api")
 	g.journal(t, mark, "err", "address already in use")
 	g.run(t, "systemctl is-active -q stream-api")
 	g.same(t, before, "a reload to a taken port")
