@@ -325,7 +325,7 @@ func (n *network) wrong(i int) string {
 	if !hosts["a"] || !hosts["b"] {
 		return fmt.Sprintf("hosts %v", hosts)
 	}
-	if rank, err := n.redis.Client().ZScore(ctx, "pending:idle", "idle|idle").Result(); err != nil || rank == 0 {
+	if rank, err := n.redis.Client().ZScore(ctx, "pending:idle", "idle|idle.1").Result(); err != nil || rank == 0 {
 		return fmt.Sprintf("idle is not in line: %v", err)
 	}
 	return ""
