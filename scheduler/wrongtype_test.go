@@ -42,6 +42,7 @@ var keyTable = map[string]struct {
 	"draining":                {"set", []string{"draining"}},
 	"announced:<source>":      {"hash", []string{"announced:manual", "announced:src"}},
 	"missing:<source>":        {"hash", []string{"missing:src"}},
+	"differs:<source>":        {"hash", []string{"differs:src"}},
 	"source:<source>":         {"hash", []string{"source:src", "source:manual"}},
 	"override:<key>":          {"hash", []string{"override:m1"}},
 	"reaper":                  {"hash", []string{"reaper"}},

@@ -78,6 +78,7 @@ func (s *Store) kinds(ctx context.Context) (map[string]string, error) {
 		put("hash", "source", name)
 		put("hash", "announced", name)
 		put("hash", "missing", name)
+		put("hash", "differs", name)
 	}
 	return out, nil
 }
