@@ -82,6 +82,33 @@ func TestWhatAFullDiskKeepsFromStartingRunsElsewhere(t *testing.T) {
 	}
 }
 
+func TestASlotForgetsTheFullDiskOnceThereIsRoom(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.host("a")
+	fixed := a.shell("fixed", "")
+	fixed.Exec = nil // static: nothing is started, so nothing else would tell anew
+	a.run(a.options(fixed, a.shell("work", story)))
+	slots := filepath.Join(a.state, "s")
+	if err := os.Rename(slots, slots+".away"); err != nil {
+		t.Fatal(err)
+	}
+	w.announce("s1", nil, "fixed", "work")
+	for _, slot := range []string{"fixed", "work"} {
+		w.awaitSlot("s1", slot, "does not say why it does not start", func(s store.SlotRecord) bool {
+			return strings.Contains(s.Reason.String(), "cannot start: memo of s1/"+slot)
+		})
+	}
+	if err := os.Rename(slots+".away", slots); err != nil {
+		t.Fatal(err)
+	}
+	for _, slot := range []string{"fixed", "work"} {
+		w.awaitSlot("s1", slot, "keeps the reason of before", func(s store.SlotRecord) bool {
+			return s.Reason.IsZero() && s.State == stream.Running
+		})
+	}
+}
+
 func TestWhatNeverRanIsReleasedByTheNextLifeToo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
