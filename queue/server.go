@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
+	"stream-api/internal/legible"
 	"stream-api/stream"
 )
 
@@ -292,13 +292,15 @@ func (s *Server) process(ctx context.Context, task *asynq.Task) (err error) {
 // shownBytes bounds a reason or result in asynqmon.
 const shownBytes = 2048
 
-// shown makes text fit to be kept with a task. asynq cannot store an error
-// that is not valid UTF-8: the task would stay active until its lease ends.
+// shown makes text fit to be kept with a task, which asynqmon shows. asynq cannot
+// store an error that is not valid UTF-8: the task would stay active until its
+// lease ends. It masks before it cuts, as half a URL does not look like one.
 func shown(text string) string {
+	text = stream.Shown(text)
 	if len(text) > shownBytes {
-		text = text[:shownBytes] + "…"
+		return legible.Cut(text, shownBytes) + "…"
 	}
-	return strings.ToValidUTF8(text, "\uFFFD")
+	return text
 }
 
 // shownError keeps the text of an error and drops what it wraps. Some errors mean

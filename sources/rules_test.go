@@ -101,6 +101,16 @@ func TestDifferencesAreToldInAFewWords(t *testing.T) {
 	}
 }
 
+// The password of a URL that is cut off before its @ would not be known as one.
+func TestADifferenceThatIsCutHidesThePassword(t *testing.T) {
+	t.Parallel()
+	was, is := written(), written()
+	is.Pull = "rtmp://puller:hush" + strings.Repeat("x", 2*toldBytes) + "@ingest/live"
+	if got := was.rules().Differences(is.rules()); strings.Contains(got, "hush") || !strings.Contains(got, "rtmp://puller:***@ingest/live") {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestLinesAreComparedOneByOne(t *testing.T) {
 	t.Parallel()
 	was := []string{"a", "b", "c", "d", "e"}

@@ -6,6 +6,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"stream-api/internal/legible"
+	"stream-api/stream"
 )
 
 // Differences say in a few words, for one line, what other rules would change: "record goes". Empty: nothing.
@@ -19,7 +22,7 @@ func (r Rules) Differences(other Rules) string {
 		{"priority", fmt.Sprint(r.Priority), fmt.Sprint(other.Priority)}, {"rank", fmt.Sprint(r.Rank), fmt.Sprint(other.Rank)},
 	} {
 		if one.was != one.is {
-			d.say("%s %s becomes %s", one.what, shown(one.was), shown(one.is))
+			d.say("%s %s becomes %s", one.what, orNone(one.was), orNone(one.is))
 		}
 	}
 	d.names("expected stream", "expected streams", r.Expect, other.Expect)
@@ -32,7 +35,7 @@ func (r Rules) Differences(other Rules) string {
 	return d.String()
 }
 
-func shown(text string) string {
+func orNone(text string) string {
 	if text == "" {
 		return "none"
 	}
@@ -59,8 +62,9 @@ func (d *differences) String() string {
 	}
 	said := slices.Clone(d.said[:min(len(d.said), toldDifferences)])
 	for i, text := range said {
-		if len(text) > toldBytes {
-			said[i] = strings.ToValidUTF8(text[:toldBytes], "") + "…"
+		said[i] = stream.Shown(text) // before it is cut: half a URL does not look like one
+		if len(said[i]) > toldBytes {
+			said[i] = legible.Cut(said[i], toldBytes) + "…"
 		}
 	}
 	return strings.Join(said, ", ") + more

@@ -32,6 +32,17 @@ func TestMaskURLsHidesEverySecret(t *testing.T) {
 	}
 }
 
+// What a field may hold of strangers is one line, and nothing that moves a terminal.
+func TestPrintableIsOneLine(t *testing.T) {
+	for in, want := range map[string]string{
+		"a\tb\r\nc\nd": "a b c d", "esc\x1b[1m \xff": `esc\x1b[1m \xff`, "\u202etxt.exe": `\u{202e}txt.exe`, "ünïcode ✓": "ünïcode ✓",
+	} {
+		if got := Printable(in); got != want {
+			t.Errorf("Printable(%q) = %q; want %q", in, got, want)
+		}
+	}
+}
+
 func TestSecretNamesAreKnown(t *testing.T) {
 	for _, name := range []string{"password", "DB_PASS", "passwd", "passphrase", "SRT_PASSPHRASE", "icecast_pwd", "PSK", "wifi-psk", "auth", "HTTP_AUTH", "authorization",
 		"streamkey", "stream_key", "STREAMKEY", "api_key", "apikey", "secret", "access_token", "credentials", "private_key"} {

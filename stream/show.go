@@ -3,9 +3,9 @@ package stream
 import (
 	"fmt"
 	"reflect"
-	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"stream-api/internal/legible"
 )
 
 // Shown is a text of strangers as it may leave this process: secrets in URLs
@@ -21,27 +21,10 @@ func ShownVar(name, value string) string {
 }
 
 // Printable escapes what a terminal does not show as it is: control characters,
-// marks of direction, bytes that are no UTF-8. Breaks of lines become blanks.
-func Printable(s string) string {
-	odd := func(r rune) bool { return r == utf8.RuneError || !strconv.IsPrint(r) }
-	if strings.IndexFunc(s, odd) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case r == '\t' || r == '\n':
-			b.WriteByte(' ')
-		case !odd(r):
-			b.WriteRune(r)
-		case r < 0x80:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		default:
-			fmt.Fprintf(&b, `\u{%x}`, r)
-		}
-	}
-	return b.String()
-}
+// marks of direction, bytes that are no UTF-8. Tabs and breaks of lines become blanks.
+func Printable(s string) string { return legible.Line(blanks.Replace(s)) }
+
+var blanks = strings.NewReplacer("\t", " ", "\r\n", " ", "\n", " ")
 
 // Show makes what v points to fit to be shown, in place: every string in it, at
 // any depth, becomes Shown, and a map of variables is masked by their names. So

@@ -44,7 +44,7 @@ func (g *global) checkLive(ctx context.Context, cfg *config.Config) error {
 		if err != nil {
 			return fmt.Errorf("source %s: %w", source.Name, err)
 		}
-		if _, err := fmt.Fprintf(os.Stdout, "%s: %s\n", source.Name, clean(stream.Shown(foreseen(f, source.Name, in, streams)))); err != nil {
+		if _, err := fmt.Fprintf(os.Stdout, "%s: %s\n", source.Name, stream.Shown(foreseen(f, source.Name, in, streams))); err != nil {
 			return err
 		}
 	}

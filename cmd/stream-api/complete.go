@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stream-api/internal/legible"
 	"stream-api/store"
 )
 
@@ -36,7 +37,9 @@ func (g *global) completes(args ...names) cobra.CompletionFunc {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		// A shell takes escapes and blanks in a name for more than a name.
-		found = slices.DeleteFunc(found, func(name string) bool { return strings.ContainsFunc(name, odd) || strings.Contains(name, " ") })
+		found = slices.DeleteFunc(found, func(name string) bool {
+			return strings.ContainsFunc(name, legible.Odd) || strings.ContainsAny(name, " \t")
+		})
 		return found, cobra.ShellCompDirectiveNoFileComp
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"stream-api/config"
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 func doctorCommand(g *global) *cobra.Command {
@@ -79,7 +80,7 @@ func (g *global) examine(ctx context.Context, cfg *config.Config) ([]store.Findi
 		if r, refused := store.RefusalOf(err); refused {
 			do = r.Do
 		}
-		findings = append(findings, store.Finding{Level: store.Failure, What: clean(what), Do: do + "; children go on meanwhile, nothing new starts"})
+		findings = append(findings, store.Finding{Level: store.Failure, What: stream.Shown(what), Do: do + "; children go on meanwhile, nothing new starts"})
 	}
 	if cfg == nil {
 		return findings, nil

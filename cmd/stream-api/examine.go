@@ -94,14 +94,14 @@ func examineSources(ctx context.Context, cfg *config.Config) []store.Finding {
 		switch {
 		case err != nil:
 			out = append(out, store.Finding{
-				Level: store.Failure, What: fmt.Sprintf("source %s does not tell what is live: %s", s.Name, clean(stream.MaskURLs(err.Error()))),
+				Level: store.Failure, What: fmt.Sprintf("source %s does not tell what is live: %s", s.Name, stream.Shown(err.Error())),
 				Do: "mend the ingest, its address, type or password; its streams stay as they are meanwhile",
 			})
 		case found.Warning != "":
 			out = append(out, store.Finding{Level: store.Warning, What: fmt.Sprintf("source %s: %s", s.Name, found.Warning), Do: "see docs/sources.md"})
 		case found.Refused > 0:
 			out = append(out, store.Finding{
-				Level: store.Warning, What: fmt.Sprintf("source %s lists %d streams and %d that are refused, such as: %s", s.Name, len(found.Keys), found.Refused, clean(found.Example)),
+				Level: store.Warning, What: fmt.Sprintf("source %s lists %d streams and %d that are refused, such as: %s", s.Name, len(found.Keys), found.Refused, stream.Printable(found.Example)),
 				Do: "have them published under other names, or leave them out with match",
 			})
 		default:

@@ -347,7 +347,7 @@ func printLogLine(l supervisor.LogLine) error {
 	if !l.At.IsZero() {
 		at = l.At.Local().Format("15:04:05.000")
 	}
-	_, err := fmt.Printf("%s %-4s %s\n", at, harmless(l.Mark), clean(l.Text))
+	_, err := fmt.Printf("%s %-4s %s\n", at, harmless(l.Mark), stream.Printable(l.Text))
 	return err
 }
 

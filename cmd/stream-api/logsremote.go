@@ -134,10 +134,10 @@ func refusal(answer *http.Response, host string, proven bool) error {
 	case answer.StatusCode == http.StatusUnauthorized:
 		return fmt.Errorf("%s wants its web token: give --token-file, or $%s", host, tokenVariable)
 	case answer.StatusCode == http.StatusNotFound, said.Host != "": // it moved on meanwhile
-		return fmt.Errorf("%s: %w: %s", host, store.ErrNotFound, clean(said.Error))
+		return fmt.Errorf("%s: %w: %s", host, store.ErrNotFound, stream.Shown(said.Error))
 	}
 	if answer.StatusCode >= http.StatusInternalServerError {
-		return fmt.Errorf("%s %w: %s", host, errUnreached, clean(said.Error))
+		return fmt.Errorf("%s %w: %s", host, errUnreached, stream.Shown(said.Error))
 	}
-	return errors.New(host + ": " + clean(said.Error))
+	return errors.New(host + ": " + stream.Shown(said.Error))
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"stream-api/stream"
 )
 
 // say talks to whoever typed a command: on stderr, so that results stay apart,
@@ -12,11 +14,11 @@ func say(format string, args ...any) {
 	fmt.Fprintln(os.Stderr, lines(fmt.Sprintf(strings.TrimSuffix(format, "\n"), args...)))
 }
 
-// lines is clean for a text of several lines.
+// lines is Printable for a text of several lines.
 func lines(s string) string {
 	all := strings.Split(s, "\n")
 	for i := range all {
-		all[i] = clean(all[i])
+		all[i] = stream.Printable(all[i])
 	}
 	return strings.Join(all, "\n")
 }

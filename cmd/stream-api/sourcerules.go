@@ -49,7 +49,7 @@ func examineRules(ctx context.Context, s *store.Store) ([]store.Finding, error) 
 	for _, source := range all {
 		for _, f := range source.Differs {
 			if f.Refused != "" {
-				out = append(out, store.Finding{Level: store.Failure, What: clean(stream.Shown(fmt.Sprintf("source %s: %s announces nothing: %s", source.Name, f.Host, f.Refused))), Do: "give one of the two another name, or both the same url"})
+				out = append(out, store.Finding{Level: store.Failure, What: stream.Shown(fmt.Sprintf("source %s: %s announces nothing: %s", source.Name, f.Host, f.Refused)), Do: "give one of the two another name, or both the same url"})
 				continue
 			}
 			force := "nothing"
@@ -57,7 +57,7 @@ func examineRules(ctx context.Context, s *store.Store) ([]store.Finding, error) 
 				force = fmt.Sprintf("v%d of %s", source.Rules.Version, source.Rules.By)
 			}
 			out = append(out, store.Finding{
-				Level: store.Failure, What: clean(stream.Shown(fmt.Sprintf("source %s: %s's file differs from the rules in force, %s: %s", source.Name, f.Host, force, f.What))),
+				Level: store.Failure, What: stream.Shown(fmt.Sprintf("source %s: %s's file differs from the rules in force, %s: %s", source.Name, f.Host, force, f.What)),
 				Do: fmt.Sprintf("stream-api sources diff %s %s; then mend that file, or: stream-api sources accept %s --from %s", source.Name, f.Host, source.Name, f.Host),
 			})
 		}
@@ -112,7 +112,7 @@ func printDiff(source string, in store.Ruling, was sources.Rules, f store.Differ
 	fmt.Printf("--- in force: %v, since %s\n+++ the file of %s, told since %s\n", harmless(in.String()), time.UnixMilli(in.At).Format(time.DateTime),
 		harmless(f.Host), time.UnixMilli(f.Since).Format(time.DateTime))
 	for _, line := range sources.Compare(was.Lines(), is.Lines()) {
-		fmt.Println(clean(line))
+		fmt.Println(stream.Printable(line))
 	}
 	say("to put it in force: stream-api sources accept %s --from %s; or give %s the file of %s", source, f.Host, f.Host, in.By)
 	return nil

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"stream-api/internal/legible"
+	"stream-api/stream"
 )
 
 // printJSON writes a value as indented JSON, the same for people and scripts.
@@ -32,7 +34,7 @@ func writeJSON(w io.Writer, v any, indent string) error {
 	var out strings.Builder
 	for _, r := range text.String() {
 		switch {
-		case r == '\n' || !odd(r):
+		case r == '\n' || !legible.Odd(r):
 			out.WriteRune(r)
 		case r > 0xffff:
 			high, low := utf16.EncodeRune(r)
@@ -111,28 +113,13 @@ func (t *table) write(w io.Writer, colours bool) error {
 	return err
 }
 
-// harmless keeps control characters, and with them terminal escapes, out of
-// what is printed.
+// harmless is what may be printed of a text of strangers, "-" for none.
 func harmless(s string) string {
 	if s == "" {
 		return "-"
 	}
-	return clean(s)
+	return stream.Printable(s)
 }
-
-// clean is harmless for what may be empty.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if odd(r) || r == utf8.RuneError {
-			return '?'
-		}
-		return r
-	}, s)
-}
-
-// odd tells whether a terminal does something else with r than to show it:
-// control characters, those of direction, and breaks of lines of their own.
-func odd(r rune) bool { return !strconv.IsPrint(r) }
 
 // onTerminal tells whether f shows colours.
 func onTerminal(f *os.File) bool {

@@ -227,12 +227,8 @@ func warnTrial(t plan.Trial) {
 
 // printTrial prints what would be run.
 func printTrial(t plan.Trial) error {
-	mask := func(text string) string {
-		for _, secret := range t.Mask {
-			text = strings.ReplaceAll(text, secret, "***")
-		}
-		return clean(stream.MaskURLs(text))
-	}
+	hide := supervisor.Mask(t.Mask)
+	mask := func(text string) string { return stream.Shown(hide(text)) }
 	var out strings.Builder
 	for _, v := range t.Env {
 		fmt.Fprintf(&out, "env        %s\n", mask(v))

@@ -112,7 +112,7 @@ func (s *stage) told() error {
 		return err
 	}
 	for line := range strings.Lines(string(text)) {
-		say("published  %s", clean(strings.TrimSuffix(line, "\n")))
+		say("published  %s", strings.TrimSuffix(line, "\n"))
 	}
 	return nil
 }

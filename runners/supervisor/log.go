@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"stream-api/internal/legible"
 	"stream-api/internal/regular"
 )
 
@@ -78,7 +79,7 @@ func (j *journal) line(mark string, text []byte, cut bool) {
 		if len(j.tail) == tailLines {
 			j.tail = append(j.tail[:0], j.tail[1:]...)
 		}
-		j.tail = append(j.tail, trim(clean, tailWidth))
+		j.tail = append(j.tail, legible.Cut(clean, tailWidth))
 	}
 	j.add(mark, clean)
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"stream-api/internal/legible"
 	"stream-api/internal/regular"
 )
 
@@ -72,7 +73,7 @@ func give(lines []string, line func(LogLine) error) error {
 	for _, text := range lines {
 		l, err := parseLogLine(text)
 		if err != nil {
-			l = LogLine{Mark: MarkSelf, Text: printable(text)} // not ours, or half of it lost with the disk
+			l = LogLine{Mark: MarkSelf, Text: legible.Line(text)} // not ours, or half of it lost with the disk
 		}
 		if err := line(l); err != nil {
 			return err

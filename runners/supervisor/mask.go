@@ -2,13 +2,12 @@ package supervisor
 
 import (
 	"cmp"
-	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"stream-api/internal/legible"
 )
 
 // maxLine is how much of a line is kept, in bytes.
@@ -48,6 +47,16 @@ func newMasker(secrets []string) *masker {
 	return m
 }
 
+// Mask hides secrets in a text, as they are and as they look inside a URL, as a slot's log does.
+func Mask(secrets []string) func(text string) string { return newMasker(secrets).hide }
+
+func (m *masker) hide(text string) string {
+	if m.replacer == nil {
+		return text
+	}
+	return m.replacer.Replace(text)
+}
+
 // room is how much of a line must be known for clean to be sure of the part it shows.
 func (m *masker) room() int { return maxLine + m.longest }
 
@@ -59,15 +68,13 @@ func (m *masker) clean(line []byte, cut bool) string {
 	if strings.ContainsRune(text, '\x1b') {
 		text = ansi.ReplaceAllString(text, "") // before masking: colours must not hide a secret from it
 	}
-	if m.replacer != nil {
-		text = m.replacer.Replace(text)
-	}
+	text = m.hide(text)
 	if cut {
 		text = text[:max(0, len(text)-m.longest)] // may be the beginning of a secret
 	}
-	text = printable(text)
+	text = legible.Line(text)
 	if cut || len(text) > maxLine {
-		text = trim(text, maxLine) + "…[cut]"
+		text = legible.Cut(text, maxLine) + "…[cut]"
 	}
 	return text
 }
@@ -78,9 +85,7 @@ func (m *masker) piece(line []byte) string {
 	if strings.ContainsRune(text, '\x1b') {
 		text = ansi.ReplaceAllString(text, "")
 	}
-	if m.replacer != nil {
-		text = m.replacer.Replace(text)
-	}
+	text = m.hide(text)
 	keep := len(text)
 	for _, secret := range m.secrets {
 		for n := min(len(secret)-1, len(text)); n > 0; n-- {
@@ -90,40 +95,5 @@ func (m *masker) piece(line []byte) string {
 			}
 		}
 	}
-	return trim(printable(text[:keep]), maxLine) + "…"
-}
-
-// printable escapes what is not: control characters, marks that reverse the direction of text, bytes that are no UTF-8.
-func printable(text string) string {
-	plain := func(r rune) bool { return r != utf8.RuneError && (r == '\t' || strconv.IsPrint(r)) }
-	if strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 {
-		return text
-	}
-	var b strings.Builder
-	for i, width := 0, 0; i < len(text); i += width {
-		var r rune
-		r, width = utf8.DecodeRuneInString(text[i:])
-		switch {
-		case r == utf8.RuneError && width == 1:
-			fmt.Fprintf(&b, `\x%02x`, text[i])
-		case plain(r):
-			b.WriteRune(r)
-		case r < 0x80:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		default:
-			fmt.Fprintf(&b, `\u{%x}`, r)
-		}
-	}
-	return b.String()
-}
-
-// trim cuts text to at most n bytes without cutting a character.
-func trim(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	for n > 0 && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return text[:n]
+	return legible.Cut(legible.Line(text[:keep]), maxLine) + "…"
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"stream-api/internal/legible"
 )
 
 // The protocol: one JSON object a line, both ways, over a unix stream socket. The runner speaks first (hello), the
@@ -164,7 +166,7 @@ func decodeRequest(line []byte) (request, error) {
 			return request{}, fmt.Errorf("%w: a negative pace", ErrRequest)
 		}
 	default:
-		return r, fmt.Errorf("%w: unknown operation %q", ErrRequest, printable(trim(string(r.Op), 40)))
+		return r, fmt.Errorf("%w: unknown operation %q", ErrRequest, legible.Line(legible.Cut(string(r.Op), 40)))
 	}
 	return r, nil
 }

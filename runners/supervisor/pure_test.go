@@ -14,6 +14,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
+
+	"stream-api/internal/legible"
 )
 
 func TestATermGoesOneWay(t *testing.T) {
@@ -233,7 +235,7 @@ func FuzzParseVars(f *testing.F) {
 				t.Errorf("%q=%q", name, value)
 			}
 		}
-		if joined := strings.Join(bad, "; "); printable(joined) != joined && utf8.ValidString(string(text)) {
+		if joined := strings.Join(bad, "; "); legible.Line(joined) != joined && utf8.ValidString(string(text)) {
 			t.Errorf("complaint %q", joined)
 		}
 	})
