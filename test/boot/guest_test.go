@@ -22,7 +22,7 @@ var (
 )
 
 // patience is how long anything may take: emulation on a busy machine is slow.
-const patience = 5 * time.Minute
+const patience = 15 * time.Minute
 
 // guest is the machine under test.
 type guest struct {
