@@ -88,7 +88,7 @@ func mopUp(ctx context.Context, dir string, log zerolog.Logger) (gone bool, err 
 	case errors.Is(err, supervisor.ErrLive) || ctx.Err() != nil:
 		return false, err
 	}
-	found, lookErr := supervisor.Look(dir)
+	found, lookErr := supervisor.Inspect(dir)
 	if lookErr != nil {
 		return false, lookErr
 	}

@@ -57,7 +57,7 @@ func awaitEnd(t *testing.T, dir string) State {
 		live, err := Live(dir)
 		return err == nil && !live
 	})
-	f, err := Look(dir)
+	f, err := Inspect(dir)
 	if err != nil || !f.Ended() || len(f.Leftovers) > 0 {
 		t.Fatalf("%+v, %v", f, err)
 	}
@@ -290,7 +290,7 @@ func TestAKilledRunnersChildIsAdoptedWithoutAGap(t *testing.T) {
 	if err := runner.Wait(); err == nil {
 		t.Fatal("the runner was not killed")
 	}
-	f, err := Look(dir)
+	f, err := Inspect(dir)
 	if err != nil || !f.Live || f.Spec.Token != "7-runner" {
 		t.Fatalf("%+v, %v", f, err)
 	}

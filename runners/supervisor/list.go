@@ -50,7 +50,7 @@ func List(root string) ([]Found, error) {
 		if !e.IsDir() {
 			continue
 		}
-		f, err := Look(filepath.Join(root, e.Name()))
+		f, err := Inspect(filepath.Join(root, e.Name()))
 		if err != nil {
 			return nil, err
 		}
@@ -59,8 +59,8 @@ func List(root string) ([]Found, error) {
 	return found, nil
 }
 
-// Look looks at one slot's directory.
-func Look(dir string) (Found, error) {
+// Inspect reads one slot's directory and changes nothing. Errors: those of the file system.
+func Inspect(dir string) (Found, error) {
 	f := Found{Dir: dir}
 	var err error
 	if f.Live, err = Live(dir); err != nil {
@@ -156,7 +156,7 @@ func cgroupMembers(dir string) map[int]bool {
 // touches a process it cannot prove to be one of these: each is held by a pidfd while its start time is compared. A living
 // supervisor gives ErrLive.
 func KillLeftovers(ctx context.Context, dir string) error {
-	f, err := Look(dir)
+	f, err := Inspect(dir)
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func killLeftovers(ctx context.Context, f Found) error {
 		case <-tick.C:
 		}
 		var err error
-		if f, err = Look(f.Dir); err != nil {
+		if f, err = Inspect(f.Dir); err != nil {
 			return err
 		}
 	}
@@ -228,7 +228,7 @@ func awaitGone(ctx context.Context, dir string) (Found, error) {
 	patience := time.NewTimer(3 * time.Second)
 	defer patience.Stop()
 	for {
-		f, err := Look(dir)
+		f, err := Inspect(dir)
 		if err != nil || !f.Live {
 			return f, err
 		}

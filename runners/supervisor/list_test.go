@@ -71,7 +71,7 @@ func TestWhatAKilledSupervisorLeavesIsFinished(t *testing.T) {
 	if daemon.alive() || r.note("post") != EndLost {
 		t.Errorf("the daemon lives: %v, post_stop saw %q", daemon.alive(), r.note("post"))
 	}
-	f, err := Look(r.dir)
+	f, err := Inspect(r.dir)
 	if err != nil || !f.Ended() || f.State.End.Reason != EndLost || len(f.Leftovers) > 0 || f.Spec.Env != nil {
 		t.Errorf("%+v, %v", f, err)
 	}
@@ -126,7 +126,7 @@ func TestAPidGivenOutAgainIsNoLeftover(t *testing.T) {
 		if err := writeJSON(filepath.Join(dir, fileState), state); err != nil {
 			t.Fatal(err)
 		}
-		f, err := Look(dir)
+		f, err := Inspect(dir)
 		if err != nil || len(f.Leftovers) != 0 {
 			t.Errorf("%+v, %v", f.Leftovers, err)
 		}
@@ -142,7 +142,7 @@ func TestAPidGivenOutAgainIsNoLeftover(t *testing.T) {
 	if err := writeJSON(filepath.Join(dir, fileState), state); err != nil {
 		t.Fatal(err)
 	}
-	if f, err := Look(dir); err != nil || !slices.Equal(f.Leftovers, []Process{real.id()}) {
+	if f, err := Inspect(dir); err != nil || !slices.Equal(f.Leftovers, []Process{real.id()}) {
 		t.Errorf("%+v, %v", f.Leftovers, err)
 	}
 }
@@ -180,7 +180,7 @@ func TestAdoptingASupervisorThatStandsStillTimesOut(t *testing.T) {
 	if _, err := Adopt(ctx, r.dir, testHello); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v", err)
 	}
-	f, err := Look(r.dir)
+	f, err := Inspect(r.dir)
 	if err != nil || !f.Live {
 		t.Errorf("%+v, %v", f, err)
 	}
@@ -201,7 +201,7 @@ func TestAStartThatCannotBeLeavesNoProcess(t *testing.T) {
 	if _, err := Start(ctx, selfExe(t), testSpec(dir, notes), testHello); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
-	if f, err := Look(dir); err != nil || f.Live {
+	if f, err := Inspect(dir); err != nil || f.Live {
 		t.Errorf("%+v, %v", f, err)
 	}
 }
@@ -290,7 +290,7 @@ func TestASlotOfAnEarlierBootIsNotLookedFor(t *testing.T) {
 	if err := Finish(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
-	if f, err := Look(dir); err != nil || !f.Ended() || processes.taken.Load() != before {
+	if f, err := Inspect(dir); err != nil || !f.Ended() || processes.taken.Load() != before {
 		t.Errorf("%+v, %v, %d walks", f, err, processes.taken.Load()-before)
 	}
 }
