@@ -93,6 +93,7 @@ func (d *decoder) checkWeb(c *Config) {
 func (d *decoder) finishSource(c *Config, s *Source, path string) {
 	d.checkPluginKeys(s, path)
 	d.finishName(c, s, join(path, "name"))
+	d.checkRank(c, s, join(path, "rank"))
 	switch {
 	case s.Plugin == PluginPoll && s.Vars.URL.String() == "":
 		d.missing(join(path, "vars"), "url", "plugin poll needs the ingest's url")
@@ -136,6 +137,17 @@ func (d *decoder) finishName(c *Config, s *Source, path string) {
 	}
 	s.Name = name
 	if err := checkSourceName(name); err != nil {
+		d.problem(d.valueAt(path), path, "%v", err)
+	}
+}
+
+// checkRank checks what the host's variables make of it.
+func (d *decoder) checkRank(c *Config, s *Source, path string) {
+	text, err := s.Rank.Resolve(c.hostOnly)
+	if err != nil {
+		return // an unknown host variable: that is said
+	}
+	if _, err := stream.ParseRank(text); err != nil {
 		d.problem(d.valueAt(path), path, "%v", err)
 	}
 }
@@ -203,6 +215,7 @@ func (s *Source) templates(path string) []use {
 	vars := join(path, "vars")
 	uses := []use{
 		{join(path, "name"), s.NameTemplate},
+		{join(path, "rank"), s.Rank},
 		{join(vars, "url"), s.Vars.URL},
 		{join(vars, "user"), s.Vars.User},
 		{join(vars, "password"), s.Vars.Password},

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -99,7 +100,7 @@ func (s *Source) describe(p *page) {
 		p.line("  strips     %s off the names", stream.Quote(v.Strip))
 	}
 	p.line("  chain      %s", chainText(s.Chain))
-	p.line("  priority   %d, rank %d", s.Priority, s.Rank)
+	p.line("  priority   %d, rank %s", s.Priority, cmp.Or(s.Rank.String(), "0"))
 	if s.RulesVersion > 0 {
 		p.line("  rules      of version %d", s.RulesVersion)
 	}

@@ -31,7 +31,8 @@ type Source struct {
 	// Priority of its streams, 0 to 899; higher is first in line.
 	Priority int `yaml:"priority" validate:"gte=0,lte=899"`
 	// Rank orders sources of the same stream; the higher wins.
-	Rank int `yaml:"rank" validate:"gte=-1000,lte=1000"`
+	// A number, -1000 to 1000, once host variables are resolved; empty: 0.
+	Rank stream.Template `yaml:"rank" scopes:"host"`
 	// MaxStreams is how many it may announce; new ones beyond it are refused.
 	MaxStreams int    `yaml:"max_streams" validate:"gte=1,lte=1000000"`
 	Rules      []Rule `yaml:"rules" validate:"max=256"`

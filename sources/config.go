@@ -63,7 +63,8 @@ type Config struct {
 	Match    *regexp.Regexp // keys that are ours; nil: all
 	Chain    []string
 	Priority int
-	Rank     int
+	Rank     string // a number, as it is written; empty: 0
+	rank     int    // what it comes to
 	// MaxStreams is how many the source may announce: known ones stay, new ones
 	// beyond it are refused; 50,000.
 	MaxStreams int
@@ -73,7 +74,7 @@ type Config struct {
 	// SourceVars is what dependants see as ${source:…}; url defaults to URL
 	// without its credentials.
 	SourceVars map[string]string
-	// Resolve fills ${host:…} into Pull and SourceVars, which are as they are written; nil: nothing is to be filled in.
+	// Resolve fills ${host:…} into Pull, SourceVars and Rank, which are as they are written; nil: nothing is to be filled in.
 	Resolve func(text string) (string, error)
 	// RulesVersion is what the rules claim to be; 0: nothing.
 	RulesVersion int64
@@ -148,10 +149,18 @@ func (c Config) complete() (Config, error) {
 
 // resolve fills in what differs from host to host.
 func (c *Config) resolve() error {
-	if c.Resolve == nil {
-		return nil
-	}
 	var err error
+	if c.Resolve == nil {
+		c.rank, err = stream.ParseRank(c.Rank)
+		return err
+	}
+	rank, err := c.Resolve(c.Rank)
+	if err != nil {
+		return fmt.Errorf("rank: %w", err)
+	}
+	if c.rank, err = stream.ParseRank(rank); err != nil {
+		return err
+	}
 	if c.Pull, err = c.Resolve(c.Pull); err != nil {
 		return fmt.Errorf("pull: %w", err)
 	}

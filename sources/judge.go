@@ -35,7 +35,7 @@ func (c *Config) judge(m stream.Mount) verdict {
 		return v
 	}
 	a := stream.Announcement{
-		Chain: c.Chain, Priority: c.Priority, Rank: c.Rank,
+		Chain: c.Chain, Priority: c.Priority, Rank: c.rank,
 		Source: c.SourceVars, Session: m.Session,
 	}
 	a.Vars = maps.Clone(m.Vars)

@@ -15,7 +15,7 @@ func priority(n int) *int { return &n }
 func TestFirstRuleThatMatchesWins(t *testing.T) {
 	t.Parallel()
 	c, err := timed(Config{
-		Name: "x", URL: "http://in:8000", Chain: []string{"dist"}, Priority: 5, Rank: 2,
+		Name: "x", URL: "http://in:8000", Chain: []string{"dist"}, Priority: 5, Rank: "2",
 		Rules: []Rule{
 			{Match: regexp.MustCompile(`^(?P<room>s\d)_(?P<lang>\w+)(?:\.(?P<ext>\w+))?$`), Chain: []string{"dist", "audio"}, Vars: map[string]string{"fps": "50", "name": "ours"}},
 			{Match: regexp.MustCompile(`^s`), Priority: priority(0)},

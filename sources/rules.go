@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ type Rules struct {
 	Stream    map[string]string `json:"stream,omitempty"`
 	Chain     []string          `json:"chain"`
 	Priority  int               `json:"priority,omitempty"`
-	Rank      int               `json:"rank,omitempty"`
+	Rank      string            `json:"rank,omitempty"`
 	Rules     []WrittenRule     `json:"rules,omitempty"`
 	Expect    []string          `json:"expect,omitempty"` // sorted
 	GoneAfter string            `json:"gone_after"`
@@ -53,7 +54,7 @@ type WrittenRule struct {
 // Rules are those of the configuration.
 func (c *Config) rules() Rules {
 	r := Rules{
-		Match: pattern(c.Match), Strip: c.Strip, Pull: c.Pull, Stream: c.SourceVars, Chain: c.Chain, Priority: c.Priority, Rank: c.Rank,
+		Match: pattern(c.Match), Strip: c.Strip, Pull: c.Pull, Stream: c.SourceVars, Chain: c.Chain, Priority: c.Priority, Rank: rankAsRule(c.Rank),
 		Expect: slices.Sorted(slices.Values(c.Expect)), GoneAfter: c.GoneAfter.String(),
 	}
 	if r.Chain == nil {
@@ -121,6 +122,19 @@ func DecodeRules(text string) (Rules, error) {
 func RulesDigest(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:8])
+}
+
+// rankAsRule is the one form of a rank: a number reads alike however it is
+// written, and 0 as if none was.
+func rankAsRule(text string) string {
+	switch n, err := stream.ParseRank(text); {
+	case err != nil:
+		return text // ${host:…}
+	case n == 0:
+		return ""
+	default:
+		return strconv.Itoa(n)
+	}
 }
 
 func pattern(r *regexp.Regexp) string {

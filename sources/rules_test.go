@@ -16,7 +16,7 @@ func written() Config {
 	return timed(Config{
 		Name: "x", Type: "mediamtx", URL: "http://in:9997", Match: regexp.MustCompile("^live/s<>"), Strip: "live/",
 		Pull: "srt://${host:site}:8890?streamid=read:${stream:key}", SourceVars: map[string]string{"url": "rtmp://${host:site}", "site": "alb"},
-		Chain: []string{"dist", "record"}, Priority: 7, Rank: 3, Expect: []string{"s2", "s1"},
+		Chain: []string{"dist", "record"}, Priority: 7, Rank: "3", Expect: []string{"s2", "s1"},
 		Rules: []Rule{
 			{Match: regexp.MustCompile(`^(?P<room>s\d)`), Chain: []string{}, Vars: map[string]string{"lang": "de"}},
 			{Match: regexp.MustCompile("^t"), Priority: &high},
@@ -79,7 +79,7 @@ func TestDifferencesAreToldInAFewWords(t *testing.T) {
 		"strip live/ becomes none":                  func(c *Config) { c.Strip = "" },
 		"gone_after 1m0s becomes 1s":                func(c *Config) { c.GoneAfter = time.Second },
 		"priority 7 becomes 8":                      func(c *Config) { c.Priority = 8 },
-		"rank 3 becomes 0":                          func(c *Config) { c.Rank = 0 },
+		"rank 3 becomes 0":                          func(c *Config) { c.Rank = "" },
 		"expected stream s2 goes":                   func(c *Config) { c.Expect = []string{"s1"} },
 		"rule ^t goes":                              func(c *Config) { c.Rules = c.Rules[:1] },
 		"rules have another order":                  func(c *Config) { c.Rules = []Rule{c.Rules[1], c.Rules[0]} },
@@ -138,5 +138,40 @@ func TestSecretsAreMaskedLineByLine(t *testing.T) {
 	})
 	if text := strings.Join(c.rules().Lines(), "\n"); strings.Contains(text, "hush") || !strings.Contains(text, "***") {
 		t.Error(text)
+	}
+}
+
+// A rank is one number however it is written; what ${host:…} makes of it must be
+// the same at all who poll the source.
+func TestARankMayBeOfTheHost(t *testing.T) {
+	t.Parallel()
+	of := func(rank, here string) Config {
+		c := Config{Name: "in", URL: "http://in:8000", Chain: []string{"dist"}, Rank: rank}
+		c.Resolve = func(text string) (string, error) { return strings.ReplaceAll(text, "${host:rank}", here), nil }
+		return timed(c)
+	}
+	for _, row := range []struct {
+		written, here, rule string
+		want                int
+	}{{"", "", "", 0}, {"0", "", "", 0}, {"007", "", "7", 7}, {"${host:rank}", "-30", "${host:rank}", -30}, {"-${host:rank}", "3", "-${host:rank}", -3}} {
+		written := of(row.written, row.here)
+		c, err := written.complete()
+		if err != nil {
+			t.Fatalf("%q: %v", row.written, err)
+		}
+		if got := written.rules().Rank; got != row.rule {
+			t.Errorf("%q is the rule %q, want %q", row.written, got, row.rule)
+		}
+		if v := c.judge(stream.Mount{Key: "s1"}); v.announcement.Rank != row.want {
+			t.Errorf("%q with %q announces rank %d, want %d", row.written, row.here, v.announcement.Rank, row.want)
+		}
+	}
+	if _, err := of("${host:rank}", "high").complete(); err == nil || !strings.Contains(err.Error(), "-1000 to 1000") {
+		t.Errorf("a rank that is no number: %v", err)
+	}
+	ten, err1 := of("${host:rank}", "10").complete()
+	twenty, err2 := of("${host:rank}", "20").complete()
+	if err1 != nil || err2 != nil || ten.digest() == twenty.digest() {
+		t.Errorf("two hosts with different ranks of one source go for the same: %v, %v", err1, err2)
 	}
 }

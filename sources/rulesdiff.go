@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -19,7 +20,7 @@ func (r Rules) Differences(other Rules) string {
 	d.rules(r.Rules, other.Rules)
 	for _, one := range []struct{ what, was, is string }{
 		{"match", r.Match, other.Match}, {"strip", r.Strip, other.Strip}, {"pull", r.Pull, other.Pull}, {"gone_after", r.GoneAfter, other.GoneAfter},
-		{"priority", fmt.Sprint(r.Priority), fmt.Sprint(other.Priority)}, {"rank", fmt.Sprint(r.Rank), fmt.Sprint(other.Rank)},
+		{"priority", fmt.Sprint(r.Priority), fmt.Sprint(other.Priority)}, {"rank", cmp.Or(r.Rank, "0"), cmp.Or(other.Rank, "0")},
 	} {
 		if one.was != one.is {
 			d.say("%s %s becomes %s", one.what, orNone(one.was), orNone(one.is))

@@ -3,6 +3,7 @@ package stream
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 )
 
 // Mount is one live stream as an ingest lists it, before any rule of ours.
@@ -73,3 +74,15 @@ func DecodeAnnouncement(text string) (Announcement, error) {
 
 // MaxPriority is the highest priority of a stream; higher is served first.
 const MaxPriority = 899
+
+// ParseRank reads a rank as a file has it: a number from -1000 to 1000; empty: 0.
+func ParseRank(text string) (int, error) {
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < -1000 || n > 1000 {
+		return 0, fmt.Errorf("%s is no rank: write a number from -1000 to 1000; the higher wins", Quote(text))
+	}
+	return n, nil
+}

@@ -43,7 +43,7 @@ func TestHostsAreListedWithTheirVersions(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(out.String(), "\n")
-	for i, want := range []string{"VERSION", "v2.1", "", "v2.0"} {
+	for i, want := range []string{"VERSION  LAYOUT", "v2.1", "", "v2.0"} {
 		if !strings.HasSuffix(strings.TrimRight(lines[i], " -"), want) || strings.Count(out.String(), "v2.1") != 1 {
 			t.Errorf("line %d of\n%s\ndoes not end with %q", i, out.String(), want)
 		}

@@ -13,7 +13,7 @@ func sourceConfig(cfg *config.Config, s config.Source) (sources.Config, error) {
 	out := sources.Config{
 		Name: s.Name, Plugin: s.Plugin,
 		Interval: s.Vars.Interval, Timeout: s.Vars.Timeout, GoneAfter: s.Vars.GoneAfter, StallAfter: s.Vars.StallAfter,
-		Match: s.Vars.Match, Chain: s.Chain, Priority: s.Priority, Rank: s.Rank, MaxStreams: s.MaxStreams, Expect: s.Expect,
+		Match: s.Vars.Match, Chain: s.Chain, Priority: s.Priority, Rank: s.Rank.String(), MaxStreams: s.MaxStreams, Expect: s.Expect,
 		RulesVersion: int64(s.RulesVersion),
 	}
 	if len(s.StreamTemplates) > 0 {
