@@ -26,7 +26,7 @@ func (h *host) values() string {
 
 func (h *host) awaitValues(want string) {
 	h.w.t.Helper()
-	realtest.Await(h.w.t, 20e9, "values are not "+want, func() bool { return h.values() == want })
+	realtest.Await(h.w.t, 60e9, "values are not "+want, func() bool { return h.values() == want })
 }
 
 func valued(t *testing.T, value string, more ...func(*plan.Service)) func(*plan.Service) {

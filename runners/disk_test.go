@@ -156,5 +156,5 @@ func TestWhatRanIsReleasedOnlyWhenItsEndIsWrittenDown(t *testing.T) {
 		return s.Token == old && s.State == stream.Stopping
 	})
 	clear()
-	realtest.Await(t, 20*time.Second, "it is not released", func() bool { return w.used("speedy") == 0 })
+	realtest.Await(t, time.Minute, "it is not released", func() bool { return w.used("speedy") == 0 })
 }

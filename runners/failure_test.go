@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -47,7 +48,7 @@ func TestACrashedChildIsRestartedAndItsLastWordsAreShown(t *testing.T) {
 	}
 	var text string
 	// The log is written by a goroutine of its own, which a busy machine keeps waiting.
-	realtest.Await(t, 20*time.Second, "the child's last words are not in the log", func() bool {
+	realtest.Await(t, time.Minute, "the child's last words are not in the log", func() bool {
 		var lines []string
 		err := supervisor.ReadLog(context.Background(), dir, -1, false, func(line supervisor.LogLine) error {
 			lines = append(lines, line.Text)
@@ -73,7 +74,8 @@ func TestAFailingSlotMovesOnceAndThenStaysWithAReason(t *testing.T) {
 	s := w.awaitSlot("s1", "work", "no reason for staying is shown", func(s store.SlotRecord) bool {
 		return strings.Contains(s.Reason.String(), "no better host")
 	})
-	if s.Host != "a" || !strings.Contains(s.Reason.String(), "exit 1; failed 4 times here") {
+	// Four is the threshold; a slow retry may have been told since.
+	if s.Host != "a" || !regexp.MustCompile(`exit 1; failed ([4-9]|\d\d+) times here`).MatchString(s.Reason.String()) {
 		t.Errorf("stays as %+v", s)
 	}
 	token := s.Token
@@ -88,7 +90,7 @@ func TestAFailingSlotMovesOnceAndThenStaysWithAReason(t *testing.T) {
 		t.Errorf("a is not avoided: %+v", s)
 	}
 	b.awaitCount("start", 1)
-	realtest.Await(t, 20*time.Second, "a keeps its seat", func() bool { return w.used("a") == 0 })
+	realtest.Await(t, time.Minute, "a keeps its seat", func() bool { return w.used("a") == 0 })
 }
 
 // TestASlowRetryFloodsNoFeed: each wrote exited, failing and restarted, so that one
@@ -211,7 +213,7 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 	} {
 		w.awaitSlot("s1", slot, "does not say "+why, func(s store.SlotRecord) bool { return strings.Contains(s.Reason.String(), why) })
 	}
-	realtest.Await(t, 20*time.Second, "not every failed start is kept in its queue", func() bool {
+	realtest.Await(t, time.Minute, "not every failed start is kept in its queue", func() bool {
 		depths, err := w.queue.Depths(context.Background())
 		n := 0
 		for _, d := range depths {
@@ -248,7 +250,7 @@ func TestALostStreamIsNotAskedForWithoutAPause(t *testing.T) {
 		}
 	}
 	before := claims.Load()
-	realtest.Await(t, 20*time.Second, "it is not claimed again", func() bool { forget(); return claims.Load() > before })
+	realtest.Await(t, time.Minute, "it is not claimed again", func() bool { forget(); return claims.Load() > before })
 	const pauses = 8
 	before, begun := claims.Load(), time.Now()
 	still(t, pauses*beat/4, "", func() bool { forget(); return true })
@@ -332,7 +334,7 @@ func TestAnAbsentPublisherIsNoFault(t *testing.T) {
 	// The child runs as long as the publisher is there.
 	script := `[ -e "$NOTES/on" ] || { echo x >> "$NOTES/fails"; exit 1; }; ` + story
 	a.run(a.options(a.shell("work", script, func(s *plan.Service) {
-		s.Exec.Restart.Delay, s.Exec.Restart.MaxDelay = 20*time.Millisecond, 20*time.Second
+		s.Exec.Restart.Delay, s.Exec.Restart.MaxDelay = 20*time.Millisecond, time.Minute
 	})))
 	if err := os.WriteFile(filepath.Join(a.notes, "on"), nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -344,7 +346,7 @@ func TestAnAbsentPublisherIsNoFault(t *testing.T) {
 
 	p.poll() // not listed any more
 	w.awaitRecord("s1", "is not seen as away", func(r store.Record) bool { return r.Away })
-	realtest.Await(t, 20*time.Second, "its supervisor is not told", func() bool {
+	realtest.Await(t, time.Minute, "its supervisor is not told", func() bool {
 		found, err := supervisor.List(filepath.Join(a.state, "s"))
 		return err == nil && len(found) == 1 && found[0].State.Away
 	})
@@ -353,7 +355,7 @@ func TestAnAbsentPublisherIsNoFault(t *testing.T) {
 	}
 	first := a.marks()[0]
 	a.killChild(first)
-	realtest.Await(t, 20*time.Second, "it is not tried again", func() bool {
+	realtest.Await(t, time.Minute, "it is not tried again", func() bool {
 		text, err := os.ReadFile(filepath.Join(a.notes, "fails"))
 		return err == nil && len(text) >= 2*9 // far more often than give_up_after; the next pause is 5 s or more
 	})

@@ -75,7 +75,7 @@ func TestALeaveIsNotCalledOff(t *testing.T) {
 	w.announce("s1", nil, "work")
 	h.awaitCount("start", 1)
 	l.Leave()
-	realtest.Await(t, 20*time.Second, "it does not leave", func() bool { return strings.Contains(h.log.String(), "leaving: no more work") })
+	realtest.Await(t, time.Minute, "it does not leave", func() bool { return strings.Contains(h.log.String(), "leaving: no more work") })
 	l.cancel()
 	still(t, 2*beat, "it was called off", func() bool {
 		select {
@@ -132,7 +132,7 @@ func TestADetachFeedsWhatRunsWhileAStartIsFinished(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.announce("s2", nil, "work")
-	realtest.Await(t, 20*time.Second, "the second does not start", func() bool {
+	realtest.Await(t, time.Minute, "the second does not start", func() bool {
 		_, err := os.Stat(filepath.Join(h.notes, "begun"))
 		return err == nil
 	})
@@ -223,7 +223,7 @@ func TestARunnerWhoseNameIsTakenEndsItsChildren(t *testing.T) {
 	w.announce("s1", nil, "work")
 	h.awaitCount("start", 1)
 	cut.off()
-	realtest.Await(t, 20*time.Second, "the host is not reaped", func() bool {
+	realtest.Await(t, time.Minute, "the host is not reaped", func() bool {
 		hosts, err := w.store.Hosts(context.Background())
 		return err == nil && hosts[0].Deadline == 0
 	})
@@ -285,7 +285,7 @@ func TestAHandoversSuccessorLeadsAndKeepsItsName(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.awaitCount("stop", 1)
-	realtest.Await(t, 20*time.Second, "the old one is not forgotten", func() bool { return w.slot("s1", "work.1").State == "" && w.used("a") == 0 })
+	realtest.Await(t, time.Minute, "the old one is not forgotten", func() bool { return w.slot("s1", "work.1").State == "" && w.used("a") == 0 })
 	if s := w.slot("s1", "work"); s.Token != next.Token || s.Host != "b" || s.State != stream.Running {
 		t.Errorf("after the handover: %+v", s)
 	}
@@ -297,6 +297,6 @@ func TestAHandoversSuccessorLeadsAndKeepsItsName(t *testing.T) {
 	lb = b.run(b.options(b.shell("work", story)))
 	w.retract("s1")
 	b.awaitCount("stop", 1)
-	realtest.Await(t, 20*time.Second, "the capacity is not free", func() bool { return w.used("b") == 0 })
+	realtest.Await(t, time.Minute, "the capacity is not free", func() bool { return w.used("b") == 0 })
 	lb.leave()
 }

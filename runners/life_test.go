@@ -43,8 +43,8 @@ func TestAStreamRunsItsChainAndEndsWithIt(t *testing.T) {
 	h.awaitCount("start", 1)
 	w.retract("a/s1")
 	h.awaitCount("stop", 1)
-	realtest.Await(t, 20*time.Second, "the capacity is not free again", func() bool { return w.used("speedy") == 0 })
-	realtest.Await(t, 20*time.Second, "the runner keeps it", func() bool { return len(l.Slots()) == 0 })
+	realtest.Await(t, time.Minute, "the capacity is not free again", func() bool { return w.used("speedy") == 0 })
+	realtest.Await(t, time.Minute, "the runner keeps it", func() bool { return len(l.Slots()) == 0 })
 	if h.alive() != 0 {
 		t.Error("the child lives on")
 	}

@@ -36,7 +36,7 @@ func TestAKilledSupervisorsSlotIsPlacedAnew(t *testing.T) {
 	if m := h.marks(); m[1].token != s.Token {
 		t.Errorf("the second runs under %s; want %s", m[1].token, s.Token)
 	}
-	realtest.Await(t, 20*time.Second, "not one lives", func() bool { return h.alive() == 1 })
+	realtest.Await(t, time.Minute, "not one lives", func() bool { return h.alive() == 1 })
 	o.check(t, h)
 }
 
@@ -58,7 +58,7 @@ func TestALostMemoEndsItsChildBeforeTheSlotIsGivenBack(t *testing.T) {
 	}
 	h.run(h.options(h.shell("work", story)))
 	h.awaitCount("start", 2)
-	realtest.Await(t, 20*time.Second, "not one lives", func() bool { return h.alive() == 1 })
+	realtest.Await(t, time.Minute, "not one lives", func() bool { return h.alive() == 1 })
 	o.check(t, h)
 }
 
@@ -74,7 +74,7 @@ func TestUnderAnotherNameNothingIsAdopted(t *testing.T) {
 	options := h.options(h.shell("work", story))
 	options.Host = "other"
 	h.run(options)
-	realtest.Await(t, 20*time.Second, "the old child lives on", func() bool { return h.alive() == 0 || h.count("start") == 2 })
+	realtest.Await(t, time.Minute, "the old child lives on", func() bool { return h.alive() == 0 || h.count("start") == 2 })
 	w.awaitRunning("s1", "work", "other")
 	h.awaitCount("start", 2)
 	o.check(t, h)
@@ -96,7 +96,7 @@ func TestAStaticSlotIsAdoptedOrGivenBack(t *testing.T) {
 	}
 	l.detach()
 	h.run(h.options(h.shell("work", story))) // offers no dist any more
-	realtest.Await(t, 20*time.Second, "what is not offered any more is kept", func() bool { return w.slot("s1", "dist").State == stream.Pending })
+	realtest.Await(t, time.Minute, "what is not offered any more is kept", func() bool { return w.slot("s1", "dist").State == stream.Pending })
 }
 
 func TestAStoreSetBackToAnEarlierLifeIsToldOfThisOne(t *testing.T) {
@@ -111,7 +111,7 @@ func TestAStoreSetBackToAnEarlierLifeIsToldOfThisOne(t *testing.T) {
 	if err := w.client.HSet(t.Context(), "host:speedy", "incarnation", "1700000000000-EARLIER").Err(); err != nil {
 		t.Fatal(err)
 	}
-	realtest.Await(t, 20*time.Second, "it does not register again", func() bool { return w.incarnation("speedy") == before })
+	realtest.Await(t, time.Minute, "it does not register again", func() bool { return w.incarnation("speedy") == before })
 	still(t, ttl, "the child did not go on", func() bool { return h.alive() == 1 && h.count("start") == 1 })
 	if s := w.slot("s1", "work"); s.Token != token || s.State != stream.Running {
 		t.Errorf("the slot is %+v", s)

@@ -74,7 +74,8 @@ func TestNothingOddInAStateDirectoryKeepsAHostAway(t *testing.T) {
 				if !alone && victim.Token != token {
 					t.Errorf("with %s odd a child was not taken over", name)
 				}
-				if now := w.slot("witness", "work"); now.Token != witness.Token || !l.runs(witness.Token) || !h.lives(witness.Token) {
+				realtest.Await(t, time.Minute, "with "+name+" odd a slot that it is not about is not taken over", func() bool { return l.runs(witness.Token) })
+				if now := w.slot("witness", "work"); now.Token != witness.Token || !h.lives(witness.Token) {
 					t.Fatalf("with %s odd a slot that it is not about was %+v, is %+v", name, witness, now)
 				}
 				realtest.Await(t, time.Minute, "with "+name+" odd there are not two children", func() bool { return h.alive() == 2 })

@@ -67,7 +67,7 @@ func TestAnEmptiedStoreIsToldWhatRuns(t *testing.T) {
 	}
 	w.awaitSlot("s1", "work", "is not told", func(s store.SlotRecord) bool { return s.State == stream.Running && s.Token == token })
 	still(t, ttl+2*beat, "the child did not go on", func() bool { return h.alive() == 1 && h.count("start") == 1 })
-	realtest.Await(t, 20*time.Second, "the announcement is not restored", func() bool {
+	realtest.Await(t, time.Minute, "the announcement is not restored", func() bool {
 		set, err := w.store.Announced(context.Background(), store.ManualSource)
 		return err == nil && set.Entries["s1"] != ""
 	})
@@ -91,7 +91,7 @@ func TestStoppedChildrenEndBeforeTheirLease(t *testing.T) {
 	}
 	w.redis.Thaw()
 	h.awaitCount("start", 2)
-	realtest.Await(t, 20*time.Second, "not one runs", func() bool { return h.alive() == 1 })
+	realtest.Await(t, time.Minute, "not one runs", func() bool { return h.alive() == 1 })
 }
 
 func TestANewLifeWithoutTheStoreKeepsItsChildren(t *testing.T) {
@@ -144,7 +144,7 @@ func TestAHostThatWasCutOffEndsWhatItLost(t *testing.T) {
 		t.Error("the kept child ended while its host was cut off")
 	}
 	cut.on()
-	realtest.Await(t, 20*time.Second, "both run on", func() bool { return a.alive() == 0 })
+	realtest.Await(t, time.Minute, "both run on", func() bool { return a.alive() == 0 })
 	if w.awaitRunning("s1", "work", "b").Host != "b" || b.alive() != 1 {
 		t.Error("b does not have it")
 	}

@@ -89,7 +89,7 @@ func (w *world) host(name string) *host {
 // endLeftovers ends what a test leaves running on purpose, and checks that
 // no supervisor broke.
 func (h *host) endLeftovers() {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	found, err := supervisor.List(filepath.Join(h.state, "s"))
 	if err != nil {
@@ -296,7 +296,7 @@ func (h *host) count(what string) int {
 
 func (h *host) awaitCount(what string, n int) {
 	h.w.t.Helper()
-	realtest.Await(h.w.t, 20*time.Second, fmt.Sprintf("%s: not %d times %s", h.name, n, what), func() bool { return h.count(what) >= n })
+	realtest.Await(h.w.t, time.Minute, fmt.Sprintf("%s: not %d times %s", h.name, n, what), func() bool { return h.count(what) >= n })
 }
 
 // alive counts the children that live.
@@ -327,7 +327,7 @@ func lives(pid int) bool {
 func (h *host) note(name string) string {
 	h.w.t.Helper()
 	var text []byte
-	realtest.Await(h.w.t, 20*time.Second, name+" is not written", func() bool {
+	realtest.Await(h.w.t, time.Minute, name+" is not written", func() bool {
 		var err error
 		text, err = os.ReadFile(filepath.Join(h.notes, name))
 		return err == nil && bytes.HasSuffix(text, []byte("\n"))

@@ -116,7 +116,7 @@ func TestWhatCannotStartCountsIsShownAndStartsNobody(t *testing.T) {
 		t.Errorf("healed as %+v; it was %+v", s, before)
 	}
 	w.awaitSlot("s1", "onbusy", "does not run", func(s store.SlotRecord) bool { return s.State == stream.Running && s.Phase == stream.Runs })
-	realtest.Await(t, 20*time.Second, "the first real start is not observed", func() bool {
+	realtest.Await(t, time.Minute, "the first real start is not observed", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		return seen["busy"] && seen["onbusy"]

@@ -42,7 +42,7 @@ func newWorld(t *testing.T) *world {
 		stop()
 		running.Wait()
 	})
-	realtest.Await(t, 20*time.Second, "the first hold does not end", func() bool { return !w.held() })
+	realtest.Await(t, time.Minute, "the first hold does not end", func() bool { return !w.held() })
 	return w
 }
 
@@ -222,7 +222,7 @@ func (w *world) announce(key string, vars map[string]string, chain ...string) {
 	w.t.Helper()
 	a := stream.Announcement{Chain: chain, Vars: vars, Source: map[string]string{"url": "http://ingest"}}
 	// After an outage a client remembers for a moment that it could not dial.
-	realtest.Await(w.t, 20*time.Second, key+" is not announced", func() bool {
+	realtest.Await(w.t, time.Minute, key+" is not announced", func() bool {
 		return w.store.AddStream(context.Background(), key, a) == nil
 	})
 }
@@ -289,7 +289,7 @@ func (w *world) used(host string) int {
 // awaitHost returns when the host's lease runs and it takes slots.
 func (w *world) awaitHost(name string) {
 	w.t.Helper()
-	realtest.Await(w.t, 20*time.Second, name+" is not up", func() bool {
+	realtest.Await(w.t, time.Minute, name+" is not up", func() bool {
 		hosts, err := w.store.Hosts(context.Background())
 		for _, h := range hosts {
 			if err == nil && h.Host == name {
@@ -326,7 +326,7 @@ func (w *world) everything() string {
 
 func (w *world) awaitRecord(key, what string, ok func(store.Record) bool) {
 	w.t.Helper()
-	realtest.Await(w.t, 20*time.Second, key+" "+what, func() bool {
+	realtest.Await(w.t, time.Minute, key+" "+what, func() bool {
 		rec, err := w.store.Record(context.Background(), key)
 		return err == nil && ok(rec)
 	})
