@@ -31,6 +31,7 @@ func (d *decoder) finish(c *Config) {
 	for _, name := range c.Services.Types() {
 		d.finishService(c, c.Services[name], join("services", name))
 	}
+	d.checkEnvFiles(c)
 	d.finishConfine(c)
 }
 

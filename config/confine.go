@@ -48,7 +48,7 @@ func (d *decoder) finishConfine(c *Config) {
 	for _, name := range c.Services.Types() {
 		s := c.Services[name]
 		if s.Exec != nil {
-			s.Exec.Confine = c.policy(s.Confine, ours, s.files())
+			s.Exec.Confine = c.policy(s.Confine, ours, c.filesOf(s))
 		} else if s.Confine != nil {
 			path := join(join("services", name), "confine")
 			d.problem(d.at(path), path, "plugin static runs nothing, so confine has no meaning here")
@@ -66,7 +66,7 @@ func (c *Config) ConfineAs(stype string, level confine.Level) (confine.Policy, e
 	if was := cmp.Or(s.Confine, c.Confine); was.Level == level {
 		own.Require = was.Require
 	}
-	return c.policy(&own, c.ours(), s.files()), nil
+	return c.policy(&own, c.ours(), c.filesOf(s)), nil
 }
 
 // policy is what comes of one confine: hidden is what is the host's, files what
@@ -80,8 +80,12 @@ func (c *Config) policy(own *Confine, hidden, files []string) confine.Policy {
 	return p
 }
 
-// files are those that the service's program is given.
-func (s *Service) files() []string { return append(filesIn(s.templates("")), s.Exec.EnvFile...) }
+// filesOf are those that the service's program is given, but for what only a
+// start can name.
+func (c *Config) filesOf(s *Service) []string {
+	files, _ := c.envPlaces(s.Exec)
+	return append(filesIn(s.templates("")), files...)
+}
 
 // ConfinesAnything tells whether any program of the file is confined.
 func (c *Config) ConfinesAnything() bool {
@@ -114,7 +118,8 @@ func (c *Config) ours() []string {
 	for _, s := range c.Services {
 		uses = append(uses, s.templates("")...)
 		if s.Exec != nil {
-			out = append(out, s.Exec.EnvFile...)
+			files, dirs := c.envPlaces(s.Exec)
+			out = append(append(out, files...), dirs...)
 		}
 	}
 	return unique(append(out, filesIn(uses)...))
@@ -157,19 +162,22 @@ func (d *decoder) warnConfine(c *Config) {
 		if e == nil {
 			continue
 		}
-		at := join(join("services", name), "plugin")
-		confines = confines || e.Confine.Confines()
-		d.warnHiddenText(e.Confine, join(at, "path"), e.Path)
-		d.warnSetUID(e.Confine, join(at, "path"), e.Path)
-		d.warnHidden(e.Confine, join(at, "args"), e.Args)
+		at, p := join(join("services", name), "plugin"), e.Confine
+		for _, file := range e.EnvFile {
+			p = p.With(withoutRefs(file.String())) // what a start names is its own
+		}
+		confines = confines || p.Confines()
+		d.warnHiddenText(p, join(at, "path"), e.Path)
+		d.warnSetUID(p, join(at, "path"), e.Path)
+		d.warnHidden(p, join(at, "args"), e.Args)
 		for _, name := range slices.Sorted(maps.Keys(e.Env)) {
-			d.warnHiddenText(e.Confine, join(at, "env."+name), e.Env[name].String())
+			d.warnHiddenText(p, join(at, "env."+name), e.Env[name].String())
 		}
 		for kind, commands := range e.Hooks.Each() {
 			for i, command := range commands {
 				where := element(join(at, "hooks."+kind), i)
-				d.warnHidden(e.Confine, where, command)
-				d.warnSetUID(e.Confine, element(where, 0), command[0].String())
+				d.warnHidden(p, where, command)
+				d.warnSetUID(p, element(where, 0), command[0].String())
 			}
 		}
 	}

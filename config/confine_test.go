@@ -27,7 +27,7 @@ func loaded(t *testing.T, text string) *Config {
 
 // secretsEverywhere has a secret file at each place that can have one.
 const secretsEverywhere = `
-network: {redis: "redis://:${file:/s/redis}@127.0.0.1:6379/0"}
+network: {name: host, redis: "redis://:${file:/s/redis}@127.0.0.1:6379/0"}
 state_dir: /s/state
 web: {listen: "127.0.0.1:0", token_file: /s/token, tls: {cert: /s/cert, key: /s/key}}
 chain: [a]
@@ -38,7 +38,7 @@ sources:
 services:
   a:
     plugin: {name: exec, path: /bin/true, env_file: [/s/a.env], args: ["${file:/s/a.arg}"], env: {X: "${file:/s/a.var}"}, hooks: {pre_start: [/bin/true, "${file:/s/a.hook}"]}}
-  b: {plugin: {name: exec, path: /bin/true, env_file: [/s/b.env]}}
+  b: {plugin: {name: exec, path: /bin/true, env_file: [/s/b.env, "/s/b/${stream:key}.env", "/s/${host:name}.env"]}}
   c: {confine: none, plugin: {name: exec, path: /bin/true}}
   d: {confine: {level: hide, require: true}, plugin: {name: exec, path: /bin/true}}
   e: {plugin: static}
@@ -48,12 +48,12 @@ func TestEveryFileOfOursIsHiddenButFromWhoseItIs(t *testing.T) {
 	t.Parallel()
 	c := loaded(t, secretsEverywhere)
 	hidden := []string{
-		"/etc/stream-api/config.yaml", "/s/a.arg", "/s/a.env", "/s/a.hook", "/s/a.var", "/s/b.env", "/s/command", "/s/key", "/s/password", "/s/redis",
+		"/etc/stream-api/config.yaml", "/s/a.arg", "/s/a.env", "/s/a.hook", "/s/a.var", "/s/b", "/s/b.env", "/s/command", "/s/host.env", "/s/key", "/s/password", "/s/redis",
 		"/s/state", "/s/token", "/s/url", "/s/user",
 	}
 	for name, want := range map[string]confine.Policy{
 		"a": {Level: confine.Hide, Hidden: hidden, Own: []string{"/s/a.arg", "/s/a.env", "/s/a.hook", "/s/a.var"}},
-		"b": {Level: confine.Hide, Hidden: hidden, Own: []string{"/s/b.env"}},
+		"b": {Level: confine.Hide, Hidden: hidden, Own: []string{"/s/b.env", "/s/host.env"}},
 		"c": {Level: confine.None},
 		"d": {Level: confine.Hide, Require: true, Hidden: hidden},
 	} {
@@ -94,7 +94,7 @@ func TestConfineIsOneWordOrAMap(t *testing.T) {
 func TestWhatAProgramWouldMissIsWarnedOf(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for _, file := range []string{"state/script", "other.env", "own.env", "free"} {
+	for _, file := range []string{"state/script", "env/s1.env", "other.env", "own.env", "free"} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -118,8 +118,10 @@ func TestWhatAProgramWouldMissIsWarnedOf(t *testing.T) {
 		"path: /bin/sh, hooks: {post_stop: [[DIR/state/script]]}":      "DIR/state/script is hidden",
 		"path: /bin/sh, hooks: {post_stop: [[DIR/sudo]]}":              "set-uid",
 		"path: DIR/sudo": "set-uid",
-		"path: DIR/free, args: [DIR/own.env], env_file: [DIR/own.env]":      "",
-		"path: DIR/free, args: [/etc/hostname, \"http://h/DIR/other.env\"]": "",
+		"path: /bin/cat, args: [DIR/env/s1.env], env_file: [\"DIR/env/${stream:key}.env\"]":                "DIR/env/s1.env is hidden",
+		"path: /bin/cat, args: [\"DIR/env/${stream:key}.env\"], env_file: [\"DIR/env/${stream:key}.env\"]": "",
+		"path: DIR/free, args: [DIR/own.env], env_file: [DIR/own.env]":                                     "",
+		"path: DIR/free, args: [/etc/hostname, \"http://h/DIR/other.env\"]":                                "",
 	} {
 		file := func(confine string) string {
 			return strings.ReplaceAll(fmt.Sprintf("state_dir: DIR/state\nservices: {x: {%splugin: {name: exec, %s}}, y: {plugin: {name: exec, path: /bin/true, env_file: [DIR/other.env]}}}", confine, plugin), "DIR", dir)

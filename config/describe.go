@@ -38,7 +38,7 @@ func (c *Config) Describe(w io.Writer) error {
 		p.line("\nno sources here: other hosts announce the streams")
 	}
 	for _, name := range c.Services.Types() {
-		c.Services[name].describe(p)
+		c.Services[name].describe(p, c)
 	}
 	if len(c.Services) == 0 {
 		p.line("\nno services here: this host runs nothing")
@@ -140,7 +140,7 @@ func (s *Source) describeInput() string {
 	return " " + strings.Join(keys, ", ")
 }
 
-func (s *Service) describe(p *page) {
+func (s *Service) describe(p *page, c *Config) {
 	e := s.Exec
 	if e == nil {
 		p.line("\nservice %s: static, runs nothing", s.Type)
@@ -166,7 +166,7 @@ func (s *Service) describe(p *page) {
 		p.line("  publishes  %s = %s", name, oneLine(maskValue(name, s.StreamVars[name].String())))
 	}
 	if e != nil {
-		describeExec(e, p)
+		describeExec(e, p, c)
 	}
 	if s.Confine != nil {
 		p.line("  confine    %s", s.Confine)
@@ -174,12 +174,12 @@ func (s *Service) describe(p *page) {
 	p.line("  handover   %s; store lost: %s; source changed: %s; new session: %s", s.Handover, s.OnStoreLoss, s.OnSourceChange, s.OnNewSession)
 }
 
-func describeExec(e *plan.Exec, p *page) {
+func describeExec(e *plan.Exec, p *page, c *Config) {
 	for _, name := range slices.Sorted(maps.Keys(e.Env)) {
 		p.line("  env        %s = %s", name, oneLine(maskValue(name, e.Env[name].String())))
 	}
 	for _, file := range e.EnvFile {
-		p.line("  env file   %s", file)
+		p.line("  env file   %s", c.describeEnvFile(file))
 	}
 	p.line("  stop       %s, KILL after %s", e.Stop.Signal, short(e.Stop.Grace))
 	giveUp := "never gives up"

@@ -195,7 +195,7 @@ func checkScope(ref stream.Ref, allowed []string) error {
 		}
 	}
 	if ref.Secret() {
-		return fmt.Errorf("%s cannot be used here: this value is stored in Redis and published, which secrets never are", ref)
+		return fmt.Errorf("%s cannot be used here: this value is stored in Redis or shown, which secrets never are", ref)
 	}
 	known := make([]string, len(allowed))
 	for i, scope := range allowed {

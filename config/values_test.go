@@ -75,7 +75,7 @@ func TestTheReferenceFileMeansWhatItSays(t *testing.T) {
 		"key": "${stream:key}", "pull_url": "${source:url}/${stream:key}",
 		"push_prefix": "${dist_url}", "fps": "${stream:fps:-25}",
 	})
-	want(t, "env_file", e.EnvFile, []string{"/run/secrets/icecast"})
+	want(t, "env_file", words(e.EnvFile), "/run/secrets/icecast")
 	want(t, "stop", e.Stop, supervisor.Stop{Signal: "TERM", Grace: 10 * time.Second})
 	want(t, "restart", e.Restart, supervisor.Restart{Delay: 500 * time.Millisecond, MaxDelay: 5 * time.Second, GiveUpAfter: 5, Within: time.Minute})
 	want(t, "stall", e.Stall, 0)

@@ -66,7 +66,7 @@ func (d *decoder) warnMachine(c *Config) {
 			d.warnProgram(join(path, "plugin.path"), e.Path)
 			d.warnCommands(join(path, "plugin"), e)
 			for i, file := range e.EnvFile {
-				d.warnFile(element(join(path, "plugin.env_file"), i), file)
+				d.warnEnvFile(c, element(join(path, "plugin.env_file"), i), file)
 			}
 			for name, commands := range e.Hooks.Each() {
 				for i, command := range commands {

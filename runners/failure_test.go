@@ -204,7 +204,7 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 	h.run(h.options(
 		h.shell("absent", "", func(s *plan.Service) { s.Exec.Path = missing }),
 		h.shell("valueless", story, func(s *plan.Service) { s.Exec.Env["X"] = template(t, "${stream:nothing}") }),
-		h.shell("secretless", story, func(s *plan.Service) { s.Exec.EnvFile = []string{missing} }),
+		h.shell("secretless", story, func(s *plan.Service) { s.Exec.EnvFile = templates(t, missing) }),
 		plan.Service{Type: "leaky", StreamVars: map[string]stream.Template{"x": template(t, "${env:PATH}")}},
 	))
 	w.announce("s1", nil, "absent", "valueless", "secretless", "leaky")

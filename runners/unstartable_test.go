@@ -70,7 +70,7 @@ func TestWhatCannotStartCountsIsShownAndStartsNobody(t *testing.T) {
 			s.Exec.Hooks.PreStart = plan.Commands{templates(t, "/bin/sh", "-c", "exit 3")}
 		}, "exit code 3"},
 		{"hook", func(s *plan.Service) { s.Exec.Hooks.PreStart = plan.Commands{templates(t, "/opt/none/hook")} }, "hook: cannot start: /opt/none/hook does not exist"},
-		{"envfile", func(s *plan.Service) { s.Exec.EnvFile = []string{"/opt/none/env"} }, "cannot start: "},
+		{"envfile", func(s *plan.Service) { s.Exec.EnvFile = templates(t, "/opt/none/env") }, "cannot start: "},
 		{"static", func(s *plan.Service) {
 			s.Exec = nil
 			s.StreamVars["other"] = template(t, "${source:nothing}")

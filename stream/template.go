@@ -3,6 +3,7 @@ package stream
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -139,6 +140,16 @@ func (t Template) Refs() []Ref {
 		}
 	}
 	return refs
+}
+
+// Head fills in what stands before the first reference that is not known, and tells whether that is the whole template.
+func (t Template) Head(known func(Ref) bool, lookup Lookup) (head string, whole bool, err error) {
+	end := slices.IndexFunc(t.parts, func(p part) bool { return p.ref != nil && !known(*p.ref) })
+	if whole = end < 0; whole {
+		end = len(t.parts)
+	}
+	head, err = Template{parts: t.parts[:end]}.Resolve(lookup)
+	return head, whole, err
 }
 
 // Lookup finds the value of a reference; ok is false if there is none. An

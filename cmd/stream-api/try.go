@@ -84,6 +84,11 @@ func (g *global) try(ctx context.Context, o trial) error {
 	if err != nil {
 		return err
 	}
+	if o.confine != "" && service.Exec != nil {
+		if service.Exec.Confine, err = cfg.ConfineAs(o.stype, confine.Level(o.confine)); err != nil {
+			return usageError("--confine: %v", err)
+		}
+	}
 	at := plan.Subject{Key: rec.Key, Host: cfg.Network.Name, Token: "0-try", Place: o.place}
 	t, err := service.Try(at, runners.ValuesOf(rec, ""), cfg.Lookup)
 	var missing *plan.MissingError
@@ -92,11 +97,6 @@ func (g *global) try(ctx context.Context, o trial) error {
 	}
 	if err != nil {
 		return err
-	}
-	if o.confine != "" && t.Path != "" {
-		if t.Confine, err = cfg.ConfineAs(o.stype, confine.Level(o.confine)); err != nil {
-			return usageError("--confine: %v", err)
-		}
 	}
 	if o.show {
 		warnTrial(t)
@@ -244,6 +244,11 @@ func printTrial(t plan.Trial) error {
 				what = "but for"
 			}
 			fmt.Fprintf(&out, "  %-8s %s\n", what, mask(path))
+		}
+		for _, path := range t.Confine.Own {
+			if !slices.Contains(t.Confine.Hidden, path) { // it lies in one
+				fmt.Fprintf(&out, "  %-8s %s\n", "but for", mask(path))
+			}
 		}
 	}
 	if t.Path != "" {

@@ -34,6 +34,14 @@ type Policy struct {
 // Confines tells whether the policy is any.
 func (p Policy) Confines() bool { return p.Level == Hide }
 
+// With is p for a child that may read path, too.
+func (p Policy) With(path string) Policy {
+	if p.Confines() {
+		p.Own = slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(p.Own), path))))
+	}
+	return p
+}
+
 // Check reports what is wrong with the policy.
 func (p Policy) Check() error {
 	if p.Level != "" && p.Level != None && p.Level != Hide {

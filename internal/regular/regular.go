@@ -69,12 +69,46 @@ func Read(path string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = f.Close() }() // read only
-	info, err := f.Stat()
+	return whole(f, path, limit)
+}
+
+// ReadBelow is Read for a name below dir that somebody else chose: it leads to nothing outside of dir, whatever links lie
+// on the way.
+func ReadBelow(dir, name string, limit int64) ([]byte, error) {
+	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() > limit {
+	defer func() { _ = root.Close() }() // only looked into
+	path := filepath.Join(dir, name)
+	info, err := root.Lstat(name)
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is %s: %w", path, kind(info.Mode()), ErrOdd)
+	}
+	var f *os.File
+	if err == nil {
+		f, err = root.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0) // it may be a pipe by now
+	}
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: failed.Err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return whole(f, path, limit)
+}
+
+// whole reads all of a file, and closes it.
+func whole(f *os.File, path string, limit int64) ([]byte, error) {
+	defer func() { _ = f.Close() }() // read only
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is %s: %w", path, kind(info.Mode()), ErrOdd)
+	case info.Size() > limit:
 		return nil, fmt.Errorf("%s has %d bytes, at most %d are read: %w", path, info.Size(), limit, ErrOdd)
 	}
 	return io.ReadAll(io.LimitReader(f, limit))

@@ -116,3 +116,34 @@ func TestWhatHangsIsLeftBehindOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestANameBelowADirectoryLeadsNowhereElse(t *testing.T) {
+	t.Parallel()
+	top := t.TempDir()
+	dir := filepath.Join(top, "dir")
+	if err := os.MkdirAll(filepath.Join(dir, "sub"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{filepath.Join(top, "outside"), filepath.Join(dir, "a"), filepath.Join(dir, "sub", "b")} {
+		if err := os.WriteFile(file, []byte("text"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, to := range map[string]string{"inside": "sub", "up": "..", "absolute": top, "last": "a"} {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, good := range map[string]bool{
+		"a": true, "sub/b": true, "inside/b": true,
+		"../outside": false, "up/outside": false, "absolute/outside": false, "last": false, "sub": false, "none": false, filepath.Join(top, "outside"): false,
+	} {
+		text, err := ReadBelow(dir, name, 10)
+		if good != (err == nil && string(text) == "text") {
+			t.Errorf("%s: %q, %v", name, text, err)
+		}
+	}
+	if text, err := ReadBelow(dir, "a", 3); !errors.Is(err, ErrOdd) {
+		t.Errorf("more than was asked for: %q, %v", text, err)
+	}
+}

@@ -3,11 +3,15 @@ package plan
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path"
 	"strings"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 
+	"stream-api/internal/regular"
 	"stream-api/stream"
 )
 
@@ -15,26 +19,66 @@ import (
 // from filling the memory.
 const maxEnvFile = 64 << 10
 
-// readEnvFile reads lines NAME=value: blank lines and those beginning with #
-// are passed over, "export " before a name too, and one pair of quotes round
-// the whole value. The error names the line and never its text.
-func readEnvFile(path string) (map[string]string, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a pipe would block
+// envFile is one file of env_file as a start finds it.
+type envFile struct {
+	path string
+	// below is the directory that the file must not lead out of, if others chose
+	// its name there; else the path is the file's own, and links in it count.
+	below, name string
+}
+
+// EnvPlace is what is known of an item of env_file before a stream is: the file's
+// path, or with many the directory below which a stream's name and variables
+// choose one. here finds ${host:…}. Error: there is no such directory in what
+// stands before them.
+func EnvPlace(t stream.Template, here stream.Lookup) (place string, many bool, err error) {
+	head, whole, err := t.Head(func(r stream.Ref) bool { return r.Scope == "host" }, here)
+	if err != nil || whole {
+		return head, false, err
+	}
+	dir := head[:strings.LastIndexByte(head, '/')+1]
+	switch place = strings.TrimSuffix(dir, "/"); {
+	case place == "" || !path.IsAbs(place):
+		return "", false, fmt.Errorf("%s: before its first ${…} must stand a directory, whose files are for this alone, as in /etc/stream-api/env/${stream:key}.env", t)
+	case path.Clean(place) != place:
+		return "", false, fmt.Errorf("%s: write the directory before its first ${…} plainly, as %s", t, path.Clean(place))
+	}
+	return place, true, nil
+}
+
+// envFiles fills in the paths. A stream's name and variables are of strangers, so
+// what comes of them must be a file below the directory that is written out.
+func (e *Exec) envFiles(lookup stream.Lookup) ([]envFile, error) {
+	var files []envFile
+	for _, t := range e.EnvFile {
+		place, many, err := EnvPlace(t, lookup)
+		if err != nil {
+			return nil, err
+		}
+		if !many {
+			files = append(files, envFile{path: place})
+			continue
+		}
+		full, err := t.Resolve(lookup)
+		if err != nil {
+			return nil, err
+		}
+		name := strings.TrimPrefix(full, place+"/")
+		if !fs.ValidPath(name) || name == "." || strings.ContainsFunc(name, unicode.IsControl) {
+			return nil, fmt.Errorf("%s would be %s, which is refused: nothing that is filled in may have .., empty parts, a / at its beginning or control characters", t, stream.Quote(full))
+		}
+		files = append(files, envFile{path: full, below: place, name: name})
+	}
+	return files, nil
+}
+
+// read reads lines NAME=value: blank lines and those beginning with # are passed
+// over, "export " before a name too, and one pair of quotes round the whole value.
+// The error names the line and never its text.
+func (f envFile) read() (map[string]string, error) {
+	text, err := f.text()
 	if err != nil {
 		return nil, err
-	}
-	defer func() { _ = f.Close() }() // read only
-	if info, err := f.Stat(); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no regular file", path)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxEnvFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(text) > maxEnvFile {
-		return nil, fmt.Errorf("%s has more than %d bytes", path, maxEnvFile)
 	}
 	vars := map[string]string{}
 	n := 0
@@ -46,11 +90,32 @@ func readEnvFile(path string) (map[string]string, error) {
 		}
 		name, value, ok := strings.Cut(strings.TrimPrefix(line, "export "), "=")
 		if name = strings.TrimSpace(name); !ok || !envName(name) {
-			return nil, fmt.Errorf("%s line %d is not NAME=value", path, n)
+			return nil, fmt.Errorf("%s line %d is not NAME=value", f.path, n)
 		}
 		vars[name] = unquote(strings.TrimSpace(value))
 	}
 	return vars, nil
+}
+
+func (f envFile) text() ([]byte, error) {
+	if f.below != "" {
+		return regular.ReadBelow(f.below, f.name, maxEnvFile)
+	}
+	file, err := os.OpenFile(f.path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a pipe would block
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }() // read only
+	if info, err := file.Stat(); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file", f.path)
+	}
+	text, err := io.ReadAll(io.LimitReader(file, maxEnvFile+1))
+	if err == nil && len(text) > maxEnvFile {
+		err = fmt.Errorf("%s has more than %d bytes", f.path, maxEnvFile)
+	}
+	return text, err
 }
 
 func envName(name string) bool {

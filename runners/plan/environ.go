@@ -13,14 +13,14 @@ import (
 // environ is the whole environment but for what a supervisor adds: what is
 // inherited, the files over it, the file's env over them, and whom it is for over
 // everything.
-func (e *Exec) environ(at Subject, lookup stream.Lookup, secrets *secrets) ([]string, error) {
+func (e *Exec) environ(at Subject, files []envFile, lookup stream.Lookup, secrets *secrets) ([]string, error) {
 	env := map[string]string{}
 	for _, kv := range program.Inherited() {
 		name, value, _ := strings.Cut(kv, "=")
 		env[name] = value
 	}
-	for _, file := range e.EnvFile {
-		vars, err := readEnvFile(file)
+	for _, file := range files {
+		vars, err := file.read()
 		if err != nil {
 			return nil, fmt.Errorf("env_file: %w", err)
 		}

@@ -18,8 +18,9 @@ type Exec struct {
 	// Env is the child's environment beside what every child gets.
 	Env map[string]stream.Template `yaml:"env" validate:"max=256,dive,keys,envname,endkeys"`
 	// EnvFile are files of lines NAME=value, read at each start on this
-	// host; Env wins over them, later files over earlier ones.
-	EnvFile []string `yaml:"env_file" validate:"unique,dive,abspath"`
+	// host; Env wins over them, later files over earlier ones. What publishers
+	// say may choose among the files of a directory: see EnvPlace.
+	EnvFile []stream.Template `yaml:"env_file" scopes:"stream host place slot"`
 	supervisor.Rules
 	Hooks Hooks `yaml:"hooks"`
 	// Confine is what the child and its hooks are kept from.

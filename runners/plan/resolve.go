@@ -19,7 +19,14 @@ func (e *Exec) Resolve(at Subject, v Values, here stream.Lookup) (supervisor.Exe
 	if out.Args, err = resolveAll(e.Args, lookup, "argument"); err != nil {
 		return supervisor.Exec{}, err
 	}
-	if out.Env, err = e.environ(at, lookup, &secrets); err != nil {
+	files, err := e.envFiles(lookup)
+	if err != nil {
+		return supervisor.Exec{}, fmt.Errorf("env_file: %w", err)
+	}
+	for _, file := range files {
+		out.Confine = out.Confine.With(file.path)
+	}
+	if out.Env, err = e.environ(at, files, lookup, &secrets); err != nil {
 		return supervisor.Exec{}, err
 	}
 	if out.PreStart, err = e.hooks(e.Hooks.PreStart, lookup, "pre_start"); err != nil {

@@ -88,6 +88,7 @@ func (s *Service) Templates() []Use {
 	for _, name := range slices.Sorted(maps.Keys(e.Env)) {
 		uses = append(uses, Use{"plugin.env." + name, e.Env[name]})
 	}
+	list("env_file", e.EnvFile)
 	for kind, commands := range e.Hooks.Each() {
 		for i, command := range commands {
 			list(fmt.Sprintf("hooks.%s[%d]", kind, i), command)
