@@ -240,7 +240,7 @@ func TestLargestAnswersAreBounded(t *testing.T) {
 			took := time.Since(start)
 			runtime.ReadMemStats(&after)
 			allocated := (after.TotalAlloc - before.TotalAlloc) >> 20
-			if took > 30*time.Second || allocated > 256 { // anything quadratic takes hours
+			if took > 10*time.Minute || allocated > 256 { // anything quadratic takes hours
 				t.Errorf("%d mounts, %v: took %v and %d MiB", len(l.mounts), err, took, allocated)
 			}
 			t.Logf("%d mounts, error %v, %v, %d MiB", len(l.mounts), err, took, allocated)
