@@ -29,7 +29,7 @@ var may = map[string][]string{
 	"scheduler/placement":   {"stream"},                                                                                                              // pure: what is known comes as arguments
 	"scheduler":             {"stream", "store", "queue", "scheduler/placement"},                                                                     // never runners: a decision knows no process
 	"runners":               {"stream", "store", "queue", "runners/plan", "runners/statedir", "runners/supervisor"},                                  // never scheduler: a host obeys the store alone
-	"runners/plan":          {"stream", "runners/supervisor", "program", "internal/confine"},                                                         // what a child is, and not who wants it: no store
+	"runners/plan":          {"stream", "runners/supervisor", "program", "internal/confine", "internal/regular"},                                     // what a child is, and not who wants it: no store
 	"runners/statedir":      {"stream", "store", "runners/plan", "runners/supervisor", "internal/regular"},                                           // files, and no store is asked
 	"runners/supervisor":    {"internal/confine", "internal/legible", "internal/orphans", "internal/regular", "internal/seclude", "program"},         // small, and older or newer than its runner
 	"config":                {"stream", "program", "runners/plan", "runners/supervisor", "internal/confine"},                                         // decodes into what a child is; otherwise a leaf
