@@ -186,7 +186,7 @@ func TestARestartIsNoticedWithoutINFO(t *testing.T) {
 	g.must(g.client.ScriptFlush(g.ctx).Err())
 	g.tick()
 	first := until()
-	if first == before || g.client.HGet(g.ctx, "reaper", "reason").Val() != "the store may have been restarted" {
+	if first == before || g.client.HGet(g.ctx, "reaper", "reason").Val() != stream.Because(stream.CodePerhapsRestarted).Wire() {
 		t.Errorf("no hold after the scripts were forgotten: %v", g.client.HGetAll(g.ctx, "reaper").Val())
 	}
 	g.c.advance(100 * time.Millisecond)
