@@ -60,7 +60,8 @@ func TestNoCapacitySetByHandExceedsThePlaces(t *testing.T) {
 			t.Errorf("capacity is %q, %v", got, err)
 		}
 	}
-	placed, err := w.store.Place(ctx, []store.Request{{Key: "s3", Slot: w.slot("s3", "work").Slot, Type: "work", Candidates: []store.Candidate{{Class: stream.Class{}.ID()}}}})
+	third := w.awaitSlot("s3", "work", "is not wanted", func(s store.SlotRecord) bool { return s.State == stream.Pending })
+	placed, err := w.store.Place(ctx, []store.Request{{Key: "s3", Slot: third.Slot, Type: "work", Candidates: []store.Candidate{{Class: stream.Class{}.ID()}}}})
 	if err != nil || placed[0].Outcome == store.Placed || w.slot("s3", "work").State != stream.Pending {
 		t.Errorf("a third slot is placed: %+v, %v", placed, err)
 	}
