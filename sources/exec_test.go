@@ -3,6 +3,7 @@ package sources
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -169,6 +170,11 @@ func TestOnlyWhatHasTheMarkIsKilled(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
+		// The kernel says that it is another program a moment before it shows its environment.
+		realtest.Await(t, time.Minute, "its environment is not shown", func() bool {
+			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", cmd.Process.Pid))
+			return err == nil && strings.HasPrefix(string(text), pollMark)
+		})
 		err := killMarked(cmd.Process.Pid, mark)
 		if killed := err == nil; killed != c.killed {
 			t.Errorf("%v: killed %v (%v)", c.env, killed, err)
