@@ -48,6 +48,9 @@ deb: build ## a Debian package of this machine's kind: bin/stream-api_VERSION_AR
 dist: ## what a release hands out, for amd64 and arm64: dist/*.deb, *.tar.gz, *.cdx.json, SHA256SUMS
 	./deploy/package/dist.sh '$(VERSION)' '$(DEBIAN)' dist
 
+reproducible: ## build twice with nothing shared, some minutes, and compare
+	STREAM_API_TEST_OWN_CACHE=1 $(GO) test -count=1 -run TwoBuilds ./test/release
+
 notices: ## the licences of all linked modules anew, after one came, went or was raised
 	$(GO) test ./internal/notices -run EveryLinkedModule -update
 
