@@ -13,7 +13,7 @@ export SOURCE_DATE_EPOCH
 NEEDS := redis-server redis-sentinel redis-cli icecast2 ffmpeg ffprobe nginx chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check vuln sbom deb dist notices bench chaos boot deps screenshots clean
+.PHONY: help build run test check vuln sbom reproducible deb dist notices bench chaos boot deps screenshots clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
