@@ -3,10 +3,10 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
+	"stream-api/internal/regular"
 	"stream-api/stream"
 )
 
@@ -86,24 +86,9 @@ func lookupSecret(ref stream.Ref) (value string, ok bool, err error) {
 // readSecret is the content of a file without the newline at its end and
 // without a byte order mark.
 func readSecret(path string) (string, error) {
-	info, err := os.Stat(path)
+	data, err := regular.ReadGiven(path, maxSecretBytes)
 	if err != nil {
 		return "", err
-	}
-	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("%s is no regular file", path) // a pipe would block
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxSecretBytes+1))
-	if err != nil {
-		return "", err
-	}
-	if len(data) > maxSecretBytes {
-		return "", fmt.Errorf("%s has more than %d bytes", path, maxSecretBytes)
 	}
 	return strings.TrimRight(strings.TrimPrefix(string(data), stream.ByteOrderMark), "\r\n"), nil
 }

@@ -1,5 +1,7 @@
 package stream
 
+import "fmt"
+
 // Status is the whole picture: what runs where, and why something does not.
 // Its JSON is a contract (`status -o json`, /api/v1/status). Times are
 // milliseconds of the store's clock since the Unix epoch; 0 means never.
@@ -151,6 +153,9 @@ type RulesStatus struct {
 	By      string `json:"by" show:"name"`
 	At      int64  `json:"at"`
 }
+
+// String says whose they are: v2 of ber.
+func (r RulesStatus) String() string { return fmt.Sprintf("v%d of %s", r.Version, r.By) }
 
 // DifferingFile is a host whose file does not say what is in force: it announces by what is. What says in words what its
 // file would change. Refused says why it announces nothing at all, and is empty if it does.

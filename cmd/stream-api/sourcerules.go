@@ -25,7 +25,7 @@ func differNotes(now int64, s stream.SourceStatus) []string {
 		notes = append(notes, text)
 	}
 	if len(notes) > 0 && s.Rules != nil {
-		notes[0] = fmt.Sprintf("v%d of %s; %s", s.Rules.Version, s.Rules.By, notes[0])
+		notes[0] = fmt.Sprintf("%v; %s", s.Rules, notes[0])
 	}
 	return notes
 }
@@ -54,7 +54,7 @@ func examineRules(ctx context.Context, s *store.Store) ([]store.Finding, error) 
 			}
 			force := "nothing"
 			if source.Rules != nil {
-				force = fmt.Sprintf("v%d of %s", source.Rules.Version, source.Rules.By)
+				force = source.Rules.String()
 			}
 			out = append(out, store.Finding{
 				Level: store.Failure, What: stream.Shown(fmt.Sprintf("source %s: %s's file differs from the rules in force, %s: %s", source.Name, f.Host, force, f.What)),

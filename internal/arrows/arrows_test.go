@@ -32,7 +32,7 @@ var may = map[string][]string{
 	"runners/plan":          {"stream", "runners/supervisor", "program", "internal/confine", "internal/regular"},                                     // what a child is, and not who wants it: no store
 	"runners/statedir":      {"stream", "store", "runners/plan", "runners/supervisor", "internal/regular"},                                           // files, and no store is asked
 	"runners/supervisor":    {"internal/confine", "internal/legible", "internal/orphans", "internal/regular", "internal/seclude", "program"},         // small, and older or newer than its runner
-	"config":                {"stream", "program", "runners/plan", "runners/supervisor", "internal/confine"},                                         // decodes into what a child is; otherwise a leaf
+	"config":                {"stream", "program", "runners/plan", "runners/supervisor", "internal/confine", "internal/regular"},                     // decodes into what a child is; otherwise a leaf
 	"web":                   {"stream", "store", "queue"},                                                                                            //
 	"internal/arrows":       {},
 	"internal/confine":      {"internal/confine/step"},       // files and processes, and no noun of ours

@@ -2,14 +2,10 @@ package plan
 
 import (
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path"
 	"strings"
 	"unicode"
-
-	"golang.org/x/sys/unix"
 
 	"stream-api/internal/regular"
 	"stream-api/stream"
@@ -101,21 +97,7 @@ func (f envFile) text() ([]byte, error) {
 	if f.below != "" {
 		return regular.ReadBelow(f.below, f.name, maxEnvFile)
 	}
-	file, err := os.OpenFile(f.path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a pipe would block
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }() // read only
-	if info, err := file.Stat(); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no regular file", f.path)
-	}
-	text, err := io.ReadAll(io.LimitReader(file, maxEnvFile+1))
-	if err == nil && len(text) > maxEnvFile {
-		err = fmt.Errorf("%s has more than %d bytes", f.path, maxEnvFile)
-	}
-	return text, err
+	return regular.ReadGiven(f.path, maxEnvFile)
 }
 
 func envName(name string) bool {
