@@ -12,25 +12,23 @@ import (
 // such a stream is not taken for a publisher: a sink polled as a source would
 // feed the chain with its own output.
 type loopGuard struct {
-	store *store.Store
+	published func(context.Context) (sources.Outputs, error)
 
 	// turn is held by the one who reads; what is below belongs to it.
 	turn chan struct{}
-	read time.Time
+	read time.Time // when the last reading began
 	by   sources.Outputs
 }
 
-// guardFresh is how old a reading may be that several sources share which find
-// new streams at the same time.
-const guardFresh = 100 * time.Millisecond
-
 func newLoopGuard(s *store.Store) *loopGuard {
-	return &loopGuard{store: s, turn: make(chan struct{}, 1)}
+	return &loopGuard{published: func(ctx context.Context) (sources.Outputs, error) { return publishedPlaces(ctx, s) }, turn: make(chan struct{}, 1)}
 }
 
-// output is that of sources.Deps. On failure the last reading comes with the
-// error.
+// output is that of sources.Deps. Sources that find new streams at the same
+// time share a reading; one that began before its asker asked is not fresh,
+// however young. On failure the last reading comes with the error.
 func (g *loopGuard) output(ctx context.Context, fresh bool) (sources.Outputs, error) {
+	asked := time.Now()
 	select {
 	case g.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -38,10 +36,10 @@ func (g *loopGuard) output(ctx context.Context, fresh bool) (sources.Outputs, er
 	}
 	defer func() { <-g.turn }()
 	begun := time.Now()
-	if g.by != nil && (!fresh || begun.Sub(g.read) <= guardFresh) {
+	if g.by != nil && (!fresh || g.read.After(asked)) {
 		return g.by, nil
 	}
-	by, err := g.refresh(ctx)
+	by, err := g.published(ctx)
 	if err != nil {
 		return g.by, err
 	}
@@ -49,13 +47,13 @@ func (g *loopGuard) output(ctx context.Context, fresh bool) (sources.Outputs, er
 	return by, nil
 }
 
-// refresh reads what is published.
-func (g *loopGuard) refresh(ctx context.Context) (sources.Outputs, error) {
-	keys, err := g.store.StreamKeys(ctx)
+// publishedPlaces reads what the slots of all streams publish.
+func publishedPlaces(ctx context.Context, s *store.Store) (sources.Outputs, error) {
+	keys, err := s.StreamKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
-	records, err := g.store.Records(ctx, keys)
+	records, err := s.Records(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
