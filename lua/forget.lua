@@ -15,7 +15,7 @@ local ns, actor, host, after = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local h, lease = ns .. 'host:' .. host, ns .. 'hosts:lease'
 local known = sound(h)
 local old = known and redis.call('HMGET', h, 'state', 'since', 'want', 'ttl', 'services') or {}
-local ends, held = tonumber(redis.call('ZSCORE', lease, host)), redis.call('SCARD', ns .. 'slots:' .. host)
+local ends, held = tonumber(redis.call('ZSCORE', lease, host)), redis.call('ZCARD', ns .. 'slots:' .. host)
 
 if after == '' then
   if not known and not ends and held == 0 and redis.call('SISMEMBER', ns .. 'hosts', host) == 0 then return { 'absent' } end

@@ -13,7 +13,7 @@ local ns, actor, host, incarnation = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local h = ns .. 'host:' .. host
 local old = redis.call('HMGET', h, 'incarnation', 'services', 'state')
 if old[1] ~= incarnation then return { 'stale' } end
-local held = redis.call('SCARD', ns .. 'slots:' .. host)
+local held = redis.call('ZCARD', ns .. 'slots:' .. host)
 -- While it still holds something it is cordoned, in a way that outlasts a
 -- reindex; registering again ends that.
 local state = held > 0 and 'cordoned' or 'down'

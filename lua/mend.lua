@@ -85,7 +85,7 @@ local function mend(at, instance, known)
     return
   end
   right(redis.call('ZREM', queue, line))
-  if redis.call('SADD', ns .. 'slots:' .. host, row_of(stype, key, instance)) == 1 then
+  if redis.call('ZADD', ns .. 'slots:' .. host, 0, row_of(stype, key, instance)) == 1 then
     right(1)
     atleast(stype, host)
     bump(host)

@@ -65,13 +65,13 @@ local taken = 0
 for _, host in ipairs(redis.call('ZRANGEBYSCORE', lease, '-inf', int(now), 'LIMIT', 0, 100)) do
   down(host)
   local slots = ns .. 'slots:' .. host
-  for _, line in ipairs(redis.call('SRANDMEMBER', slots, budget - taken)) do
+  for _, line in ipairs(redis.call('ZRANGE', slots, 0, budget - taken - 1)) do
     local stype, key, instance = split_row(line)
     taken = taken + 1
     local at = stype and ns .. 'stream:' .. key .. ':' .. instance
     local s = at and sound(at) and redis.call('HMGET', at, 'state', 'host', 'token', 'alone')
     if not s or s[2] ~= host then
-      redis.call('SREM', slots, line) -- a row edited by hand, or half of one
+      redis.call('ZREM', slots, line) -- a row edited by hand, or half of one
       if stype then count(stype, host, -1) end
     else
       give_back(stype, key, instance, host)
@@ -83,7 +83,7 @@ for _, host in ipairs(redis.call('ZRANGEBYSCORE', lease, '-inf', int(now), 'LIMI
       end
     end
   end
-  if redis.call('SCARD', slots) == 0 then redis.call('ZREM', lease, host) end
+  if redis.call('ZCARD', slots) == 0 then redis.call('ZREM', lease, host) end
   if taken >= budget then return { 'ok', int(now), epoch, lapsed, taken, 1 } end
 end
 return { 'ok', int(now), epoch, lapsed, taken, 0 }

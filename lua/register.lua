@@ -38,7 +38,7 @@ if old[1] and old[1] ~= incarnation and old[1] ~= replaces then
     redis.call('ZADD', lease, int(ends), host)
   end
   local left = (ends or 0) - now
-  local held = redis.call('SCARD', slots)
+  local held = redis.call('ZCARD', slots)
   if left > 0 or held > 0 then return { 'taken', old[2] or '', int(left), held } end
 end
 

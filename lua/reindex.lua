@@ -21,14 +21,17 @@ local FIRST, WIDTH = 5, 6
 -- include: bound
 
 local slots, mended, used, short = ns .. 'slots:' .. host, 0, {}, 0
-for _, line in ipairs(redis.call('SMEMBERS', slots)) do
+local scored = redis.call('ZCOUNT', slots, 0, 0) < redis.call('ZCARD', slots)
+for _, line in ipairs(redis.call('ZRANGE', slots, 0, -1)) do
   local stype, key, instance = split_row(line)
   local at = stype and ns .. 'stream:' .. key .. ':' .. instance
   if not at or not sound(at) or redis.call('HGET', at, 'host') ~= host then
-    redis.call('SREM', slots, line)
+    redis.call('ZREM', slots, line)
     mended = mended + 1
   else
     used[stype] = (used[stype] or 0) + 1
+    -- Rows are counted by their names, in whose order those of one score stand.
+    if scored then mended = mended + redis.call('ZADD', slots, 'CH', 0, line) end
   end
 end
 

@@ -35,7 +35,7 @@ func (r *rig) hand(args ...any) {
 func TestSlotsOfADeadHostWhoseRowsAreLostComeUpElsewhere(t *testing.T) {
 	t.Parallel()
 	for name, commands := range map[string][][]any{
-		"a row":              {{"SREM", "slots:a", "solo|q1|solo"}},
+		"a row":              {{"ZREM", "slots:a", "solo|q1|solo.1"}},
 		"all rows":           {{"DEL", "slots:a"}},
 		"its lease":          {{"ZREM", "hosts:lease", "a"}},
 		"all leases":         {{"DEL", "hosts:lease"}},
@@ -97,7 +97,7 @@ func TestAFullHostWhoseRowsAreLostGetsNoMore(t *testing.T) {
 	r.awaitState("w", "solo", stream.Pending)
 	for range 5 {
 		r.hand("DEL", "slots:a")
-		r.await("the rows are not made anew", func() bool { return r.redis.Client().SCard(t.Context(), "slots:a").Val() == 2 })
+		r.await("the rows are not made anew", func() bool { return r.redis.Client().ZCard(t.Context(), "slots:a").Val() == 2 })
 	}
 	if v := r.slot("w", "solo"); v.State != stream.Pending {
 		t.Errorf("w is %s on %q: a host of two seats has three", v.State, v.Host)

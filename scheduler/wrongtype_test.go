@@ -27,7 +27,7 @@ var keyTable = map[string]struct {
 	"pending:<type>":          {"zset", []string{"pending:record", "pending:idle"}},
 	"load:<type>:<class>":     {"zset", []string{"load:record:" + stream.Class{}.ID()}},
 	"classes:<type>":          {"hash", []string{"classes:record"}},
-	"slots:<host>":            {"set", []string{"slots:a"}},
+	"slots:<host>":            {"zset", []string{"slots:a"}},
 	"hosts:lease":             {"zset", []string{"hosts:lease"}},
 	"hosts":                   {"set", []string{"hosts"}},
 	"types":                   {"set", []string{"types"}},
@@ -318,7 +318,7 @@ func (n *network) wrong(i int) string {
 		for _, v := range h.Services {
 			used += v.Used
 		}
-		rows, err := n.redis.Client().SCard(ctx, "slots:"+h.Host).Result()
+		rows, err := n.redis.Client().ZCard(ctx, "slots:"+h.Host).Result()
 		if err != nil || int(rows) != held[h.Host] || used != held[h.Host] {
 			return fmt.Sprintf("%s holds %d, its set %d, used %d (%v)", h.Host, held[h.Host], rows, used, err)
 		}

@@ -60,7 +60,7 @@ func (s *Store) kinds(ctx context.Context) (map[string]string, error) {
 	queue("events")
 	for _, h := range hosts {
 		put("hash", "host", h.Host)
-		put("set", "slots", h.Host)
+		put("zset", "slots", h.Host)
 		for _, v := range h.Services {
 			put("hash", "service", v.Type, h.Host)
 			put("zset", "load", v.Type, v.Class)

@@ -143,7 +143,7 @@
 //	host:<host>            hash    incarnation, host_id, ttl, beat, rev, state, want
 //	hosts, types           set     names seen;  types:wanted those ever wanted
 //	hosts:lease            zset    host by deadline, ms
-//	slots:<host>           set     <type>|<key>|<instance>
+//	slots:<host>           zset    <type>|<key>|<instance>, all of score 0
 //	stream:<key>           hash    key, chain, source, priority; user values;
 //	                               instance:<name> = type, last:<slot> = last
 //	                               number given, source:<var>, sys:<name>

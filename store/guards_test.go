@@ -57,7 +57,7 @@ var guards = []guard{
 		{"register", "if left > 0 or held > 0 then", "if old[1] and (left > 0 or held > 0) then"}}, lateRegister},
 	{"heartbeat compares the incarnation", []cut{{"heartbeat", "if h[1] ~= incarnation then", "if false then"}}, beatOfADeadLife},
 	{"heartbeat tells a reaped host", []cut{{"heartbeat", " or h[4] == 'down' then", " then"}}, beatOfAReapedHost},
-	{"a host keeps its lease while it holds", []cut{{"leave", "local held = redis.call('SCARD', ns .. 'slots:' .. host)", "local held = 0"}}, leaveAndDie},
+	{"a host keeps its lease while it holds", []cut{{"leave", "local held = redis.call('ZCARD', ns .. 'slots:' .. host)", "local held = 0"}}, leaveAndDie},
 	{"want compares the mark", []cut{{"want", "if tonumber(redis.call('ZSCORE', dirty, key)) ~= tonumber(number) then", "if false then"}}, lateWant},
 	{"want unwants nothing in a hold", []cut{{"want", "local hold, till = held()", "local hold, till"}}, unwantedInAHold},
 	{"want takes nothing away for what does not read", []cut{{"want", "kept[v.name] or adds and not heldback then", "kept[v.name] then"}}, unwantedForNonsense},
@@ -71,8 +71,8 @@ var guards = []guard{
 		{"want", "if fit or now < till then", "if true then"}}, leadFails},
 	{"a slot has one successor at a time", []cut{{"succeed", "or o[1] == 'stopping' and o[2] == s[7] then", "then"}}, movedTwice},
 	{"what is asserted is not waited for besides", []cut{{"assert", "if not o[4] and (o[1] == 'pending' or o[1] == 'assigned') then", "if false then"}}, assertedUnderALaterName},
-	{"a slot is counted once", []cut{{"assert", "if redis.call('SADD', ns .. 'slots:' .. host, row_of(stype, key, instance)) == 0 and not seen then return end",
-		"redis.call('SADD', ns .. 'slots:' .. host, row_of(stype, key, instance))"}}, assertedTwice},
+	{"a slot is counted once", []cut{{"assert", "if redis.call('ZADD', ns .. 'slots:' .. host, 0, row_of(stype, key, instance)) == 0 and not seen then return end",
+		"redis.call('ZADD', ns .. 'slots:' .. host, 0, row_of(stype, key, instance))"}}, assertedTwice},
 }
 
 // mendGuards keep what a hand takes from an index from being lost.
@@ -80,7 +80,7 @@ var mendGuards = []guard{
 	{"mend puts what waits in line", []cut{{"mend", "redis.call('ZADD', queue, 'NX', int(rank or now), line) == 1", "false"}}, queueIsLost},
 	{"want puts what waits in line", []cut{{"want", "if s[1] == 'pending' then line(", "if false then line("}}, queueIsLostAndStreamIsMarked},
 	{"mend puts what is placed in the outbox", []cut{{"mend", "right(redis.call('ZADD', ns .. 'outbox', 'NX', int(now), line))", ""}}, outboxIsLost},
-	{"mend lists what is held", []cut{{"mend", "if redis.call('SADD', ns .. 'slots:' .. host, row_of(stype, key, instance)) == 1 then", "if false then"}}, rowsAreLost},
+	{"mend lists what is held", []cut{{"mend", "if redis.call('ZADD', ns .. 'slots:' .. host, 0, row_of(stype, key, instance)) == 1 then", "if false then"}}, rowsAreLost},
 	{"mend gives who holds something a lease", []cut{{"mend", "if once(ns .. 'hosts', host) then leased(host) end", ""}}, hostIsLost},
 	{"reindex gives who is up a lease", []cut{{"reindex", "if state ~= 'down' and stamp(v[2]) then", "if false then"}}, leaseIsLost},
 	{"reindex lowers nothing for lost rows", []cut{{"reindex", "if not was or was <= rows then return rows end", "if true then return rows end"}}, rowsOfAFullHostAreLost},

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"stream-api/store"
 	"stream-api/stream"
 )
@@ -117,7 +119,7 @@ func TestMembersWithoutSeparatorsLeave(t *testing.T) {
 	a, v := running(g)
 	b := g.host("b")
 	for _, member := range nonsense {
-		g.must(g.client.SAdd(g.ctx, "slots:a", member).Err())
+		g.must(g.client.ZAdd(g.ctx, "slots:a", redis.Z{Member: member}).Err())
 		z := redisMember(member)
 		for _, key := range []string{"outbox", "dirty", "pending:enc", "requeue", "load:enc:" + stream.Class{}.ID()} {
 			g.must(g.client.ZAdd(g.ctx, key, z).Err())
@@ -137,14 +139,14 @@ func TestMembersWithoutSeparatorsLeave(t *testing.T) {
 	}
 	_, err = g.s.Reindex(g.ctx, "a", nil)
 	g.must(err)
-	for _, member := range g.client.SMembers(g.ctx, "slots:a").Val() {
+	for _, member := range g.client.ZRange(g.ctx, "slots:a", 0, -1).Val() {
 		if member != "enc|s1|enc.1" && member != "enc|s2|enc.1" {
 			t.Errorf("%q stays in slots:a", member)
 		}
 	}
-	g.must(g.client.SAdd(g.ctx, "slots:a", "nonsense").Err())
+	g.must(g.client.ZAdd(g.ctx, "slots:a", redis.Z{Member: "nonsense"}).Err())
 	g.pass(11*time.Second, b)
-	if n := g.client.SCard(g.ctx, "slots:a").Val(); n != 0 {
+	if n := g.client.ZCard(g.ctx, "slots:a").Val(); n != 0 {
 		t.Errorf("%d rows keep a dead host from being reaped", n)
 	}
 	_, _ = a, v
@@ -174,7 +176,7 @@ func TestAKeyOfTheWrongTypeStopsOnlyItsOwn(t *testing.T) {
 				}
 				if dies {
 					g.pass(11*time.Second, b)
-					if n := g.client.SCard(g.ctx, "slots:a").Val(); n != 0 {
+					if n := g.client.ZCard(g.ctx, "slots:a").Val(); n != 0 {
 						t.Errorf("%d slots are left with a dead host", n)
 					}
 				}

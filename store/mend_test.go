@@ -143,6 +143,9 @@ func (g *stage) tears(t *testing.T, key string) map[string]func() error {
 	remove := map[string]string{"set": "SREM", "zset": "ZREM", "hash": "HDEL"}[kind]
 	for _, row := range rows {
 		out[remove+" "+key+" "+row] = func() error { return g.client.Do(g.ctx, remove, key, row).Err() }
+		if strings.HasPrefix(key, "slots:") {
+			out["ZADD "+key+" 7 "+row] = func() error { return g.client.Do(g.ctx, "ZADD", key, 7, row).Err() }
+		}
 	}
 	if odd := tables[key]; odd != "" {
 		add := []any{"SADD", key, odd}
@@ -368,7 +371,7 @@ func announcedIsLost(g *stage) error {
 func falseRow(g *stage) error {
 	running(g)
 	g.want("s2")
-	g.must(g.client.SAdd(g.ctx, "slots:a", "enc|s2|enc.1").Err())
+	g.must(g.client.ZAdd(g.ctx, "slots:a", redis.Z{Member: "enc|s2|enc.1"}).Err())
 	g.given("s2", "a")
 	g.want("s3")
 	return g.overfull()

@@ -38,7 +38,7 @@ func (w *world) picture() (picture, error) {
 		row := item.([]any)
 		key, list := row[0].(string), row[1].([]any)
 		fields := make(map[string]string, len(list))
-		if strings.HasPrefix(key, "slots:") || key == "hosts" || key == "types" || key == "sources" || key == "types:wanted" {
+		if key == "hosts" || key == "types" || key == "sources" || key == "types:wanted" {
 			for _, v := range list {
 				fields[v.(string)] = ""
 			}

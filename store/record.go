@@ -337,7 +337,7 @@ func (r Record) Fields() map[string]string {
 // SlotsOf reads what the store says a host holds. Rows that a hand broke are
 // left out; the next reindex removes them.
 func (s *Store) SlotsOf(ctx context.Context, host string) ([]SlotRecord, error) {
-	members, err := s.client.SMembers(ctx, s.key("slots", host)).Result()
+	members, err := s.client.ZRange(ctx, s.key("slots", host), 0, -1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read slots:%s: %w", host, err)
 	}

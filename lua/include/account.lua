@@ -19,7 +19,7 @@ end
 -- nobody, so a row that is there nevertheless was no reason to have counted it.
 local function take(stype, key, instance, host, seen)
   bump(host)
-  if redis.call('SADD', ns .. 'slots:' .. host, row_of(stype, key, instance)) == 0 and not seen then return end
+  if redis.call('ZADD', ns .. 'slots:' .. host, 0, row_of(stype, key, instance)) == 0 and not seen then return end
   if not seen then return count(stype, host, 1) end
   local used = whole(seen[2]) + 1
   redis.call('HSET', ns .. 'service:' .. stype .. ':' .. host, 'used', int(used))
@@ -29,7 +29,7 @@ end
 local function give_back(stype, key, instance, host)
   bump(host)
   redis.call('ZREM', ns .. 'outbox', member(key, instance))
-  if redis.call('SREM', ns .. 'slots:' .. host, row_of(stype, key, instance)) == 1 then
+  if redis.call('ZREM', ns .. 'slots:' .. host, row_of(stype, key, instance)) == 1 then
     count(stype, host, -1)
     wake('room ' .. stype)
   end

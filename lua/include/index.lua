@@ -3,12 +3,10 @@
 -- hand: what is no number means no room. recount() derives used from the
 -- slots the host holds.
 -- include: sound
+-- rows counts what a host holds of a type: slots:<host> is in the order of names, and
+-- after | comes }.
 local function rows(stype, host)
-  local n, prefix = 0, stype .. '|'
-  for _, member in ipairs(redis.call('SMEMBERS', ns .. 'slots:' .. host)) do
-    if string.sub(member, 1, #prefix) == prefix then n = n + 1 end
-  end
-  return n
+  return redis.call('ZLEXCOUNT', ns .. 'slots:' .. host, '[' .. stype .. '|', '(' .. stype .. '}')
 end
 
 local function recount(stype, host)

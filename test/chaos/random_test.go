@@ -188,7 +188,7 @@ func (m *misfortune) disagreement(live int) string {
 		return "no status"
 	}
 	for _, h := range s.Hosts {
-		held := m.client.SCard(m.t.Context(), "slots:"+h.Host).Val()
+		held := m.client.ZCard(m.t.Context(), "slots:"+h.Host).Val()
 		for _, v := range h.Services {
 			if v.Type == "work" && (v.Used != byHost[h.Host] || int(held) != v.Used) {
 				return fmt.Sprintf("%s has %d children, %d in slots, %d used", h.Host, byHost[h.Host], held, v.Used)

@@ -131,7 +131,7 @@ func TestTermLeavesNothingBehind(t *testing.T) {
 	if left := watch.Alive(); len(left) != 0 {
 		t.Errorf("children live on after TERM: %+v", left)
 	}
-	if n := redis.Client().SCard(t.Context(), "slots:a").Val(); n != 0 {
+	if n := redis.Client().ZCard(t.Context(), "slots:a").Val(); n != 0 {
 		t.Errorf("the host still holds %d slots", n)
 	}
 }

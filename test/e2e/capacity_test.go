@@ -113,7 +113,7 @@ func watchCapacity(t *testing.T, redis *realtest.RedisServer, capacity map[strin
 			case <-ticker.C:
 			}
 			for host, limit := range capacity {
-				held, err := client.SCard(ctx, "slots:"+host).Result()
+				held, err := client.ZCard(ctx, "slots:"+host).Result()
 				if err == nil && held > limit {
 					exceeded = fmt.Sprintf("%s holds %d of %d", host, held, limit)
 				}
