@@ -75,7 +75,7 @@ func benchHost(b *testing.B, s *realtest.RedisServer, o Options) (*Client, <-cha
 
 func benchSend(b *testing.B, c *Client, i int) {
 	b.Helper()
-	if err := c.SlotCommand(context.Background(), Start, slotOf("s1", "speedy", fmt.Sprintf("%d-a", i))); err != nil {
+	if err := c.SlotCommand(context.Background(), Start, reservationOf("s1", "speedy", fmt.Sprintf("%d-a", i))); err != nil {
 		b.Fatal(err)
 	}
 }

@@ -15,12 +15,12 @@ func TestTheSameCommandIsSentOnceAndANewAttemptAgain(t *testing.T) {
 	t.Parallel()
 	s := realtest.Redis(t)
 	c := newClient(t, s, "")
-	slot := slotOf("a/s1", "speedy", "1-a")
+	res := reservationOf("a/s1", "speedy", "1-a")
 	for range 3 {
-		send(t, c, slot)
+		send(t, c, res)
 	}
-	slot.Attempt = 2
-	send(t, c, slot)
+	res.Attempt = 2
+	send(t, c, res)
 
 	tasks, err := inspect(s).ListPendingTasks("transcode:speedy")
 	if err != nil {
@@ -50,7 +50,7 @@ func TestAnUpdateLeavesNoTaskBehind(t *testing.T) {
 		got <- cmd.Key
 		return "noted", nil
 	})
-	if err := c.SlotCommand(context.Background(), Update, slotOf("s1", "speedy", "1-a")); err != nil {
+	if err := c.SlotCommand(context.Background(), Update, reservationOf("s1", "speedy", "1-a")); err != nil {
 		t.Fatal(err)
 	}
 	await(t, got, "the update")
@@ -116,21 +116,21 @@ func TestQueuesAreListedAgainAfterFlushall(t *testing.T) {
 	s := realtest.Redis(t)
 	c := newClient(t, s, "")
 	ctx := context.Background()
-	slot := slotOf("s1", "speedy", "1-a")
+	start := reservationOf("s1", "speedy", "1-a")
 	for name, renew := range map[string]func(){
 		"reset":   c.Reset,
 		"in time": func() { c.made = c.made.Add(-2 * renewClient) },
 	} {
-		send(t, c, slot)
+		send(t, c, start)
 		if err := s.Client().FlushAll(ctx).Err(); err != nil {
 			t.Fatal(err)
 		}
 		renew()
-		send(t, c, slot)
+		send(t, c, start)
 		if queues, err := inspect(s).Queues(); err != nil || !slices.Equal(queues, []string{"transcode:speedy"}) {
 			t.Errorf("%s: queues %v, %v", name, queues, err)
 		}
-		slot.Attempt++
+		start.Attempt++
 	}
 }
 
@@ -144,9 +144,9 @@ func TestPausedQueuesAreThoseOfThisNamespace(t *testing.T) {
 	}
 	hosts := []string{"speedy", "2001:db8::1", "busy"}
 	for _, host := range hosts {
-		send(t, mine, slotOf("s1", host, "1-a"))
+		send(t, mine, reservationOf("s1", host, "1-a"))
 	}
-	send(t, other, slotOf("s1", "speedy", "1-a"))
+	send(t, other, reservationOf("s1", "speedy", "1-a"))
 	if err := mine.Gone(ctx, "s1"); err != nil {
 		t.Fatal(err)
 	}
@@ -193,10 +193,10 @@ func TestDepthsAgreeWithAsynqsInspector(t *testing.T) {
 		return "claimed", nil
 	})
 	for _, key := range []string{"works", "fails", "hangs"} {
-		send(t, c, slotOf(key, "speedy", "1-a"))
+		send(t, c, reservationOf(key, "speedy", "1-a"))
 		await(t, handled, key)
 	}
-	send(t, c, slotOf("waits", "idle", "1-a"))
+	send(t, c, reservationOf("waits", "idle", "1-a"))
 	if err := inspect(s).PauseQueue("transcode:idle"); err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func TestRemoveLeavesNothingOfAHostThatDiedAtWork(t *testing.T) {
 		return "claimed", nil
 	})
 	for _, key := range []string{"works", "fails", "hangs"} {
-		send(t, c, slotOf(key, "old", "1-a"))
+		send(t, c, reservationOf(key, "old", "1-a"))
 		await(t, started, key)
 	}
 	eventually(t, "completed, failed and active tasks", func() bool {
@@ -270,7 +270,7 @@ func TestRemoveLeavesNothingOfAHostThatDiedAtWork(t *testing.T) {
 	if _, err := pipe.Exec(ctx); err != nil {
 		t.Fatal(err)
 	}
-	send(t, c, slotOf("waits", "old", "1-a"))
+	send(t, c, reservationOf("waits", "old", "1-a"))
 	if err := inspect(s).PauseQueue("transcode:old"); err != nil {
 		t.Fatal(err)
 	}
@@ -300,11 +300,11 @@ func TestAllQueuesOfAHostThatIsGoneAreRemoved(t *testing.T) {
 	s := realtest.Redis(t)
 	c := newClient(t, s, "")
 	for _, service := range []Service{{"work", "old"}, {"dist", "old"}, {"work", "older"}} {
-		v := slotOf("s1", service.Host, "1-a")
+		v := reservationOf("s1", service.Host, "1-a")
 		v.Type = service.Type
 		send(t, c, v)
 	}
-	send(t, newClient(t, s, "other:"), slotOf("s1", "old", "1-a"))
+	send(t, newClient(t, s, "other:"), reservationOf("s1", "old", "1-a"))
 	if err := c.RemoveHost(t.Context(), "old"); err != nil {
 		t.Fatal(err)
 	}

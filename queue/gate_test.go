@@ -99,7 +99,7 @@ func TestAServerAtRestLooksAtNoQueueAndAHintHasItLookAtThatOneAlone(t *testing.T
 		t.Errorf("%d looks while nothing was sent", n)
 	}
 	client := newClient(t, s, "")
-	if err := client.SlotCommand(context.Background(), Start, Slot{Key: "s1", Slot: "c.1", Type: "c", Host: "speedy", Token: "1-a"}); err != nil {
+	if err := client.SlotCommand(context.Background(), Start, Reservation{Key: "s1", Instance: "c.1", Type: "c", Host: "speedy", Token: "1-a"}); err != nil {
 		t.Fatal(err)
 	}
 	if c := await(t, got, "the command"); c.Type != "c" {
@@ -183,9 +183,9 @@ func TestATaskOfWhichNothingWasHeardIsFoundByAsking(t *testing.T) {
 	heeds(t, s, server)
 	enqueueUnheard := func(key string) {
 		t.Helper()
-		slot := slotOf(key, "speedy", "1-a")
-		task := asynq.NewTask("slot:start", []byte(fmt.Sprintf(`{"key":%q,"slot":"transcode.1","type":"transcode","host":"speedy","token":"1-a"}`, key)))
-		if _, err := asynq.NewClientFromRedisClient(s.Client()).Enqueue(task, asynq.Queue("transcode:speedy"), asynq.TaskID(Command{Start, slot}.id()), asynq.MaxRetry(0)); err != nil {
+		res := reservationOf(key, "speedy", "1-a")
+		task := asynq.NewTask("slot:start", []byte(fmt.Sprintf(`{"key":%q,"instance":"transcode.1","type":"transcode","host":"speedy","token":"1-a"}`, key)))
+		if _, err := asynq.NewClientFromRedisClient(s.Client()).Enqueue(task, asynq.Queue("transcode:speedy"), asynq.TaskID(Command{Start, res}.id()), asynq.MaxRetry(0)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -243,7 +243,7 @@ func TestAServerThatWasNotLetListenListensOnceItMay(t *testing.T) {
 	}
 	acl("resetchannels", "&asynq:cancel")
 	c := newClient(t, s, "")
-	if err := c.SlotCommand(t.Context(), Start, slotOf("s1", "speedy", "1-a")); err == nil || !strings.Contains(err.Error(), "NOPERM") {
+	if err := c.SlotCommand(t.Context(), Start, reservationOf("s1", "speedy", "1-a")); err == nil || !strings.Contains(err.Error(), "NOPERM") {
 		t.Errorf("a hint that may not be given: %v", err)
 	}
 	got := make(chan string, 2)
@@ -253,7 +253,7 @@ func TestAServerThatWasNotLetListenListensOnceItMay(t *testing.T) {
 	})
 	await(t, got, "the command that lay there")
 	acl("allchannels")
-	send(t, c, slotOf("s2", "speedy", "1-a"))
+	send(t, c, reservationOf("s2", "speedy", "1-a"))
 	server.Changed()
 	await(t, got, "a command of which nothing was heard")
 	heeds(t, s, server)
@@ -268,7 +268,7 @@ func TestAHostHearsOfItsOwnQueuesAlone(t *testing.T) {
 	heeds(t, s, idle)
 	heeds(t, s, events)
 	c := newClient(t, s, "")
-	send(t, c, slotOf("s1", "speedy", "1-a"))
+	send(t, c, reservationOf("s1", "speedy", "1-a"))
 	if err := c.Appeared(t.Context(), "s1"); err != nil {
 		t.Fatal(err)
 	}

@@ -29,15 +29,15 @@ func TestAPausedQueueHoldsOneUpdateAndOneStopOfASlot(t *testing.T) {
 	t.Parallel()
 	s := realtest.Redis(t)
 	c := newClient(t, s, "")
-	send(t, c, slotOf("s1", "speedy", "1-a"))
+	send(t, c, reservationOf("s1", "speedy", "1-a"))
 	if err := inspect(s).PauseQueue("transcode:speedy"); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 100 {
 		for _, verb := range []Verb{Update, Stop} {
-			slot := slotOf("s1", "speedy", "2-b")
-			slot.Attempt = int64(i)
-			if err := c.SlotCommand(t.Context(), verb, slot); err != nil {
+			res := reservationOf("s1", "speedy", "2-b")
+			res.Attempt = int64(i)
+			if err := c.SlotCommand(t.Context(), verb, res); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -62,7 +62,7 @@ func TestAnUpdateSentWhileOneIsReadGoesBehindIt(t *testing.T) {
 	})
 	update := func() {
 		t.Helper()
-		if err := c.SlotCommand(t.Context(), Update, slotOf("s1", "speedy", "1-a")); err != nil {
+		if err := c.SlotCommand(t.Context(), Update, reservationOf("s1", "speedy", "1-a")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -93,7 +93,7 @@ func TestWhatFailedOrIsDoneKeepsNoLaterCommandAway(t *testing.T) {
 		return "noted", nil
 	})
 	for _, verb := range []Verb{Update, Stop, Update, Stop} {
-		if err := c.SlotCommand(t.Context(), verb, slotOf("s1", "speedy", "1-a")); err != nil {
+		if err := c.SlotCommand(t.Context(), verb, reservationOf("s1", "speedy", "1-a")); err != nil {
 			t.Fatal(err)
 		}
 		await(t, got, "the "+string(verb))

@@ -96,13 +96,13 @@ func eventually(t *testing.T, what string, cond func() bool) {
 	}
 }
 
-// slotOf is a slot of a host's transcode service.
-func slotOf(key, host, token string) Slot {
-	return Slot{Key: key, Slot: "transcode.1", Type: "transcode", Host: host, Token: token, Attempt: 1}
+// reservationOf is one of a slot of a host's transcode service.
+func reservationOf(key, host, token string) Reservation {
+	return Reservation{Key: key, Instance: "transcode.1", Type: "transcode", Host: host, Token: token, Attempt: 1}
 }
 
 // send sends a start command.
-func send(t *testing.T, c *Client, s Slot) {
+func send(t *testing.T, c *Client, s Reservation) {
 	t.Helper()
 	if err := c.SlotCommand(context.Background(), Start, s); err != nil {
 		t.Fatal(err)

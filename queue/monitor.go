@@ -91,7 +91,7 @@ func formatPayload(taskType string, payload []byte) string {
 		which = " attempt " + strconv.FormatInt(c.Attempt, 10) + ","
 	}
 	// The token is last: asynqmon cuts a line at some fifty characters.
-	return fmt.Sprintf("%s %s on %s,%s token %s", c.Key, c.Slot.Slot, c.Host, which, c.Token)
+	return fmt.Sprintf("%s %s on %s,%s token %s", c.Key, c.Reservation.Instance, c.Host, which, c.Token)
 }
 
 // formatResult shows the text that the handler gave.

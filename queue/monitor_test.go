@@ -34,13 +34,13 @@ func shownTasks(t *testing.T, s *realtest.RedisServer) map[string]string {
 	})
 	queues := map[string]string{}
 	for _, key := range []string{"room.1/s1_hd~x", "fails", "hangs"} {
-		slot := slotOf(key, "2001:db8::1", "1763820000000000-ab12")
-		slot.Slot = "transcode.2"
-		send(t, c, slot)
-		queues[Command{Start, slot}.id()] = "voc:transcode:2001:db8::1"
+		res := reservationOf(key, "2001:db8::1", "1763820000000000-ab12")
+		res.Instance = "transcode.2"
+		send(t, c, res)
+		queues[Command{Start, res}.id()] = "voc:transcode:2001:db8::1"
 	}
 	await(t, begun, "the command that hangs")
-	update := Slot{Key: "s2", Slot: "fanout_h264.1", Type: "fanout_h264", Host: "speedy.lan.c3voc.de", Token: "1-a"}
+	update := Reservation{Key: "s2", Instance: "fanout_h264.1", Type: "fanout_h264", Host: "speedy.lan.c3voc.de", Token: "1-a"}
 	if err := c.SlotCommand(ctx, Update, update); err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestMonitorPausesAQueueUnlessReadOnly(t *testing.T) {
 	t.Parallel()
 	s := realtest.Redis(t)
 	c := newClient(t, s, "")
-	send(t, c, slotOf("s1", "2001:db8::1", "1-a"))
+	send(t, c, reservationOf("s1", "2001:db8::1", "1-a"))
 	for _, readOnly := range []bool{true, false} {
 		h := Monitor(s.Client(), MonitorOptions{Root: "/asynqmon", ReadOnly: readOnly})
 		w := httptest.NewRecorder()

@@ -75,7 +75,7 @@ func TestAServerOutlivesRedis(t *testing.T) {
 				got <- c.Key
 				return "claimed", nil
 			})
-			send(t, client, slotOf("before", "speedy", "1-a"))
+			send(t, client, reservationOf("before", "speedy", "1-a"))
 			await(t, got, "a command before the outage")
 
 			c.lose(s)
@@ -92,7 +92,7 @@ func TestAServerOutlivesRedis(t *testing.T) {
 			c.back(s)
 			since := time.Now()
 			eventually(t, "a command after the outage is taken", func() bool {
-				return client.SlotCommand(ctx, Start, slotOf("after", "speedy", "1-a")) == nil
+				return client.SlotCommand(ctx, Start, reservationOf("after", "speedy", "1-a")) == nil
 			})
 			if key := await(t, got, "a command after the outage"); key != "after" {
 				t.Errorf("after the outage came %s", key)
@@ -133,7 +133,7 @@ func TestAServerStartedWithoutRedisWaitsForItAndStopsAtOnce(t *testing.T) {
 	s.Start()
 	client := newClient(t, s, "")
 	eventually(t, "the Redis client dials again", func() bool {
-		return client.SlotCommand(context.Background(), Start, slotOf("s1", "speedy", "1-a")) == nil
+		return client.SlotCommand(context.Background(), Start, reservationOf("s1", "speedy", "1-a")) == nil
 	})
 	await(t, got, "a command")
 }
@@ -170,7 +170,7 @@ func TestAServerOutlivesFlushallAndItsQueuesAreListedAgain(t *testing.T) {
 		}
 		return "claimed", nil
 	})
-	send(t, c, slotOf("during", "speedy", "1-a"))
+	send(t, c, reservationOf("during", "speedy", "1-a"))
 	await(t, got, "the command before FLUSHALL")
 	if err := s.Client().FlushAll(ctx).Err(); err != nil {
 		t.Fatal(err)
@@ -182,7 +182,7 @@ func TestAServerOutlivesFlushallAndItsQueuesAreListedAgain(t *testing.T) {
 	if queues, err := inspect(s).Queues(); err != nil || len(queues) != 1 {
 		t.Errorf("queues after FLUSHALL: %v, %v", queues, err)
 	}
-	send(t, c, slotOf("after", "speedy", "2-a"))
+	send(t, c, reservationOf("after", "speedy", "2-a"))
 	if key := await(t, got, "a command after FLUSHALL"); key != "after" {
 		t.Errorf("after FLUSHALL came %s", key)
 	}

@@ -58,7 +58,7 @@ func TestQueuesThatHaveNothingAreAskedForByTheHundred(t *testing.T) {
 	if err := inspect(s).PauseQueue("transcode:h0250"); err != nil {
 		t.Fatal(err)
 	}
-	send(t, newClient(t, s, ""), slotOf("s1", "h0777", "1-a"))
+	send(t, newClient(t, s, ""), reservationOf("s1", "h0777", "1-a"))
 
 	counter.n.Store(0)
 	paused, err := c.PausedQueues(t.Context())

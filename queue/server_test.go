@@ -30,17 +30,17 @@ func TestACommandReachesItsHostAloneAndItsResultIsShown(t *testing.T) {
 			return "claimed by \xff" + host, nil
 		})
 	}
-	slot := slotOf("a/s1", "2001:db8::1", "1-a")
-	slot.Slot = "transcode.2"
+	res := reservationOf("a/s1", "2001:db8::1", "1-a")
+	res.Instance = "transcode.2"
 	for _, verb := range []Verb{Start, Update, Stop} {
-		if err := c.SlotCommand(context.Background(), verb, slot); err != nil {
+		if err := c.SlotCommand(context.Background(), verb, res); err != nil {
 			t.Fatal(err)
 		}
-		if cmd := await(t, got[slot.Host], string(verb)); cmd != (Command{verb, slot}) {
-			t.Errorf("the host got %+v; want %s of %+v", cmd, verb, slot)
+		if cmd := await(t, got[res.Host], string(verb)); cmd != (Command{verb, res}) {
+			t.Errorf("the host got %+v; want %s of %+v", cmd, verb, res)
 		}
 	}
-	id := Command{Start, slot}.id()
+	id := Command{Start, res}.id()
 	eventually(t, "the result", func() bool {
 		info, err := inspect(s).GetTaskInfo("voc:transcode:2001:db8::1", id)
 		return err == nil && info.State == asynq.TaskStateCompleted && string(info.Result) == `claimed by \xff2001:db8::1`
@@ -72,11 +72,11 @@ func TestAFailureIsArchivedOnceWithItsReason(t *testing.T) {
 		"binary": `exit 1: \xff icecast://source:***@h/s1 xxx`, "revoke": "wrapped: revoke task",
 	}
 	for key := range want {
-		send(t, c, slotOf(key, "speedy", "1-a"))
+		send(t, c, reservationOf(key, "speedy", "1-a"))
 	}
 	for key, reason := range want {
 		eventually(t, key+" is archived with its reason", func() bool {
-			info, err := inspect(s).GetTaskInfo("transcode:speedy", Command{Start, slotOf(key, "speedy", "1-a")}.id())
+			info, err := inspect(s).GetTaskInfo("transcode:speedy", Command{Start, reservationOf(key, "speedy", "1-a")}.id())
 			return err == nil && info.State == asynq.TaskStateArchived &&
 				strings.HasPrefix(info.LastErr, reason) && len(info.LastErr) < shownBytes+10
 		})
@@ -99,8 +99,8 @@ func TestATaskThatIsNotOursIsArchivedAndHarmsNothing(t *testing.T) {
 	for id, task := range map[string]*asynq.Task{
 		"type":  asynq.NewTask("mail:send", nil),
 		"bytes": asynq.NewTask("slot:start", []byte{0xff, 0}),
-		"key":   asynq.NewTask("slot:start", []byte(`{"key":"$(id)","slot":"transcode.1","type":"transcode","host":"speedy","token":"1-a"}`)),
-		"queue": asynq.NewTask("slot:start", []byte(`{"key":"s1","slot":"dist.1","type":"dist","host":"speedy","token":"1-a"}`)),
+		"key":   asynq.NewTask("slot:start", []byte(`{"key":"$(id)","instance":"transcode.1","type":"transcode","host":"speedy","token":"1-a"}`)),
+		"queue": asynq.NewTask("slot:start", []byte(`{"key":"s1","instance":"dist.1","type":"dist","host":"speedy","token":"1-a"}`)),
 	} {
 		if _, err := stranger.Enqueue(task, asynq.Queue("transcode:speedy"), asynq.TaskID(id), asynq.MaxRetry(0)); err != nil {
 			t.Fatal(err)
@@ -111,7 +111,7 @@ func TestATaskThatIsNotOursIsArchivedAndHarmsNothing(t *testing.T) {
 			return err == nil && info.State == asynq.TaskStateArchived && info.LastErr != ""
 		})
 	}
-	send(t, c, slotOf("s1", "speedy", "1-a"))
+	send(t, c, reservationOf("s1", "speedy", "1-a"))
 	if key := await(t, good, "a good command"); key != "s1" {
 		t.Errorf("the handler got %s", key)
 	}
@@ -168,8 +168,8 @@ func TestAPausedQueueHoldsItsCommandsAndAResumedOneDelivers(t *testing.T) {
 	if err := inspect(s).PauseQueue("transcode:speedy"); err != nil {
 		t.Fatal(err)
 	}
-	send(t, c, slotOf("s1", "speedy", "1-a"))
-	other := Slot{Key: "s1", Slot: "dist.1", Type: "dist", Host: "speedy", Token: "2-a"}
+	send(t, c, reservationOf("s1", "speedy", "1-a"))
+	other := Reservation{Key: "s1", Instance: "dist.1", Type: "dist", Host: "speedy", Token: "2-a"}
 	send(t, c, other)
 	if cmd := await(t, got, "the command of the other queue"); cmd.Type != "dist" {
 		t.Errorf("a paused queue delivered %+v", cmd)
@@ -197,7 +197,7 @@ func TestStopGivesACommandBackAndTheNextServerTakesIt(t *testing.T) {
 		<-mayEnd
 		return "", ctx.Err()
 	})
-	send(t, c, slotOf("s1", "speedy", "1-a"))
+	send(t, c, reservationOf("s1", "speedy", "1-a"))
 	await(t, begun, "the command")
 	bound, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 	defer cancel()
@@ -235,7 +235,7 @@ func TestStopLetsACommandFinish(t *testing.T) {
 		<-finish
 		return "claimed", ctx.Err()
 	})
-	send(t, c, slotOf("s1", "speedy", "1-a"))
+	send(t, c, reservationOf("s1", "speedy", "1-a"))
 	await(t, begun, "the command")
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
@@ -287,12 +287,12 @@ func TestFailedTasksAreTrimmedToTheNewest(t *testing.T) {
 		return "", errors.New("exit 1")
 	})
 	for i := range tasks {
-		send(t, c, slotOf(fmt.Sprintf("s%03d", i), "speedy", "1-a"))
+		send(t, c, reservationOf(fmt.Sprintf("s%03d", i), "speedy", "1-a"))
 	}
 	q := layout("transcode:speedy")
 	eventually(t, "all archived", func() bool { return s.Client().ZCard(ctx, q.archived()).Val() == tasks })
 	for i := range 7 { // all failed within the same second
-		id := Command{Start, slotOf(fmt.Sprintf("s%03d", i), "speedy", "1-a")}.id()
+		id := Command{Start, reservationOf(fmt.Sprintf("s%03d", i), "speedy", "1-a")}.id()
 		s.Client().ZAdd(ctx, q.archived(), z(float64(1000+i), id))
 	}
 	if err := server.keeper.keep(ctx); err != nil {

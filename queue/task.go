@@ -29,13 +29,13 @@ const (
 	Update Verb = "update" // its variables may have changed
 )
 
-// Slot names one reservation of a slot: what a command is about.
-type Slot struct {
-	Key   string `json:"key"`
-	Slot  string `json:"slot"` // the name of the instance
-	Type  string `json:"type"`
-	Host  string `json:"host"`
-	Token string `json:"token"`
+// Reservation names one reservation of an instance: what a command is about.
+type Reservation struct {
+	Key      string `json:"key"`
+	Instance string `json:"instance"`
+	Type     string `json:"type"`
+	Host     string `json:"host"`
+	Token    string `json:"token"`
 	// Attempt counts the sendings of a start; it makes each of them distinct.
 	Attempt int64 `json:"attempt,omitempty"`
 }
@@ -43,7 +43,7 @@ type Slot struct {
 // Command is a slot command as its host receives it.
 type Command struct {
 	Verb Verb
-	Slot
+	Reservation
 }
 
 // Types of tasks, as asynqmon shows them.
@@ -73,7 +73,7 @@ func (c Command) check() error {
 	if err := stream.CheckKey(c.Key); err != nil {
 		return err
 	}
-	if err := stream.CheckInstance(c.Slot.Slot); err != nil {
+	if err := stream.CheckInstance(c.Reservation.Instance); err != nil {
 		return err
 	}
 	if err := (Service{Type: c.Type, Host: c.Host}).Check(); err != nil {
@@ -91,7 +91,7 @@ func (c Command) check() error {
 // id is the task's id; see the package's comment. Attempt and token hold no '.',
 // and an instance begins with a letter, so that no two commands have one id.
 func (c Command) id() string {
-	parts := []string{string(c.Verb), stream.TaskKey(c.Key), c.Slot.Slot, c.Token}
+	parts := []string{string(c.Verb), stream.TaskKey(c.Key), c.Reservation.Instance, c.Token}
 	if c.Verb == Start {
 		parts = append(parts, strconv.FormatInt(c.Attempt, 10))
 	}
@@ -106,7 +106,7 @@ func decodeCommand(taskType string, payload []byte) (Command, error) {
 		return Command{}, fmt.Errorf("%s is no slot command", stream.Quote(taskType))
 	}
 	c := Command{Verb: Verb(verb)}
-	if err := json.Unmarshal(payload, &c.Slot); err != nil {
+	if err := json.Unmarshal(payload, &c.Reservation); err != nil {
 		return Command{}, fmt.Errorf("payload of %s: %w", taskType, err)
 	}
 	if err := c.check(); err != nil {

@@ -54,7 +54,7 @@ func TestNamespacesThatBreakAsynqmonAreRefused(t *testing.T) {
 }
 
 func TestCommandIDsDifferAndAreOneSegmentOfAPath(t *testing.T) {
-	base := Command{Verb: Start, Slot: Slot{Key: "a/s1", Slot: "transcode.1", Type: "transcode", Host: "h", Token: "17-ab", Attempt: 1}}
+	base := Command{Verb: Start, Reservation: Reservation{Key: "a/s1", Instance: "transcode.1", Type: "transcode", Host: "h", Token: "17-ab", Attempt: 1}}
 	if got, want := base.id(), "start.a:s1.transcode.1.17-ab.1"; got != want {
 		t.Errorf("id %s; want %s", got, want)
 	}
@@ -63,7 +63,7 @@ func TestCommandIDsDifferAndAreOneSegmentOfAPath(t *testing.T) {
 		func(c *Command) { c.Verb = Stop },
 		func(c *Command) { c.Key = "a.s1" },
 		func(c *Command) { c.Key = "a/s1.transcode.1" },
-		func(c *Command) { c.Slot.Slot = "transcode.2" },
+		func(c *Command) { c.Reservation.Instance = "transcode.2" },
 		func(c *Command) { c.Token = "17-ac" },
 		func(c *Command) { c.Attempt = 2 },
 	}
@@ -82,14 +82,14 @@ func TestCommandIDsDifferAndAreOneSegmentOfAPath(t *testing.T) {
 }
 
 func TestMalformedCommandsAreRefused(t *testing.T) {
-	good := Slot{Key: "s1", Slot: "dist.1", Type: "dist", Host: "h", Token: "1-a"}
+	good := Reservation{Key: "s1", Instance: "dist.1", Type: "dist", Host: "h", Token: "1-a"}
 	if err := (Command{Start, good}).check(); err != nil {
 		t.Fatal(err)
 	}
 	for name, f := range map[string]func(*Command){
 		"verb":    func(c *Command) { c.Verb = "explode" },
 		"key":     func(c *Command) { c.Key = "../s1" },
-		"slot":    func(c *Command) { c.Slot.Slot = "dist~next" },
+		"slot":    func(c *Command) { c.Reservation.Instance = "dist~next" },
 		"type":    func(c *Command) { c.Type = "di:st" },
 		"host":    func(c *Command) { c.Host = "a/b" },
 		"zone":    func(c *Command) { c.Host = "fe80::1%eth0" },
@@ -106,7 +106,7 @@ func TestMalformedCommandsAreRefused(t *testing.T) {
 }
 
 func FuzzPayloadsNeverPanicAndDecodeOnlyWhatIsLegal(f *testing.F) {
-	good, err := json.Marshal(Slot{Key: "s1", Slot: "dist.1", Type: "dist", Host: "::1", Token: "1-a", Attempt: 3})
+	good, err := json.Marshal(Reservation{Key: "s1", Instance: "dist.1", Type: "dist", Host: "::1", Token: "1-a", Attempt: 3})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -162,7 +162,7 @@ func (r *Runner) clear(ctx context.Context, dir string) {
 // giveBackUnknown gives back what the store counts as this host's and of
 // which nothing lives here: claimed and never started, or ended by an
 // earlier life that could not say so.
-func (r *Runner) giveBackUnknown(s store.SlotRecord) {
+func (r *Runner) giveBackUnknown(s store.InstanceRecord) {
 	h := r.newHolding(s.Reservation)
 	h.claimed.settled = true
 	h.memo.Key = "" // it was in the memo

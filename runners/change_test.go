@@ -51,9 +51,9 @@ while [ ! -e "$NOTES/three" ]; do sleep 0.05; done; printf 'url=two\nnote=y\n' >
 	h.touch("two")
 	h.awaitValues("one two")
 	h.touch("three")
-	w.awaitSlot("s1", "up", "does not publish again", func(s store.SlotRecord) bool { return s.Vars["note"] == "y" })
+	w.awaitSlot("s1", "up", "does not publish again", func(s store.InstanceRecord) bool { return s.Vars["note"] == "y" })
 	still(t, 3*beat, "a change of what it does not use restarted it", func() bool { return h.values() == "one two" })
-	if s := w.slot("s1", "down"); s.Token != token || s.Restarts != 1 {
+	if s := w.instance("s1", "down"); s.Token != token || s.Restarts != 1 {
 		t.Errorf("down is %+v; want the same token, restarted once", s)
 	}
 	// The upstream goes: its dependant does not.
@@ -72,14 +72,14 @@ func TestAChangedFileIsShownAndRestartsNothing(t *testing.T) {
 	h.awaitCount("start", 1) // which it notes a little later
 	l.detach()
 	h.run(h.options(h.shell("work", telling, valued(t, "new-${stream:lang}"))))
-	w.awaitSlot("s1", "work", "is not shown as stale", func(s store.SlotRecord) bool { return s.Stale })
+	w.awaitSlot("s1", "work", "is not shown as stale", func(s store.InstanceRecord) bool { return s.Stale })
 	if h.values() != "old-de" || h.count("start") != 1 {
 		t.Errorf("a changed file restarted it: %s", h.values())
 	}
 	// With the stream it changes, and to what the file says now.
 	w.announce("s1", map[string]string{"lang": "en"}, "work")
 	h.awaitValues("old-de new-en")
-	w.awaitSlot("s1", "work", "is still shown as stale", func(s store.SlotRecord) bool { return !s.Stale })
+	w.awaitSlot("s1", "work", "is still shown as stale", func(s store.InstanceRecord) bool { return !s.Stale })
 }
 
 func TestASourcesChangeMayBePassedOver(t *testing.T) {
@@ -98,7 +98,7 @@ func TestASourcesChangeMayBePassedOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.awaitValues("http://ingest http://other")
-	w.awaitSlot("s1", "calm", "is not shown as stale", func(s store.SlotRecord) bool { return s.Stale })
+	w.awaitSlot("s1", "calm", "is not shown as stale", func(s store.InstanceRecord) bool { return s.Stale })
 	if h.note("calm") != "http://ingest" {
 		t.Errorf("calm was restarted: %s", h.note("calm"))
 	}

@@ -109,7 +109,7 @@ func (h *holding) assert(ctx context.Context) {
 		if errors.Is(err, store.ErrNotFound) {
 			return nil
 		}
-		for _, s := range rec.Of(stream.SlotOf(v.Slot)) {
+		for _, s := range rec.Of(stream.SlotOf(v.Instance)) {
 			other = other || s.Host != "" && s.Token != v.Token
 		}
 		return err

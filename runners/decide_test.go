@@ -16,8 +16,8 @@ import (
 
 func TestReconcileGivesEachTokenOneDeed(t *testing.T) {
 	t.Parallel()
-	record := func(token string, state stream.State, changes ...func(*store.SlotRecord)) store.SlotRecord {
-		r := store.SlotRecord{Reservation: store.Reservation{Key: "s1", Slot: "work", Type: "work", Host: "h", Token: token}, State: state}
+	record := func(token string, state stream.State, changes ...func(*store.InstanceRecord)) store.InstanceRecord {
+		r := store.InstanceRecord{Reservation: store.Reservation{Key: "s1", Instance: "work", Type: "work", Host: "h", Token: token}, State: state}
 		for _, change := range changes {
 			change(&r)
 		}
@@ -25,35 +25,35 @@ func TestReconcileGivesEachTokenOneDeed(t *testing.T) {
 	}
 	settled, coming, ending := held{Settled: true}, held{}, held{Settled: true, Ending: true}
 	for name, c := range map[string]struct {
-		records []store.SlotRecord
+		records []store.InstanceRecord
 		have    map[string]held
 		buried  string
 		leaving bool
 		want    []action
 	}{
-		"placed here":                       {records: []store.SlotRecord{record("1", stream.Assigned)}, want: []action{{Do: claim, Token: "1"}}},
-		"placed here, but spent":            {records: []store.SlotRecord{record("1", stream.Assigned)}, buried: "1", want: []action{{Do: release, Token: "1"}}},
-		"placed here, but leaving":          {records: []store.SlotRecord{record("1", stream.Assigned)}, leaving: true, want: []action{{Do: release, Token: "1"}}},
-		"claimed and never started":         {records: []store.SlotRecord{record("1", stream.Running)}, want: []action{{Do: release, Token: "1"}}},
-		"ended, its release lost":           {records: []store.SlotRecord{record("1", stream.Running)}, buried: "1", want: []action{{Do: release, Token: "1"}}},
-		"stopping, and nothing of it lives": {records: []store.SlotRecord{record("1", stream.Stopping)}, want: []action{{Do: release, Token: "1"}}},
-		"runs":                              {records: []store.SlotRecord{record("1", stream.Running)}, have: map[string]held{"1": settled}, want: []action{{Do: confirm, Token: "1"}}},
-		"is being claimed":                  {records: []store.SlotRecord{record("1", stream.Assigned)}, have: map[string]held{"1": coming}},
-		"not wanted any more":               {records: []store.SlotRecord{record("1", stream.Stopping)}, have: map[string]held{"1": settled}, want: []action{{Do: stop, Token: "1"}}},
-		"wanted elsewhere": {records: []store.SlotRecord{record("1", stream.Running, func(r *store.SlotRecord) { r.Move = "*" })},
+		"placed here":                       {records: []store.InstanceRecord{record("1", stream.Assigned)}, want: []action{{Do: claim, Token: "1"}}},
+		"placed here, but spent":            {records: []store.InstanceRecord{record("1", stream.Assigned)}, buried: "1", want: []action{{Do: release, Token: "1"}}},
+		"placed here, but leaving":          {records: []store.InstanceRecord{record("1", stream.Assigned)}, leaving: true, want: []action{{Do: release, Token: "1"}}},
+		"claimed and never started":         {records: []store.InstanceRecord{record("1", stream.Running)}, want: []action{{Do: release, Token: "1"}}},
+		"ended, its release lost":           {records: []store.InstanceRecord{record("1", stream.Running)}, buried: "1", want: []action{{Do: release, Token: "1"}}},
+		"stopping, and nothing of it lives": {records: []store.InstanceRecord{record("1", stream.Stopping)}, want: []action{{Do: release, Token: "1"}}},
+		"runs":                              {records: []store.InstanceRecord{record("1", stream.Running)}, have: map[string]held{"1": settled}, want: []action{{Do: confirm, Token: "1"}}},
+		"is being claimed":                  {records: []store.InstanceRecord{record("1", stream.Assigned)}, have: map[string]held{"1": coming}},
+		"not wanted any more":               {records: []store.InstanceRecord{record("1", stream.Stopping)}, have: map[string]held{"1": settled}, want: []action{{Do: stop, Token: "1"}}},
+		"wanted elsewhere": {records: []store.InstanceRecord{record("1", stream.Running, func(r *store.InstanceRecord) { r.Move = "*" })},
 			have: map[string]held{"1": settled}, want: []action{{Do: move, Token: "1"}}},
-		"a successor placed where it should": {records: []store.SlotRecord{record("1", stream.Running, func(r *store.SlotRecord) { r.Move, r.Follows = "h", "work.1" })},
+		"a successor placed where it should": {records: []store.InstanceRecord{record("1", stream.Running, func(r *store.InstanceRecord) { r.Move, r.Follows = "h", "work.1" })},
 			have: map[string]held{"1": settled}, want: []action{{Do: confirm, Token: "1"}}},
-		"set back to before the claim":  {records: []store.SlotRecord{record("1", stream.Assigned)}, have: map[string]held{"1": settled}, want: []action{{Do: assert, Token: "1"}}},
+		"set back to before the claim":  {records: []store.InstanceRecord{record("1", stream.Assigned)}, have: map[string]held{"1": settled}, want: []action{{Do: assert, Token: "1"}}},
 		"forgotten by the store":        {have: map[string]held{"1": settled}, want: []action{{Do: assert, Token: "1"}}},
 		"not claimed when it was asked": {have: map[string]held{"1": coming}},
-		"on its way to its release":     {records: []store.SlotRecord{record("1", stream.Running)}, have: map[string]held{"1": ending}},
+		"on its way to its release":     {records: []store.InstanceRecord{record("1", stream.Running)}, have: map[string]held{"1": ending}},
 		"gone, and not released yet":    {have: map[string]held{"1": ending}},
-		"under another token now": {records: []store.SlotRecord{record("2", stream.Assigned)}, have: map[string]held{"1": settled},
+		"under another token now": {records: []store.InstanceRecord{record("2", stream.Assigned)}, have: map[string]held{"1": settled},
 			want: []action{{Do: claim, Token: "2"}, {Do: assert, Token: "1"}}},
-		"pending by a hand's edit": {records: []store.SlotRecord{record("1", stream.Pending)}},
-		"without a token":          {records: []store.SlotRecord{record("", stream.Running)}},
-		"listed twice": {records: []store.SlotRecord{record("1", stream.Running), record("1", stream.Running)}, have: map[string]held{"1": settled},
+		"pending by a hand's edit": {records: []store.InstanceRecord{record("1", stream.Pending)}},
+		"without a token":          {records: []store.InstanceRecord{record("", stream.Running)}},
+		"listed twice": {records: []store.InstanceRecord{record("1", stream.Running), record("1", stream.Running)}, have: map[string]held{"1": settled},
 			want: []action{{Do: confirm, Token: "1"}}},
 	} {
 		got := reconcile(c.records, c.have, func(token string) bool { return token == c.buried }, c.leaving)

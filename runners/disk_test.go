@@ -68,13 +68,13 @@ func TestWhatAFullDiskKeepsFromStartingRunsElsewhere(t *testing.T) {
 	}
 	fillDisk(t, a.state)
 	w.announce("s2", nil, "work")
-	w.awaitSlot("s2", "work", "does not say why it does not start", func(s store.SlotRecord) bool {
+	w.awaitSlot("s2", "work", "does not say why it does not start", func(s store.InstanceRecord) bool {
 		return strings.Contains(s.Reason.String(), "cannot start: memo of s2/work")
 	})
 	b.run(b.options(b.shell("work", story)))
 	w.awaitRunning("s2", "work", "b")
 	b.awaitCount("start", 1)
-	if a.alive() != 1 || w.slot("s1", "work").Host != "a" {
+	if a.alive() != 1 || w.instance("s1", "work").Host != "a" {
 		t.Error("what ran on the host with the full disk did not go on")
 	}
 	if err := os.Rename(slots+".away", slots); err != nil {
@@ -95,7 +95,7 @@ func TestASlotForgetsTheFullDiskOnceThereIsRoom(t *testing.T) {
 	}
 	w.announce("s1", nil, "fixed", "work")
 	for _, slot := range []string{"fixed", "work"} {
-		w.awaitSlot("s1", slot, "does not say why it does not start", func(s store.SlotRecord) bool {
+		w.awaitSlot("s1", slot, "does not say why it does not start", func(s store.InstanceRecord) bool {
 			return strings.Contains(s.Reason.String(), "cannot start: memo of s1/"+slot)
 		})
 	}
@@ -103,7 +103,7 @@ func TestASlotForgetsTheFullDiskOnceThereIsRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, slot := range []string{"fixed", "work"} {
-		w.awaitSlot("s1", slot, "keeps the reason of before", func(s store.SlotRecord) bool {
+		w.awaitSlot("s1", slot, "keeps the reason of before", func(s store.InstanceRecord) bool {
 			return s.Reason.IsZero() && s.State == stream.Running
 		})
 	}
@@ -119,7 +119,7 @@ func TestWhatNeverRanIsReleasedByTheNextLifeToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.announce("s1", nil, "work")
-	old := w.awaitSlot("s1", "work", "does not fail", func(s store.SlotRecord) bool { return strings.Contains(s.Reason.String(), "cannot start") }).Token
+	old := w.awaitSlot("s1", "work", "does not fail", func(s store.InstanceRecord) bool { return strings.Contains(s.Reason.String(), "cannot start") }).Token
 	l.detach()
 	// The next life can start it, but write no tombstone: a file that takes
 	// none, and something in the way of another.
@@ -133,7 +133,7 @@ func TestWhatNeverRanIsReleasedByTheNextLifeToo(t *testing.T) {
 		}
 	}
 	h.run(h.options(h.shell("work", story)))
-	w.awaitSlot("s1", "work", "is not placed anew", func(s store.SlotRecord) bool { return s.State == stream.Running && s.Token != old })
+	w.awaitSlot("s1", "work", "is not placed anew", func(s store.InstanceRecord) bool { return s.State == stream.Running && s.Token != old })
 	h.awaitCount("start", 1)
 }
 
@@ -148,11 +148,11 @@ func TestWhatRanIsReleasedOnlyWhenItsEndIsWrittenDown(t *testing.T) {
 	clear := fillDisk(t, h.state)
 	w.retract("s1")
 	h.awaitCount("stop", 1)
-	w.awaitSlot("s1", "work", "does not say what it waits for", func(s store.SlotRecord) bool {
+	w.awaitSlot("s1", "work", "does not say what it waits for", func(s store.InstanceRecord) bool {
 		return strings.Contains(s.Reason.String(), "before its end is written down")
 	})
 	still(t, 2*beat, "it was released", func() bool {
-		s := w.slot("s1", "work")
+		s := w.instance("s1", "work")
 		return s.Token == old && s.State == stream.Stopping
 	})
 	clear()

@@ -48,7 +48,7 @@ mv "$NOTES/$STREAM_API_STREAM.new" "$NOTES/$STREAM_API_STREAM"; ` + story
 		}
 	}
 	for key, why := range map[string]string{"s3": "which is refused", "s4": "open " + env + "/three.env: no such file"} {
-		w.awaitSlot(key, "work", "does not say "+why, func(s store.SlotRecord) bool {
+		w.awaitSlot(key, "work", "does not say "+why, func(s store.InstanceRecord) bool {
 			return s.Phase == stream.Failing && strings.Contains(s.Reason.String(), why)
 		})
 	}

@@ -5,9 +5,9 @@ func (r *Runner) Registered() <-chan struct{} { return r.registered }
 
 // Held is one slot as this host has it.
 type Held struct {
-	Stream, Slot, Token string
-	Phase               Phase
-	Place               int
+	Stream, Instance, Token string
+	Phase                   Phase
+	Place                   int
 }
 
 // Slots lists what this host has.
@@ -15,7 +15,7 @@ func (r *Runner) Slots() []Held {
 	out := []Held{}
 	for _, h := range r.all() {
 		h.mu.Lock()
-		out = append(out, Held{Stream: h.res.Key, Slot: h.res.Slot, Token: h.token, Phase: h.phase, Place: h.memo.Place})
+		out = append(out, Held{Stream: h.res.Key, Instance: h.res.Instance, Token: h.token, Phase: h.phase, Place: h.memo.Place})
 		h.mu.Unlock()
 	}
 	return out

@@ -34,7 +34,7 @@ func TestACrashedChildIsRestartedAndItsLastWordsAreShown(t *testing.T) {
 		s.Exec.Env["SECRET"] = template(t, "${file:"+file+"}")
 	})))
 	w.announce("s1", nil, "work")
-	s := w.awaitSlot("s1", "work", "its failure is not shown", func(s store.SlotRecord) bool { return s.Exit != "" && s.Restarts == 1 })
+	s := w.awaitSlot("s1", "work", "its failure is not shown", func(s store.InstanceRecord) bool { return s.Exit != "" && s.Restarts == 1 })
 	if s.Exit != "exit 7" || len(s.Stderr) != 1 || s.Stderr[0] != "*** is wrong" {
 		t.Errorf("shown as %q, %q", s.Exit, s.Stderr)
 	}
@@ -71,7 +71,7 @@ func TestAFailingSlotMovesOnceAndThenStaysWithAReason(t *testing.T) {
 	a, b := w.host("a"), w.host("b")
 	a.run(a.options(a.shell("work", `echo "start $(date +%s%N) $STREAM_API_STREAM $STREAM_API_TOKEN $$" >> "$NOTES/log"; exit 1`)))
 	w.announce("s1", nil, "work")
-	s := w.awaitSlot("s1", "work", "no reason for staying is shown", func(s store.SlotRecord) bool {
+	s := w.awaitSlot("s1", "work", "no reason for staying is shown", func(s store.InstanceRecord) bool {
 		return strings.Contains(s.Reason.String(), "no better host")
 	})
 	// Four is the threshold; a slow retry may have been told since.
@@ -81,7 +81,7 @@ func TestAFailingSlotMovesOnceAndThenStaysWithAReason(t *testing.T) {
 	token := s.Token
 	n := a.count("start")
 	a.awaitCount("start", n+2) // slowly, and under the same token
-	if s := w.slot("s1", "work"); s.Token != token {
+	if s := w.instance("s1", "work"); s.Token != token {
 		t.Errorf("retried under %s; want %s", s.Token, token)
 	}
 	b.run(b.options(b.shell("work", story)))
@@ -101,7 +101,7 @@ func TestASlowRetryFloodsNoFeed(t *testing.T) {
 	a := w.host("a")
 	a.run(a.options(a.shell("work", `echo "start $(date +%s%N) $STREAM_API_STREAM $STREAM_API_TOKEN $$" >> "$NOTES/log"; exit 1`)))
 	w.announce("s1", nil, "work")
-	w.awaitSlot("s1", "work", "no reason for staying is shown", func(s store.SlotRecord) bool {
+	w.awaitSlot("s1", "work", "no reason for staying is shown", func(s store.InstanceRecord) bool {
 		return strings.Contains(s.Reason.String(), "no better host")
 	})
 	const retries = 10
@@ -147,7 +147,7 @@ func TestAFailingSlotFindsRoomAmongManyClasses(t *testing.T) {
 	}
 	a.run(a.options(a.shell("work", `exit 1`, func(s *plan.Service) { s.Class.Filter = "^s1$" })))
 	w.announce("s1", nil, "work")
-	w.awaitSlot("s1", "work", "no reason for staying is shown", func(s store.SlotRecord) bool {
+	w.awaitSlot("s1", "work", "no reason for staying is shown", func(s store.InstanceRecord) bool {
 		return strings.Contains(s.Reason.String(), "no better host")
 	})
 	b.run(b.options(b.shell("work", story, func(s *plan.Service) { s.Class = classes[last] })))
@@ -165,7 +165,7 @@ func TestAPinnedSlotThatFailsStaysOnItsHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.run(b.options(b.shell("work", story)))
-	s := w.awaitSlot("s1", "work", "no reason for staying is shown", func(s store.SlotRecord) bool {
+	s := w.awaitSlot("s1", "work", "no reason for staying is shown", func(s store.InstanceRecord) bool {
 		return strings.Contains(s.Reason.String(), "no better host")
 	})
 	n := a.count("start")
@@ -188,7 +188,7 @@ func TestASlotThatFailsOnTwoHostsDoesNotWander(t *testing.T) {
 		hosts = append(hosts, h)
 	}
 	w.announce("s1", nil, "work")
-	s := w.awaitSlot("s1", "work", "does not come to rest", func(s store.SlotRecord) bool {
+	s := w.awaitSlot("s1", "work", "does not come to rest", func(s store.InstanceRecord) bool {
 		return strings.Contains(s.Reason.String(), "no better host") && s.Avoid["a"] != 0
 	})
 	if s.Host != "b" || hosts[2].count("start") != 0 {
@@ -211,7 +211,7 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 	for slot, why := range map[string]string{
 		"absent": "missing.sh", "valueless": "env X: ${stream:nothing}: no such value", "secretless": "env_file: open " + missing, "leaky": "may not be made of",
 	} {
-		w.awaitSlot("s1", slot, "does not say "+why, func(s store.SlotRecord) bool { return strings.Contains(s.Reason.String(), why) })
+		w.awaitSlot("s1", slot, "does not say "+why, func(s store.InstanceRecord) bool { return strings.Contains(s.Reason.String(), why) })
 	}
 	realtest.Await(t, time.Minute, "not every failed start is kept in its queue", func() bool {
 		depths, err := w.queue.Depths(context.Background())
@@ -243,7 +243,7 @@ func TestALostStreamIsNotAskedForWithoutAPause(t *testing.T) {
 		s.Exec.Env["FPS"] = template(t, "${stream:fps}")
 	})))
 	w.announce("s1", nil, "work")
-	w.awaitSlot("s1", "work", "does not fail", func(s store.SlotRecord) bool { return strings.Contains(s.Reason.String(), "cannot start") })
+	w.awaitSlot("s1", "work", "does not fail", func(s store.InstanceRecord) bool { return strings.Contains(s.Reason.String(), "cannot start") })
 	forget := func() {
 		if err := w.client.Del(context.Background(), "stream:s1").Err(); err != nil {
 			t.Fatal(err)
@@ -359,7 +359,7 @@ func TestAnAbsentPublisherIsNoFault(t *testing.T) {
 		text, err := os.ReadFile(filepath.Join(a.notes, "fails"))
 		return err == nil && len(text) >= 2*9 // far more often than give_up_after; the next pause is 5 s or more
 	})
-	if s := w.slot("s1", "work"); s.Host != "a" || !strings.Contains(s.Reason.String(), "counts for nothing") {
+	if s := w.instance("s1", "work"); s.Host != "a" || !strings.Contains(s.Reason.String(), "counts for nothing") {
 		t.Errorf("while its publisher is away: %+v", s)
 	}
 	if err := os.WriteFile(filepath.Join(a.notes, "on"), nil, 0o600); err != nil {

@@ -180,7 +180,7 @@ func TestAnUnreleasedSlotIsGivenBackByTheNextLife(t *testing.T) {
 	cut.off()
 	l.leave() // the store is not told
 	h.run(h.options(h.shell("work", story)))
-	s := w.awaitSlot("s1", "work", "is not placed anew", func(s store.SlotRecord) bool { return s.State == stream.Running && s.Token != old })
+	s := w.awaitSlot("s1", "work", "is not placed anew", func(s store.InstanceRecord) bool { return s.State == stream.Running && s.Token != old })
 	h.awaitCount("start", 2)
 	if m := h.marks(); m[len(m)-1].token != s.Token {
 		t.Errorf("it runs under %s; want %s", m[len(m)-1].token, s.Token)
@@ -276,7 +276,7 @@ func TestAHandoversSuccessorLeadsAndKeepsItsName(t *testing.T) {
 	if err := w.store.Succeed(ctx, m); err != nil {
 		t.Fatal(err)
 	}
-	next := w.awaitSlot("s1", "work.2", "is not said to be up", func(s store.SlotRecord) bool { return s.Up })
+	next := w.awaitSlot("s1", "work.2", "is not said to be up", func(s store.InstanceRecord) bool { return s.Up })
 	b.awaitCount("start", 1)
 	if a.alive() != 1 || b.alive() != 1 {
 		t.Errorf("before the handover %d and %d live; want one each", a.alive(), b.alive())
@@ -285,11 +285,11 @@ func TestAHandoversSuccessorLeadsAndKeepsItsName(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.awaitCount("stop", 1)
-	realtest.Await(t, time.Minute, "the old one is not forgotten", func() bool { return w.slot("s1", "work.1").State == "" && w.used("a") == 0 })
-	if s := w.slot("s1", "work"); s.Token != next.Token || s.Host != "b" || s.State != stream.Running {
+	realtest.Await(t, time.Minute, "the old one is not forgotten", func() bool { return w.instance("s1", "work.1").State == "" && w.used("a") == 0 })
+	if s := w.instance("s1", "work"); s.Token != next.Token || s.Host != "b" || s.State != stream.Running {
 		t.Errorf("after the handover: %+v", s)
 	}
-	if slots := lb.Slots(); len(slots) != 1 || slots[0].Slot != "work.2" || b.count("start") != 1 || b.note("slot") != "work work.2" {
+	if slots := lb.Slots(); len(slots) != 1 || slots[0].Instance != "work.2" || b.count("start") != 1 || b.note("slot") != "work work.2" {
 		t.Errorf("the successor is here as %+v, started %d times as %s", slots, b.count("start"), b.note("slot"))
 	}
 	// It is stopped and adopted like any other.

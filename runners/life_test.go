@@ -26,7 +26,7 @@ func TestAStreamRunsItsChainAndEndsWithIt(t *testing.T) {
 	w.announce("a/s1", map[string]string{"lang": "de"}, "dist", "transcode")
 
 	w.awaitRunning("a/s1", "dist", "speedy")
-	s := w.awaitSlot("a/s1", "transcode", "does not publish", func(s store.SlotRecord) bool { return s.Vars["out"] != "" })
+	s := w.awaitSlot("a/s1", "transcode", "does not publish", func(s store.InstanceRecord) bool { return s.Vars["out"] != "" })
 	if s.Vars["h264_url"] != "http://live.ber:7999/a/s1_h264" || s.Vars["out"] != "http://live.ber:7999/a/s1/done" {
 		t.Errorf("published: %v", s.Vars)
 	}

@@ -84,7 +84,7 @@ func (r *Runner) look(ctx context.Context) error {
 	// What is here is written down first: who is missing in what is read
 	// after it is truly missing there.
 	have := r.inventory()
-	var records []store.SlotRecord
+	var records []store.InstanceRecord
 	err := r.call(ctx, func(ctx context.Context) (err error) {
 		records, err = r.store.SlotsOf(ctx, r.o.Host)
 		return err

@@ -31,7 +31,7 @@ func TestAKilledSupervisorsSlotIsPlacedAnew(t *testing.T) {
 	if err := syscall.Kill(found[0].State.Supervisor.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	s := w.awaitSlot("s1", "work", "is not placed anew", func(s store.SlotRecord) bool { return s.State == stream.Running && s.Token != old })
+	s := w.awaitSlot("s1", "work", "is not placed anew", func(s store.InstanceRecord) bool { return s.State == stream.Running && s.Token != old })
 	h.awaitCount("start", 2)
 	if m := h.marks(); m[1].token != s.Token {
 		t.Errorf("the second runs under %s; want %s", m[1].token, s.Token)
@@ -87,16 +87,16 @@ func TestAStaticSlotIsAdoptedOrGivenBack(t *testing.T) {
 	dist := staticService(t, "dist", "http://one")
 	l := h.run(h.options(dist))
 	w.announce("s1", nil, "dist")
-	token := w.awaitSlot("s1", "dist", "does not publish", func(s store.SlotRecord) bool { return s.Vars["url"] == "http://one" }).Token
+	token := w.awaitSlot("s1", "dist", "does not publish", func(s store.InstanceRecord) bool { return s.Vars["url"] == "http://one" }).Token
 	l.detach()
 	l = h.run(h.options(staticService(t, "dist", "http://two")))
-	s := w.awaitSlot("s1", "dist", "does not publish what the new file says", func(s store.SlotRecord) bool { return s.Vars["url"] == "http://two" })
+	s := w.awaitSlot("s1", "dist", "does not publish what the new file says", func(s store.InstanceRecord) bool { return s.Vars["url"] == "http://two" })
 	if s.Token != token || !s.Up {
 		t.Errorf("it was not adopted: %+v", s)
 	}
 	l.detach()
 	h.run(h.options(h.shell("work", story))) // offers no dist any more
-	realtest.Await(t, time.Minute, "what is not offered any more is kept", func() bool { return w.slot("s1", "dist").State == stream.Pending })
+	realtest.Await(t, time.Minute, "what is not offered any more is kept", func() bool { return w.instance("s1", "dist").State == stream.Pending })
 }
 
 func TestAStoreSetBackToAnEarlierLifeIsToldOfThisOne(t *testing.T) {
@@ -113,7 +113,7 @@ func TestAStoreSetBackToAnEarlierLifeIsToldOfThisOne(t *testing.T) {
 	}
 	realtest.Await(t, time.Minute, "it does not register again", func() bool { return w.incarnation("speedy") == before })
 	still(t, ttl, "the child did not go on", func() bool { return h.alive() == 1 && h.count("start") == 1 })
-	if s := w.slot("s1", "work"); s.Token != token || s.State != stream.Running {
+	if s := w.instance("s1", "work"); s.Token != token || s.State != stream.Running {
 		t.Errorf("the slot is %+v", s)
 	}
 }

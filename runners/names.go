@@ -25,7 +25,7 @@ func (h *holding) reservation() store.Reservation {
 func (h *holding) subject() plan.Subject {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	at := plan.Subject{Key: h.res.Key, Instance: h.res.Slot, Host: h.res.Host, Token: h.token, Place: h.memo.Place, PlaceVars: h.memo.PlaceVars}
+	at := plan.Subject{Key: h.res.Key, Instance: h.res.Instance, Host: h.res.Host, Token: h.token, Place: h.memo.Place, PlaceVars: h.memo.PlaceVars}
 	if h.service != nil && at.Place < len(h.service.Places) {
 		at.PlaceVars = h.service.PlaceVars(at.Place)
 	}
@@ -36,24 +36,24 @@ func (h *holding) subject() plan.Subject {
 func (h *holding) spec(dir string) supervisor.Spec {
 	v := h.reservation()
 	return supervisor.Spec{
-		Dir: dir, Stream: v.Key, Slot: v.Slot, Type: v.Type, Host: v.Host, Token: v.Token,
+		Dir: dir, Stream: v.Key, Instance: v.Instance, Type: v.Type, Host: v.Host, Token: v.Token,
 		Exec: h.runs, KeepOnStoreLoss: h.line.mode == plan.Keep,
 	}
 }
 
 // commanded is the slot that a command is about.
 func commanded(c queue.Command) store.Reservation {
-	return store.Reservation{Key: c.Key, Slot: c.Slot.Slot, Type: c.Type, Host: c.Host, Token: c.Token}
+	return store.Reservation{Key: c.Key, Instance: c.Reservation.Instance, Type: c.Type, Host: c.Host, Token: c.Token}
 }
 
 // task is the slot for a command.
-func task(v store.Reservation) queue.Slot {
-	return queue.Slot{Key: v.Key, Slot: v.Slot, Type: v.Type, Host: v.Host, Token: v.Token}
+func task(v store.Reservation) queue.Reservation {
+	return queue.Reservation{Key: v.Key, Instance: v.Instance, Type: v.Type, Host: v.Host, Token: v.Token}
 }
 
 // named gives a log the fields that every line about a slot has.
 func named(log zerolog.Logger, v store.Reservation) zerolog.Logger {
-	return log.With().Str("stream", v.Key).Str("slot", stream.SlotOf(v.Slot)).Str("instance", v.Slot).Str("host", v.Host).Str("token", v.Token).Logger()
+	return log.With().Str("stream", v.Key).Str("slot", stream.SlotOf(v.Instance)).Str("instance", v.Instance).Str("host", v.Host).Str("token", v.Token).Logger()
 }
 
 func (h *holding) logger() *zerolog.Logger {

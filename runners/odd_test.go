@@ -66,7 +66,7 @@ func TestNothingOddInAStateDirectoryKeepsAHostAway(t *testing.T) {
 					t.Fatal(err)
 				}
 				l = h.run(h.patientLife())
-				victim := w.awaitSlot("victim", "work", "does not run with "+name+" odd", func(s store.SlotRecord) bool {
+				victim := w.awaitSlot("victim", "work", "does not run with "+name+" odd", func(s store.InstanceRecord) bool {
 					return s.State == stream.Running && l.runs(s.Token) && h.lives(s.Token)
 				})
 				// Without its memo nobody may speak to it, without its socket nobody can.
@@ -75,7 +75,7 @@ func TestNothingOddInAStateDirectoryKeepsAHostAway(t *testing.T) {
 					t.Errorf("with %s odd a child was not taken over", name)
 				}
 				realtest.Await(t, time.Minute, "with "+name+" odd a slot that it is not about is not taken over", func() bool { return l.runs(witness.Token) })
-				if now := w.slot("witness", "work"); now.Token != witness.Token || !h.lives(witness.Token) {
+				if now := w.instance("witness", "work"); now.Token != witness.Token || !h.lives(witness.Token) {
 					t.Fatalf("with %s odd a slot that it is not about was %+v, is %+v", name, witness, now)
 				}
 				realtest.Await(t, time.Minute, "with "+name+" odd there are not two children", func() bool { return h.alive() == 2 })
@@ -166,7 +166,7 @@ func TestAFileThatHangsKeepsNoHostAway(t *testing.T) {
 	l.detach()
 	hang(t, slotPath(h.state, "SLOT.json", token))
 	l = h.run(h.patientLife())
-	w.awaitSlot("victim", "work", "is not placed anew", func(s store.SlotRecord) bool {
+	w.awaitSlot("victim", "work", "is not placed anew", func(s store.InstanceRecord) bool {
 		return s.State == stream.Running && s.Token != token && h.lives(s.Token)
 	})
 	if !l.runs(witness) || h.count("start") != 3 {

@@ -24,7 +24,7 @@ func TestKeptChildrenOutliveTheStoresAbsence(t *testing.T) {
 		w.awaitRunning(key, "dist", "speedy")
 	}
 	h.awaitCount("start", 3)
-	tokens := map[string]string{"s1": w.slot("s1", "work").Token, "s2": w.slot("s2", "work").Token, "s3": w.slot("s3", "work").Token}
+	tokens := map[string]string{"s1": w.instance("s1", "work").Token, "s2": w.instance("s2", "work").Token, "s3": w.instance("s3", "work").Token}
 
 	w.redis.Kill()
 	still(t, outage, "a child ended while the store was away", func() bool { return h.alive() == 3 && h.count("stop") == 0 })
@@ -65,7 +65,7 @@ func TestAnEmptiedStoreIsToldWhatRuns(t *testing.T) {
 	if err := w.client.FlushAll(context.Background()).Err(); err != nil {
 		t.Fatal(err)
 	}
-	w.awaitSlot("s1", "work", "is not told", func(s store.SlotRecord) bool { return s.State == stream.Running && s.Token == token })
+	w.awaitSlot("s1", "work", "is not told", func(s store.InstanceRecord) bool { return s.State == stream.Running && s.Token == token })
 	still(t, ttl+2*beat, "the child did not go on", func() bool { return h.alive() == 1 && h.count("start") == 1 })
 	realtest.Await(t, time.Minute, "the announcement is not restored", func() bool {
 		set, err := w.store.Announced(context.Background(), store.ManualSource)
@@ -114,7 +114,7 @@ func TestANewLifeWithoutTheStoreKeepsItsChildren(t *testing.T) {
 			token = m.token
 		}
 	}
-	w.awaitSlot("s1", "work", "is not told", func(s store.SlotRecord) bool { return s.Token == token && s.State == stream.Running })
+	w.awaitSlot("s1", "work", "is not told", func(s store.InstanceRecord) bool { return s.Token == token && s.State == stream.Running })
 	select {
 	case <-l.Registered():
 	case <-time.After(20 * time.Second):

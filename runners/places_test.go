@@ -60,9 +60,9 @@ func TestNoCapacitySetByHandExceedsThePlaces(t *testing.T) {
 			t.Errorf("capacity is %q, %v", got, err)
 		}
 	}
-	third := w.awaitSlot("s3", "work", "is not wanted", func(s store.SlotRecord) bool { return s.State == stream.Pending })
-	placed, err := w.store.Place(ctx, []store.Request{{Key: "s3", Slot: third.Slot, Type: "work", Candidates: []store.Candidate{{Class: stream.Class{}.ID()}}}})
-	if err != nil || placed[0].Outcome == store.Placed || w.slot("s3", "work").State != stream.Pending {
+	third := w.awaitSlot("s3", "work", "is not wanted", func(s store.InstanceRecord) bool { return s.State == stream.Pending })
+	placed, err := w.store.Place(ctx, []store.Request{{Key: "s3", Instance: third.Instance, Type: "work", Candidates: []store.Candidate{{Class: stream.Class{}.ID()}}}})
+	if err != nil || placed[0].Outcome == store.Placed || w.instance("s3", "work").State != stream.Pending {
 		t.Errorf("a third slot is placed: %+v, %v", placed, err)
 	}
 	events, err := w.store.LastEvents(ctx, 1000)
@@ -79,5 +79,5 @@ func TestNoCapacitySetByHandExceedsThePlaces(t *testing.T) {
 		t.Errorf("told %d times of what was set by hand", told)
 	}
 	w.retract("s1")
-	realtest.Await(t, 60*time.Second, "the third does not follow", func() bool { return w.slot("s3", "work").State == stream.Running })
+	realtest.Await(t, 60*time.Second, "the third does not follow", func() bool { return w.instance("s3", "work").State == stream.Running })
 }

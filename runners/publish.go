@@ -8,6 +8,7 @@ import (
 
 	"stream-api/queue"
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 // published is what the slot has to say to the others of its stream.
@@ -65,13 +66,13 @@ func (h *holding) offer(ctx context.Context) {
 
 // hint tells the hosts of dependants at once what their revision tells them
 // a beat later.
-func (r *Runner) hint(ctx context.Context, slots []store.Reservation) {
-	for _, v := range slots {
+func (r *Runner) hint(ctx context.Context, instances []store.Reservation) {
+	for _, v := range instances {
 		err := r.call(ctx, func(ctx context.Context) error {
 			return r.queue.SlotCommand(ctx, queue.Update, task(v))
 		})
 		if err != nil {
-			r.log.Debug().Err(err).Str("stream", v.Key).Str("slot", v.Slot).Msg("the host of a dependant is not told at once")
+			r.log.Debug().Err(err).Str("stream", v.Key).Str("slot", stream.SlotOf(v.Instance)).Str("instance", v.Instance).Msg("the host of a dependant is not told at once")
 		}
 	}
 }

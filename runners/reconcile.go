@@ -40,7 +40,7 @@ const (
 type action struct {
 	Do     deed
 	Token  string
-	Record store.SlotRecord // zero for assert of what the store does not list
+	Record store.InstanceRecord // zero for assert of what the store does not list
 }
 
 // reconcile compares what the store says this host holds with what it has.
@@ -50,10 +50,10 @@ type action struct {
 // Safety: it never proposes claim for a buried token, nor an end for what it
 // cannot see as settled. Liveness: each record and each settled token gets
 // exactly one deed, unless it is ending.
-func reconcile(records []store.SlotRecord, have map[string]held, buried func(token string) bool, leaving bool) []action {
+func reconcile(records []store.InstanceRecord, have map[string]held, buried func(token string) bool, leaving bool) []action {
 	records = slices.Clone(records)
-	slices.SortFunc(records, func(a, b store.SlotRecord) int {
-		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.Token, b.Token))
+	slices.SortFunc(records, func(a, b store.InstanceRecord) int {
+		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.Token, b.Token))
 	})
 	var todo []action
 	listed := map[string]bool{}
@@ -80,7 +80,7 @@ func reconcile(records []store.SlotRecord, have map[string]held, buried func(tok
 }
 
 // judge decides about one record.
-func judge(r store.SlotRecord, have map[string]held, buried func(string) bool, leaving bool) (deed, bool) {
+func judge(r store.InstanceRecord, have map[string]held, buried func(string) bool, leaving bool) (deed, bool) {
 	h, ok := have[r.Token]
 	switch {
 	case !ok && (r.State == stream.Assigned || r.State == stream.Running || r.State == stream.Stopping):

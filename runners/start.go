@@ -105,7 +105,7 @@ func (h *holding) rest(ctx context.Context, d time.Duration) bool {
 		w, last := h.wishes, h.memo.Values
 		h.wishes.look = nil
 		h.mu.Unlock()
-		if w.end != endNot || w.look != nil && !reflect.DeepEqual(ValuesOf(*w.look, h.reservation().Slot), last) {
+		if w.end != endNot || w.look != nil && !reflect.DeepEqual(ValuesOf(*w.look, h.reservation().Instance), last) {
 			return true
 		}
 	}
@@ -135,7 +135,7 @@ func (h *holding) begin(ctx context.Context) error {
 	if err := h.sit(); err != nil {
 		return err
 	}
-	v, at := ValuesOf(rec, h.reservation().Slot), h.subject()
+	v, at := ValuesOf(rec, h.reservation().Instance), h.subject()
 	h.mu.Lock()
 	h.memo.Values = v
 	h.mu.Unlock()

@@ -93,13 +93,13 @@ func TestWhatCannotStartCountsIsShownAndStartsNobody(t *testing.T) {
 	l := h.run(o)
 	w.announce("s1", nil, chain...)
 	for _, row := range rows {
-		s := w.awaitSlot("s1", row.kind, "is not shown as failing", func(s store.SlotRecord) bool {
+		s := w.awaitSlot("s1", row.kind, "is not shown as failing", func(s store.InstanceRecord) bool {
 			return s.Phase == stream.Failing && s.Restarts >= 3 && strings.Contains(s.Reason.String(), row.want)
 		})
 		if s.State != stream.Running || len(s.Vars) != 0 || s.Up {
 			t.Errorf("%s: %+v", row.kind, s)
 		}
-		if d := w.slot("s1", "on"+row.kind); d.State != stream.Pending {
+		if d := w.instance("s1", "on"+row.kind); d.State != stream.Pending {
 			t.Errorf("what waits for %s is %s", row.kind, d.State)
 		}
 	}
@@ -107,15 +107,15 @@ func TestWhatCannotStartCountsIsShownAndStartsNobody(t *testing.T) {
 		t.Errorf("%d dependants started; %d starts counted", h.count("start"), l.Stats().Starts)
 	}
 
-	before := w.slot("s1", "busy")
+	before := w.instance("s1", "busy")
 	if err := writer.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s := w.awaitSlot("s1", "busy", "does not run when its file is closed", func(s store.SlotRecord) bool { return s.Phase == stream.Runs })
+	s := w.awaitSlot("s1", "busy", "does not run when its file is closed", func(s store.InstanceRecord) bool { return s.Phase == stream.Runs })
 	if s.Restarts < before.Restarts || s.Since <= before.Since {
 		t.Errorf("healed as %+v; it was %+v", s, before)
 	}
-	w.awaitSlot("s1", "onbusy", "does not run", func(s store.SlotRecord) bool { return s.State == stream.Running && s.Phase == stream.Runs })
+	w.awaitSlot("s1", "onbusy", "does not run", func(s store.InstanceRecord) bool { return s.State == stream.Running && s.Phase == stream.Runs })
 	realtest.Await(t, time.Minute, "the first real start is not observed", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
@@ -139,8 +139,8 @@ func TestNothingIsPublishedBeforeItsChildWasStarted(t *testing.T) {
 	h.note("pre")
 	waits := func(when string) {
 		t.Helper()
-		s := w.slot("s1", "up")
-		if s.State != stream.Running || s.Phase != stream.Starting || len(s.Vars) != 0 || s.Up || w.slot("s1", "down").State != stream.Pending {
+		s := w.instance("s1", "up")
+		if s.State != stream.Running || s.Phase != stream.Starting || len(s.Vars) != 0 || s.Up || w.instance("s1", "down").State != stream.Pending {
 			t.Errorf("%s: %+v", when, s)
 		}
 	}
@@ -155,8 +155,8 @@ func TestNothingIsPublishedBeforeItsChildWasStarted(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(h.notes, "go"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := w.awaitSlot("s1", "up", "does not run", func(s store.SlotRecord) bool { return s.Phase == stream.Runs })
-	w.awaitSlot("s1", "up", "its variables are not published", func(s store.SlotRecord) bool {
+	s := w.awaitSlot("s1", "up", "does not run", func(s store.InstanceRecord) bool { return s.Phase == stream.Runs })
+	w.awaitSlot("s1", "up", "its variables are not published", func(s store.InstanceRecord) bool {
 		return s.Vars["url"] != "" && s.Vars["early"] == "1"
 	})
 	w.awaitRunning("s1", "down", "speedy")

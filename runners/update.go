@@ -60,7 +60,7 @@ func (h *holding) refresh(ctx context.Context, rec store.Record) {
 	if h.service == nil {
 		return
 	}
-	v, at := ValuesOf(rec, h.reservation().Slot), h.subject()
+	v, at := ValuesOf(rec, h.reservation().Instance), h.subject()
 	if own, err := h.service.Published(at, v, h.r.o.Lookup); err == nil {
 		h.published.own = own
 	}
@@ -148,7 +148,7 @@ func (h *holding) restartAsked(ctx context.Context, rec store.Record) {
 		h.flush(ctx)
 		return
 	}
-	wanted, v := h.runs, ValuesOf(rec, h.reservation().Slot)
+	wanted, v := h.runs, ValuesOf(rec, h.reservation().Instance)
 	if h.service != nil && h.service.Exec != nil {
 		now, err := h.service.Exec.Resolve(h.subject(), v, h.r.o.Lookup)
 		if err == nil {
@@ -169,7 +169,7 @@ func (h *holding) restartAsked(ctx context.Context, rec store.Record) {
 // asked is since when the store says that an operator wants this child
 // started anew; 0: nobody does.
 func (h *holding) asked(rec store.Record) int64 {
-	s := rec.Instances[h.reservation().Slot]
+	s := rec.Instances[h.reservation().Instance]
 	if s.Token != h.token {
 		return 0
 	}

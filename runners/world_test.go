@@ -158,7 +158,7 @@ func (w *world) place(ctx context.Context) {
 				}
 			}
 			for some := range slices.Chunk(candidates, store.MaxClasses) {
-				_, _ = w.store.Place(ctx, []store.Request{{Key: p.Key, Slot: p.Slot, Type: p.Type, Candidates: some}})
+				_, _ = w.store.Place(ctx, []store.Request{{Key: p.Key, Instance: p.Instance, Type: p.Type, Candidates: some}})
 			}
 		}
 	}
@@ -191,8 +191,8 @@ func (w *world) send(ctx context.Context) {
 	}
 }
 
-func (w *world) command(ctx context.Context, verb queue.Verb, slots []store.Reservation) {
-	for _, v := range slots {
+func (w *world) command(ctx context.Context, verb queue.Verb, instances []store.Reservation) {
+	for _, v := range instances {
 		w.commandOne(ctx, verb, v, time.Now().UnixMilli())
 	}
 }
@@ -203,7 +203,7 @@ func (w *world) commandOne(ctx context.Context, verb queue.Verb, v store.Reserva
 	if w.silent {
 		return
 	}
-	err := w.queue.SlotCommand(ctx, verb, queue.Slot{Key: v.Key, Slot: v.Slot, Type: v.Type, Host: v.Host, Token: v.Token, Attempt: attempt})
+	err := w.queue.SlotCommand(ctx, verb, queue.Reservation{Key: v.Key, Instance: v.Instance, Type: v.Type, Host: v.Host, Token: v.Token, Attempt: attempt})
 	if err == nil && verb == queue.Start {
 		w.starts++
 	}
@@ -235,23 +235,23 @@ func (w *world) retract(key string) {
 }
 
 // slot is a slot's record, zero if there is none.
-func (w *world) slot(key, slot string) store.SlotRecord {
+func (w *world) instance(key, instance string) store.InstanceRecord {
 	rec, err := w.store.Record(context.Background(), key)
 	if err != nil {
-		return store.SlotRecord{}
+		return store.InstanceRecord{}
 	}
-	v, _ := rec.Find(slot)
+	v, _ := rec.Find(instance)
 	return v
 }
 
-func (w *world) awaitSlot(key, slot string, what string, ok func(store.SlotRecord) bool) store.SlotRecord {
+func (w *world) awaitSlot(key, slot string, what string, ok func(store.InstanceRecord) bool) store.InstanceRecord {
 	w.t.Helper()
-	var last store.SlotRecord
+	var last store.InstanceRecord
 	limit := time.Now().Add(time.Minute)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		last = w.slot(key, slot)
+		last = w.instance(key, slot)
 		if ok(last) {
 			return last
 		}
@@ -262,9 +262,9 @@ func (w *world) awaitSlot(key, slot string, what string, ok func(store.SlotRecor
 	}
 }
 
-func (w *world) awaitRunning(key, slot, host string) store.SlotRecord {
+func (w *world) awaitRunning(key, slot, host string) store.InstanceRecord {
 	w.t.Helper()
-	return w.awaitSlot(key, slot, "does not run on "+host, func(s store.SlotRecord) bool {
+	return w.awaitSlot(key, slot, "does not run on "+host, func(s store.InstanceRecord) bool {
 		return s.State == stream.Running && s.Host == host
 	})
 }

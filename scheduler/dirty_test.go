@@ -33,7 +33,7 @@ func TestAMarkWithAFractionIsOneLook(t *testing.T) {
 			t.Errorf("%d marks of %v stay", n, score)
 		}
 	}
-	if got := r.slot("s1", "record"); got.State != stream.Pending {
+	if got := r.instance("s1", "record"); got.State != stream.Pending {
 		t.Errorf("s1 is %q; want it wanted", got.State)
 	}
 }

@@ -55,12 +55,12 @@ func (s *Scheduler) drain(ctx context.Context, h store.HostRecord, moves []store
 
 // drainNext begins the move of one slot, unless one of its stream is on its way
 // that waits for what this one publishes, or the other way round.
-func (s *Scheduler) drainNext(ctx context.Context, h store.HostRecord, v store.SlotRecord) (began bool, err error) {
+func (s *Scheduler) drainNext(ctx context.Context, h store.HostRecord, v store.InstanceRecord) (began bool, err error) {
 	apart, err := s.ordered(ctx, v)
 	if err != nil {
 		return false, err
 	}
-	_, err = s.store.MoveForDrain(ctx, v.Key, v.Slot, s.o.MoveLimit, h.AtATime, apart)
+	_, err = s.store.MoveForDrain(ctx, v.Key, v.Instance, s.o.MoveLimit, h.AtATime, apart)
 	var refused *store.MoveError
 	if errors.As(err, &refused) && refused.Busy() {
 		return false, nil // its turn comes when the others are up
@@ -77,7 +77,7 @@ func (s *Scheduler) drainNext(ctx context.Context, h store.HostRecord, v store.S
 
 // ordered are the instances of the stream that wait for what v publishes, or v for
 // what they do, directly or by way of others.
-func (s *Scheduler) ordered(ctx context.Context, v store.SlotRecord) ([]string, error) {
+func (s *Scheduler) ordered(ctx context.Context, v store.InstanceRecord) ([]string, error) {
 	record, err := s.store.Record(ctx, v.Key)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
@@ -85,7 +85,7 @@ func (s *Scheduler) ordered(ctx context.Context, v store.SlotRecord) ([]string, 
 	if err != nil {
 		return nil, err
 	}
-	upstream, own := map[string][]string{}, stream.SlotOf(v.Slot) // slot → those it waits for
+	upstream, own := map[string][]string{}, stream.SlotOf(v.Instance) // slot → those it waits for
 	for slot := range record.Slots {
 		rules, err := s.rules.rules(ctx, record.TypeOf(slot))
 		if err != nil {
@@ -128,22 +128,22 @@ func reaches(edges map[string][]string, from, to string) bool {
 
 // drainOrder is the order in which a drain moves slots: those that were never
 // tried first, then those whose try is longest ago; by stream and slot.
-func drainOrder(held []store.SlotRecord, tried map[string]time.Time) []store.SlotRecord {
-	var out []store.SlotRecord
+func drainOrder(held []store.InstanceRecord, tried map[string]time.Time) []store.InstanceRecord {
+	var out []store.InstanceRecord
 	for _, v := range held {
 		if v.State == stream.Running && v.Move == "" && v.Follows == "" {
 			out = append(out, v)
 		}
 	}
-	slices.SortFunc(out, func(a, b store.SlotRecord) int {
-		return cmp.Or(tried[a.Token].Compare(tried[b.Token]), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Slot, b.Slot))
+	slices.SortFunc(out, func(a, b store.InstanceRecord) int {
+		return cmp.Or(tried[a.Token].Compare(tried[b.Token]), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Instance, b.Instance))
 	})
 	return out
 }
 
 // evict has all of these slots stopped and given back, room elsewhere or not.
-func (s *Scheduler) evict(ctx context.Context, slots []store.SlotRecord) error {
-	for _, v := range slots {
+func (s *Scheduler) evict(ctx context.Context, instances []store.InstanceRecord) error {
+	for _, v := range instances {
 		m := store.Move{Reservation: v.Reservation, Target: "*"}
 		_, err := s.store.Evict(ctx, m, true, nil)
 		switch {

@@ -52,7 +52,7 @@ func TestDrainMovesSlotsThatDoNotWaitForEachOther(t *testing.T) {
 			if moving[m.Key] == nil {
 				moving[m.Key] = map[string]bool{}
 			}
-			moving[m.Key][m.Slot] = true
+			moving[m.Key][m.Instance] = true
 		}
 		for key, on := range moving {
 			waiting := 0

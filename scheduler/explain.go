@@ -33,7 +33,7 @@ func (s *Scheduler) explainEach(ctx context.Context, p *pass, left []store.Circu
 	var notes []store.Noted
 	note := func(c store.Circumstances, why stream.Reason) {
 		if !why.IsZero() && !why.Is(c.Reason) {
-			notes = append(notes, store.Noted{Key: c.Key, Slot: c.Slot, Reason: why})
+			notes = append(notes, store.Noted{Key: c.Key, Instance: c.Instance, Reason: why})
 		}
 	}
 	if !p.hold.IsZero() {

@@ -25,9 +25,9 @@ const drainPatience = 5 * time.Second
 
 // progress is all that decides the next step of a move.
 type progress struct {
-	move store.Move
-	slot store.SlotRecord // zero: gone
-	next store.SlotRecord // its successor; zero: none
+	move     store.Move
+	instance store.InstanceRecord // zero: gone
+	next     store.InstanceRecord // its successor; zero: none
 	// handover of the service that holds the slot.
 	handover stream.Handover
 	// draining: the host it leaves is (still) to be emptied.
@@ -40,14 +40,14 @@ type progress struct {
 
 // nextStep decides it; why is the reason of giveUp.
 func nextStep(p progress) (next step, why stream.Reason) {
-	if p.slot.State == "" || p.slot.State == stream.Stopping {
+	if p.instance.State == "" || p.instance.State == stream.Stopping {
 		return giveUp, stream.Because(stream.CodeEnded)
 	}
-	if p.slot.Token != p.move.Token {
+	if p.instance.Token != p.move.Token {
 		return p.elsewhere()
 	}
 	switch {
-	case p.slot.Move != "":
+	case p.instance.Move != "":
 		return wait, stream.Reason{} // its holder was asked to stop it
 	case p.move.Drain && !p.draining:
 		return giveUp, stream.Because(stream.CodeDrainOff)
@@ -80,10 +80,10 @@ func nextStep(p progress) (next step, why stream.Reason) {
 // done only when the child is up: the next is stopped on the strength of it.
 func (p progress) elsewhere() (step, stream.Reason) {
 	switch {
-	case p.slot.State != stream.Running:
+	case p.instance.State != stream.Running:
 		return p.untilDeadline(stream.Because(stream.CodeNotTaken))
-	case p.move.Drain && !p.up(p.slot):
-		return p.untilDeadline(stream.Because(stream.CodeNotUpThere, "host", p.slot.Host))
+	case p.move.Drain && !p.up(p.instance):
+		return p.untilDeadline(stream.Because(stream.CodeNotUpThere, "host", p.instance.Host))
 	}
 	return finish, stream.Reason{}
 }
@@ -115,7 +115,7 @@ func (p progress) noRoom() stream.Reason {
 // it publishes what others wait for.
 func (p progress) ready() bool {
 	for _, name := range p.required {
-		_, published := p.slot.Vars[name]
+		_, published := p.instance.Vars[name]
 		if _, here := p.next.Vars[name]; published && !here {
 			return false
 		}
@@ -125,7 +125,7 @@ func (p progress) ready() bool {
 
 // up tells whether a child runs: its holder says so, or started it a while ago
 // and saw no end of it.
-func (p progress) up(v store.SlotRecord) bool {
+func (p progress) up(v store.InstanceRecord) bool {
 	if v.Phase != stream.Runs {
 		return false
 	}

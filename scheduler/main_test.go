@@ -119,7 +119,7 @@ type fleet struct {
 	paused []queue.Service
 	starts int
 	resets int
-	fail   func(verb queue.Verb, s queue.Slot) error
+	fail   func(verb queue.Verb, s queue.Reservation) error
 }
 
 func newFleet(hosts ...*host) *fleet {
@@ -130,7 +130,7 @@ func newFleet(hosts ...*host) *fleet {
 	return f
 }
 
-func (f *fleet) SlotCommand(ctx context.Context, verb queue.Verb, s queue.Slot) error {
+func (f *fleet) SlotCommand(ctx context.Context, verb queue.Verb, s queue.Reservation) error {
 	f.mu.Lock()
 	h, fail := f.hosts[s.Host], f.fail
 	if verb == queue.Start {
@@ -145,7 +145,7 @@ func (f *fleet) SlotCommand(ctx context.Context, verb queue.Verb, s queue.Slot) 
 	if h == nil {
 		return nil
 	}
-	return h.handle(ctx, verb, store.Reservation{Key: s.Key, Slot: s.Slot, Type: s.Type, Host: s.Host, Token: s.Token})
+	return h.handle(ctx, verb, store.Reservation{Key: s.Key, Instance: s.Instance, Type: s.Type, Host: s.Host, Token: s.Token})
 }
 
 func (f *fleet) PausedQueues(context.Context) ([]queue.Service, error) {
@@ -166,11 +166,11 @@ func (f *fleet) Reset() {
 // revision changed.
 func (h *host) reconcile() {
 	h.r.t.Helper()
-	slots, err := h.r.store.SlotsOf(h.r.t.Context(), h.id.Host)
+	instances, err := h.r.store.SlotsOf(h.r.t.Context(), h.id.Host)
 	if err != nil {
 		h.r.t.Fatal(err)
 	}
-	for _, v := range slots {
+	for _, v := range instances {
 		verb := queue.Update
 		if v.State == stream.Stopping {
 			verb = queue.Stop
@@ -210,7 +210,7 @@ func (h *host) handle(ctx context.Context, verb queue.Verb, v store.Reservation)
 		if err != nil || len(records) == 0 {
 			return err
 		}
-		if now := records[0].Instances[v.Slot]; now.Token != v.Token || now.Move == "" {
+		if now := records[0].Instances[v.Instance]; now.Token != v.Token || now.Move == "" {
 			return nil
 		}
 		h.evicted++
@@ -233,16 +233,16 @@ func (r *rig) add(key string, a stream.Announcement) {
 	}
 }
 
-func (r *rig) slot(key, slot string) store.SlotRecord {
+func (r *rig) instance(key, instance string) store.InstanceRecord {
 	r.t.Helper()
 	records, err := r.store.Records(r.t.Context(), []string{key})
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	if len(records) == 0 {
-		return store.SlotRecord{}
+		return store.InstanceRecord{}
 	}
-	v, _ := records[0].Find(slot)
+	v, _ := records[0].Find(instance)
 	return v
 }
 
@@ -252,11 +252,11 @@ func (r *rig) await(what string, ok func() bool) {
 	realtest.Await(r.t, patience, what, ok)
 }
 
-func (r *rig) awaitState(key, slot string, state stream.State) store.SlotRecord {
+func (r *rig) awaitState(key, slot string, state stream.State) store.InstanceRecord {
 	r.t.Helper()
-	var v store.SlotRecord
+	var v store.InstanceRecord
 	r.await(fmt.Sprintf("%s/%s is not %s", key, slot, state), func() bool {
-		v = r.slot(key, slot)
+		v = r.instance(key, slot)
 		return v.State == state
 	})
 	return v
@@ -264,9 +264,9 @@ func (r *rig) awaitState(key, slot string, state stream.State) store.SlotRecord 
 
 func (r *rig) awaitReason(key, slot, reason string) {
 	r.t.Helper()
-	var v store.SlotRecord
+	var v store.InstanceRecord
 	realtest.Await(r.t, patience, "reason "+reason, func() bool {
-		if v = r.slot(key, slot); v.Reason.String() == reason {
+		if v = r.instance(key, slot); v.Reason.String() == reason {
 			return true
 		}
 		return false

@@ -99,7 +99,7 @@ func TestAFullHostWhoseRowsAreLostGetsNoMore(t *testing.T) {
 		r.hand("DEL", "slots:a")
 		r.await("the rows are not made anew", func() bool { return r.redis.Client().ZCard(t.Context(), "slots:a").Val() == 2 })
 	}
-	if v := r.slot("w", "solo"); v.State != stream.Pending {
+	if v := r.instance("w", "solo"); v.State != stream.Pending {
 		t.Errorf("w is %s on %q: a host of two seats has three", v.State, v.Host)
 	}
 	if used := r.redis.Client().HGet(t.Context(), "service:solo:a", "used").Val(); used != "2" {
@@ -123,5 +123,5 @@ func TestALostMarkIsMissed(t *testing.T) {
 	r.hand("HDEL", "announced:manual", "q1")
 	r.hand("HSET", "announced:manual", "q2", stream.Announcement{Chain: []string{"solo"}}.Encode())
 	r.awaitHost("q2", "solo", "a")
-	r.await("q1 runs on", func() bool { return r.slot("q1", "solo").State == "" })
+	r.await("q1 runs on", func() bool { return r.instance("q1", "solo").State == "" })
 }

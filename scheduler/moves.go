@@ -80,7 +80,7 @@ func (s *Scheduler) carryOn(ctx context.Context, m store.Move, hosts map[string]
 		return err
 	}
 	if err == nil {
-		p.slot, p.next = record.Instances[m.Slot], record.Successor(m.Slot)
+		p.instance, p.next = record.Instances[m.Instance], record.Successor(m.Instance)
 	}
 	for _, v := range hosts[m.Host].Services {
 		if v.Type == m.Type {
@@ -88,7 +88,7 @@ func (s *Scheduler) carryOn(ctx context.Context, m store.Move, hosts map[string]
 		}
 	}
 	if p.next.State == stream.Running {
-		if p.required, err = s.required(ctx, record, stream.SlotOf(m.Slot)); err != nil {
+		if p.required, err = s.required(ctx, record, stream.SlotOf(m.Instance)); err != nil {
 			return err
 		}
 	}
@@ -136,13 +136,13 @@ func (s *Scheduler) evictIfRoom(ctx context.Context, m store.Move) error {
 	if err != nil {
 		return err
 	}
-	waiting := []store.Waiting{{Key: m.Key, Slot: m.Slot, Type: m.Type}}
-	slots, err := s.store.Circumstances(ctx, waiting, placement.Needs(rules))
+	waiting := []store.Waiting{{Key: m.Key, Instance: m.Instance, Type: m.Type}}
+	instances, err := s.store.Circumstances(ctx, waiting, placement.Needs(rules))
 	if err != nil {
 		return err
 	}
 	var classes []string
-	for _, c := range placement.Candidates(m.Key, slots[0].Published, rules) {
+	for _, c := range placement.Candidates(m.Key, instances[0].Published, rules) {
 		classes = append(classes, c.Class)
 	}
 	asked, err := s.store.Evict(ctx, m, false, classes)
@@ -157,7 +157,7 @@ func (s *Scheduler) evictIfRoom(ctx context.Context, m store.Move) error {
 		return nil // it waits for room until its deadline
 	}
 	// Another slot of the host may find room; this one's turn comes again.
-	why, err := s.explainMove(ctx, m, slots[0], rules)
+	why, err := s.explainMove(ctx, m, instances[0], rules)
 	if err != nil {
 		return err
 	}
@@ -188,7 +188,7 @@ func (s *Scheduler) explainMove(ctx context.Context, m store.Move, c store.Circu
 
 // takeOver has the successor take the slot's place, which ends the move.
 func (s *Scheduler) takeOver(ctx context.Context, p progress) error {
-	c, err := s.store.Lead(ctx, p.slot.Reservation, p.next.Token)
+	c, err := s.store.Lead(ctx, p.instance.Reservation, p.next.Token)
 	if err != nil {
 		return err
 	}
@@ -212,12 +212,12 @@ func (s *Scheduler) endMove(ctx context.Context, m store.Move, why stream.Reason
 		s.hasMoved(m)
 		return nil
 	}
-	s.log.Info().Str("stream", m.Key).Str("slot", m.Slot).Str("host", m.Host).Str("token", m.Token).Stringer("reason", why).Msg("not moved")
+	s.log.Info().Str("stream", m.Key).Str("slot", stream.SlotOf(m.Instance)).Str("instance", m.Instance).Str("host", m.Host).Str("token", m.Token).Stringer("reason", why).Msg("not moved")
 	return nil
 }
 
 func (s *Scheduler) hasMoved(m store.Move) {
 	s.counts.moved.Add(1)
-	s.log.Info().Str("stream", m.Key).Str("slot", m.Slot).Str("host", m.Host).Str("token", m.Token).Msg("moved to another host")
+	s.log.Info().Str("stream", m.Key).Str("slot", stream.SlotOf(m.Instance)).Str("instance", m.Instance).Str("host", m.Host).Str("token", m.Token).Msg("moved to another host")
 	s.moves.ring() // a drained host has the next slot to move
 }

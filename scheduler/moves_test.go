@@ -48,11 +48,11 @@ func (r *rig) awaitNoMoves() {
 	})
 }
 
-func (r *rig) awaitHost(key, slot, host string) store.SlotRecord {
+func (r *rig) awaitHost(key, slot, host string) store.InstanceRecord {
 	r.t.Helper()
-	var v store.SlotRecord
+	var v store.InstanceRecord
 	r.await(fmt.Sprintf("%s/%s does not run on %s", key, slot, host), func() bool {
-		v = r.slot(key, slot)
+		v = r.instance(key, slot)
 		return v.State == stream.Running && v.Host == host
 	})
 	return v
@@ -96,7 +96,7 @@ func TestStartFirstMoveRunsBothThenTheNewOneLeads(t *testing.T) {
 		t.Errorf("after the move: %+v; want the vars and token of b", v)
 	}
 	r.awaitNoMoves()
-	r.await("the old one is not forgotten", func() bool { return r.slot("s1", "dist.1").State == "" })
+	r.await("the old one is not forgotten", func() bool { return r.instance("s1", "dist.1").State == "" })
 	if a.evicted != 0 {
 		t.Error("a was asked to stop before b ran")
 	}
@@ -119,14 +119,14 @@ func TestMoveWithoutRoomIsGivenUpAtItsDeadlineAndNothingStopped(t *testing.T) {
 			r.add("s2", stream.Announcement{Chain: []string{"record"}})
 			r.awaitState("s1", "record", stream.Running)
 			r.awaitState("s2", "record", stream.Running)
-			before := r.slot("s1", "record")
+			before := r.instance("s1", "record")
 			r.move("s1", "record", "", 1500*time.Millisecond)
 			r.awaitNoMoves()
-			after := r.slot("s1", "record")
+			after := r.instance("s1", "record")
 			if after.Token != before.Token || after.State != stream.Running || after.Reason.IsZero() {
 				t.Errorf("after: %+v; want the same token, running, with a reason", after)
 			}
-			if next := r.slot("s1", "record.2"); next.State != "" {
+			if next := r.instance("s1", "record.2"); next.State != "" {
 				t.Errorf("successor left behind: %+v", next)
 			}
 		})
@@ -221,7 +221,7 @@ func TestDrainLeavesWhatIsPinnedThere(t *testing.T) {
 		r.awaitHost(key, "record", "a")
 		r.awaitHost(key, "dist", "a")
 	}
-	before := r.slot("s1", "record").Token + r.slot("s1", "dist").Token
+	before := r.instance("s1", "record").Token + r.instance("s1", "dist").Token
 	for _, slot := range []string{"record", "dist"} {
 		if _, moving, err := r.store.Pin(t.Context(), "s1", slot, "a", 0); err != nil || moving {
 			t.Fatalf("pin %s where it is: moving %v, %v", slot, moving, err)
@@ -238,7 +238,7 @@ func TestDrainLeavesWhatIsPinnedThere(t *testing.T) {
 	r.awaitHost("s2", "dist", "b")
 	r.awaitReason("s1", "record", "not moved: it is pinned to a")
 	r.awaitReason("s1", "dist", "not moved: pinned to a: no dist service that matches is up: a draining")
-	if after := r.slot("s1", "record").Token + r.slot("s1", "dist").Token; after != before || r.used("a", "record") != 1 || r.used("a", "dist") != 1 {
+	if after := r.instance("s1", "record").Token + r.instance("s1", "dist").Token; after != before || r.used("a", "record") != 1 || r.used("a", "dist") != 1 {
 		t.Errorf("what is pinned was moved")
 	}
 }

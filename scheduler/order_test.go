@@ -106,7 +106,7 @@ func TestOlderSlotIsNotOvertakenWhileItsHostsFill(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.awaitState("high", "record", stream.Running)
-	if v := r.slot("low", "record"); v.State != stream.Pending {
+	if v := r.instance("low", "record"); v.State != stream.Pending {
 		t.Errorf("low is %s; want pending", v.State)
 	}
 }

@@ -49,7 +49,7 @@ func TestOutageIsToldOnceAndWorkGoesOnAfterIt(t *testing.T) {
 	}
 	r.add("s2", stream.Announcement{Chain: []string{"record"}})
 	r.awaitState("s2", "record", stream.Running)
-	if now := r.slot("s1", "record"); now.Token != v.Token || now.State != stream.Running {
+	if now := r.instance("s1", "record"); now.Token != v.Token || now.State != stream.Running {
 		t.Errorf("s1 is %s under %s; want it untouched under %s", now.State, now.Token, v.Token)
 	}
 	if !s.Stats().Seated {

@@ -29,7 +29,7 @@ func (s *Scheduler) dispatch(ctx context.Context) (time.Duration, error) {
 				}
 				continue
 			}
-			batch = append(batch, telling{verb: queue.Start, slot: slotOf(d.Reservation, d.Attempt)})
+			batch = append(batch, telling{verb: queue.Start, instance: taskOf(d.Reservation, d.Attempt)})
 		}
 		// One start that cannot be sent must not delay the others; it is due
 		// again after Resend.
@@ -53,6 +53,6 @@ func (s *Scheduler) takeBack(ctx context.Context, d store.Start) error {
 		return err
 	}
 	s.counts.unclaimed.Add(1)
-	s.log.Warn().Str("stream", d.Key).Str("slot", d.Slot).Str("host", d.Host).Str("token", d.Token).Stringer("reason", reason).Msg("start taken back")
+	s.log.Warn().Str("stream", d.Key).Str("slot", stream.SlotOf(d.Instance)).Str("instance", d.Instance).Str("host", d.Host).Str("token", d.Token).Stringer("reason", reason).Msg("start taken back")
 	return nil
 }

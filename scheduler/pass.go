@@ -96,7 +96,7 @@ type pass struct {
 	hold     stream.Reason // nothing is given now, and why
 	placed   int
 	left     []store.Circumstances // pending still
-	idle     map[idleSlot]bool     // known to wait for variables
+	idle     map[idleInstance]bool // known to wait for variables
 }
 
 func (p *pass) run(ctx context.Context) error {
@@ -111,12 +111,12 @@ func (p *pass) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		slots, err := p.s.store.Circumstances(ctx, p.awake(waiting), needs)
+		instances, err := p.s.store.Circumstances(ctx, p.awake(waiting), needs)
 		if err != nil {
 			return err
 		}
 		before := p.placed
-		if err := p.page(ctx, slots); err != nil {
+		if err := p.page(ctx, instances); err != nil {
 			return err
 		}
 		offset += len(waiting) - (p.placed - before)
@@ -154,7 +154,7 @@ func (p *pass) awake(waiting []store.Waiting) []store.Waiting {
 	}
 	out := make([]store.Waiting, 0, len(waiting))
 	for _, w := range waiting {
-		if !p.idle[idleSlot{w.Key, w.Slot}] {
+		if !p.idle[idleInstance{w.Key, w.Instance}] {
 			out = append(out, w)
 		}
 	}
@@ -162,17 +162,17 @@ func (p *pass) awake(waiting []store.Waiting) []store.Waiting {
 }
 
 // page asks for places for some slots in order.
-func (p *pass) page(ctx context.Context, slots []store.Circumstances) error {
-	for len(slots) > 0 {
+func (p *pass) page(ctx context.Context, instances []store.Circumstances) error {
+	for len(instances) > 0 {
 		var attempts []attempt
 		var requests []store.Request
 		heads, most, err := p.heads(ctx)
 		if err != nil {
 			return err
 		}
-		for len(slots) > 0 && len(requests) < passBatch && len(attempts) < most {
-			c := slots[0]
-			slots = slots[1:]
+		for len(instances) > 0 && len(requests) < passBatch && len(attempts) < most {
+			c := instances[0]
+			instances = instances[1:]
 			if c.State != stream.Pending {
 				continue // placed or gone since the queue was read
 			}
@@ -182,7 +182,7 @@ func (p *pass) page(ctx context.Context, slots []store.Circumstances) error {
 			}
 			open := placement.Candidates(c.Key, c.Published, p.rules)
 			if len(open) == 0 {
-				p.idle[idleSlot{c.Key, c.Slot}] = true
+				p.idle[idleInstance{c.Key, c.Instance}] = true
 			}
 			placement.ByLoad(open, heads)
 			a := attempt{c, placement.Plan(waitingSlot(c), open, p.full, store.MaxClasses)}
@@ -233,12 +233,12 @@ func (p *pass) learn(attempts []attempt, answers []store.Placement) {
 		switch result.Outcome {
 		case store.Placed:
 			p.placed++
-			p.s.log.Debug().Str("stream", result.Key).Str("slot", result.Slot).Str("host", result.Host).Str("token", result.Token).Msg("placed")
+			p.s.log.Debug().Str("stream", result.Key).Str("slot", stream.SlotOf(result.Instance)).Str("instance", result.Instance).Str("host", result.Host).Str("token", result.Token).Msg("placed")
 		case store.OnHold:
 			p.hold = result.Reason
-			p.left = append(p.left, a.slot)
+			p.left = append(p.left, a.instance)
 		case store.Full:
-			p.left = append(p.left, a.slot)
+			p.left = append(p.left, a.instance)
 		case store.Broken:
 			p.s.brokenStream(result.Key, result.Err)
 		case store.Taken:

@@ -7,9 +7,9 @@ import (
 
 // What the store knows, in the words of placement, and back.
 
-func waitingSlot(c store.Circumstances) placement.Slot {
-	return placement.Slot{
-		Key: c.Key, Slot: c.Slot, Type: c.Type, Pin: c.Pin, Move: c.Move, Avoid: c.Avoid, Published: c.Published,
+func waitingSlot(c store.Circumstances) placement.Instance {
+	return placement.Instance{
+		Key: c.Key, Instance: c.Instance, Type: c.Type, Pin: c.Pin, Move: c.Move, Avoid: c.Avoid, Published: c.Published,
 		Follows: c.Follows, Reason: c.Reason, Exit: c.Exit,
 	}
 }
@@ -31,14 +31,14 @@ func servicesOf(t string, hosts []store.HostRecord) []placement.Service {
 
 // attempt is one pending slot's way through the store.
 type attempt struct {
-	slot store.Circumstances
+	instance store.Circumstances
 	placement.Attempt
 }
 
 func (a attempt) requests() []store.Request {
 	out := make([]store.Request, len(a.Requests))
 	for i, r := range a.Requests {
-		out[i] = store.Request{Key: a.slot.Key, Slot: a.slot.Slot, Type: a.slot.Type, Only: r.Only, Candidates: make([]store.Candidate, len(r.Candidates))}
+		out[i] = store.Request{Key: a.instance.Key, Instance: a.instance.Instance, Type: a.instance.Type, Only: r.Only, Candidates: make([]store.Candidate, len(r.Candidates))}
 		for k, c := range r.Candidates {
 			out[i].Candidates[k] = store.Candidate{Tier: c.Tier, Class: c.Class}
 		}

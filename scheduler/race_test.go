@@ -31,7 +31,7 @@ func TestRacingSchedulersLoseNothingAndGiveNothingTwice(t *testing.T) {
 	}
 	f := newFleet(all...)
 	var lost atomic.Int64
-	f.fail = func(queue.Verb, queue.Slot) error {
+	f.fail = func(queue.Verb, queue.Reservation) error {
 		if rand.IntN(3) == 0 {
 			lost.Add(1)
 			return errLost
@@ -64,7 +64,7 @@ func TestRacingSchedulersLoseNothingAndGiveNothingTwice(t *testing.T) {
 	given := map[string]string{}
 	for _, h := range all {
 		for _, v := range h.claimed {
-			name := v.Key + "/" + v.Slot
+			name := v.Key + "/" + v.Instance
 			if token, twice := given[name]; twice && token != v.Token {
 				t.Errorf("%s was claimed twice", name)
 			}
@@ -92,7 +92,7 @@ func TestPlaceOfADeadSchedulerIsSentByAnother(t *testing.T) {
 	r.add("s1", stream.Announcement{Chain: []string{"record"}})
 	<-stuck.reached
 	stop()
-	if v := r.slot("s1", "record"); v.State != stream.Assigned {
+	if v := r.instance("s1", "record"); v.State != stream.Assigned {
 		t.Fatalf("the slot is %s; want assigned and not sent", v.State)
 	}
 	r.run(newFleet(a), Options{ID: "lives", Resend: 300 * time.Millisecond})
@@ -106,7 +106,7 @@ type stuckCommander struct {
 	reached chan struct{}
 }
 
-func (c *stuckCommander) SlotCommand(ctx context.Context, _ queue.Verb, _ queue.Slot) error {
+func (c *stuckCommander) SlotCommand(ctx context.Context, _ queue.Verb, _ queue.Reservation) error {
 	c.once.Do(func() { close(c.reached) })
 	<-ctx.Done()
 	return ctx.Err()
@@ -175,7 +175,9 @@ func TestRestartedEmptyStoreIsHeldThenServed(t *testing.T) {
 	r.redis.Kill()
 	r.redis.Start()
 	r.add("s2", stream.Announcement{Chain: []string{"record"}})
-	r.await("no reason tells of the hold", func() bool { return strings.HasPrefix(r.slot("s2", "record").Reason.String(), "on hold: the store ") })
+	r.await("no reason tells of the hold", func() bool {
+		return strings.HasPrefix(r.instance("s2", "record").Reason.String(), "on hold: the store ")
+	})
 	r.awaitState("s2", "record", stream.Running)
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 // Commander sends commands to hosts and looks after their queues;
 // *queue.Client is one. A command that is lost costs time, no work.
 type Commander interface {
-	SlotCommand(ctx context.Context, verb queue.Verb, s queue.Slot) error
+	SlotCommand(ctx context.Context, verb queue.Verb, s queue.Reservation) error
 	// PausedQueues lists the services whose queue an operator paused.
 	PausedQueues(ctx context.Context) ([]queue.Service, error)
 	// Remove removes the queue of a service whose host is gone for good.

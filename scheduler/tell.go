@@ -10,8 +10,8 @@ import (
 
 // telling is one command to be sent as a hint.
 type telling struct {
-	verb queue.Verb
-	slot queue.Slot
+	verb     queue.Verb
+	instance queue.Reservation
 }
 
 // senders is how many commands are on their way at once.
@@ -19,10 +19,10 @@ const senders = 8
 
 // tellLater has hosts told, by the goroutine of tell. What finds no room is
 // dropped: the hosts' revisions carry the truth.
-func (s *Scheduler) tellLater(verb queue.Verb, slots []store.Reservation) {
-	for _, v := range slots {
+func (s *Scheduler) tellLater(verb queue.Verb, instances []store.Reservation) {
+	for _, v := range instances {
 		select {
-		case s.tellings <- telling{verb: verb, slot: slotOf(v, 0)}:
+		case s.tellings <- telling{verb: verb, instance: taskOf(v, 0)}:
 		default:
 			return
 		}
@@ -69,7 +69,7 @@ func (s *Scheduler) send(ctx context.Context, batch []telling) error {
 	for range min(senders, len(batch)) {
 		all.Go(func() {
 			for t := range work {
-				if err := s.cmd.SlotCommand(ctx, t.verb, t.slot); err != nil {
+				if err := s.cmd.SlotCommand(ctx, t.verb, t.instance); err != nil {
 					once.Do(func() { failed = err })
 					continue
 				}
@@ -88,8 +88,8 @@ func (s *Scheduler) send(ctx context.Context, batch []telling) error {
 	return failed
 }
 
-func slotOf(v store.Reservation, attempt int) queue.Slot {
-	return queue.Slot{
-		Key: v.Key, Slot: v.Slot, Type: v.Type, Host: v.Host, Token: v.Token, Attempt: int64(attempt),
+func taskOf(v store.Reservation, attempt int) queue.Reservation {
+	return queue.Reservation{
+		Key: v.Key, Instance: v.Instance, Type: v.Type, Host: v.Host, Token: v.Token, Attempt: int64(attempt),
 	}
 }

@@ -52,10 +52,10 @@ type idleSlots map[string]*idleType
 // idleType holds those of one type, found under certain classes.
 type idleType struct {
 	classes string
-	slots   map[idleSlot]bool
+	slots   map[idleInstance]bool
 }
 
-type idleSlot struct{ key, slot string }
+type idleInstance struct{ key, slot string }
 
 // wakeUp forgets the slots of streams that published something.
 func (i idleSlots) wakeUp(keys map[string]bool) {
@@ -73,7 +73,7 @@ func (i idleSlots) wakeUp(keys map[string]bool) {
 
 // under gives the idle slots of a type, none if its classes are others now or
 // all are to be read anew.
-func (i idleSlots) under(t string, rules []placement.Class, anew bool) map[idleSlot]bool {
+func (i idleSlots) under(t string, rules []placement.Class, anew bool) map[idleInstance]bool {
 	ids := make([]string, len(rules))
 	for k, r := range rules {
 		ids[k] = r.ID
@@ -82,6 +82,6 @@ func (i idleSlots) under(t string, rules []placement.Class, anew bool) map[idleS
 	if known := i[t]; known != nil && known.classes == classes && !anew {
 		return known.slots
 	}
-	i[t] = &idleType{classes: classes, slots: map[idleSlot]bool{}}
+	i[t] = &idleType{classes: classes, slots: map[idleInstance]bool{}}
 	return i[t].slots
 }

@@ -70,7 +70,7 @@ func TestWhatCannotBeReadEndsNothing(t *testing.T) {
 					t.Errorf("%s is %s: %s", slot.Slot, slot.State, slot.Reason)
 				}
 			}
-			if v := r.slot("s1", "record"); v.Token != token {
+			if v := r.instance("s1", "record"); v.Token != token {
 				t.Errorf("record has token %s, had %s", v.Token, token)
 			}
 			if !slices.Equal(told.Chain, []string{"dist", "record"}) && !slices.Equal(told.Chain, shorter.Chain) {

@@ -98,7 +98,7 @@ type queuedFleet struct {
 	queues *queue.Client
 }
 
-func (f queuedFleet) SlotCommand(ctx context.Context, verb queue.Verb, s queue.Slot) error {
+func (f queuedFleet) SlotCommand(ctx context.Context, verb queue.Verb, s queue.Reservation) error {
 	if err := f.queues.SlotCommand(ctx, verb, s); err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func TestAKeyOfAnotherTypeStopsNobody(t *testing.T) {
 						continue
 					}
 					n.before(i)
-					m1, p1 := n.slot("m1", "record"), n.slot("p1", "record")
+					m1, p1 := n.instance("m1", "record"), n.instance("p1", "record")
 					told := n.told(key)
 					if err := n.put(key, wrong.command, wrong.args...); err != nil {
 						t.Fatal(err)
@@ -138,10 +138,10 @@ func TestAKeyOfAnotherTypeStopsNobody(t *testing.T) {
 						told = 0
 					}
 					n.worksOn(i, key, told)
-					if now := n.slot("m1", "record"); now.Token != m1.Token && !strings.HasPrefix(key, "stream:m1") {
+					if now := n.instance("m1", "record"); now.Token != m1.Token && !strings.HasPrefix(key, "stream:m1") {
 						t.Errorf("m1 was %s, is %s; want it untouched", m1.Token, now.Token)
 					}
-					if now := n.slot("p1", "record"); now.Token != p1.Token {
+					if now := n.instance("p1", "record"); now.Token != p1.Token {
 						t.Errorf("p1 was %s, is %s; want it untouched", p1.Token, now.Token)
 					}
 				}

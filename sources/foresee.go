@@ -51,15 +51,15 @@ func Foresee(cfg Config, in store.Ruling, m *Memory) (Foresight, error) {
 }
 
 // Stops are the slots that the file's rules would take from a stream of the source that runs now.
-func (f Foresight) Stops(s stream.StreamStatus) []stream.SlotStatus {
+func (f Foresight) Stops(s stream.StreamStatus) []stream.InstanceStatus {
 	if !f.Wins {
 		return nil
 	}
 	chain, stays := f.after(s.Key)
-	var out []stream.SlotStatus
-	for _, slot := range s.Slots {
-		if slot.State == stream.Running && (!stays || !slices.Contains(chain, slot.Slot)) {
-			out = append(out, slot)
+	var out []stream.InstanceStatus
+	for _, instance := range s.Slots {
+		if instance.State == stream.Running && (!stays || !slices.Contains(chain, instance.Slot)) {
+			out = append(out, instance)
 		}
 	}
 	return out

@@ -33,9 +33,9 @@ type Asserted struct {
 func (s *Store) Assert(ctx context.Context, v Reservation, incarnation string, c Copy) (Asserted, error) {
 	chain, err := json.Marshal(c.Chain)
 	if err != nil {
-		return Asserted{}, fmt.Errorf("assert %s/%s: %w", v.Key, v.Slot, err)
+		return Asserted{}, fmt.Errorf("assert %s/%s: %w", v.Key, v.Instance, err)
 	}
-	args := []any{v.Host, incarnation, v.Key, v.Slot, v.Type, v.Token, c.Source, c.Announcement, string(chain), c.Priority}
+	args := []any{v.Host, incarnation, v.Key, v.Instance, v.Type, v.Token, c.Source, c.Announcement, string(chain), c.Priority}
 	r, err := s.call(ctx, "assert", pairs(pairs(args, c.Fields), c.Vars)...)
 	if err != nil {
 		return Asserted{}, err
@@ -46,7 +46,7 @@ func (s *Store) Assert(ctx context.Context, v Reservation, incarnation string, c
 	case "end":
 		return Asserted{Reason: r.reason(1)}, nil
 	case "stale":
-		return Asserted{}, fmt.Errorf("assert %s/%s: %w", v.Key, v.Slot, ErrStale)
+		return Asserted{}, fmt.Errorf("assert %s/%s: %w", v.Key, v.Instance, ErrStale)
 	}
 	return Asserted{}, r.unexpected("assert")
 }

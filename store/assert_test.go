@@ -63,7 +63,7 @@ func TestAssertTable(t *testing.T) {
 			if c.hold {
 				g.must(g.client.HSet(g.ctx, "reaper", "until", g.c.us/1000+5000, "reason", "a test").Err())
 			}
-			v := store.Reservation{Key: "s1", Slot: "enc.1", Type: "enc", Host: "a", Token: c.token}
+			v := store.Reservation{Key: "s1", Instance: "enc.1", Type: "enc", Host: "a", Token: c.token}
 			copied := store.Copy{Source: "src", Announcement: stream.Announcement{Chain: []string{"enc"}}.Encode(), Chain: []string{"enc"},
 				Priority: 7, Fields: map[string]string{"lang": "de"}, Vars: map[string]string{"url": "u"}}
 			got, err := g.s.Assert(g.ctx, v, a.Incarnation, copied)
@@ -78,7 +78,7 @@ func TestAssertTable(t *testing.T) {
 				}
 				return
 			}
-			if r := g.slot("s1"); r.State != stream.Running || r.Reservation != v || r.Vars["url"] != "u" {
+			if r := g.instance("s1"); r.State != stream.Running || r.Reservation != v || r.Vars["url"] != "u" {
 				t.Errorf("the record says %+v, want what the holder said", r)
 			}
 			again, err := g.s.Assert(g.ctx, v, a.Incarnation, copied)
@@ -133,7 +133,7 @@ func TestAssertMayOverfill(t *testing.T) {
 		g.want(key)
 	}
 	g.given("s1", "a")
-	v := store.Reservation{Key: "s2", Slot: "enc.1", Type: "enc", Host: "a", Token: "1-x"}
+	v := store.Reservation{Key: "s2", Instance: "enc.1", Type: "enc", Host: "a", Token: "1-x"}
 	if got, err := g.s.Assert(g.ctx, v, a.Incarnation, store.Copy{Chain: []string{"enc"}}); err != nil || !got.Keep {
 		t.Fatalf("assert: %+v, %v", got, err)
 	}
@@ -192,7 +192,7 @@ func TestRegisterCompareAndSet(t *testing.T) {
 			if got != c.want {
 				t.Fatalf("answer %s, want %s", got, c.want)
 			}
-			if c.held && g.slot("s1").State != stream.Running {
+			if c.held && g.instance("s1").State != stream.Running {
 				t.Error("registering freed a slot")
 			}
 			g.balanced("register")

@@ -39,7 +39,7 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 		}},
 		{"heartbeat", func(ctx context.Context, s *store.Store) error { _, err := s.Heartbeat(ctx, h); return err }},
 		{"announce", func(ctx context.Context, s *store.Store) error {
-			_, err := s.Announce(ctx, store.Poll{Source: "src", Poller: "p", Upsert: map[string]string{v.Key: stream.Announcement{Chain: []string{stream.SlotOf(v.Slot)}}.Encode()},
+			_, err := s.Announce(ctx, store.Poll{Source: "src", Poller: "p", Upsert: map[string]string{v.Key: stream.Announcement{Chain: []string{stream.SlotOf(v.Instance)}}.Encode()},
 				Absent: []string{"other"}, Back: []string{"another"}, GoneAfter: time.Second, Info: store.SourceInfo{Type: "t", URL: "u"}})
 			return err
 		}},
@@ -60,17 +60,17 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 			marks, err := s.Dirty(ctx, 10)
 			for _, m := range marks {
 				if m.Key == v.Key {
-					_, err = s.Want(ctx, store.Want{Mark: m, Wanted: true, Chain: []string{stream.SlotOf(v.Slot)}, Fields: map[string]string{"source": "src"}})
+					_, err = s.Want(ctx, store.Want{Mark: m, Wanted: true, Chain: []string{stream.SlotOf(v.Instance)}, Fields: map[string]string{"source": "src"}})
 				}
 			}
 			return err
 		}},
 		{"note", func(ctx context.Context, s *store.Store) error {
-			_, err := s.Note(ctx, store.Noted{Key: v.Key, Slot: v.Slot, Reason: stream.Because(stream.CodeNoRoom)})
+			_, err := s.Note(ctx, store.Noted{Key: v.Key, Instance: v.Instance, Reason: stream.Because(stream.CodeNoRoom)})
 			return err
 		}},
 		{"place", func(ctx context.Context, s *store.Store) error {
-			_, err := s.Place(ctx, []store.Request{{Key: v.Key, Slot: v.Slot, Type: v.Type, Candidates: []store.Candidate{{Class: id}}}})
+			_, err := s.Place(ctx, []store.Request{{Key: v.Key, Instance: v.Instance, Type: v.Type, Candidates: []store.Candidate{{Class: id}}}})
 			return err
 		}},
 		{"outbox", func(ctx context.Context, s *store.Store) error {
@@ -86,7 +86,7 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 			return s.Report(ctx, v, h.Incarnation, store.Observation{Event: "restarted", Reason: stream.Because(stream.CodeExited, "exit", "exit 1"), Fields: map[string]string{"restarts": "1", "speed": "1.0x"}})
 		}},
 		{"assert", func(ctx context.Context, s *store.Store) error {
-			_, err := s.Assert(ctx, v, h.Incarnation, store.Copy{Source: "src", Announcement: `{"chain":["enc"]}`, Chain: []string{stream.SlotOf(v.Slot)},
+			_, err := s.Assert(ctx, v, h.Incarnation, store.Copy{Source: "src", Announcement: `{"chain":["enc"]}`, Chain: []string{stream.SlotOf(v.Instance)},
 				Fields: map[string]string{"lang": "de"}, Vars: map[string]string{"url": "u"}})
 			return err
 		}},
@@ -102,11 +102,11 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 			return err
 		}},
 		{"restart", func(ctx context.Context, s *store.Store) error {
-			_, err := s.Restart(ctx, v.Key, v.Slot, false)
+			_, err := s.Restart(ctx, v.Key, v.Instance, false)
 			return err
 		}},
 		{"move", func(ctx context.Context, s *store.Store) error {
-			_, err := s.Move(ctx, v.Key, v.Slot, "", time.Minute)
+			_, err := s.Move(ctx, v.Key, v.Instance, "", time.Minute)
 			return err
 		}},
 		{"evict", func(ctx context.Context, s *store.Store) error {
@@ -135,7 +135,7 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 		{"retract", func(ctx context.Context, s *store.Store) error { _, err := s.Retract(ctx, "src", v.Key); return err }},
 		{"dropsource", func(ctx context.Context, s *store.Store) error { _, err := s.DropSource(ctx, "src"); return err }},
 		{"override", func(ctx context.Context, s *store.Store) error {
-			return s.Override(ctx, v.Key, map[string]string{"slot:" + v.Slot: store.SwitchOn, "held": ""})
+			return s.Override(ctx, v.Key, map[string]string{"slot:" + v.Instance: store.SwitchOn, "held": ""})
 		}},
 		{"leave", func(ctx context.Context, s *store.Store) error { _, err := s.Leave(ctx, h); return err }},
 		{"prune", func(ctx context.Context, s *store.Store) error { return s.PruneClasses(ctx, v.Type, map[string]bool{}) }},
@@ -320,7 +320,7 @@ func TestScriptsForgottenAtAnyTimeAreLoadedAgain(t *testing.T) {
 func TestEveryScriptAnswersOnAnEmptyStore(t *testing.T) {
 	t.Parallel()
 	g := newStage(t)
-	h, v := store.Holder{Host: "a", Incarnation: "a-1"}, store.Reservation{Key: "s1", Slot: "enc.1", Type: "enc", Host: "a", Token: "1-x"}
+	h, v := store.Holder{Host: "a", Incarnation: "a-1"}, store.Reservation{Key: "s1", Instance: "enc.1", Type: "enc", Host: "a", Token: "1-x"}
 	for _, c := range everyCall(h, v) {
 		g.empty()
 		if c.script == "requeuedue" {

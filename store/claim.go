@@ -24,7 +24,7 @@ const waitLimit = time.Second
 func (s *Store) Claim(ctx context.Context, v Reservation, incarnation string) error {
 	r, acked, n, err := s.claim(ctx, v, incarnation)
 	if err != nil {
-		return fmt.Errorf("%s/%s: %w", v.Key, v.Slot, err)
+		return fmt.Errorf("%s/%s: %w", v.Key, v.Instance, err)
 	}
 	switch r.status() {
 	case "ok":
@@ -33,16 +33,16 @@ func (s *Store) Claim(ctx context.Context, v Reservation, incarnation string) er
 		}
 		got, err := acked.Int()
 		if err != nil {
-			return fmt.Errorf("claim %s/%s: wait: %w", v.Key, v.Slot, err)
+			return fmt.Errorf("claim %s/%s: wait: %w", v.Key, v.Instance, err)
 		}
 		if got < n {
-			return fmt.Errorf("claim %s/%s: %w: %d of %d", v.Key, v.Slot, ErrNotReplicated, got, n)
+			return fmt.Errorf("claim %s/%s: %w: %d of %d", v.Key, v.Instance, ErrNotReplicated, got, n)
 		}
 		return nil
 	case "hold":
 		return &HoldError{Reason: r.reason(1)}
 	case "stale":
-		return &StaleClaim{Reason: r.reason(1), what: v.Key + "/" + v.Slot}
+		return &StaleClaim{Reason: r.reason(1), what: v.Key + "/" + v.Instance}
 	}
 	return r.unexpected("claim")
 }
@@ -86,7 +86,7 @@ func (s *Store) claim(ctx context.Context, v Reservation, incarnation string) (r
 // claimOnce sends claim and WAIT down one connection: WAIT speaks of the
 // writes of its own connection only.
 func (s *Store) claimOnce(ctx context.Context, v Reservation, incarnation string, replicas int) (claimed, acked *redis.Cmd, err error) {
-	script, argv := s.prepare("claim", []any{v.Key, v.Slot, v.Host, v.Token, incarnation})
+	script, argv := s.prepare("claim", []any{v.Key, v.Instance, v.Host, v.Token, incarnation})
 	pipe := s.client.Pipeline()
 	claimed = pipe.EvalSha(ctx, script.SHA, nil, argv...)
 	if replicas > 0 {

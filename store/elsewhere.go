@@ -24,15 +24,15 @@ func (s *Store) Elsewhere(ctx context.Context, v Reservation, classes []string) 
 	if err != nil || hold != nil {
 		return false, err
 	}
-	row, err := s.client.HGetAll(ctx, s.key("stream", v.Key, v.Slot)).Result()
+	row, err := s.client.HGetAll(ctx, s.key("stream", v.Key, v.Instance)).Result()
 	if err != nil {
-		return false, fmt.Errorf("read slot %s/%s: %w", v.Key, v.Slot, err)
+		return false, fmt.Errorf("read slot %s/%s: %w", v.Key, v.Instance, err)
 	}
-	pin, err := s.client.HGet(ctx, s.key("override", v.Key), "pin:"+stream.SlotOf(v.Slot)).Result()
+	pin, err := s.client.HGet(ctx, s.key("override", v.Key), "pin:"+stream.SlotOf(v.Instance)).Result()
 	if err := present(err); err != nil {
-		return false, fmt.Errorf("read the pin of %s/%s: %w", v.Key, v.Slot, err)
+		return false, fmt.Errorf("read the pin of %s/%s: %w", v.Key, v.Instance, err)
 	}
-	for host, until := range readSlot(v.Key, v.Slot, row).Avoid {
+	for host, until := range readInstance(v.Key, v.Instance, row).Avoid {
 		if host != v.Host && until > now {
 			return false, nil
 		}

@@ -62,14 +62,14 @@ func TestEmbeddedStoreGivesAndTakesBack(t *testing.T) {
 	g.dies(v)
 	g.pass(12*time.Second, b)
 	g.runs(g.given("s1", "b"), b)
-	if r := g.slot("s1"); r.Host != "b" || g.client.HGet(g.ctx, "stream:s1:enc", "var:url").Val() != "u" {
+	if r := g.instance("s1"); r.Host != "b" || g.client.HGet(g.ctx, "stream:s1:enc", "var:url").Val() != "u" {
 		t.Fatalf("after the death of a: %+v; want b, and the variables until b has its own", r)
 	}
 	g.end("s1")
-	if r := g.slot("s1"); r.State != stream.Stopping {
+	if r := g.instance("s1"); r.State != stream.Stopping {
 		t.Fatalf("after the end: %+v", r)
 	}
-	if _, err := g.s.Release(g.ctx, g.slot("s1").Reservation, b.Incarnation, store.Release{Reason: stream.Because(stream.CodeEnded)}); err != nil {
+	if _, err := g.s.Release(g.ctx, g.instance("s1").Reservation, b.Incarnation, store.Release{Reason: stream.Because(stream.CodeEnded)}); err != nil {
 		t.Fatal(err)
 	}
 	hosts, err := g.s.Hosts(g.ctx)

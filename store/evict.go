@@ -22,7 +22,7 @@ const (
 // placed elsewhere. Unless forced it does so only if one of classes has room
 // elsewhere (on m.Target, if that is a host). Errors: ErrStale, *HoldError.
 func (s *Store) Evict(ctx context.Context, m Move, force bool, classes []string) (Eviction, error) {
-	args := []any{m.Key, m.Slot, m.Type, m.Token, m.Target, bit(force)}
+	args := []any{m.Key, m.Instance, m.Type, m.Token, m.Target, bit(force)}
 	r, err := s.call(ctx, "evict", strList(args, classes)...)
 	if err != nil {
 		return Stay, err
@@ -35,7 +35,7 @@ func (s *Store) Evict(ctx context.Context, m Move, force bool, classes []string)
 	case "wait":
 		return Wait, nil
 	case "stale":
-		return Stay, fmt.Errorf("evict %s/%s: %w", m.Key, m.Slot, ErrStale)
+		return Stay, fmt.Errorf("evict %s/%s: %w", m.Key, m.Instance, ErrStale)
 	case "hold":
 		return Stay, &HoldError{Reason: r.reason(1)}
 	}

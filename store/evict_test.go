@@ -60,7 +60,7 @@ func TestADrainHasAsManyWishesAsItMayAndNoneBesideASlotThatMustBeApart(t *testin
 	g.must(err)
 	run := func(key, slot string) {
 		t.Helper()
-		got, err := g.s.Place(g.ctx, []store.Request{{Key: key, Slot: slot + ".1", Type: slot, Candidates: []store.Candidate{{Class: stream.Class{}.ID()}}}})
+		got, err := g.s.Place(g.ctx, []store.Request{{Key: key, Instance: slot + ".1", Type: slot, Candidates: []store.Candidate{{Class: stream.Class{}.ID()}}}})
 		g.must(err)
 		g.must(g.s.Claim(g.ctx, got[0].Reservation, a.Incarnation))
 	}

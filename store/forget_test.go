@@ -69,8 +69,8 @@ func TestAHostIsForgottenByAWordOnlyWhenItIsGone(t *testing.T) {
 	}
 	g.memory = store.ReapMemory{}
 	g.pass(40*time.Second, b)
-	if g.slot("s1").State != stream.Pending {
-		t.Fatalf("s1 is not given back: %+v", g.slot("s1"))
+	if g.instance("s1").State != stream.Pending {
+		t.Fatalf("s1 is not given back: %+v", g.instance("s1"))
 	}
 	g.must(g.s.Drain(g.ctx, "a", 0, 1)) // a word that would keep it for ever
 	g.must(g.client.HSet(g.ctx, "refused", "a", "{}").Err())

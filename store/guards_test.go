@@ -133,7 +133,7 @@ func unwantedForNonsense(g *stage) error {
 
 func (g *stage) stillRuns(key string) error {
 	g.t.Helper()
-	if v := g.slot(key); v.State != stream.Running {
+	if v := g.instance(key); v.State != stream.Running {
 		return fmt.Errorf("%s/enc is %s: %s", key, v.State, v.Reason)
 	}
 	return nil
@@ -294,7 +294,7 @@ func lateGiveUp(g *stage) error {
 	if got != store.Stays {
 		return fmt.Errorf("given up to nowhere: %v", got)
 	}
-	g.runs(g.slot("s1").Reservation, a)
+	g.runs(g.instance("s1").Reservation, a)
 	b := g.host("b")
 	_, _ = g.s.Release(g.ctx, v, a.Incarnation, ask) // the late one
 	return g.elsewhere("s1", b)

@@ -9,7 +9,7 @@ import (
 // other did, which is then to be stopped, and the move is over. next is the
 // successor's token. Errors: ErrStale, *HoldError.
 func (s *Store) Lead(ctx context.Context, v Reservation, next string) (Commands, error) {
-	r, err := s.call(ctx, "lead", v.Key, v.Slot, v.Token, next)
+	r, err := s.call(ctx, "lead", v.Key, v.Instance, v.Token, next)
 	if err != nil {
 		return Commands{}, err
 	}
@@ -17,7 +17,7 @@ func (s *Store) Lead(ctx context.Context, v Reservation, next string) (Commands,
 	case "ok":
 		return Commands{Stops: readReservations(r.rows(1)), Updates: readReservations(r.rows(2))}, nil
 	case "stale":
-		return Commands{}, fmt.Errorf("lead %s/%s: %w", v.Key, v.Slot, ErrStale)
+		return Commands{}, fmt.Errorf("lead %s/%s: %w", v.Key, v.Instance, ErrStale)
 	case "hold":
 		return Commands{}, &HoldError{Reason: r.reason(1)}
 	}

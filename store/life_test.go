@@ -109,7 +109,7 @@ func TestSlotLivesFromWantedToGone(t *testing.T) {
 	want(t, s, "s1", "transcode")
 
 	class := stream.Class{}
-	placed, err := s.Place(ctx, []store.Request{{Key: "s1", Slot: "transcode.1", Type: "transcode", Candidates: []store.Candidate{{Class: class.ID()}}}})
+	placed, err := s.Place(ctx, []store.Request{{Key: "s1", Instance: "transcode.1", Type: "transcode", Candidates: []store.Candidate{{Class: class.ID()}}}})
 	if err != nil || placed[0].Outcome != store.Placed || placed[0].Host != "speedy" {
 		t.Fatalf("place: %+v, %v", placed, err)
 	}
@@ -131,8 +131,8 @@ func TestSlotLivesFromWantedToGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	slot := status.Streams[0].Slots[0]
-	if slot.State != stream.Running || slot.Vars["url"] != "http://x" || status.Hosts[0].Services[0].Used != 1 {
+	instance := status.Streams[0].Slots[0]
+	if instance.State != stream.Running || instance.Vars["url"] != "http://x" || status.Hosts[0].Services[0].Used != 1 {
 		t.Fatalf("status: %+v", status)
 	}
 
@@ -164,7 +164,7 @@ func TestLapsedHostLosesItsSlotsAndAnotherGetsThem(t *testing.T) {
 	register(t, s, "a", store.Offer{Type: "record", Capacity: seats(1)})
 	b := register(t, s, "b", store.Offer{Type: "record", Capacity: seats(1)})
 	want(t, s, "s1", "record")
-	request := []store.Request{{Key: "s1", Slot: "record.1", Type: "record", Candidates: []store.Candidate{{Class: stream.Class{}.ID()}}}}
+	request := []store.Request{{Key: "s1", Instance: "record.1", Type: "record", Candidates: []store.Candidate{{Class: stream.Class{}.ID()}}}}
 	placed, err := s.Place(ctx, request)
 	if err != nil || placed[0].Host != "a" {
 		t.Fatalf("place: %+v, %v; want a, the first by name", placed, err)

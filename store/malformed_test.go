@@ -203,7 +203,7 @@ func TestAKeyOfTheWrongTypeStopsOnlyItsOwn(t *testing.T) {
 					if p := g.place("s1"); p.Outcome != store.Placed {
 						t.Errorf("what was lost is not placed anew: %+v", p)
 					}
-				} else if s := g.slot("s1"); s.State != stream.Running || s.Host != "a" {
+				} else if s := g.instance("s1"); s.State != stream.Running || s.Host != "a" {
 					t.Errorf("s1 is %s on %q; want it untouched", s.State, s.Host)
 				}
 			})

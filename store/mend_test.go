@@ -280,7 +280,7 @@ func hostIsLost(g *stage) error {
 	g.dies(v)
 	g.lost("host:a", "hosts", "hosts:lease")
 	g.pass(30 * time.Second)
-	if s := g.slot("s1"); s.State != stream.Pending {
+	if s := g.instance("s1"); s.State != stream.Pending {
 		return fmt.Errorf("L1: s1 is %s on %s, which is dead", s.State, s.Host)
 	}
 	return nil
@@ -389,11 +389,11 @@ func TestASlotInNoIndexAtAllIsFound(t *testing.T) {
 	g.must(g.register(b, "id-b", ""))
 	g.round(true)
 	g.pass(5*time.Second, b)
-	if s := g.slot("s1"); s.State != stream.Running {
+	if s := g.instance("s1"); s.State != stream.Running {
 		t.Fatalf("taken back after 5 s: %+v; its child may live for its lease", s)
 	}
 	g.pass(30*time.Second, b)
-	if s := g.slot("s1"); s.State != stream.Pending {
+	if s := g.instance("s1"); s.State != stream.Pending {
 		t.Fatalf("%+v; want it taken back", s)
 	}
 	if p := g.placeOn("s1", "b"); p.Outcome != store.Placed {
@@ -425,7 +425,7 @@ func TestAHalfRecordIsMadeWhole(t *testing.T) {
 			g.round(true)
 			g.round(true)
 			g.balanced(name)
-			if s := g.slot("s1"); s.State != c.want || s.Type != "enc" {
+			if s := g.instance("s1"); s.State != c.want || s.Type != "enc" {
 				t.Errorf("%+v; want it %s", s, c.want)
 			}
 		})

@@ -161,7 +161,7 @@ func (w *world) giveUp() {
 	}
 	if all := m.alive(); len(all) > 0 {
 		s := all[w.rng.IntN(len(all))]
-		w.note("%s gives up %s/%s", m.id, s.Key, s.Slot)
+		w.note("%s gives up %s/%s", m.id, s.Key, s.Instance)
 		m.runner.box = append(m.runner.box, task{s.Reservation, "giveup"})
 	}
 }
@@ -175,8 +175,8 @@ func (w *world) move() {
 	}
 	s := all[w.rng.IntN(len(all))]
 	target := []string{"", "", hostNames[w.rng.IntN(len(hostNames))]}[w.rng.IntN(3)]
-	w.quietly("move "+s.Key+"/"+s.Slot+" to "+target, func() error {
-		_, err := w.store.Move(w.ctx, s.Key, s.Slot, target, 20*time.Second)
+	w.quietly("move "+s.Key+"/"+s.Instance+" to "+target, func() error {
+		_, err := w.store.Move(w.ctx, s.Key, s.Instance, target, 20*time.Second)
 		return err
 	})
 }

@@ -78,19 +78,19 @@ func (w *world) checkChildren() {
 		}
 		for _, s := range m.sups {
 			if s.alive && !w.excused(m, s) {
-				at := s.Key + "/" + stream.SlotOf(s.Slot)
+				at := s.Key + "/" + stream.SlotOf(s.Instance)
 				seen[at] = append(seen[at], s)
 			}
 		}
 	}
 	for at, list := range seen {
-		if len(list) == 1 || len(list) == 2 && list[0].Slot != list[1].Slot && (w.handovers[[2]string{list[0].Token, list[1].Token}] || w.handovers[[2]string{list[1].Token, list[0].Token}]) {
+		if len(list) == 1 || len(list) == 2 && list[0].Instance != list[1].Instance && (w.handovers[[2]string{list[0].Token, list[1].Token}] || w.handovers[[2]string{list[1].Token, list[0].Token}]) {
 			continue
 		}
 		var names []string
 		for _, s := range list {
 			names = append(names, fmt.Sprintf("%s on %s (token %s, deadline %.3f, trusted %.3f)",
-				s.Slot, s.Host, s.Token, float64(s.deadline)/1e6, float64(s.trusted)/1e6))
+				s.Instance, s.Host, s.Token, float64(s.deadline)/1e6, float64(s.trusted)/1e6))
 		}
 		slices.Sort(names)
 		w.broken("I5: %s has live children %s", at, strings.Join(names, " and "))
@@ -330,7 +330,7 @@ func (w *world) checkRest() error {
 	for _, m := range w.machines {
 		for _, s := range m.sups {
 			if s.alive {
-				children[s.Key+"|"+s.Slot+" "+m.name+" "+s.Token] = m.id
+				children[s.Key+"|"+s.Instance+" "+m.name+" "+s.Token] = m.id
 			}
 		}
 	}

@@ -74,7 +74,7 @@ func (m *machine) alive() []*supervisor {
 // named finds the living child of an instance by its name.
 func (m *machine) named(key, slot string) *supervisor {
 	for _, s := range m.alive() {
-		if s.Key == key && s.Slot == slot {
+		if s.Key == key && s.Instance == slot {
 			return s
 		}
 	}
@@ -221,7 +221,7 @@ func (r *runner) assert(a *actor, s *supervisor) {
 		Fields: map[string]string{"source:url": "u"}, Vars: map[string]string{"by": s.Token},
 	}
 	v := s.Reservation
-	got, err := ask(a, "assert "+v.Key+"/"+v.Slot+" "+v.Token, func(ctx context.Context) (store.Asserted, error) {
+	got, err := ask(a, "assert "+v.Key+"/"+v.Instance+" "+v.Token, func(ctx context.Context) (store.Asserted, error) {
 		return a.w.store.Assert(ctx, v, r.inc, c)
 	})
 	switch {
@@ -290,15 +290,15 @@ func (r *runner) handle(a *actor, t task) {
 }
 
 func (r *runner) reconcile(a *actor) {
-	slots, err := ask(a, "slots", func(ctx context.Context) ([]store.SlotRecord, error) { return a.w.store.SlotsOf(ctx, r.m.name) })
+	instances, err := ask(a, "slots", func(ctx context.Context) ([]store.InstanceRecord, error) { return a.w.store.SlotsOf(ctx, r.m.name) })
 	if err != nil {
 		r.again(second)
 		return
 	}
 	// Redis lists sets in an order of its own; a seed has to do the same again.
-	slices.SortFunc(slots, func(a, b store.SlotRecord) int { return strings.Compare(a.Key+a.Slot, b.Key+b.Slot) })
+	slices.SortFunc(instances, func(a, b store.InstanceRecord) int { return strings.Compare(a.Key+a.Instance, b.Key+b.Instance) })
 	listed := map[string]bool{}
-	for _, v := range slots {
+	for _, v := range instances {
 		listed[v.Token] = true
 		switch {
 		case r.m.tombs[v.Token], v.State == stream.Stopping, r.leaving,
@@ -334,12 +334,12 @@ func (r *runner) start(a *actor, v store.Reservation) {
 		}
 		return
 	}
-	if s := r.m.named(v.Key, v.Slot); s != nil { // of an earlier term
+	if s := r.m.named(v.Key, v.Instance); s != nil { // of an earlier term
 		r.m.tombs[s.Token] = true
 		r.stop(a, s)
 	}
 	gen := r.gen
-	_, err := ask(a, "claim "+v.Key+"/"+v.Slot+" "+v.Token, func(ctx context.Context) (struct{}, error) {
+	_, err := ask(a, "claim "+v.Key+"/"+v.Instance+" "+v.Token, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, w.store.Claim(ctx, v, r.inc)
 	})
 	switch {
@@ -355,13 +355,13 @@ func (r *runner) start(a *actor, v store.Reservation) {
 		return
 	}
 	r.m.sups[v.Token] = &supervisor{Reservation: v, deadline: r.trust, trusted: r.trust, gen: r.gen, alive: true}
-	w.note("%s starts %s/%s %s", r.inc, v.Key, v.Slot, v.Token)
-	if _, err := ask(a, "publish "+v.Key+"/"+v.Slot, func(ctx context.Context) ([]store.Reservation, error) {
+	w.note("%s starts %s/%s %s", r.inc, v.Key, v.Instance, v.Token)
+	if _, err := ask(a, "publish "+v.Key+"/"+v.Instance, func(ctx context.Context) ([]store.Reservation, error) {
 		return w.store.Publish(ctx, v, r.inc, map[string]string{"by": v.Token})
 	}); err != nil {
 		r.again(second)
 	}
-	_, _ = ask(a, "report "+v.Key+"/"+v.Slot, func(ctx context.Context) (struct{}, error) {
+	_, _ = ask(a, "report "+v.Key+"/"+v.Instance, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, w.store.Report(ctx, v, r.inc, store.Observation{Fields: map[string]string{"up": "1", "phase": ""}})
 	})
 }
@@ -387,7 +387,7 @@ func (r *runner) end(a *actor, v store.Reservation, o store.Release) {
 	if s := r.m.sups[v.Token]; s != nil {
 		r.stop(a, s)
 	}
-	got, err := ask(a, "release "+v.Key+"/"+v.Slot+" "+v.Token, func(ctx context.Context) (store.Released, error) {
+	got, err := ask(a, "release "+v.Key+"/"+v.Instance+" "+v.Token, func(ctx context.Context) (store.Released, error) {
 		return a.w.store.Release(ctx, v, r.inc, o)
 	})
 	switch {

@@ -143,7 +143,7 @@ func (s *scheduler) reconcile(a *actor) {
 		if err != nil {
 			continue
 		}
-		slices.SortFunc(cmds.Stops, func(a, b store.Reservation) int { return strings.Compare(a.Slot, b.Slot) })
+		slices.SortFunc(cmds.Stops, func(a, b store.Reservation) int { return strings.Compare(a.Instance, b.Instance) })
 		for _, v := range cmds.Stops {
 			w.send(task{v, "stop"})
 		}
@@ -159,8 +159,8 @@ func (s *scheduler) place(a *actor) {
 		}
 		requests := make([]store.Request, len(waiting))
 		for i, v := range waiting {
-			requests[i] = store.Request{Key: v.Key, Slot: v.Slot, Type: v.Type, Candidates: candidatesFor(v.Key)}
-			if target, ok := s.targets[v.Key+"|"+v.Slot]; ok && target != "*" {
+			requests[i] = store.Request{Key: v.Key, Instance: v.Instance, Type: v.Type, Candidates: candidatesFor(v.Key)}
+			if target, ok := s.targets[v.Key+"|"+v.Instance]; ok && target != "*" {
 				requests[i].Only = target
 			}
 		}
@@ -190,8 +190,8 @@ func (s *scheduler) moves(a *actor) {
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return
 		}
-		now, heir := r.Instances[m.Slot], r.Successor(m.Slot)
-		s.targets[m.Key+"|"+heir.Slot] = m.Target
+		now, heir := r.Instances[m.Instance], r.Successor(m.Instance)
+		s.targets[m.Key+"|"+heir.Instance] = m.Target
 		nothing := struct{}{}
 		switch {
 		case now.State != stream.Running || now.Token != m.Token:
@@ -231,7 +231,7 @@ func (s *scheduler) outbox(a *actor) {
 			w.send(task{v.Reservation, "start"})
 			continue
 		}
-		_, _ = ask(a, "unassign "+v.Key+"/"+v.Slot, func(ctx context.Context) (struct{}, error) {
+		_, _ = ask(a, "unassign "+v.Key+"/"+v.Instance, func(ctx context.Context) (struct{}, error) {
 			return struct{}{}, w.store.Unassign(ctx, v.Reservation, 5*time.Second, stream.Because(stream.CodeUnclaimed))
 		})
 	}

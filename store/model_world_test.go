@@ -206,7 +206,7 @@ func (w *world) setClock() error {
 // issued notes a token that place gave out: I7.
 func (w *world) issued(v store.Reservation) {
 	if other, ok := w.tokens[v.Token]; ok {
-		w.fail(fmt.Errorf("I7: token %s was issued for %s and again for %s/%s on %s", v.Token, other, v.Key, v.Slot, v.Host))
+		w.fail(fmt.Errorf("I7: token %s was issued for %s and again for %s/%s on %s", v.Token, other, v.Key, v.Instance, v.Host))
 	}
-	w.tokens[v.Token] = v.Key + "/" + v.Slot + " on " + v.Host
+	w.tokens[v.Token] = v.Key + "/" + v.Instance + " on " + v.Host
 }

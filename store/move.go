@@ -49,18 +49,18 @@ func (e *MoveError) Refused() bool { return e.what == moveRefused }
 // slot of that name, to the host target, or to any
 // other if target is empty; what is not done within limit is given up, 0 never.
 // It returns when the wish is written down. Errors: ErrNotFound, *MoveError.
-func (s *Store) Move(ctx context.Context, key, slot, target string, limit time.Duration) (Move, error) {
-	return s.move(ctx, key, slot, target, limit, 0, false)
+func (s *Store) Move(ctx context.Context, key, name, target string, limit time.Duration) (Move, error) {
+	return s.move(ctx, key, name, target, limit, 0, false)
 }
 
 // Pin keeps a slot on the host target from now on, even if it has to wait for
 // it, and asks for its move there if it runs elsewhere: moving tells whether it
 // does, as Move does with m. Nothing is written with an error.
-func (s *Store) Pin(ctx context.Context, key, slot, target string, limit time.Duration) (m Move, moving bool, err error) {
+func (s *Store) Pin(ctx context.Context, key, name, target string, limit time.Duration) (m Move, moving bool, err error) {
 	if err := stream.CheckHost(target); err != nil {
 		return Move{}, false, err
 	}
-	m, err = s.move(ctx, key, slot, target, limit, 0, true)
+	m, err = s.move(ctx, key, name, target, limit, 0, true)
 	var not *MoveError
 	if errors.As(err, &not) && (not.what == moveIdle || not.what == moveThere) {
 		return Move{}, false, nil
@@ -69,15 +69,15 @@ func (s *Store) Pin(ctx context.Context, key, slot, target string, limit time.Du
 }
 
 // Unpin lets a slot, or that of an instance, run anywhere again.
-func (s *Store) Unpin(ctx context.Context, key, slot string) error {
-	return s.Override(ctx, key, map[string]string{"pin:" + stream.SlotOf(slot): ""})
+func (s *Store) Unpin(ctx context.Context, key, name string) error {
+	return s.Override(ctx, key, map[string]string{"pin:" + stream.SlotOf(name): ""})
 }
 
 // MoveForDrain is Move to any other host because the slot's own is drained; a
 // host has atATime such moves at once, and none while one of the apart, instances
 // of the same stream, is moved.
-func (s *Store) MoveForDrain(ctx context.Context, key, slot string, limit time.Duration, atATime int, apart []string) (Move, error) {
-	return s.move(ctx, key, slot, "", limit, atATime, false, apart...)
+func (s *Store) MoveForDrain(ctx context.Context, key, instance string, limit time.Duration, atATime int, apart []string) (Move, error) {
+	return s.move(ctx, key, instance, "", limit, atATime, false, apart...)
 }
 
 // move of a drain has atATime above 0.
@@ -93,7 +93,7 @@ func (s *Store) move(ctx context.Context, key, slot, target string, limit time.D
 	name := fmt.Sprintf("%s of %s", slot, stream.Quote(key))
 	switch r.status() {
 	case "ok":
-		m := Move{Reservation: Reservation{Key: key, Token: r.str(1), Host: r.str(2), Slot: r.str(3), Type: r.str(4)}, Target: target, Drain: atATime > 0}
+		m := Move{Reservation: Reservation{Key: key, Token: r.str(1), Host: r.str(2), Instance: r.str(3), Type: r.str(4)}, Target: target, Drain: atATime > 0}
 		if target == "" {
 			m.Target = "*"
 		}
@@ -127,12 +127,12 @@ func (s *Store) Moves(ctx context.Context) ([]Move, error) {
 			continue
 		}
 		moves = append(moves, Move{
-			Reservation: Reservation{Key: key, Slot: instance, Type: fields[6], Token: fields[0], Host: fields[1]},
+			Reservation: Reservation{Key: key, Instance: instance, Type: fields[6], Token: fields[0], Host: fields[1]},
 			Target:      fields[2], Since: atoi64(fields[3]), Deadline: atoi64(fields[4]), Drain: fields[5] == "1",
 		})
 	}
 	slices.SortFunc(moves, func(a, b Move) int {
-		return strings.Compare(stream.Member(a.Key, a.Slot), stream.Member(b.Key, b.Slot))
+		return strings.Compare(stream.Member(a.Key, a.Instance), stream.Member(b.Key, b.Instance))
 	})
 	return moves, nil
 }

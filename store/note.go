@@ -8,8 +8,8 @@ import (
 
 // Noted is why a pending slot waits.
 type Noted struct {
-	Key, Slot string
-	Reason    stream.Reason
+	Key, Instance string
+	Reason        stream.Reason
 }
 
 // Note writes down why pending slots wait, in one round trip; it returns how
@@ -17,7 +17,7 @@ type Noted struct {
 func (s *Store) Note(ctx context.Context, notes ...Noted) (news int, err error) {
 	calls := make([][]any, len(notes))
 	for i, n := range notes {
-		calls[i] = []any{n.Key, n.Slot, n.Reason.Wire()}
+		calls[i] = []any{n.Key, n.Instance, n.Reason.Wire()}
 	}
 	replies, refused, err := s.callMany(ctx, "note", calls)
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 
 // Waiting is a pending instance, in line by priority, then age.
 type Waiting struct {
-	Key  string
-	Slot string // the instance
-	Type string
+	Key      string
+	Instance string // the instance
+	Type     string
 }
 
 // Pending lists up to n pending slots of a type from the given rank on.
@@ -23,7 +23,7 @@ func (s *Store) Pending(ctx context.Context, t string, from, n int) ([]Waiting, 
 	out := make([]Waiting, 0, len(members))
 	for _, m := range members {
 		if key, instance, ok := stream.SplitMember(m); ok {
-			out = append(out, Waiting{Key: key, Slot: instance, Type: t})
+			out = append(out, Waiting{Key: key, Instance: instance, Type: t})
 		}
 	}
 	return out, nil

@@ -52,7 +52,7 @@ func TestWhatIsPinnedLeavesOnlyForItsPin(t *testing.T) {
 	if got != store.Stays {
 		t.Errorf("given up with its pin at hand: %v", got)
 	}
-	v = g.slot("s1").Reservation
+	v = g.instance("s1").Reservation
 	g.runs(v, a)
 
 	if _, _, err := g.s.Pin(g.ctx, "s1", "enc", "nohost", 0); err == nil {

@@ -22,7 +22,7 @@ type Candidate struct {
 
 // Request asks for a place for one pending slot.
 type Request struct {
-	Key, Slot, Type string
+	Key, Instance, Type string
 	// Only, if set, is the one host that may take it.
 	Only string
 	// Candidates, tiers ascending, MaxClasses at most.
@@ -74,7 +74,7 @@ func (s *Store) Place(ctx context.Context, requests []Request) ([]Placement, err
 	out := make([]Placement, len(requests))
 	for i, cmd := range cmds {
 		q := requests[i]
-		out[i] = Placement{Reservation: Reservation{Key: q.Key, Slot: q.Slot, Type: q.Type}}
+		out[i] = Placement{Reservation: Reservation{Key: q.Key, Instance: q.Instance, Type: q.Type}}
 		raw, err := cmd.Result()
 		r, err := s.answer("place", started, raw, err)
 		switch {
@@ -107,7 +107,7 @@ func (s *Store) placeOnce(ctx context.Context, requests []Request) ([]*redis.Cmd
 		if len(q.Candidates) > MaxClasses {
 			return nil, fmt.Errorf("%d classes in one request: %d at most", len(q.Candidates), MaxClasses)
 		}
-		args := []any{q.Key, q.Slot, q.Type, nonce(), q.Only, len(q.Candidates)}
+		args := []any{q.Key, q.Instance, q.Type, nonce(), q.Only, len(q.Candidates)}
 		for _, c := range q.Candidates {
 			args = append(args, int(c.Tier), c.Class)
 		}

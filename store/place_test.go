@@ -27,7 +27,7 @@ func (g *stage) offer(name string, capacity *int, class stream.Class) store.Hold
 
 func (g *stage) ask(key, only string, candidates ...store.Candidate) string {
 	g.t.Helper()
-	got, err := g.s.Place(g.ctx, []store.Request{{Key: key, Slot: "enc.1", Type: "enc", Only: only, Candidates: candidates}})
+	got, err := g.s.Place(g.ctx, []store.Request{{Key: key, Instance: "enc.1", Type: "enc", Only: only, Candidates: candidates}})
 	g.must(err)
 	return got[0].Host
 }
@@ -113,7 +113,7 @@ func TestPlaceKeepsOffHostsToBeAvoidedAndToThePinned(t *testing.T) {
 		t.Fatalf("pinned to a and placed on %q", host)
 	}
 	g.want("s3")
-	g.must(g.s.Unassign(g.ctx, g.slot("s2").Reservation, time.Second, stream.Because(stream.CodeUnclaimed)))
+	g.must(g.s.Unassign(g.ctx, g.instance("s2").Reservation, time.Second, stream.Because(stream.CodeUnclaimed)))
 	g.c.advance(1100 * time.Millisecond)
 	if host := g.ask("s2", "a", neutral(stream.Class{})); host != "a" {
 		t.Fatalf("the avoidance is over, and a is still avoided: %q", host)

@@ -9,7 +9,7 @@ import (
 // of its stream. It returns the running slots to be told, none if nothing
 // changed. Error: ErrStale.
 func (s *Store) Publish(ctx context.Context, v Reservation, incarnation string, vars map[string]string) ([]Reservation, error) {
-	r, err := s.call(ctx, "publish", pairs([]any{v.Key, v.Slot, v.Host, v.Token, incarnation}, vars)...)
+	r, err := s.call(ctx, "publish", pairs([]any{v.Key, v.Instance, v.Host, v.Token, incarnation}, vars)...)
 	if err != nil {
 		return nil, err
 	}
@@ -19,7 +19,7 @@ func (s *Store) Publish(ctx context.Context, v Reservation, incarnation string, 
 	case "same":
 		return nil, nil
 	case "stale":
-		return nil, fmt.Errorf("publish %s/%s: %w", v.Key, v.Slot, ErrStale)
+		return nil, fmt.Errorf("publish %s/%s: %w", v.Key, v.Instance, ErrStale)
 	}
 	return nil, r.unexpected("publish")
 }

@@ -97,7 +97,7 @@ func TestANewersCodeAndAHandsWordAreShown(t *testing.T) {
 				t.Errorf("the %s says %+v, want %q", what, told, want)
 			}
 		}
-		news, err := g.s.Note(t.Context(), store.Noted{Key: "s1", Slot: "enc.1", Reason: stream.ParseReason(wire)})
+		news, err := g.s.Note(t.Context(), store.Noted{Key: "s1", Instance: "enc.1", Reason: stream.ParseReason(wire)})
 		if err != nil || news != 0 {
 			t.Errorf("noting the same is news: %d, %v", news, err)
 		}

@@ -31,7 +31,7 @@ type Record struct {
 	// Overrides are an operator's words. Only what reads a status asks for them.
 	Overrides Overrides
 	Slots     map[string]Slot
-	Instances map[string]SlotRecord
+	Instances map[string]InstanceRecord
 }
 
 // Slot is stream:<key>:<slot>: what a slot of a chain is to people and to the
@@ -55,10 +55,10 @@ func (r Record) TypeOf(slot string) string {
 }
 
 // LeadOf is the instance that leads a slot; zero: there is none.
-func (r Record) LeadOf(slot string) SlotRecord { return r.Instances[r.Slots[slot].Lead] }
+func (r Record) LeadOf(slot string) InstanceRecord { return r.Instances[r.Slots[slot].Lead] }
 
 // Find is the instance of that name, or the one that leads the slot of that name.
-func (r Record) Find(name string) (SlotRecord, bool) {
+func (r Record) Find(name string) (InstanceRecord, bool) {
 	if lead := r.Slots[name].Lead; lead != "" {
 		name = lead
 	}
@@ -67,8 +67,8 @@ func (r Record) Find(name string) (SlotRecord, bool) {
 }
 
 // Of lists the instances of a slot, by name.
-func (r Record) Of(slot string) []SlotRecord {
-	var out []SlotRecord
+func (r Record) Of(slot string) []InstanceRecord {
+	var out []InstanceRecord
 	for _, name := range slices.SortedFunc(maps.Keys(r.Instances), stream.CompareInstances) {
 		if stream.SlotOf(name) == slot {
 			out = append(out, r.Instances[name])
@@ -78,17 +78,17 @@ func (r Record) Of(slot string) []SlotRecord {
 }
 
 // Successor is the instance that is to follow the one of that name; zero: none.
-func (r Record) Successor(instance string) SlotRecord {
+func (r Record) Successor(instance string) InstanceRecord {
 	for _, v := range r.Instances {
 		if v.Follows == instance && v.State != stream.Stopping {
 			return v
 		}
 	}
-	return SlotRecord{}
+	return InstanceRecord{}
 }
 
-// SlotRecord is stream:<key>:<instance>.
-type SlotRecord struct {
+// InstanceRecord is stream:<key>:<instance>.
+type InstanceRecord struct {
 	Reservation
 	Copy     int    // its number among the copies of its slot, from 1
 	Follows  string // the instance whose place it is to take; it is kept off that one's host
@@ -210,7 +210,7 @@ func (s *Store) recordsOnce(ctx context.Context, keys []string, overrides bool) 
 				Type: row["type"], Lead: row["lead"], State: stream.State(row["state"]), Host: row["host"], Vars: readVars(row),
 			}
 		default:
-			r.Instances[name] = readSlot(key, name, row)
+			r.Instances[name] = readInstance(key, name, row)
 		}
 	}
 	return records, nil
@@ -239,7 +239,7 @@ func readRecord(key string, row map[string]string) Record {
 	r := Record{
 		Key: key, Source: row["source"],
 		Vars: map[string]string{}, Origin: map[string]string{}, Sys: map[string]string{},
-		Slots: map[string]Slot{}, Instances: map[string]SlotRecord{},
+		Slots: map[string]Slot{}, Instances: map[string]InstanceRecord{},
 	}
 	for field, value := range row {
 		scope, name, scoped := strings.Cut(field, ":")
@@ -257,7 +257,7 @@ func readRecord(key string, row map[string]string) Record {
 			r.Sys[name] = value
 		case scope == "instance":
 			if i, err := stream.ParseInstance(name); err == nil {
-				r.Slots[i.Slot], r.Instances[name] = Slot{}, SlotRecord{}
+				r.Slots[i.Slot], r.Instances[name] = Slot{}, InstanceRecord{}
 			}
 		}
 	}
@@ -274,9 +274,9 @@ func readChain(value string) []string {
 	return chain
 }
 
-func readSlot(key, slot string, row map[string]string) SlotRecord {
-	r := SlotRecord{
-		Reservation: Reservation{Key: key, Slot: slot, Type: row["type"], Host: row["host"], Token: row["token"]},
+func readInstance(key, instance string, row map[string]string) InstanceRecord {
+	r := InstanceRecord{
+		Reservation: Reservation{Key: key, Instance: instance, Type: row["type"], Host: row["host"], Token: row["token"]},
 		State:       stream.State(row["state"]),
 		Reason:      stream.ParseReason(row["reason"]), Restarts: atoi(row["restarts"]), Move: row["move"],
 		Exit: row["exit"], Speed: row["speed"], FPS: row["fps"], Stale: row["stale"] != "", Up: row["up"] != "",
@@ -336,7 +336,7 @@ func (r Record) Fields() map[string]string {
 
 // SlotsOf reads what the store says a host holds. Rows that a hand broke are
 // left out; the next reindex removes them.
-func (s *Store) SlotsOf(ctx context.Context, host string) ([]SlotRecord, error) {
+func (s *Store) SlotsOf(ctx context.Context, host string) ([]InstanceRecord, error) {
 	members, err := s.client.ZRange(ctx, s.key("slots", host), 0, -1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read slots:%s: %w", host, err)
@@ -349,16 +349,16 @@ func (s *Store) SlotsOf(ctx context.Context, host string) ([]SlotRecord, error) 
 	}
 	rows, err := s.hashes(ctx, func(yield func(string)) {
 		for _, v := range held {
-			yield(s.key("stream", v.Key, v.Slot))
+			yield(s.key("stream", v.Key, v.Instance))
 		}
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read slots of %s: %w", host, err)
 	}
-	var out []SlotRecord
+	var out []InstanceRecord
 	for i, row := range rows {
 		if row["host"] == host {
-			out = append(out, readSlot(held[i].Key, held[i].Slot, row))
+			out = append(out, readInstance(held[i].Key, held[i].Instance, row))
 		}
 	}
 	return out, nil

@@ -36,7 +36,7 @@ const (
 // Release gives a slot back whose children are gone. Errors: ErrStale (it is
 // not this holder's any more, which is as good), *HoldError (giving up waits).
 func (s *Store) Release(ctx context.Context, v Reservation, incarnation string, o Release) (Released, error) {
-	args := []any{v.Key, v.Slot, v.Type, v.Host, v.Token, incarnation, o.Reason.Wire(), o.Avoid.Milliseconds(), bit(o.OnlyIfRoom), nonce(), len(o.Classes)}
+	args := []any{v.Key, v.Instance, v.Type, v.Host, v.Token, incarnation, o.Reason.Wire(), o.Avoid.Milliseconds(), bit(o.OnlyIfRoom), nonce(), len(o.Classes)}
 	for _, class := range o.Classes {
 		args = append(args, class)
 	}
@@ -55,7 +55,7 @@ func (s *Store) Release(ctx context.Context, v Reservation, incarnation string, 
 	case "hold":
 		return 0, &HoldError{Reason: r.reason(1)}
 	case "stale":
-		return 0, fmt.Errorf("release %s/%s: %w", v.Key, v.Slot, ErrStale)
+		return 0, fmt.Errorf("release %s/%s: %w", v.Key, v.Instance, ErrStale)
 	}
 	return 0, r.unexpected("release")
 }

@@ -22,7 +22,7 @@ type Observation struct {
 
 // Report writes an observation down. Error: ErrStale.
 func (s *Store) Report(ctx context.Context, v Reservation, incarnation string, o Observation) error {
-	r, err := s.call(ctx, "report", pairs([]any{v.Key, v.Slot, v.Host, v.Token, incarnation, o.Event, o.Reason.Wire()}, o.Fields)...)
+	r, err := s.call(ctx, "report", pairs([]any{v.Key, v.Instance, v.Host, v.Token, incarnation, o.Event, o.Reason.Wire()}, o.Fields)...)
 	if err != nil {
 		return err
 	}
@@ -30,7 +30,7 @@ func (s *Store) Report(ctx context.Context, v Reservation, incarnation string, o
 	case "ok":
 		return nil
 	case "stale":
-		return fmt.Errorf("report %s/%s: %w", v.Key, v.Slot, ErrStale)
+		return fmt.Errorf("report %s/%s: %w", v.Key, v.Instance, ErrStale)
 	}
 	return r.unexpected("report")
 }

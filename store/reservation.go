@@ -4,11 +4,11 @@ import "stream-api/stream"
 
 // Reservation is an instance of a slot given to a host under a fencing token.
 type Reservation struct {
-	Key   string // of the stream
-	Slot  string // the name of an instance of the slot
-	Type  string // of the service
-	Host  string
-	Token string // unique, compared by equality
+	Key      string // of the stream
+	Instance string // the name of an instance of the slot
+	Type     string // of the service
+	Host     string
+	Token    string // unique, compared by equality
 }
 
 // Holder is one life of a host: who speaks.
@@ -18,7 +18,7 @@ type Holder struct {
 }
 
 func readReservation(row reply) Reservation {
-	return Reservation{Key: row.str(0), Slot: row.str(1), Type: row.str(2), Host: row.str(3), Token: row.str(4)}
+	return Reservation{Key: row.str(0), Instance: row.str(1), Type: row.str(2), Host: row.str(3), Token: row.str(4)}
 }
 
 func readReservations(rows []reply) []Reservation {
@@ -32,7 +32,7 @@ func readReservations(rows []reply) []Reservation {
 // splitMember reads a row of slots:<host>.
 func splitMember(member string) (Reservation, bool) {
 	kind, key, instance, ok := stream.SplitRow(member)
-	return Reservation{Type: kind, Key: key, Slot: instance}, ok
+	return Reservation{Type: kind, Key: key, Instance: instance}, ok
 }
 
 func pairs(args []any, values map[string]string) []any {

@@ -11,12 +11,12 @@ import (
 // that name, to start its child anew; with stale
 // only if its environment would now differ. asked tells whether that was so.
 // Errors: ErrNotFound, *MoveError for a slot that does not run.
-func (s *Store) Restart(ctx context.Context, key, slot string, stale bool) (asked bool, err error) {
-	r, err := s.call(ctx, "restart", key, slot, bit(stale))
+func (s *Store) Restart(ctx context.Context, key, instance string, stale bool) (asked bool, err error) {
+	r, err := s.call(ctx, "restart", key, instance, bit(stale))
 	if err != nil {
 		return false, err
 	}
-	name := fmt.Sprintf("%s of %s", slot, stream.Quote(key))
+	name := fmt.Sprintf("%s of %s", instance, stream.Quote(key))
 	switch r.status() {
 	case "ok":
 		return true, nil

@@ -14,7 +14,7 @@ import (
 // kept are the fields that are shown as they are, or not masked. To add one here
 // is to say that it never holds a secret.
 var kept = []string{
-	"StreamStatus.Key", "RulesStatus.By", "DifferingFile.Host", "StreamStatus.Source", "StreamStatus.Chain", "StreamStatus.SwitchedOn", "StreamStatus.SwitchedOff", "SlotStatus.Slot", "SlotStatus.Instance", "SlotStatus.Name", "SlotStatus.Type", "SlotStatus.Host", "SlotStatus.Token", "SlotStatus.Pin",
+	"StreamStatus.Key", "RulesStatus.By", "DifferingFile.Host", "StreamStatus.Source", "StreamStatus.Chain", "StreamStatus.SwitchedOn", "StreamStatus.SwitchedOff", "InstanceStatus.Slot", "InstanceStatus.Instance", "InstanceStatus.Name", "InstanceStatus.Type", "InstanceStatus.Host", "InstanceStatus.Token", "InstanceStatus.Pin",
 	"HostStatus.Host", "ServiceStatus.Type", "ServiceStatus.Filter", "SourceStatus.Name", "SourceStatus.Expect", "SourceStatus.Stalled", "SourceStatus.OverExample",
 	"RefusedStatus.Host", "Event.ID", "Event.Event", "Event.Stream", "Event.Slot", "Event.Host", "Event.Token",
 }
@@ -23,7 +23,7 @@ const secret = "http://u:hunter2@h/x?token=hunter2\x1b[2J"
 
 // tomorrow is what a colleague adds without a thought of secrets.
 type tomorrow struct {
-	stream.SlotStatus
+	stream.InstanceStatus
 	New  string
 	Deep []*struct{ More map[string]string }
 }

@@ -141,7 +141,7 @@ func (g *stage) placeOn(key, host string) store.Placement {
 		instance = r.Slots["enc"].Lead
 	}
 	got, err := g.s.Place(g.ctx, []store.Request{{
-		Key: key, Slot: instance, Type: "enc", Only: host, Candidates: []store.Candidate{{Class: stream.Class{}.ID()}},
+		Key: key, Instance: instance, Type: "enc", Only: host, Candidates: []store.Candidate{{Class: stream.Class{}.ID()}},
 	}})
 	g.must(err)
 	return got[0]
@@ -173,7 +173,7 @@ func (g *stage) runs(v store.Reservation, h store.Holder) {
 }
 
 func (g *stage) lives(v store.Reservation) error {
-	at := v.Key + "|" + stream.SlotOf(v.Slot)
+	at := v.Key + "|" + stream.SlotOf(v.Instance)
 	g.trees[at] = append(g.trees[at], v)
 	if len(g.trees[at]) > 1 {
 		return fmt.Errorf("I5: %s has two live children: %+v", at, g.trees[at])
@@ -183,7 +183,7 @@ func (g *stage) lives(v store.Reservation) error {
 
 // dies says that the child's tree is gone.
 func (g *stage) dies(v store.Reservation) {
-	at := v.Key + "|" + stream.SlotOf(v.Slot)
+	at := v.Key + "|" + stream.SlotOf(v.Instance)
 	kept := g.trees[at][:0]
 	for _, other := range g.trees[at] {
 		if other.Token != v.Token || other.Host != v.Host {
@@ -210,7 +210,7 @@ func (g *stage) release(v store.Reservation, h store.Holder) {
 	_, _ = g.s.Release(g.ctx, v, h.Incarnation, store.Release{Reason: stream.Because(stream.CodeEnded)})
 }
 
-func (g *stage) slot(key string) store.SlotRecord {
+func (g *stage) instance(key string) store.InstanceRecord {
 	g.t.Helper()
 	r, err := g.s.Record(g.ctx, key)
 	g.must(err)

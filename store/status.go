@@ -134,7 +134,7 @@ func atoi64(text string) int64 {
 func streamStatus(r Record) stream.StreamStatus {
 	out := stream.StreamStatus{
 		Key: r.Key, Source: r.Source, Chain: r.Chain, Priority: r.Priority, Held: r.Held,
-		Told: stream.ParseReason(r.Sys["reason"]).Told(), Vars: r.Vars, Slots: []stream.SlotStatus{},
+		Told: stream.ParseReason(r.Sys["reason"]).Told(), Vars: r.Vars, Slots: []stream.InstanceStatus{},
 		SwitchedOn: r.Overrides.Switched(true), SwitchedOff: r.Overrides.Switched(false),
 	}
 	if out.Chain == nil {
@@ -151,15 +151,15 @@ func streamStatus(r Record) stream.StreamStatus {
 	for _, slot := range append(order, rest...) {
 		all := r.Of(slot)
 		for _, v := range all {
-			out.Slots = append(out.Slots, slotStatus(slot, r, v, len(all) == 1))
+			out.Slots = append(out.Slots, instanceStatus(slot, r, v, len(all) == 1))
 		}
 	}
 	return out
 }
 
-func slotStatus(slot string, r Record, v SlotRecord, alone bool) stream.SlotStatus {
-	out := stream.SlotStatus{
-		Slot: slot, Instance: v.Slot, Name: stream.ShownAs(v.Slot, alone), Type: v.Type, Lead: r.Slots[slot].Lead == v.Slot, Copy: v.Copy,
+func instanceStatus(slot string, r Record, v InstanceRecord, alone bool) stream.InstanceStatus {
+	out := stream.InstanceStatus{
+		Slot: slot, Instance: v.Instance, Name: stream.ShownAs(v.Instance, alone), Type: v.Type, Lead: r.Slots[slot].Lead == v.Instance, Copy: v.Copy,
 		State: v.State, Phase: v.Phase, Host: v.Host, Token: v.Token, Since: v.Since, Restarts: v.Restarts,
 		Told: v.Reason.Told(), Vars: v.Vars, Exit: v.Exit, Stderr: v.Stderr, Speed: v.Speed, FPS: v.FPS, Stale: v.Stale,
 		Pin: r.Overrides.Pins[slot],

@@ -9,7 +9,7 @@ import (
 // its slot, for any host but m.Host. It is no error if there is one. Errors:
 // ErrStale, *HoldError.
 func (s *Store) Succeed(ctx context.Context, m Move) error {
-	r, err := s.call(ctx, "succeed", m.Key, m.Slot, m.Token, m.Target)
+	r, err := s.call(ctx, "succeed", m.Key, m.Instance, m.Token, m.Target)
 	if err != nil {
 		return err
 	}
@@ -17,7 +17,7 @@ func (s *Store) Succeed(ctx context.Context, m Move) error {
 	case "ok", "busy":
 		return nil
 	case "stale":
-		return fmt.Errorf("succeed %s/%s: %w", m.Key, m.Slot, ErrStale)
+		return fmt.Errorf("succeed %s/%s: %w", m.Key, m.Instance, ErrStale)
 	case "hold":
 		return &HoldError{Reason: r.reason(1)}
 	}

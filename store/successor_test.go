@@ -17,8 +17,8 @@ func (g *stage) successor(host string) store.Reservation {
 	g.must(g.s.Succeed(g.ctx, m))
 	r, err := g.s.Record(g.ctx, "s1")
 	g.must(err)
-	next := r.Successor(m.Slot)
-	got, err := g.s.Place(g.ctx, []store.Request{{Key: "s1", Slot: next.Slot, Type: "enc", Only: host, Candidates: []store.Candidate{{Class: stream.Class{}.ID()}}}})
+	next := r.Successor(m.Instance)
+	got, err := g.s.Place(g.ctx, []store.Request{{Key: "s1", Instance: next.Instance, Type: "enc", Only: host, Candidates: []store.Candidate{{Class: stream.Class{}.ID()}}}})
 	g.must(err)
 	if got[0].Outcome != store.Placed {
 		g.t.Fatalf("no place on %s: %+v", host, got[0])
@@ -194,7 +194,7 @@ func TestALeadThatIsNotReadyForLongGivesWayAndDoesNotComeBack(t *testing.T) {
 	g.phase(v, a, stream.Runs)
 	g.says(v, a, "of-a again")
 	g.leads("enc.2", "of-b", "when the other is ready again")
-	if r, err := g.s.Record(g.ctx, "s1"); err != nil || r.Instances[v.Slot].State != stream.Running || r.Instances[next.Slot].State != stream.Running {
+	if r, err := g.s.Record(g.ctx, "s1"); err != nil || r.Instances[v.Instance].State != stream.Running || r.Instances[next.Instance].State != stream.Running {
 		t.Errorf("%+v, %v", r.Instances, err)
 	}
 }
@@ -211,7 +211,7 @@ func TestWhatASlotSaysOutlivesItsHolder(t *testing.T) {
 	g.dies(v)
 	g.release(v, a)
 	g.leads("enc.1", "of-a", "while it waits")
-	if n := g.slot("s1"); len(n.Vars) != 0 || n.State != stream.Pending {
+	if n := g.instance("s1"); len(n.Vars) != 0 || n.State != stream.Pending {
 		t.Errorf("the instance itself still publishes: %+v", n)
 	}
 	v = g.given("s1", "b")
@@ -244,12 +244,12 @@ func TestASlotWhoseTypeHasAnotherName(t *testing.T) {
 	held := map[string]store.Reservation{}
 	for i, w := range waiting {
 		h := []store.Holder{a, b}[i]
-		got, err := g.s.Place(g.ctx, []store.Request{{Key: w.Key, Slot: w.Slot, Type: w.Type, Only: h.Host, Candidates: []store.Candidate{{Class: stream.Class{}.ID()}}}})
+		got, err := g.s.Place(g.ctx, []store.Request{{Key: w.Key, Instance: w.Instance, Type: w.Type, Only: h.Host, Candidates: []store.Candidate{{Class: stream.Class{}.ID()}}}})
 		g.must(err)
 		v := got[0].Reservation
-		held[stream.SlotOf(v.Slot)] = v
+		held[stream.SlotOf(v.Instance)] = v
 		g.runs(v, h)
-		_, err = g.s.Publish(g.ctx, v, h.Incarnation, map[string]string{"url": "of-" + stream.SlotOf(v.Slot)})
+		_, err = g.s.Publish(g.ctx, v, h.Incarnation, map[string]string{"url": "of-" + stream.SlotOf(v.Instance)})
 		g.must(err)
 		g.balanced("place and claim")
 	}
@@ -264,7 +264,7 @@ func TestASlotWhoseTypeHasAnotherName(t *testing.T) {
 	g.must(err)
 	moves, err := g.s.Moves(g.ctx)
 	g.must(err)
-	if len(moves) != 1 || moves[0] != m && moves[0].Reservation != m.Reservation || m.Type != "enc" || m.Slot != "left.1" {
+	if len(moves) != 1 || moves[0] != m && moves[0].Reservation != m.Reservation || m.Type != "enc" || m.Instance != "left.1" {
 		t.Errorf("moves %+v, asked for %+v", moves, m)
 	}
 	g.must(g.s.Succeed(g.ctx, m))
@@ -278,7 +278,7 @@ func TestASlotWhoseTypeHasAnotherName(t *testing.T) {
 	g.must(err)
 	// Of another type, it is another instance.
 	c := want(map[string]string{"left": "rec", "right": "rec"})
-	if r, err = g.s.Record(g.ctx, "s1"); err != nil || r.LeadOf("left").Type != "rec" || r.LeadOf("left").Slot != "left.3" {
+	if r, err = g.s.Record(g.ctx, "s1"); err != nil || r.LeadOf("left").Type != "rec" || r.LeadOf("left").Instance != "left.3" {
 		t.Errorf("left as rec: %+v, %v", r.Instances, err)
 	}
 	if len(c.Stops) != 1 || c.Stops[0] != held["right"] || r.LeadOf("right").State != stream.Stopping {

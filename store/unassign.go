@@ -11,7 +11,7 @@ import (
 // Unassign takes back a reservation that nobody claimed and keeps the slot
 // off its host for avoid. Errors: ErrStale (claimed meanwhile), *HoldError.
 func (s *Store) Unassign(ctx context.Context, v Reservation, avoid time.Duration, reason stream.Reason) error {
-	r, err := s.call(ctx, "unassign", v.Key, v.Slot, v.Type, v.Token, avoid.Milliseconds(), reason.Wire())
+	r, err := s.call(ctx, "unassign", v.Key, v.Instance, v.Type, v.Token, avoid.Milliseconds(), reason.Wire())
 	if err != nil {
 		return err
 	}
@@ -19,7 +19,7 @@ func (s *Store) Unassign(ctx context.Context, v Reservation, avoid time.Duration
 	case "ok":
 		return nil
 	case "stale":
-		return fmt.Errorf("unassign %s/%s: %w", v.Key, v.Slot, ErrStale)
+		return fmt.Errorf("unassign %s/%s: %w", v.Key, v.Instance, ErrStale)
 	case "hold":
 		return &HoldError{Reason: r.reason(1)}
 	}

@@ -56,7 +56,7 @@ func TestAHoldUnwantsNothing(t *testing.T) {
 			said.Mark = g.marked("s1")
 			c, err := g.s.Want(g.ctx, said)
 			g.must(err)
-			if now := g.slot("s1"); now.State != stream.Running || now.Token != v.Token || len(c.Stops) > 0 {
+			if now := g.instance("s1"); now.State != stream.Running || now.Token != v.Token || len(c.Stops) > 0 {
 				t.Fatalf("in the hold: %+v, stops %+v; want it untouched", now, c.Stops)
 			}
 			if marks, err := g.s.Dirty(g.ctx, 10); err != nil || len(marks) > 0 {
@@ -69,7 +69,7 @@ func TestAHoldUnwantsNothing(t *testing.T) {
 			said.Mark = g.marked("s1")
 			c, err = g.s.Want(g.ctx, said)
 			g.must(err)
-			if now := g.slot("s1"); now.State != stream.Stopping || len(c.Stops) != 1 {
+			if now := g.instance("s1"); now.State != stream.Stopping || len(c.Stops) != 1 {
 				t.Fatalf("after the hold: %+v, stops %+v; want it to end", now, c.Stops)
 			}
 		})

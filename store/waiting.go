@@ -12,7 +12,7 @@ import (
 // Circumstances are what decides where a pending slot may go, besides the
 // classes of its type.
 type Circumstances struct {
-	SlotRecord
+	InstanceRecord
 	Chain []string
 	// Pin is the one host an operator allows; empty: any.
 	Pin string
@@ -26,17 +26,17 @@ type Circumstances struct {
 // that is no more has an empty State.
 func (s *Store) Circumstances(ctx context.Context, waiting []Waiting, needs []stream.Need) ([]Circumstances, error) {
 	type row struct {
-		slot  *redis.MapStringStringCmd
-		chain *redis.StringCmd
-		pin   *redis.StringCmd
-		vars  []*redis.BoolCmd
+		record *redis.MapStringStringCmd
+		chain  *redis.StringCmd
+		pin    *redis.StringCmd
+		vars   []*redis.BoolCmd
 	}
 	pipe := s.client.Pipeline()
 	rows := make([]row, len(waiting))
 	for i, w := range waiting {
-		rows[i].slot = pipe.HGetAll(ctx, s.key("stream", w.Key, w.Slot))
+		rows[i].record = pipe.HGetAll(ctx, s.key("stream", w.Key, w.Instance))
 		rows[i].chain = pipe.HGet(ctx, s.key("stream", w.Key), "chain")
-		rows[i].pin = pipe.HGet(ctx, s.key("override", w.Key), "pin:"+stream.SlotOf(w.Slot))
+		rows[i].pin = pipe.HGet(ctx, s.key("override", w.Key), "pin:"+stream.SlotOf(w.Instance))
 		for _, n := range needs {
 			rows[i].vars = append(rows[i].vars, pipe.HExists(ctx, s.key("stream", w.Key, n.Slot), "var:"+n.Var))
 		}
@@ -49,7 +49,7 @@ func (s *Store) Circumstances(ctx context.Context, waiting []Waiting, needs []st
 	}
 	out := make([]Circumstances, len(waiting))
 	for i, w := range waiting {
-		c := Circumstances{SlotRecord: readSlot(w.Key, w.Slot, rows[i].slot.Val()), Pin: rows[i].pin.Val()}
+		c := Circumstances{InstanceRecord: readInstance(w.Key, w.Instance, rows[i].record.Val()), Pin: rows[i].pin.Val()}
 		c.Chain = readChain(rows[i].chain.Val())
 		if len(needs) > 0 {
 			c.Published = make(map[stream.Need]bool, len(needs))

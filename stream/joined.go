@@ -27,7 +27,7 @@ func SplitRow(s string) (kind, key, instance string, ok bool) {
 }
 
 // Path is <key>/<slot> or <key>/<instance>, for messages.
-func Path(key, slot string) string { return key + "/" + slot }
+func Path(key, name string) string { return key + "/" + name }
 
 // TaskKey is a key as a part of a task's id, where '/' would break the paths of
 // asynqmon. No two keys become the same text.

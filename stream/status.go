@@ -69,11 +69,11 @@ type StreamStatus struct {
 	// Told is why it has no slots, or does not read.
 	Told
 	Vars  map[string]string `json:"vars"`
-	Slots []SlotStatus      `json:"slots"`
+	Slots []InstanceStatus  `json:"slots"`
 }
 
-// SlotStatus is one instance of a slot of a stream.
-type SlotStatus struct {
+// InstanceStatus is one instance of a slot of a stream.
+type InstanceStatus struct {
 	Slot     string `json:"slot" show:"name"`
 	Instance string `json:"instance" show:"name"`
 	// Name is what people see of it: its slot while that has no other instance.
@@ -111,7 +111,7 @@ type SlotStatus struct {
 
 // Shown is the state in one word for people and metrics: the phase of a
 // running slot that has one, else the state.
-func (s SlotStatus) Shown() string {
+func (s InstanceStatus) Shown() string {
 	if s.State == Running && s.Phase != Runs {
 		return string(s.Phase)
 	}

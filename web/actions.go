@@ -21,15 +21,15 @@ const actionLimit = 10 * time.Second
 type Mover interface {
 	// Move takes a slot to another host; to is a host, or empty for any other
 	// that has room.
-	Move(ctx context.Context, key, slot, to string) error
+	Move(ctx context.Context, key, name, to string) error
 	// Pin keeps a slot on the host to from now on, and takes it there if it
 	// runs elsewhere: moving tells whether it does. With an error it is not
 	// pinned.
-	Pin(ctx context.Context, key, slot, to string) (moving bool, err error)
+	Pin(ctx context.Context, key, name, to string) (moving bool, err error)
 	// Restart ends the children of a slot, or with an empty slot of all slots
 	// of the stream, and starts them anew where they are. With stale only
 	// those whose environment would now differ.
-	Restart(ctx context.Context, key, slot string, stale bool) error
+	Restart(ctx context.Context, key, name string, stale bool) error
 }
 
 // action is one POST: it reads its JSON body into a T and carries it out.

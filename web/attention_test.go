@@ -65,26 +65,26 @@ func TestPageTellsWhoseFileDiffers(t *testing.T) {
 func TestPageCountsWhatFailsAgainAndAgainAsNotRunning(t *testing.T) {
 	c := newCrew(t)
 	c.host("speedy", offer{kind: "transcode", seats: 2})
-	var slots []store.Reservation
+	var reservations []store.Reservation
 	for _, key := range []string{"s1", "s2"} {
 		c.appear(key, nil, "transcode")
-		slots = append(slots, c.run(key, "transcode", "speedy", ""))
+		reservations = append(reservations, c.run(key, "transcode", "speedy", ""))
 	}
 	base, _, _ := serve(t, Options{Store: c.store}, "")
 	b := newBrowser(t, 1440, 900)
 	b.do(chromedp.Navigate(base + "/"))
 	b.await("all run", `document.getElementById("tile-slots").textContent.includes("2 / 2")`)
-	c.report(slots[0], "exited", "exit 1", map[string]string{"reason": `exited {"exit":"exit 1","times":"7"}`, "exit": "exit 1"})
-	c.report(slots[1], "exited", "exit 1", map[string]string{"reason": `exited-away {"exit":"exit 1"}`, "exit": "exit 1"})
+	c.report(reservations[0], "exited", "exit 1", map[string]string{"reason": `exited {"exit":"exit 1","times":"7"}`, "exit": "exit 1"})
+	c.report(reservations[1], "exited", "exit 1", map[string]string{"reason": `exited-away {"exit":"exit 1"}`, "exit": "exit 1"})
 	b.await("one does not", `document.getElementById("tile-slots").textContent.includes("1 / 21 does not run") && document.getElementById("tile-slots").dataset.level === "bad"`)
 	b.await("it is the one that fails by itself", cell("s1", "transcode")+`.dataset.level === "bad" && `+cell("s2", "transcode")+`.dataset.level === "warn"`)
-	c.report(slots[0], "start-failed", "no such value", map[string]string{"reason": `cannot-start {"error":"no such value"}`, "exit": ""})
+	c.report(reservations[0], "start-failed", "no such value", map[string]string{"reason": `cannot-start {"error":"no such value"}`, "exit": ""})
 	b.await("one still does not", `document.getElementById("attention").textContent.includes("cannot start") && document.getElementById("tile-slots").dataset.level === "bad"`)
-	c.report(slots[0], "", "", map[string]string{"reason": `not-moved {"cause":"no-room"}`})
+	c.report(reservations[0], "", "", map[string]string{"reason": `not-moved {"cause":"no-room"}`})
 	b.await("all run again", `document.getElementById("tile-slots").textContent.includes("2 / 2")`)
-	c.report(slots[1], "", "", map[string]string{"phase": "failing", "reason": ""})
+	c.report(reservations[1], "", "", map[string]string{"phase": "failing", "reason": ""})
 	b.await("a phase says so without words", `document.getElementById("tile-slots").textContent.includes("1 / 2") && `+cell("s2", "transcode")+`.dataset.level === "bad" && `+cell("s2", "transcode")+`.textContent.includes("fails on speedy")`)
-	c.report(slots[1], "", "", map[string]string{"phase": "starting"})
+	c.report(reservations[1], "", "", map[string]string{"phase": "starting"})
 	b.await("what starts is on its way", cell("s2", "transcode")+`.dataset.level === "info" && `+cell("s2", "transcode")+`.textContent.includes("starts on speedy")`)
 	b.quiet()
 }

@@ -179,7 +179,7 @@ func (c *crew) instance(key, slot string) string {
 // child was started.
 func (c *crew) run(key, slot, host, filter string) store.Reservation {
 	c.t.Helper()
-	placed, err := c.store.Place(c.ctx, []store.Request{{Key: key, Slot: c.instance(key, slot), Type: slot, Only: host,
+	placed, err := c.store.Place(c.ctx, []store.Request{{Key: key, Instance: c.instance(key, slot), Type: slot, Only: host,
 		Candidates: []store.Candidate{{Class: stream.Class{Filter: filter}.ID()}}}})
 	if err != nil || placed[0].Outcome != store.Placed {
 		c.t.Fatalf("place %s %s on %s: %+v, %v", key, slot, host, placed, err)
@@ -317,7 +317,7 @@ func (c *crew) nextMoment() {
 // note writes down why a pending slot waits; reason is as the store has it.
 func (c *crew) note(key, slot, reason string) {
 	c.t.Helper()
-	if _, err := c.store.Note(c.ctx, store.Noted{Key: key, Slot: c.instance(key, slot), Reason: stream.ParseReason(reason)}); err != nil {
+	if _, err := c.store.Note(c.ctx, store.Noted{Key: key, Instance: c.instance(key, slot), Reason: stream.ParseReason(reason)}); err != nil {
 		c.t.Fatal(err)
 	}
 }

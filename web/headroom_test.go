@@ -24,7 +24,7 @@ func service(kind string, capacity, used int, filter string) stream.ServiceStatu
 func runs(key string, at ...string) stream.StreamStatus {
 	v := stream.StreamStatus{Key: key}
 	for i := 0; i < len(at); i += 2 {
-		v.Slots = append(v.Slots, stream.SlotStatus{Slot: at[i], Type: at[i], Host: at[i+1], State: stream.Running})
+		v.Slots = append(v.Slots, stream.InstanceStatus{Slot: at[i], Type: at[i], Host: at[i+1], State: stream.Running})
 	}
 	return v
 }

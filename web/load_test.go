@@ -66,7 +66,7 @@ func TestPageUnderLoad(t *testing.T) {
 		t.Skip("measured with -measure")
 	}
 	c := newCrew(t)
-	slots := c.fill()
+	reservations := c.fill()
 	l := listen(t, "")
 	address := l.Addr().String()
 	if err := l.Close(); err != nil {
@@ -94,9 +94,9 @@ func TestPageUnderLoad(t *testing.T) {
 	if _, err := chromedp.Call(b.ctx, performance.Enable, performance.EnableParams{TimeDomain: performance.EnableTimeDomainThreadTicks}); err != nil {
 		t.Fatal(err)
 	}
-	c.change(slots, 3*time.Second) // warm
+	c.change(reservations, 3*time.Second) // warm
 	page0, server0, started := b.metrics(), processTime(t, server.Process.Pid), time.Now()
-	changes := c.change(slots, loadFor)
+	changes := c.change(reservations, loadFor)
 	page1, server1, took := b.metrics(), processTime(t, server.Process.Pid), time.Since(started).Seconds()
 
 	busy := (page1["TaskDuration"] - page0["TaskDuration"]) / took
@@ -111,7 +111,7 @@ func TestPageUnderLoad(t *testing.T) {
 	if core >= 0.10 {
 		t.Errorf("the server takes %.1f %% of a core; 10 at most", core*100)
 	}
-	late := c.lateness(b, slots)
+	late := c.lateness(b, reservations)
 	t.Logf("a change is seen after %v (p50), %v (max)", late[len(late)/2], late[len(late)-1])
 	if late[len(late)/2] > time.Second {
 		t.Errorf("half of the changes are seen later than %v; a second at most", late[len(late)/2])
@@ -137,32 +137,32 @@ func (c *crew) fill() []store.Reservation {
 		}
 		c.host(fmt.Sprintf("host%02d.lan", i), offers...)
 	}
-	var slots []store.Reservation
+	var reservations []store.Reservation
 	for i := range loadStreams {
 		key := fmt.Sprintf("s%03d", i)
 		c.appear(key, map[string]string{"title": "stream " + key}, loadChain...)
 		for _, kind := range loadChain {
 			v := c.run(key, kind, fmt.Sprintf("host%02d.lan", i%loadHosts), "")
 			c.publish(v, map[string]string{"url": "http://live.example.org/" + key + "/" + kind})
-			slots = append(slots, v)
+			reservations = append(reservations, v)
 		}
 	}
-	return slots
+	return reservations
 }
 
 // change changes slots one after another at the rate, for so long: it moves
 // every fourth, and reports of the others.
-func (c *crew) change(slots []store.Reservation, long time.Duration) (changes int) {
+func (c *crew) change(reservations []store.Reservation, long time.Duration) (changes int) {
 	c.t.Helper()
 	tick := time.NewTicker(time.Second / loadRate)
 	defer tick.Stop()
 	for end := time.Now().Add(long); time.Now().Before(end); changes++ {
 		<-tick.C
-		i := changes * 7 % len(slots)
-		v := slots[i]
+		i := changes * 7 % len(reservations)
+		v := reservations[i]
 		if changes%4 == 0 {
 			c.release(v, "moved")
-			slots[i] = c.run(v.Key, v.Slot, fmt.Sprintf("host%02d.lan", (i+changes)%loadHosts), "")
+			reservations[i] = c.run(v.Key, v.Instance, fmt.Sprintf("host%02d.lan", (i+changes)%loadHosts), "")
 			continue
 		}
 		c.report(v, "restarted", "exit 1", map[string]string{"restarts": fmt.Sprint(changes % 9), "speed": fmt.Sprintf("1.0%d", changes%10), "fps": "25"})
@@ -173,14 +173,14 @@ func (c *crew) change(slots []store.Reservation, long time.Duration) (changes in
 // lateness is how long after a change in the store the page shows it, least
 // first: slots that crash and hosts that are cordoned, at any moment of the
 // server's rhythm.
-func (c *crew) lateness(b *browser, slots []store.Reservation) (late []time.Duration) {
+func (c *crew) lateness(b *browser, reservations []store.Reservation) (late []time.Duration) {
 	c.t.Helper()
 	for i := range 20 {
 		time.Sleep(rand.N(1500 * time.Millisecond))
 		restarts := fmt.Sprint(1000 + i)
-		v := slots[i]
+		v := reservations[i]
 		c.report(v, "crashed", "exit 1", map[string]string{"reason": "restarting after exit 1", "exit": "exit 1", "restarts": restarts})
-		late = append(late, b.await("the crash is told", cellSays(v.Key, v.Slot, "↻ "+restarts)))
+		late = append(late, b.await("the crash is told", cellSays(v.Key, v.Instance, "↻ "+restarts)))
 
 		time.Sleep(rand.N(1500 * time.Millisecond))
 		host := fmt.Sprintf("host%02d.lan", i%loadHosts)

@@ -149,7 +149,7 @@ func tokenTime(token string) int64 {
 
 // streamChanged counts restarts: what a picture has more than the one before.
 func (m *Metrics) streamChanged(before, after stream.StreamStatus) {
-	old := make(map[string]stream.SlotStatus, len(before.Slots))
+	old := make(map[string]stream.InstanceStatus, len(before.Slots))
 	for _, v := range before.Slots {
 		old[v.Instance] = v
 	}

@@ -221,7 +221,7 @@ func TestRestartsAreCountedFromPictureToPicture(t *testing.T) {
 	t.Parallel()
 	m := NewMetrics("1")
 	at := func(token string, restarts int) stream.StreamStatus {
-		return stream.StreamStatus{Key: "s1", Slots: []stream.SlotStatus{{Slot: "dist", Instance: "dist.1", Type: "dist", Token: token, Restarts: restarts}}}
+		return stream.StreamStatus{Key: "s1", Slots: []stream.InstanceStatus{{Slot: "dist", Instance: "dist.1", Type: "dist", Token: token, Restarts: restarts}}}
 	}
 	m.streamChanged(stream.StreamStatus{}, at("a", 5)) // before this process looked
 	m.streamChanged(at("a", 5), at("a", 7))

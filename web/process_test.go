@@ -98,7 +98,7 @@ func TestRestartsBeforeTheFirstScrapeCount(t *testing.T) {
 	t.Parallel()
 	m := NewMetrics("1")
 	slot := func(placed time.Time) stream.StreamStatus {
-		return stream.StreamStatus{Key: "s" + placed.String(), Slots: []stream.SlotStatus{{Slot: "work", Instance: "work.1", Type: "work", Restarts: 7, Token: strconv.FormatInt(placed.UnixMicro(), 10) + "-x"}}}
+		return stream.StreamStatus{Key: "s" + placed.String(), Slots: []stream.InstanceStatus{{Slot: "work", Instance: "work.1", Type: "work", Restarts: 7, Token: strconv.FormatInt(placed.UnixMicro(), 10) + "-x"}}}
 	}
 	m.streamChanged(stream.StreamStatus{}, slot(time.Now().Add(-time.Hour)))
 	if text := scrapeOf(t, m); strings.Contains(text, "slot_restarts_total{") {

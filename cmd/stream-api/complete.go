@@ -75,7 +75,7 @@ func ofSlots(ctx context.Context, s *store.Store, before []string) ([]string, er
 	for _, slot := range r.Chain {
 		if all := r.Of(slot); len(all) > 1 {
 			for _, v := range all {
-				names = append(names, v.Slot)
+				names = append(names, v.Instance)
 			}
 		}
 	}

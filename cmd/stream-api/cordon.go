@@ -128,7 +128,7 @@ func awaitDrain(ctx context.Context, s *store.Store, host string) error {
 }
 
 // slotNames lists a few slots with what keeps each from leaving.
-func slotNames(held []store.SlotRecord) string {
+func slotNames(held []store.InstanceRecord) string {
 	text := ""
 	for i, v := range held {
 		if i == maxListed {
@@ -137,7 +137,7 @@ func slotNames(held []store.SlotRecord) string {
 		if i > 0 {
 			text += ", "
 		}
-		text += v.Key + " " + stream.SlotOf(v.Slot)
+		text += v.Key + " " + stream.SlotOf(v.Instance)
 		if !v.Reason.IsZero() {
 			text += " (" + harmless(v.Reason.String()) + ")"
 		}

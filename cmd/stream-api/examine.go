@@ -137,7 +137,7 @@ func examineStateDir(cfg *config.Config) []store.Finding {
 	}
 	var live, left []string
 	for _, f := range found {
-		name := f.Spec.Stream + " " + f.Spec.Slot
+		name := f.Spec.Stream + " " + f.Spec.Instance
 		switch {
 		case f.Live:
 			live = append(live, name)

@@ -126,23 +126,23 @@ func (r *reader) read(ctx context.Context, s *store.Store) error {
 	if r.follow {
 		return r.readAlong(ctx, s)
 	}
-	slot, err := r.find(ctx, s)
+	instance, err := r.find(ctx, s)
 	if err != nil {
 		return err
 	}
-	return r.readFrom(ctx, s, slot)
+	return r.readFrom(ctx, s, instance)
 }
 
 // find reads the slot. One that ended, and ran here last, has no record any
 // more but a log.
-func (r *reader) find(ctx context.Context, s *store.Store) (store.SlotRecord, error) {
-	slot, err := readSlot(ctx, s, r.key, r.slot)
+func (r *reader) find(ctx context.Context, s *store.Store) (store.InstanceRecord, error) {
+	instance, err := readInstance(ctx, s, r.key, r.slot)
 	if errors.Is(err, store.ErrNotFound) && r.here != nil {
 		if _, dirErr := findLog(r.here.StateDir, r.key, r.slot, ""); dirErr == nil {
-			return store.SlotRecord{}, nil
+			return store.InstanceRecord{}, nil
 		}
 	}
-	return slot, err
+	return instance, err
 }
 
 const (
@@ -166,13 +166,13 @@ func passing(err error) bool {
 // readAlong follows the log from holder to holder, until it is interrupted or
 // the stream ends.
 func (r *reader) readAlong(ctx context.Context, s *store.Store) error {
-	slot, err := r.find(ctx, s)
+	instance, err := r.find(ctx, s)
 	if err != nil {
 		return err
 	}
 	reached, told := time.Now(), "-"
 	for {
-		err := r.readFrom(ctx, s, slot)
+		err := r.readFrom(ctx, s, instance)
 		if err == nil {
 			reached = time.Now()
 		}
@@ -182,9 +182,9 @@ func (r *reader) readAlong(ctx context.Context, s *store.Store) error {
 			return nil
 		case err != nil && !again && !errors.Is(err, errNowhere):
 			return err
-		case !again && told != slot.Token:
-			told = slot.Token
-			why := "the log on " + orElse(slot.Host, "this machine") + " ended"
+		case !again && told != instance.Token:
+			told = instance.Token
+			why := "the log on " + orElse(instance.Host, "this machine") + " ended"
 			if err != nil {
 				why = err.Error()
 			}
@@ -194,49 +194,49 @@ func (r *reader) readAlong(ctx context.Context, s *store.Store) error {
 		if again {
 			patience = askAgainAfter
 		}
-		next, awaitErr := r.awaitNext(ctx, s, slot.Token, patience)
+		next, awaitErr := r.awaitNext(ctx, s, instance.Token, patience)
 		if awaitErr != nil || next.Token == "" {
 			return awaitErr
 		}
 		switch {
-		case next.Token != slot.Token:
+		case next.Token != instance.Token:
 			r.tail, reached = maxTail, time.Now() // all that the next holder's child said so far
 		case err == nil:
 			r.tail = 0
 		}
-		slot = next
+		instance = next
 	}
 }
 
 // awaitNext returns the slot once it runs under another token than this, or
 // still under this after the patience; it is zero if its stream ends, or the
 // waiting does.
-func (r *reader) awaitNext(ctx context.Context, s *store.Store, token string, patience time.Duration) (store.SlotRecord, error) {
-	var next store.SlotRecord
+func (r *reader) awaitNext(ctx context.Context, s *store.Store, token string, patience time.Duration) (store.InstanceRecord, error) {
+	var next store.InstanceRecord
 	begun := time.Now()
 	err := await(ctx, s, func(ctx context.Context) (over bool, err error) {
-		next, err = readSlot(ctx, s, r.key, r.slot)
+		next, err = readInstance(ctx, s, r.key, r.slot)
 		return next.State == stream.Running && (next.Token != token || time.Since(begun) > patience), err
 	})
 	if errors.Is(err, errInterrupted) || errors.Is(err, store.ErrNotFound) {
-		return store.SlotRecord{}, nil
+		return store.InstanceRecord{}, nil
 	}
 	return next, err
 }
 
 // readFrom prints the log from wherever it can be read.
-func (r *reader) readFrom(ctx context.Context, s *store.Store, slot store.SlotRecord) error {
-	local, err := r.local(slot)
+func (r *reader) readFrom(ctx context.Context, s *store.Store, instance store.InstanceRecord) error {
+	local, err := r.local(instance)
 	if err != nil || local != "" {
 		if err != nil {
 			return err
 		}
 		return r.readLog(ctx, local)
 	}
-	if slot.Host == "" {
-		return fmt.Errorf("%s of %s is %s (%s): %w, and its last host is not known", r.slot, r.key, slot.State, orElse(slot.Reason.String(), "no reason yet"), errNowhere)
+	if instance.Host == "" {
+		return fmt.Errorf("%s of %s is %s (%s): %w, and its last host is not known", r.slot, r.key, instance.State, orElse(instance.Reason.String(), "no reason yet"), errNowhere)
 	}
-	host, err := readHost(ctx, s, slot.Host)
+	host, err := readHost(ctx, s, instance.Host)
 	if err != nil {
 		return err
 	}
@@ -250,7 +250,7 @@ func (r *reader) readFrom(ctx context.Context, s *store.Store, slot store.SlotRe
 	case at == "":
 		return fmt.Errorf("%s of %s runs on %s, which shows its logs to no other machine (web.listen); %s", r.slot, r.key, host.Host, r.there())
 	}
-	return r.readRemote(ctx, at, slot)
+	return r.readRemote(ctx, at, instance)
 }
 
 // nearby is where this machine reaches what listens on an address.
@@ -274,22 +274,22 @@ func (r *reader) noLogIn(stateDir string) error {
 
 // wanted is the token of which the log is wanted: a follower wants each holder's
 // own, and waits for it; else the latest is wanted, whoever's it is.
-func (r *reader) wanted(slot store.SlotRecord) string {
+func (r *reader) wanted(instance store.InstanceRecord) string {
 	if r.follow {
-		return slot.Token
+		return instance.Token
 	}
 	return ""
 }
 
 // local is the directory of the log on this machine; empty if another machine
 // has the latest.
-func (r *reader) local(slot store.SlotRecord) (string, error) {
+func (r *reader) local(instance store.InstanceRecord) (string, error) {
 	if r.here == nil {
 		return "", nil
 	}
-	dir, err := findLog(r.here.StateDir, r.key, r.slot, r.wanted(slot))
+	dir, err := findLog(r.here.StateDir, r.key, r.slot, r.wanted(instance))
 	switch {
-	case errors.Is(err, statedir.ErrNoSlot), errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission) && slot.Host != r.here.Network.Name:
+	case errors.Is(err, statedir.ErrNoSlot), errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission) && instance.Host != r.here.Network.Name:
 		return "", nil
 	case errors.Is(err, fs.ErrPermission) && r.here.Web.Listen == "":
 		return "", fmt.Errorf("%w; run this as the user that runs the host", err)
@@ -298,7 +298,7 @@ func (r *reader) local(slot store.SlotRecord) (string, error) {
 	case err != nil:
 		return "", err
 	}
-	if slot.Host != "" && slot.Host != r.here.Network.Name {
+	if instance.Host != "" && instance.Host != r.here.Network.Name {
 		return "", nil // here lies what an earlier holder said
 	}
 	return dir, nil
@@ -306,11 +306,11 @@ func (r *reader) local(slot store.SlotRecord) (string, error) {
 
 // findLog is statedir.LogDir, which takes a directory that it may not read, or
 // that is not there, for an empty one.
-func findLog(stateDir, key, slot, token string) (string, error) {
+func findLog(stateDir, key, instance, token string) (string, error) {
 	if _, err := os.ReadDir(stateDir); err != nil {
 		return "", err
 	}
-	return statedir.LogDir(stateDir, key, slot, token)
+	return statedir.LogDir(stateDir, key, instance, token)
 }
 
 // readDir prints a log of a given state directory.

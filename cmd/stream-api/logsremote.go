@@ -25,9 +25,9 @@ import (
 const tokenVariable = "STREAM_API_WEB_TOKEN"
 
 // readRemote prints a log through the API of the host that has it.
-func (r *reader) readRemote(ctx context.Context, base string, slot store.SlotRecord) error {
-	host := slot.Host
-	request, proven, err := r.request(ctx, base, host, r.wanted(slot))
+func (r *reader) readRemote(ctx context.Context, base string, instance store.InstanceRecord) error {
+	host := instance.Host
+	request, proven, err := r.request(ctx, base, host, r.wanted(instance))
 	if err != nil {
 		return err
 	}

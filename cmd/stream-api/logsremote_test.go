@@ -38,9 +38,9 @@ func TestTheTokenIsToldToNobodyWhomRedisNames(t *testing.T) {
 	}
 	var lines []supervisor.LogLine
 	r := reader{key: "s1", slot: "work", tail: 5, tokenFile: file, print: func(l supervisor.LogLine) error { lines = append(lines, l); return nil }}
-	slot := store.SlotRecord{}
-	slot.Host = "ber"
-	if err := r.readRemote(context.Background(), stranger.URL, slot); err != nil {
+	instance := store.InstanceRecord{}
+	instance.Host = "ber"
+	if err := r.readRemote(context.Background(), stranger.URL, instance); err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(seen.String(), token) || seen.Len() == 0 {

@@ -78,7 +78,7 @@ func (o moving) carryOut(ctx context.Context, s *store.Store) error {
 			return nil
 		}
 	}
-	slot, err := readSlot(ctx, s, o.key, o.slot)
+	instance, err := readInstance(ctx, s, o.key, o.slot)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (o moving) carryOut(ctx context.Context, s *store.Store) error {
 			return err
 		}
 	}
-	if slot.State == stream.Running && slot.Host == o.to && !o.pin {
+	if instance.State == stream.Running && instance.Host == o.to && !o.pin {
 		say("%s of %s runs on %s already", o.slot, o.key, o.to)
 		return nil
 	}
@@ -132,16 +132,16 @@ func (o moving) await(ctx context.Context, s *store.Store, m store.Move) error {
 		if err != nil {
 			return false, err
 		}
-		slot, err := readSlot(ctx, s, o.key, o.slot)
+		instance, err := readInstance(ctx, s, o.key, o.slot)
 		switch {
 		case err != nil:
 			return false, fmt.Errorf("it ended while it was moved: %w", err)
-		case slot.State == stream.Running && slot.Phase == stream.Runs && slot.Token != m.Token:
-			return true, o.arrived(slot)
-		case !wished && slot.Token == m.Token:
-			return false, noRoom(fmt.Errorf("%s of %s stays on %s: %s", o.slot, o.key, slot.Host, orElse(slot.Reason.String(), "the move was given up")))
+		case instance.State == stream.Running && instance.Phase == stream.Runs && instance.Token != m.Token:
+			return true, o.arrived(instance)
+		case !wished && instance.Token == m.Token:
+			return false, noRoom(fmt.Errorf("%s of %s stays on %s: %s", o.slot, o.key, instance.Host, orElse(instance.Reason.String(), "the move was given up")))
 		case time.Now().After(until):
-			return false, noRoom(fmt.Errorf("%s of %s is not moved after %v: it is %s; %s", o.slot, o.key, o.limit, orElse(string(slot.Phase), string(slot.State)), orElse(slot.Reason.String(), "is a scheduler at work?")))
+			return false, noRoom(fmt.Errorf("%s of %s is not moved after %v: it is %s; %s", o.slot, o.key, o.limit, orElse(string(instance.Phase), string(instance.State)), orElse(instance.Reason.String(), "is a scheduler at work?")))
 		}
 		return false, nil
 	})
@@ -154,25 +154,25 @@ func (o moving) awaitPlace(ctx context.Context, s *store.Store) error {
 	}
 	until := time.Now().Add(o.limit)
 	return await(ctx, s, func(ctx context.Context) (bool, error) {
-		slot, err := readSlot(ctx, s, o.key, o.slot)
+		instance, err := readInstance(ctx, s, o.key, o.slot)
 		switch {
 		case err != nil:
 			return false, err
-		case slot.State == stream.Running && slot.Phase == stream.Runs:
-			return true, o.arrived(slot)
+		case instance.State == stream.Running && instance.Phase == stream.Runs:
+			return true, o.arrived(instance)
 		case time.Now().After(until):
-			return false, noRoom(fmt.Errorf("%s of %s does not run after %v: %s", o.slot, o.key, o.limit, orElse(slot.Reason.String(), orElse(string(slot.Phase), string(slot.State)))))
+			return false, noRoom(fmt.Errorf("%s of %s does not run after %v: %s", o.slot, o.key, o.limit, orElse(instance.Reason.String(), orElse(string(instance.Phase), string(instance.State)))))
 		}
 		return false, nil
 	})
 }
 
 // arrived says where the slot runs now.
-func (o moving) arrived(slot store.SlotRecord) error {
-	if o.to != "" && slot.Host != o.to {
-		return noRoom(fmt.Errorf("%s of %s runs on %s instead: %s had no room any more", o.slot, o.key, slot.Host, o.to))
+func (o moving) arrived(instance store.InstanceRecord) error {
+	if o.to != "" && instance.Host != o.to {
+		return noRoom(fmt.Errorf("%s of %s runs on %s instead: %s had no room any more", o.slot, o.key, instance.Host, o.to))
 	}
-	say("%s of %s runs on %s", o.slot, o.key, slot.Host)
+	say("%s of %s runs on %s", o.slot, o.key, instance.Host)
 	return nil
 }
 
@@ -183,7 +183,7 @@ func wishes(ctx context.Context, s *store.Store, m store.Move) (bool, error) {
 		return false, err
 	}
 	for _, v := range moves {
-		if v.Key == m.Key && v.Slot == m.Slot && v.Token == m.Token {
+		if v.Key == m.Key && v.Instance == m.Instance && v.Token == m.Token {
 			return true, nil
 		}
 	}

@@ -46,20 +46,20 @@ func knownStream(ctx context.Context, s *store.Store, key string, err error) err
 	return unknown("stream", key, keys)
 }
 
-// readSlot reads a stream and one instance of it: the one of that name, or the one
+// readInstance reads a stream and one instance of it: the one of that name, or the one
 // that leads the slot of that name.
-func readSlot(ctx context.Context, s *store.Store, key, slot string) (store.SlotRecord, error) {
+func readInstance(ctx context.Context, s *store.Store, key, name string) (store.InstanceRecord, error) {
 	r, err := s.Record(ctx, key)
 	if err != nil {
-		return store.SlotRecord{}, knownStream(ctx, s, key, err)
+		return store.InstanceRecord{}, knownStream(ctx, s, key, err)
 	}
-	v, ok := r.Find(slot)
+	v, ok := r.Find(name)
 	if !ok {
 		names := make([]string, 0, len(r.Slots))
 		for name := range r.Slots {
 			names = append(names, name)
 		}
-		return store.SlotRecord{}, unknown("slot", slot, names)
+		return store.InstanceRecord{}, unknown("slot", name, names)
 	}
 	return v, nil
 }

@@ -35,11 +35,11 @@ one before it is up again.`,
 				return usageError("--deadline %v is no time to restart anything in", limit)
 			}
 			return g.with(cmd, func(ctx context.Context, s *store.Store) error {
-				slots, err := toRestart(ctx, s, args, stale)
+				instances, err := toRestart(ctx, s, args, stale)
 				if err != nil {
 					return err
 				}
-				return restartEach(ctx, s, slots, stale, wait || len(args) == 0, limit)
+				return restartEach(ctx, s, instances, stale, wait || len(args) == 0, limit)
 			})
 		},
 	}
@@ -58,7 +58,7 @@ type restarting struct {
 // toRestart lists what runs that the arguments mean, in chain order.
 func toRestart(ctx context.Context, s *store.Store, args []string, stale bool) ([]restarting, error) {
 	if len(args) == 2 {
-		v, err := readSlot(ctx, s, args[0], args[1])
+		v, err := readInstance(ctx, s, args[0], args[1])
 		return []restarting{{v.Reservation, args[1]}}, err
 	}
 	var streams []stream.StreamStatus
@@ -77,10 +77,10 @@ func toRestart(ctx context.Context, s *store.Store, args []string, stale bool) (
 	}
 	var out []restarting
 	for _, v := range streams {
-		for _, slot := range v.Slots {
-			if slot.State == stream.Running && (slot.Stale || !stale) {
-				of := store.Reservation{Key: v.Key, Slot: slot.Instance, Type: slot.Type, Host: slot.Host, Token: slot.Token}
-				out = append(out, restarting{of, slot.Name})
+		for _, instance := range v.Slots {
+			if instance.State == stream.Running && (instance.Stale || !stale) {
+				of := store.Reservation{Key: v.Key, Instance: instance.Instance, Type: instance.Type, Host: instance.Host, Token: instance.Token}
+				out = append(out, restarting{of, instance.Name})
 			}
 		}
 	}
@@ -89,12 +89,12 @@ func toRestart(ctx context.Context, s *store.Store, args []string, stale bool) (
 
 // restartEach asks for the restarts; with wait each after the one before is
 // over. What ends or moves meanwhile needs none.
-func restartEach(ctx context.Context, s *store.Store, slots []restarting, stale, wait bool, limit time.Duration) error {
+func restartEach(ctx context.Context, s *store.Store, instances []restarting, stale, wait bool, limit time.Duration) error {
 	n := 0
-	for _, v := range slots {
-		asked, err := s.Restart(ctx, v.Key, v.Slot, stale)
+	for _, v := range instances {
+		asked, err := s.Restart(ctx, v.Key, v.Instance, stale)
 		var idle *store.MoveError
-		if len(slots) > 1 && (errors.As(err, &idle) || errors.Is(err, store.ErrNotFound)) {
+		if len(instances) > 1 && (errors.As(err, &idle) || errors.Is(err, store.ErrNotFound)) {
 			continue
 		}
 		if err != nil {
@@ -130,14 +130,14 @@ func awaitRestart(ctx context.Context, s *store.Store, v restarting, limit time.
 		if err != nil {
 			return false, err
 		}
-		slot := r.Instances[v.Slot]
+		instance := r.Instances[v.Instance]
 		switch {
-		case slot.Token != v.Token || slot.State != stream.Running:
+		case instance.Token != v.Token || instance.State != stream.Running:
 			return true, nil
-		case slot.Restart == 0 && slot.Up:
+		case instance.Restart == 0 && instance.Up:
 			return true, nil
 		case time.Now().After(until):
-			return false, noRoom(fmt.Errorf("%s of %s is not up again on %s after %v: %s", v.name, v.Key, slot.Host, limit, orElse(slot.Reason.String(), "its host has not taken up the wish")))
+			return false, noRoom(fmt.Errorf("%s of %s is not up again on %s after %v: %s", v.name, v.Key, instance.Host, limit, orElse(instance.Reason.String(), "its host has not taken up the wish")))
 		}
 		return false, nil
 	})

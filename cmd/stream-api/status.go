@@ -159,16 +159,16 @@ func slotTable(status stream.Status) *table {
 			}
 			t.add(cell{s.Key, plain}, cell{"", plain}, cell{"idle", yellow}, cell{"", plain}, cell{"", plain}, cell{"", plain}, cell{why, plain})
 		}
-		for i, slot := range s.Slots {
+		for i, instance := range s.Slots {
 			key := s.Key
 			if i > 0 {
 				key = " "
 			}
-			t.add(cell{key, plain}, cell{slot.Name, plain}, cell{slot.Shown(), slotColour(slot)}, cell{slot.Host, plain},
-				cell{ago(status.At, slot.Since), plain}, cell{strconv.Itoa(slot.Restarts), plain}, cell{switchedReason(s, slot), plain})
+			t.add(cell{key, plain}, cell{instance.Name, plain}, cell{instance.Shown(), slotColour(instance)}, cell{instance.Host, plain},
+				cell{ago(status.At, instance.Since), plain}, cell{strconv.Itoa(instance.Restarts), plain}, cell{switchedReason(s, instance), plain})
 		}
 		for _, slot := range s.SwitchedOff {
-			if !slices.ContainsFunc(s.Slots, func(v stream.SlotStatus) bool { return v.Slot == slot }) {
+			if !slices.ContainsFunc(s.Slots, func(v stream.InstanceStatus) bool { return v.Slot == slot }) {
 				t.add(cell{" ", plain}, cell{slot, plain}, cell{"off", grey}, cell{"", plain}, cell{"", plain}, cell{"", plain},
 					cell{"switched off by an operator; streams slots " + s.Key + " --reset", plain})
 			}
@@ -178,26 +178,26 @@ func slotTable(status stream.Status) *table {
 }
 
 // switchedReason is reasonText with what an operator said of the slot.
-func switchedReason(s stream.StreamStatus, slot stream.SlotStatus) string {
-	text := reasonText(slot)
-	if slices.Contains(s.SwitchedOn, slot.Slot) {
+func switchedReason(s stream.StreamStatus, instance stream.InstanceStatus) string {
+	text := reasonText(instance)
+	if slices.Contains(s.SwitchedOn, instance.Slot) {
 		text = strings.TrimSpace(text + " (switched on by an operator)")
 	}
 	return text
 }
 
-func reasonText(slot stream.SlotStatus) string {
-	text := slot.Reason
-	if slot.Speed != "" && text == "" {
-		text = "speed " + slot.Speed
+func reasonText(instance stream.InstanceStatus) string {
+	text := instance.Reason
+	if instance.Speed != "" && text == "" {
+		text = "speed " + instance.Speed
 	}
-	if slot.Stale {
+	if instance.Stale {
 		text = strings.TrimSpace(text + " (stale: its environment would differ now)")
 	}
 	return text
 }
 
-func slotColour(s stream.SlotStatus) colour {
+func slotColour(s stream.InstanceStatus) colour {
 	switch {
 	case s.State == stream.Stopping:
 		return grey

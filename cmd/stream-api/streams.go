@@ -35,10 +35,10 @@ func streamTable(status stream.Status) *table {
 	t := &table{head: []string{"STREAM", "SOURCE", "PRIORITY", "SLOTS"}}
 	for _, v := range status.Streams {
 		var slots []string
-		for _, slot := range v.Slots {
-			text := slot.Name + "=" + slot.Shown()
-			if slot.Host != "" {
-				text += "@" + slot.Host
+		for _, instance := range v.Slots {
+			text := instance.Name + "=" + instance.Shown()
+			if instance.Host != "" {
+				text += "@" + instance.Host
 			}
 			slots = append(slots, text)
 		}
@@ -84,21 +84,21 @@ func printStream(v stream.StreamStatus) error {
 		fmt.Printf("switched  %s, by an operator; streams slots %s --reset\n", harmless(text), harmless(v.Key))
 	}
 	printVars("", v.Vars)
-	for _, slot := range v.Slots {
-		fmt.Printf("\nslot      %s\n  state   %s\n  host    %s\n  token   %s\n  restarts %d\n", harmless(slot.Name), harmless(slot.Shown()), harmless(slot.Host), harmless(slot.Token), slot.Restarts)
-		if slot.Pin != "" {
-			fmt.Printf("  pinned  to %s; streams move %s %s --unpin\n", harmless(slot.Pin), harmless(v.Key), harmless(slot.Slot))
+	for _, instance := range v.Slots {
+		fmt.Printf("\nslot      %s\n  state   %s\n  host    %s\n  token   %s\n  restarts %d\n", harmless(instance.Name), harmless(instance.Shown()), harmless(instance.Host), harmless(instance.Token), instance.Restarts)
+		if instance.Pin != "" {
+			fmt.Printf("  pinned  to %s; streams move %s %s --unpin\n", harmless(instance.Pin), harmless(v.Key), harmless(instance.Slot))
 		}
-		if text := reasonText(slot); text != "" {
+		if text := reasonText(instance); text != "" {
 			fmt.Printf("  reason  %s\n", harmless(text))
 		}
-		if slot.Exit != "" {
-			fmt.Printf("  exit    %s\n", harmless(slot.Exit))
+		if instance.Exit != "" {
+			fmt.Printf("  exit    %s\n", harmless(instance.Exit))
 		}
-		for _, line := range slot.Stderr {
+		for _, line := range instance.Stderr {
 			fmt.Printf("  stderr  %s\n", harmless(line))
 		}
-		printVars("  ", slot.Vars)
+		printVars("  ", instance.Vars)
 	}
 	return nil
 }

@@ -51,10 +51,10 @@ func (d *Dir) memoPath(token string) string { return d.Slot(token) + memoSuffix 
 func (d *Dir) WriteMemo(m Memo) error {
 	text, err := json.Marshal(m)
 	if err != nil {
-		return fmt.Errorf("memo of %s/%s: %w", m.Reservation.Key, m.Reservation.Slot, err)
+		return fmt.Errorf("memo of %s/%s: %w", m.Reservation.Key, m.Reservation.Instance, err)
 	}
 	if err := replaceFile(d.memoPath(m.Reservation.Token), append(text, '\n')); err != nil {
-		return fmt.Errorf("memo of %s/%s: %w", m.Reservation.Key, m.Reservation.Slot, err)
+		return fmt.Errorf("memo of %s/%s: %w", m.Reservation.Key, m.Reservation.Instance, err)
 	}
 	return nil
 }

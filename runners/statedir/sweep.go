@@ -84,7 +84,7 @@ func (d *Dir) Prune(ctx context.Context, now time.Time) error {
 		if m.Ended.IsZero() {
 			continue
 		}
-		of := stream.Member(m.Reservation.Key, stream.SlotOf(m.Reservation.Slot))
+		of := stream.Member(m.Reservation.Key, stream.SlotOf(m.Reservation.Instance))
 		bySlot[of]++
 		if kept++; kept <= maxEnded && bySlot[of] <= maxEndedSlot && now.Sub(m.Ended) < keepEnded {
 			continue

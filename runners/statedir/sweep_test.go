@@ -17,7 +17,7 @@ func TestLeftoversAreSwept(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = d.Close() }() // a lock of this test alone
-	good := Memo{Reservation: store.Reservation{Key: "s1", Slot: "work", Token: "1-a"}}
+	good := Memo{Reservation: store.Reservation{Key: "s1", Instance: "work", Token: "1-a"}}
 	if err := d.WriteMemo(good); err != nil {
 		t.Fatal(err)
 	}

@@ -102,7 +102,7 @@ func writePID(name string) {
 
 func playRunner() int {
 	spec := Spec{
-		Dir: os.Getenv("SLOT"), Stream: "s1", Slot: "transcode", Token: "7-runner",
+		Dir: os.Getenv("SLOT"), Stream: "s1", Instance: "transcode", Token: "7-runner",
 		Exec: Exec{
 			Path: "/bin/sh", Args: []string{"-c", "echo $$ > \"$NOTES/child\"; exec sleep 1000"},
 			Env:   []string{"NOTES=" + os.Getenv("NOTES"), "PATH=" + os.Getenv("PATH")},
@@ -196,7 +196,7 @@ var testHello = Hello{Key: "the key of all tests", TTL: time.Hour}
 
 func testSpec(dir, notes string, changes ...func(*Spec)) Spec {
 	spec := Spec{
-		Dir: dir, Stream: "s1", Slot: "transcode", Type: "transcode", Host: "test.example", Token: "1-test", KeyHash: testHello.hash(),
+		Dir: dir, Stream: "s1", Instance: "transcode", Type: "transcode", Host: "test.example", Token: "1-test", KeyHash: testHello.hash(),
 		Exec: Exec{Env: []string{"NOTES=" + notes, "PATH=" + os.Getenv("PATH")}, Confine: confine.Policy{Level: confine.Hide}, Rules: Rules{
 			Restart: Restart{Delay: 20 * time.Millisecond, MaxDelay: 100 * time.Millisecond, GiveUpAfter: 1000, Within: time.Minute},
 			Stop:    Stop{Signal: "TERM", Grace: 5 * time.Second},

@@ -52,11 +52,11 @@ type Spec struct {
 	Dir string `json:"dir"`
 
 	// What the child is for. The supervisor only repeats these.
-	Stream string `json:"stream"`
-	Slot   string `json:"slot"`
-	Type   string `json:"type"`
-	Host   string `json:"host"`
-	Token  string `json:"token"`
+	Stream   string `json:"stream"`
+	Instance string `json:"instance"`
+	Type     string `json:"type"`
+	Host     string `json:"host"`
+	Token    string `json:"token"`
 
 	Exec
 
@@ -104,7 +104,7 @@ func (s *Spec) complete() error {
 		wrong("%d bytes long, at most %d are taken (%v)", len(text), maxSpec, err)
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("spec of %s/%s: %w", s.Stream, s.Slot, err)
+		return fmt.Errorf("spec of %s/%s: %w", s.Stream, s.Instance, err)
 	}
 	return nil
 }

@@ -24,16 +24,16 @@ func Start(ctx context.Context, selfPath string, spec Spec, hello Hello) (*Clien
 		return nil, err
 	}
 	if err := makeDir(spec); err != nil {
-		return nil, fmt.Errorf("directory of %s/%s: %w", spec.Stream, spec.Slot, err)
+		return nil, fmt.Errorf("directory of %s/%s: %w", spec.Stream, spec.Instance, err)
 	}
 	proc, err := spawnSupervisor(ctx, selfPath, spec.Dir)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start the supervisor of %s/%s: %w", spec.Stream, spec.Slot, err), Finish(context.WithoutCancel(ctx), spec.Dir))
+		return nil, errors.Join(fmt.Errorf("start the supervisor of %s/%s: %w", spec.Stream, spec.Instance, err), Finish(context.WithoutCancel(ctx), spec.Dir))
 	}
 	c, err := dial(ctx, spec.Dir, hello)
 	if err != nil {
 		// It has no Go, and so no child; but it may have made a cgroup.
-		return nil, errors.Join(fmt.Errorf("reach the supervisor of %s/%s: %w", spec.Stream, spec.Slot, err),
+		return nil, errors.Join(fmt.Errorf("reach the supervisor of %s/%s: %w", spec.Stream, spec.Instance, err),
 			discard(proc), Finish(context.WithoutCancel(ctx), spec.Dir))
 	}
 	orphans.Forget(proc.Pid)

@@ -28,7 +28,7 @@ func NewView(stype string, classes []Class, services []Service) View {
 // Explain says why the slot waits, what is missing and where. None: nothing is in
 // its way, the next pass places it. The chain may be zero unless the slot waits
 // for variables.
-func (v View) Explain(s Slot, chain Chain) stream.Reason {
+func (v View) Explain(s Instance, chain Chain) stream.Reason {
 	left, why := v.filtered(s)
 	if len(left) == 0 {
 		return why

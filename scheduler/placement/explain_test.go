@@ -30,8 +30,8 @@ func TestReasons(t *testing.T) {
 	broken.Reason = stream.Because(stream.CodeBadCapacity, "capacity", `"many"`)
 	failed := stream.Because(stream.CodeFailed, "exit", "exit 3", "times", "5")
 	notMoved := func(why stream.Reason) stream.Reason { return stream.Because(stream.CodeNotMoved).After(why) }
-	cools := func(pin string, why stream.Reason, on ...string) Slot {
-		c := Slot{Pin: pin, Reason: why, Avoid: map[string]int64{}}
+	cools := func(pin string, why stream.Reason, on ...string) Instance {
+		c := Instance{Pin: pin, Reason: why, Avoid: map[string]int64{}}
 		for _, host := range on {
 			c.Avoid[host] = 9
 		}
@@ -43,23 +43,23 @@ func TestReasons(t *testing.T) {
 	}
 	tests := []struct {
 		name     string
-		slot     Slot
+		instance Instance
 		services []Service
 		want     string
 	}{
-		{"nobody", Slot{}, nil, "nobody offers transcode"},
-		{"room", Slot{}, []Service{up("a", 1, 2)}, ""},
-		{"full", Slot{}, []Service{up("a", 10, 10), up("b", 10, 10), up("c", 4, 4)},
+		{"nobody", Instance{}, nil, "nobody offers transcode"},
+		{"room", Instance{}, []Service{up("a", 1, 2)}, ""},
+		{"full", Instance{}, []Service{up("a", 10, 10), up("b", 10, 10), up("c", 4, 4)},
 			"all 3 transcode services that match are full: 10/10, 10/10, 4/4"},
-		{"full, capped", Slot{}, crowd,
+		{"full, capped", Instance{}, crowd,
 			"all 9 transcode services that match are full: 2/2, 2/2, 2/2, 2/2, 2/2, 2/2, … and 3 more"},
-		{"full and down", Slot{}, []Service{up("a", 1, 1), service("b", plain, 0, 1, stream.Down)},
+		{"full and down", Instance{}, []Service{up("a", 1, 1), service("b", plain, 0, 1, stream.Down)},
 			"all that match and are up are full: 1/1; not up: b down"},
-		{"filter", Slot{}, []Service{service("a", filtered, 0, 1, stream.Up), service("b", filtered, 0, 1, stream.Up)},
+		{"filter", Instance{}, []Service{service("a", filtered, 0, 1, stream.Up), service("b", filtered, 0, 1, stream.Up)},
 			"no filter of the 2 transcode services matches this stream"},
-		{"the only filter", Slot{}, []Service{service("a", filtered, 0, 1, stream.Up)},
+		{"the only filter", Instance{}, []Service{service("a", filtered, 0, 1, stream.Up)},
 			"the filter of the only transcode service does not match this stream"},
-		{"none up", Slot{}, []Service{service("a", plain, 0, 1, stream.Cordoned), service("b", plain, 0, 1, stream.Down), paused},
+		{"none up", Instance{}, []Service{service("a", plain, 0, 1, stream.Cordoned), service("b", plain, 0, 1, stream.Down), paused},
 			"no transcode service that matches is up: a cordoned, b down, p paused"},
 		{"cooling down", cools("", failed, "a"), []Service{up("a", 0, 1)}, "cooling down on a: exit 3; failed 5 times here"},
 		{"still cooling down", cools("", stream.Because(stream.CodeCooldown, "cooling", "a", "away", "b down").After(failed), "a"), []Service{up("a", 0, 1)}, "cooling down on a: exit 3; failed 5 times here"},
@@ -75,19 +75,19 @@ func TestReasons(t *testing.T) {
 			[]Service{up("a", 0, 1)}, "pinned to a: cooling down on a: exit 3; failed 5 times here"},
 		{"cooling down on two", cools("", stream.Because(stream.CodeCooldown, "cooling", "a").After(failed), "a", "b"), []Service{up("a", 0, 1), up("b", 0, 1)}, "cooling down on a, b: exit 3; failed 5 times here"},
 		{"cooling down, a hand's word before", cools("", stream.ParseReason("I looked at it"), "a"), []Service{up("a", 0, 1)}, "cooling down on a: I looked at it"},
-		{"cooling down, the rest full", Slot{Avoid: map[string]int64{"a": 9}, Exit: "exit 1"},
+		{"cooling down, the rest full", Instance{Avoid: map[string]int64{"a": 9}, Exit: "exit 1"},
 			[]Service{up("a", 0, 1), up("b", 1, 1)}, "cooling down on a: exit 1; all that match and are up are full: 1/1"},
-		{"nonsense", Slot{}, []Service{broken}, `service:transcode:n takes nothing: capacity "many" is no whole number from 0 to 1000000`},
-		{"pinned elsewhere", Slot{Pin: "z"}, []Service{up("a", 0, 1)}, "pinned to z: it offers no transcode that matches this stream"},
-		{"pinned and full", Slot{Pin: "a"}, []Service{up("a", 1, 1), up("b", 0, 1)}, "pinned to a: the only transcode service that matches is full: 1/1"},
-		{"waits", Slot{}, []Service{service("a", needy, 0, 1, stream.Up)}, "waits for dist:url"},
+		{"nonsense", Instance{}, []Service{broken}, `service:transcode:n takes nothing: capacity "many" is no whole number from 0 to 1000000`},
+		{"pinned elsewhere", Instance{Pin: "z"}, []Service{up("a", 0, 1)}, "pinned to z: it offers no transcode that matches this stream"},
+		{"pinned and full", Instance{Pin: "a"}, []Service{up("a", 1, 1), up("b", 0, 1)}, "pinned to a: the only transcode service that matches is full: 1/1"},
+		{"waits", Instance{}, []Service{service("a", needy, 0, 1, stream.Up)}, "waits for dist:url"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			tt.slot.Key, tt.slot.Type, tt.slot.Slot = "s1", "transcode", "transcode"
+			tt.instance.Key, tt.instance.Type, tt.instance.Instance = "s1", "transcode", "transcode"
 			rules := []Class{classOf(t, plain), classOf(t, filtered), classOf(t, needy)}
-			got := NewView("transcode", rules, tt.services).Explain(tt.slot, Chain{Slots: []string{"dist", "transcode"}}).String()
+			got := NewView("transcode", rules, tt.services).Explain(tt.instance, Chain{Slots: []string{"dist", "transcode"}}).String()
 			if got != tt.want {
 				t.Errorf("got  %q\nwant %q", got, tt.want)
 			}
@@ -140,28 +140,28 @@ func TestEachReasonHasItsClass(t *testing.T) {
 	at := func(host string, used, seats int, state stream.HostState) Service {
 		return service(host, class, used, seats, state)
 	}
-	cooling := Slot{Avoid: map[string]int64{"a": 9}, Reason: stream.Because(stream.CodeExited, "exit", "exit 1: disk full")}
+	cooling := Instance{Avoid: map[string]int64{"a": 9}, Reason: stream.Because(stream.CodeExited, "exit", "exit 1: disk full")}
 	for name, tt := range map[string]struct {
-		slot     Slot
+		instance Instance
 		services []Service
 		want     string
 	}{
-		"nobody":         {Slot{}, nil, stream.WhyNoService},
-		"none is up":     {Slot{}, []Service{at("a", 0, 1, stream.Down)}, stream.WhyNoService},
-		"full":           {Slot{}, []Service{at("a", 1, 1, stream.Up)}, stream.WhyFull},
+		"nobody":         {Instance{}, nil, stream.WhyNoService},
+		"none is up":     {Instance{}, []Service{at("a", 0, 1, stream.Down)}, stream.WhyNoService},
+		"full":           {Instance{}, []Service{at("a", 1, 1, stream.Up)}, stream.WhyFull},
 		"cooling":        {cooling, []Service{at("a", 0, 1, stream.Up)}, stream.WhyCooldown},
 		"cooling, full":  {cooling, []Service{at("a", 0, 1, stream.Up), at("b", 1, 1, stream.Up)}, stream.WhyFull},
-		"pinned":         {Slot{Pin: "a"}, []Service{at("a", 1, 1, stream.Up)}, stream.WhyPinned},
-		"pinned to none": {Slot{Pin: "z"}, []Service{at("a", 0, 1, stream.Up)}, stream.WhyPinned},
+		"pinned":         {Instance{Pin: "a"}, []Service{at("a", 1, 1, stream.Up)}, stream.WhyPinned},
+		"pinned to none": {Instance{Pin: "z"}, []Service{at("a", 0, 1, stream.Up)}, stream.WhyPinned},
 	} {
-		tt.slot.Key, tt.slot.Type, tt.slot.Slot = "s1", "household", "household"
-		reason := NewView("household", []Class{classOf(t, class)}, tt.services).Explain(tt.slot, Chain{})
+		tt.instance.Key, tt.instance.Type, tt.instance.Instance = "s1", "household", "household"
+		reason := NewView("household", []Class{classOf(t, class)}, tt.services).Explain(tt.instance, Chain{})
 		if why := reason.Code.Waits(); why != tt.want || reason.String() == "" {
 			t.Errorf("%s: %q is of the class %q; want %q", name, reason, why, tt.want)
 		}
 	}
 	needy := stream.Class{Needs: "dist:url"}
-	if reason := NewView("x", []Class{classOf(t, needy)}, []Service{service("a", needy, 0, 1, stream.Up)}).Explain(Slot{}, Chain{}); reason.Code.Waits() != stream.WhyNeeds {
+	if reason := NewView("x", []Class{classOf(t, needy)}, []Service{service("a", needy, 0, 1, stream.Up)}).Explain(Instance{}, Chain{}); reason.Code.Waits() != stream.WhyNeeds {
 		t.Errorf("what waits for a variable is of the class %q", reason.Code.Waits())
 	}
 }

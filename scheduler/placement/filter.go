@@ -17,7 +17,7 @@ func admits(c Class, key string) (stream.Tier, bool) {
 }
 
 // filtered are the services that take streams of the slot's key; why there is none.
-func (v View) filtered(s Slot) (left []Service, why stream.Reason) {
+func (v View) filtered(s Instance) (left []Service, why stream.Reason) {
 	if len(v.services) == 0 {
 		return nil, stream.Because(stream.CodeNoOffer, "type", v.stype)
 	}

@@ -8,7 +8,7 @@ import (
 
 // onlyHost is the one host that may take the slot, empty for any; otherwise: any
 // other will do if that has no room.
-func onlyHost(s Slot) (host string, otherwise bool) {
+func onlyHost(s Instance) (host string, otherwise bool) {
 	if s.Pin != "" {
 		return s.Pin, false
 	}
@@ -21,7 +21,7 @@ func onlyHost(s Slot) (host string, otherwise bool) {
 }
 
 // pinned are the services on the host that the slot is pinned to; why there is none.
-func (v View) pinned(s Slot, from []Service) (left []Service, why stream.Reason) {
+func (v View) pinned(s Instance, from []Service) (left []Service, why stream.Reason) {
 	if s.Pin == "" {
 		return from, stream.Reason{}
 	}
@@ -30,7 +30,7 @@ func (v View) pinned(s Slot, from []Service) (left []Service, why stream.Reason)
 }
 
 // underPin is a reason of a slot that is pinned, which is then part of it.
-func underPin(s Slot, why stream.Reason) stream.Reason {
+func underPin(s Instance, why stream.Reason) stream.Reason {
 	if s.Pin == "" || why.IsZero() {
 		return why
 	}

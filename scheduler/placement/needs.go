@@ -39,7 +39,7 @@ func unmet(c Class, published map[stream.Need]bool) []stream.Need {
 
 // fed are the services all of whose needs are published; if there is none, why is
 // said of the one that misses the fewest.
-func (v View) fed(s Slot, from []Service, chain Chain) (left []Service, why stream.Reason) {
+func (v View) fed(s Instance, from []Service, chain Chain) (left []Service, why stream.Reason) {
 	var fewest []stream.Need
 	for _, o := range from {
 		missing := unmet(v.classes[o.Class], s.Published)
@@ -52,7 +52,7 @@ func (v View) fed(s Slot, from []Service, chain Chain) (left []Service, why stre
 	if len(left) > 0 {
 		return left, stream.Reason{}
 	}
-	return nil, chain.explain(s.Slot, fewest)
+	return nil, chain.explain(s.Instance, fewest)
 }
 
 // Chain is what must be known of the rest of its chain to say what a slot waits for.

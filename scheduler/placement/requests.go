@@ -18,7 +18,7 @@ type Attempt struct {
 // Plan makes the requests for one slot: all its candidate classes that are not
 // known to be full, at most so many at a time. No request: nothing that it may
 // have has room.
-func Plan(s Slot, candidates []Candidate, full map[string]bool, most int) Attempt {
+func Plan(s Instance, candidates []Candidate, full map[string]bool, most int) Attempt {
 	a := Attempt{exact: len(s.Avoid) == 0}
 	if only, otherwise := onlyHost(s); only != "" {
 		a.exact = false

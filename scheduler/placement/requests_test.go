@@ -15,7 +15,7 @@ func TestClassesAreAskedByTierEightAtATime(t *testing.T) {
 	}
 	wanted, neutral, closed := stream.Class{Filter: "^s"}, stream.Class{}, stream.Class{Filter: "^z"}
 	rules = append(rules, classOf(t, neutral), classOf(t, closed), classOf(t, wanted))
-	c := Slot{Key: "s1", Slot: "record.1", Type: "record"}
+	c := Instance{Key: "s1", Instance: "record.1", Type: "record"}
 	a := Plan(c, Candidates("s1", nil, rules), map[string]bool{}, 8)
 	if len(a.Requests) != 2 || len(a.Requests[0].Candidates) != 8 || len(a.Requests[1].Candidates) != 4 {
 		t.Fatalf("requests %+v; want two, of 8 and 4 classes", a.Requests)
@@ -37,15 +37,15 @@ func TestClassesAreAskedByTierEightAtATime(t *testing.T) {
 func TestOneSlotsOwnRefusalSaysNothingOfOthers(t *testing.T) {
 	t.Parallel()
 	class := Candidate{Class: "c"}
-	slot := Slot{Key: "s1", Slot: "record.1", Type: "record"}
-	avoids, moves, successor, pinned := slot, slot, slot, slot
+	instance := Instance{Key: "s1", Instance: "record.1", Type: "record"}
+	avoids, moves, successor, pinned := instance, instance, instance, instance
 	pinned.Pin = "z"
 	avoids.Avoid = map[string]int64{"a": 1}
 	moves.Move = "b"
 	successor.Move, successor.Follows = "b", "record.1"
 	tests := []struct {
 		name string
-		c    Slot
+		c    Instance
 		only []string // of the requests
 	}{
 		{"avoids a host", avoids, []string{""}},

@@ -9,7 +9,7 @@ import (
 
 // crowded is why none of the services that could take the slot does; none: one has
 // room.
-func (v View) crowded(s Slot, from []Service) stream.Reason {
+func (v View) crowded(s Instance, from []Service) stream.Reason {
 	var full, away, cooling, broken []string
 	for _, o := range from {
 		switch {

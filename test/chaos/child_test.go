@@ -139,7 +139,7 @@ func TestDeafDaemonsAreGoneWithinTheGrace(t *testing.T) {
 	var asked time.Time
 	realtest.Await(t, time.Minute, "the slot is to stop", func() bool {
 		asked = time.Now()
-		return n.slots()["s003"].State != "running"
+		return n.instances()["s003"].State != "running"
 	})
 	n.goneWithin(asked, grace+time.Second, func(l realrun.Life) bool { return l.Stream == "s003" })
 

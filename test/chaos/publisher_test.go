@@ -98,7 +98,7 @@ func (n *network) missing(streams int) {
 	if len(set.Entries) != streams || len(set.Missing) != streams {
 		n.t.Errorf("%d streams announced, %d of them missing; want %d and %[3]d", len(set.Entries), len(set.Missing), streams)
 	}
-	for key, v := range n.slots() {
+	for key, v := range n.instances() {
 		if v.State != stream.Running || v.Restarts == 0 {
 			n.t.Errorf("slot of %s is %s after %d restarts; want it running, tried again and again", key, v.State, v.Restarts)
 		}

@@ -174,7 +174,7 @@ func (m *misfortune) disagreement(live int) string {
 	if len(alive) != live {
 		return fmt.Sprintf("%d children for %d slots", len(alive), live)
 	}
-	records := m.slots()
+	records := m.instances()
 	byHost := map[string]int{}
 	for _, l := range alive {
 		v, ok := records[l.Stream]

@@ -41,7 +41,7 @@ func (n *network) awaitRest(streams int, within time.Duration, what string) {
 }
 
 // slots reads the record of each slot by its stream.
-func (n *network) slots() map[string]store.SlotRecord {
+func (n *network) instances() map[string]store.InstanceRecord {
 	n.t.Helper()
 	s := n.store()
 	keys, err := s.StreamKeys(n.t.Context())
@@ -52,7 +52,7 @@ func (n *network) slots() map[string]store.SlotRecord {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	out := map[string]store.SlotRecord{}
+	out := map[string]store.InstanceRecord{}
 	for _, r := range records {
 		for _, v := range r.Instances {
 			out[r.Key] = v
@@ -65,7 +65,7 @@ func (n *network) slots() map[string]store.SlotRecord {
 func (n *network) reservations() map[string]store.Reservation {
 	n.t.Helper()
 	out := map[string]store.Reservation{}
-	for key, v := range n.slots() {
+	for key, v := range n.instances() {
 		out[key] = v.Reservation
 	}
 	return out

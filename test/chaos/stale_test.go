@@ -56,7 +56,7 @@ func (n *network) resend(old map[string]store.Reservation, hosts ...string) {
 	for _, v := range old {
 		for _, host := range hosts {
 			for i, verb := range []queue.Verb{queue.Start, queue.Stop, queue.Update} {
-				late := queue.Slot{Key: v.Key, Slot: v.Slot, Type: v.Type, Host: host, Token: v.Token, Attempt: int64(100 + i)}
+				late := queue.Reservation{Key: v.Key, Instance: v.Instance, Type: v.Type, Host: host, Token: v.Token, Attempt: int64(100 + i)}
 				if err := q.SlotCommand(n.t.Context(), verb, late); err != nil {
 					n.t.Fatal(err)
 				}
@@ -229,7 +229,7 @@ func TestRunnerKilledBetweenTombstoneAndRelease(t *testing.T) {
 	from, spent := time.Now(), n.reservations()["s003"].Token
 	others := slices.DeleteFunc(n.watch.Alive(), func(l realrun.Life) bool { return l.Stream == "s003" })
 	n.list(3)
-	realtest.Await(t, time.Minute, "the slot is to stop", func() bool { return n.slots()["s003"].State == "stopping" })
+	realtest.Await(t, time.Minute, "the slot is to stop", func() bool { return n.instances()["s003"].State == "stopping" })
 	realtest.Await(t, time.Minute, "its runner has begun to stop it", func() bool { return logged(n.workers[0], `"state":"stopping"`) })
 	n.ways[0].Cut() // within the grace that the deaf child sits out
 	tombstones := filepath.Join(n.workers[0].StateDir, "tombstones")
@@ -238,7 +238,7 @@ func TestRunnerKilledBetweenTombstoneAndRelease(t *testing.T) {
 		return err == nil && strings.Contains(string(text), spent)
 	})
 	n.workers[0].Kill()
-	if v := n.slots()["s003"]; v.Token != spent {
+	if v := n.instances()["s003"]; v.Token != spent {
 		t.Errorf("the slot is %+v; the release was to be lost", v)
 	}
 	n.ways[0].Heal()

@@ -96,10 +96,10 @@ func fill(t *testing.T, server *realtest.RedisServer) {
 		_, err := s.Want(ctx, store.Want{Mark: m, Wanted: true, Chain: []string{"transcode"}, Fields: map[string]string{"source": "manual"}})
 		must(t, err)
 	}
-	placed, err := s.Place(ctx, []store.Request{{Key: "s1", Slot: "transcode.1", Type: "transcode", Candidates: []store.Candidate{{Class: stream.Class{}.ID()}}}})
+	placed, err := s.Place(ctx, []store.Request{{Key: "s1", Instance: "transcode.1", Type: "transcode", Candidates: []store.Candidate{{Class: stream.Class{}.ID()}}}})
 	must(t, err)
 	must(t, s.Claim(ctx, placed[0].Reservation, "i"))
-	_, err = s.Note(ctx, store.Noted{Key: "s2", Slot: "transcode.1", Reason: stream.Because(stream.CodeFull, "type", "transcode", "services", "1", "full", "1/1")})
+	_, err = s.Note(ctx, store.Noted{Key: "s2", Instance: "transcode.1", Reason: stream.Because(stream.CodeFull, "type", "transcode", "services", "1", "full", "1/1")})
 	must(t, err)
 }
 

@@ -62,7 +62,7 @@ func TestBrokenScriptsShowTheirReasonAndHarmNothingElse(t *testing.T) {
       restart: {delay: 50ms, max_delay: 100ms, give_up_after: 3, within: 1m}
 `))
 	realtest.Await(t, 40*time.Second, "both reasons are shown and work runs", func() bool {
-		slots := map[string]stream.SlotStatus{}
+		slots := map[string]stream.InstanceStatus{}
 		for _, s := range realrun.Status(t, redis.URL()).Streams {
 			for _, slot := range s.Slots {
 				slots[slot.Slot] = slot
@@ -137,11 +137,11 @@ func TestTermLeavesNothingBehind(t *testing.T) {
 }
 
 // slotOf is the first slot of a stream, the zero value for none.
-func slotOf(status stream.Status, key string) stream.SlotStatus {
+func slotOf(status stream.Status, key string) stream.InstanceStatus {
 	for _, s := range status.Streams {
 		if s.Key == key && len(s.Slots) > 0 {
 			return s.Slots[0]
 		}
 	}
-	return stream.SlotStatus{}
+	return stream.InstanceStatus{}
 }

@@ -88,7 +88,7 @@ func (f *fleet) claim(ctx context.Context) {
 func (f *fleet) done(v store.Reservation, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	name := v.Key + "|" + v.Slot
+	name := v.Key + "|" + v.Instance
 	if _, twice := f.claimed[name]; twice || f.failed != nil || errors.Is(err, store.ErrStale) {
 		return // sent again, and claimed by the first sending
 	}
@@ -152,13 +152,13 @@ type commander struct {
 	fleet *fleet
 }
 
-func (c *commander) SlotCommand(ctx context.Context, verb queue.Verb, s queue.Slot) error {
+func (c *commander) SlotCommand(ctx context.Context, verb queue.Verb, s queue.Reservation) error {
 	if err := c.Client.SlotCommand(ctx, verb, s); err != nil {
 		return err
 	}
 	if verb == queue.Start {
 		select {
-		case c.fleet.todo <- store.Reservation{Key: s.Key, Slot: s.Slot, Type: s.Type, Host: s.Host, Token: s.Token}:
+		case c.fleet.todo <- store.Reservation{Key: s.Key, Instance: s.Instance, Type: s.Type, Host: s.Host, Token: s.Token}:
 		case <-ctx.Done():
 			return ctx.Err()
 		}

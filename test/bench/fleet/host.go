@@ -138,7 +138,7 @@ func (h *host) command(ctx context.Context, c queue.Command) (string, error) {
 		h.look(ctx)
 		return "noted", nil
 	}
-	h.claim(ctx, store.Reservation{Key: c.Key, Slot: c.Slot.Slot, Type: c.Type, Host: c.Host, Token: c.Token})
+	h.claim(ctx, store.Reservation{Key: c.Key, Instance: c.Reservation.Instance, Type: c.Type, Host: c.Host, Token: c.Token})
 	return "claimed", nil
 }
 

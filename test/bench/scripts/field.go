@@ -233,7 +233,7 @@ func (f *field) place(ctx context.Context, keys []string, slot string) error {
 		n := min(batch, len(keys))
 		requests := make([]store.Request, n)
 		for i, key := range keys[:n] {
-			requests[i] = store.Request{Key: key, Slot: stream.Numbered(slot, 1).String(), Type: slot, Candidates: candidates}
+			requests[i] = store.Request{Key: key, Instance: stream.Numbered(slot, 1).String(), Type: slot, Candidates: candidates}
 		}
 		got, err := f.st.Place(ctx, requests)
 		if err != nil {
@@ -241,7 +241,7 @@ func (f *field) place(ctx context.Context, keys []string, slot string) error {
 		}
 		for _, v := range got {
 			if v.Outcome != store.Placed {
-				return fmt.Errorf("%s/%s was not placed: outcome %d %s", v.Key, v.Slot, v.Outcome, v.Reason)
+				return fmt.Errorf("%s/%s was not placed: outcome %d %s", v.Key, v.Instance, v.Outcome, v.Reason)
 			}
 			f.held = append(f.held, v.Reservation)
 		}

@@ -2,9 +2,9 @@ package placement
 
 import "stream-api/stream"
 
-// Slot is what is known of an instance of a slot that waits.
-type Slot struct {
-	Key, Slot, Type string // Slot is the name of the instance
+// Instance is what is known of an instance of a slot that waits.
+type Instance struct {
+	Key, Instance, Type string
 	// Follows is the running instance whose place it is to take; empty: none.
 	Follows string
 	// Pin is the one host an operator allows; empty: any.
@@ -23,7 +23,7 @@ type Slot struct {
 
 // successor tells whether it stands in line beside the running slot that it is to
 // replace.
-func (s Slot) successor() bool { return s.Follows != "" }
+func (s Instance) successor() bool { return s.Follows != "" }
 
 // Class is one class of services, ready to be asked.
 type Class struct {
