@@ -31,7 +31,7 @@ func (d *decoder) finishService(c *Config, s *Service, path string) {
 	}
 }
 
-// finishPlaces: a place is one seat, so there must be one for each slot.
+// finishPlaces: a place is for one slot, so there must be one for each.
 func (d *decoder) finishPlaces(s *Service, path string) {
 	if len(s.Places) == 0 {
 		return

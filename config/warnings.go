@@ -78,7 +78,7 @@ func (d *decoder) warnMachine(c *Config) {
 }
 
 // warnDevices finds a device in the places of two services: both would run on it
-// at once, as each knows its own seats only.
+// at once, as each knows its own capacity only.
 func (d *decoder) warnDevices(c *Config) {
 	first := map[string]string{}
 	for _, name := range c.Services.Types() {

@@ -78,7 +78,7 @@ redis.call('HSETNX', at, 'born', int(now))
 redis.call('HSETNX', at, 'score', int((899 - priority) * 10000000000000 + now))
 redis.call('HSETNX', at, 'restarts', '0')
 redis.call('HSETNX', at, 'copy', '1')
-redis.call('HDEL', at, 'assigned', 'attempt')
+redis.call('HDEL', at, 'assigned', 'sending')
 local m = FIRST + 2 * n
 for i = 1, tonumber(ARGV[m]) do redis.call('HSET', at, 'var:' .. ARGV[m + 2 * i - 1], ARGV[m + 2 * i]) end
 take(stype, key, instance, host)

@@ -29,7 +29,7 @@ if s[1] == 'running' then
 end
 
 redis.call('HSET', at, 'state', 'running', 'phase', 'starting', 'since', int(now))
-redis.call('HDEL', at, 'assigned', 'attempt', 'up')
+redis.call('HDEL', at, 'assigned', 'sending', 'up')
 redis.call('ZREM', ns .. 'outbox', member(key, instance))
 local name, leads = mirror(key, slot, instance, s[4], 'running', host)
 if leads and not s[4] then again(key, now + PATIENCE) end -- if it is not ready by then

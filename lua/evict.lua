@@ -32,7 +32,7 @@ for other, till in string.gmatch(s[4] or '', '(%S+)=(%d+)') do
   if tonumber(till) > now and other ~= s[2] then avoided[other], failed = true, failed + 1 end
 end
 -- promised counts the slots of the type that were asked to leave their hosts
--- and have no place yet: each will take a seat that is still free.
+-- and have no place yet: each will take room that is still free.
 local function promised()
   local count, own = 0, member(key, instance)
   for _, line in ipairs(redis.call('HKEYS', ns .. 'moves')) do
@@ -48,13 +48,13 @@ end
 local pin, found = pinned(key, instance), force
 local only = target ~= '*' and target or pin
 if not force and not only then
-  local others, seats = promised(), 0
+  local others, free = promised(), 0
   for i = 0, n - 1 do
-    if seats > others then break end
-    seats = seats + room(stype, ARGV[FIRST + i], avoided, failed, others + 1 - seats)
+    if free > others then break end
+    free = free + room(stype, ARGV[FIRST + i], avoided, failed, others + 1 - free)
   end
-  if seats > 0 and seats <= others then return { 'wait' } end
-  found = seats > 0
+  if free > 0 and free <= others then return { 'wait' } end
+  found = free > 0
 end
 for i = 0, n - 1 do
   if found or not only then break end

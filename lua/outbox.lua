@@ -3,7 +3,7 @@
 -- ARGV: ns, actor, resend (ms until it is due again), limit (ms after which an
 --   unclaimed reservation is overdue), n (rows at most).
 -- RETURN: {'ok', now, ms until the next is due (-1: none), rows}; a row is {key, instance,
---   type, host, token, attempt, overdue (1 or 0)}. Nothing is overdue in a hold.
+--   type, host, token, sending, overdue (1 or 0)}. Nothing is overdue in a hold.
 -- TWICE: what was taken is due again only after resend.
 local ns, actor, resend, limit, n = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 -- include: now
@@ -28,12 +28,12 @@ for _, line in ipairs(due) do
     local given = stamp(s[5]) or 0
     local overdue = not hold and (now - math.max(given, open) > limit or given > now + limit)
     redis.call('ZADD', outbox, int(now + resend), line)
-    local attempt = redis.pcall('HINCRBY', at, 'attempt', 1)
-    if type(attempt) ~= 'number' then -- edited by hand
-      attempt = 1
-      redis.call('HSET', at, 'attempt', '1')
+    local sending = redis.pcall('HINCRBY', at, 'sending', 1)
+    if type(sending) ~= 'number' then -- edited by hand
+      sending = 1
+      redis.call('HSET', at, 'sending', '1')
     end
-    rows[#rows + 1] = { key, instance, s[2], s[3], s[4], int(attempt), overdue and '1' or '0' }
+    rows[#rows + 1] = { key, instance, s[2], s[3], s[4], int(sending), overdue and '1' or '0' }
   end
 end
 local next = redis.call('ZRANGE', outbox, 0, 0, 'WITHSCORES')

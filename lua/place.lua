@@ -44,7 +44,7 @@ if s[4] then avoided[s[4]], skip = true, skip + 1 end -- it is to follow what ru
 local function usable(class, host)
   if avoided[host] or (only ~= '' and host ~= only) then return nil, 0 end
   local v = redis.pcall('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'capacity', 'used', 'state', 'class', 'places')
-  if v[5] then v[1] = seats(v[1], v[5]) end
+  if v[5] then v[1] = limit_of(v[1], v[5]) end
   local used = whole(v[2])
   local value = used and v[3] == 'up' and v[4] == class and score(v[1], used)
   if not value or (v[1] and value > 1000000) then

@@ -6,7 +6,7 @@
 --   for none), host_id, ttl (ms), beat (ms), url, version, from, to (the layouts
 --   it speaks), known (the one it last knew in force), lacks (what confine:
 --   hide does not hold there, '' for nothing), n, then n services of 10: type, capacity ('' for no limit), filter, url, needs, prefer, class, class
---   JSON, handover, places ('' for none: a seat each).
+--   JSON, handover, places ('' for none: one slot each).
 -- RETURN: {'ok', now, rev, state} | {'taken', host_id, ms until its lease ends,
 --   slots it holds} | {'changed', incarnation now there} | {'layout', the one in
 --   force, which the host does not speak}.

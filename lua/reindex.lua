@@ -97,7 +97,7 @@ for i = 0, n - 1 do
       mended = mended + 1
     end
     -- A hand set more than there are places, or no limit.
-    local most = seats(s[4], s[6])
+    local most = limit_of(s[4], s[6])
     if s[6] and most ~= s[4] then
       redis.call('HSET', service, 'capacity', most)
       event('mended', '', '', host, '', because('mended-capacity', 'places', most, 'type', stype, 'was', string.sub(s[4] or 'absent', 1, 40)))

@@ -143,7 +143,7 @@ func (c *Client) sendEvent(ctx context.Context, kind Kind, queue string, keys []
 }
 
 // SlotCommand sends verb to the host of the slot. A start that was sent before
-// (same slot, token and attempt) is sent no second time, and no stop or update
+// (same instance, token and sending) is sent no second time, and no stop or update
 // while one of the same slot and token waits to be read; neither is an error.
 func (c *Client) SlotCommand(ctx context.Context, verb Verb, s Reservation) error {
 	cmd := Command{Verb: verb, Reservation: s}

@@ -11,7 +11,7 @@ import (
 	"stream-api/internal/realtest"
 )
 
-func TestTheSameCommandIsSentOnceAndANewAttemptAgain(t *testing.T) {
+func TestTheSameCommandIsSentOnceAndANewSendingAgain(t *testing.T) {
 	t.Parallel()
 	s := realtest.Redis(t)
 	c := newClient(t, s, "")
@@ -19,7 +19,7 @@ func TestTheSameCommandIsSentOnceAndANewAttemptAgain(t *testing.T) {
 	for range 3 {
 		send(t, c, res)
 	}
-	res.Attempt = 2
+	res.Sending = 2
 	send(t, c, res)
 
 	tasks, err := inspect(s).ListPendingTasks("transcode:speedy")
@@ -130,7 +130,7 @@ func TestQueuesAreListedAgainAfterFlushall(t *testing.T) {
 		if queues, err := inspect(s).Queues(); err != nil || !slices.Equal(queues, []string{"transcode:speedy"}) {
 			t.Errorf("%s: queues %v, %v", name, queues, err)
 		}
-		start.Attempt++
+		start.Sending++
 	}
 }
 

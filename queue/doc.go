@@ -13,7 +13,7 @@
 //     nothing.
 //   - Slot commands (slot:start, slot:stop, slot:update) on the queue
 //     "<type>:<host>" tell one host to look after one slot. They are never
-//     retried here: the store's outbox sends again, under a new attempt.
+//     retried here: the store's outbox sends again, as a new sending.
 //
 // A server looks at a queue when it was woken for it, never by the clock: see
 // gate and wake. A hint that is lost costs up to keepEvery; whoever knows that
@@ -29,7 +29,7 @@
 //
 // # Ids
 //
-// The id of a start is start.<key>.<instance>.<token>.<attempt>, with ':' for each
+// The id of a start is start.<key>.<instance>.<token>.<sending>, with ':' for each
 // '/' of the key. asynq refuses an id it still holds, for 90 days if the task
 // failed; a token is never issued twice, so that a refusal can only mean that
 // this very command was sent before, and counts as success.

@@ -36,7 +36,7 @@ func TestAPausedQueueHoldsOneUpdateAndOneStopOfASlot(t *testing.T) {
 	for i := range 100 {
 		for _, verb := range []Verb{Update, Stop} {
 			res := reservationOf("s1", "speedy", "2-b")
-			res.Attempt = int64(i)
+			res.Sending = int64(i)
 			if err := c.SlotCommand(t.Context(), verb, res); err != nil {
 				t.Fatal(err)
 			}

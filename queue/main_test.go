@@ -98,7 +98,7 @@ func eventually(t *testing.T, what string, cond func() bool) {
 
 // reservationOf is one of a slot of a host's transcode service.
 func reservationOf(key, host, token string) Reservation {
-	return Reservation{Key: key, Instance: "transcode.1", Type: "transcode", Host: host, Token: token, Attempt: 1}
+	return Reservation{Key: key, Instance: "transcode.1", Type: "transcode", Host: host, Token: token, Sending: 1}
 }
 
 // send sends a start command.

@@ -88,7 +88,7 @@ func formatPayload(taskType string, payload []byte) string {
 	}
 	which := ""
 	if c.Verb == Start {
-		which = " attempt " + strconv.FormatInt(c.Attempt, 10) + ","
+		which = " sending " + strconv.FormatInt(c.Sending, 10) + ","
 	}
 	// The token is last: asynqmon cuts a line at some fifty characters.
 	return fmt.Sprintf("%s %s on %s,%s token %s", c.Key, c.Reservation.Instance, c.Host, which, c.Token)

@@ -87,7 +87,7 @@ func TestMonitorShowsEveryQueueAndTask(t *testing.T) {
 	get(t, h, "/asynqmon/api/servers")
 	get(t, h, "/asynqmon/api/redis_info")
 	want := map[string]string{
-		"room.1:s1_hd~x": "room.1/s1_hd~x transcode.2 on 2001:db8::1, attempt 1, token 1763820000000000-ab12",
+		"room.1:s1_hd~x": "room.1/s1_hd~x transcode.2 on 2001:db8::1, sending 1, token 1763820000000000-ab12",
 		"s2":             "s2 fanout_h264.1 on speedy.lan.c3voc.de, token 1-a",
 		"a:s4":           "a/s4, s1, s2, s3, s5 and 2 more",
 	}

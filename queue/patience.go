@@ -108,7 +108,7 @@ func (p *patientRedis) record(err error) time.Duration {
 	p.err = err
 	if err == nil {
 		if previous != nil {
-			p.log.Info().Dur("after", time.Since(p.since)).Int("attempts", p.failed).Msg("queues are read again")
+			p.log.Info().Dur("after", time.Since(p.since)).Int("failed", p.failed).Msg("queues are read again")
 		}
 		p.pause, p.failed = 0, 0
 		return 0

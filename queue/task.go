@@ -36,8 +36,8 @@ type Reservation struct {
 	Type     string `json:"type"`
 	Host     string `json:"host"`
 	Token    string `json:"token"`
-	// Attempt counts the sendings of a start; it makes each of them distinct.
-	Attempt int64 `json:"attempt,omitempty"`
+	// Sending counts the sendings of a start; it makes each of them distinct.
+	Sending int64 `json:"sending,omitempty"`
 }
 
 // Command is a slot command as its host receives it.
@@ -82,18 +82,18 @@ func (c Command) check() error {
 	if !isWord(c.Token) {
 		return fmt.Errorf("%s is no token", stream.Quote(c.Token))
 	}
-	if c.Attempt < 0 {
-		return fmt.Errorf("attempt %d is negative", c.Attempt)
+	if c.Sending < 0 {
+		return fmt.Errorf("sending %d is negative", c.Sending)
 	}
 	return nil
 }
 
-// id is the task's id; see the package's comment. Attempt and token hold no '.',
+// id is the task's id; see the package's comment. Sending and token hold no '.',
 // and an instance begins with a letter, so that no two commands have one id.
 func (c Command) id() string {
 	parts := []string{string(c.Verb), stream.TaskKey(c.Key), c.Reservation.Instance, c.Token}
 	if c.Verb == Start {
-		parts = append(parts, strconv.FormatInt(c.Attempt, 10))
+		parts = append(parts, strconv.FormatInt(c.Sending, 10))
 	}
 	return strings.Join(parts, ".")
 }

@@ -54,7 +54,7 @@ func TestNamespacesThatBreakAsynqmonAreRefused(t *testing.T) {
 }
 
 func TestCommandIDsDifferAndAreOneSegmentOfAPath(t *testing.T) {
-	base := Command{Verb: Start, Reservation: Reservation{Key: "a/s1", Instance: "transcode.1", Type: "transcode", Host: "h", Token: "17-ab", Attempt: 1}}
+	base := Command{Verb: Start, Reservation: Reservation{Key: "a/s1", Instance: "transcode.1", Type: "transcode", Host: "h", Token: "17-ab", Sending: 1}}
 	if got, want := base.id(), "start.a:s1.transcode.1.17-ab.1"; got != want {
 		t.Errorf("id %s; want %s", got, want)
 	}
@@ -65,7 +65,7 @@ func TestCommandIDsDifferAndAreOneSegmentOfAPath(t *testing.T) {
 		func(c *Command) { c.Key = "a/s1.transcode.1" },
 		func(c *Command) { c.Reservation.Instance = "transcode.2" },
 		func(c *Command) { c.Token = "17-ac" },
-		func(c *Command) { c.Attempt = 2 },
+		func(c *Command) { c.Sending = 2 },
 	}
 	seen := map[string]bool{}
 	for _, f := range vary {
@@ -95,7 +95,7 @@ func TestMalformedCommandsAreRefused(t *testing.T) {
 		"zone":    func(c *Command) { c.Host = "fe80::1%eth0" },
 		"token":   func(c *Command) { c.Token = "1.a" },
 		"empty":   func(c *Command) { c.Token = "" },
-		"attempt": func(c *Command) { c.Attempt = -1 },
+		"sending": func(c *Command) { c.Sending = -1 },
 	} {
 		c := Command{Start, good}
 		f(&c)
@@ -106,7 +106,7 @@ func TestMalformedCommandsAreRefused(t *testing.T) {
 }
 
 func FuzzPayloadsNeverPanicAndDecodeOnlyWhatIsLegal(f *testing.F) {
-	good, err := json.Marshal(Reservation{Key: "s1", Instance: "dist.1", Type: "dist", Host: "::1", Token: "1-a", Attempt: 3})
+	good, err := json.Marshal(Reservation{Key: "s1", Instance: "dist.1", Type: "dist", Host: "::1", Token: "1-a", Sending: 3})
 	if err != nil {
 		f.Fatal(err)
 	}

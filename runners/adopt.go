@@ -32,7 +32,7 @@ func (r *Runner) adopt() error {
 	if err != nil {
 		return err
 	}
-	r.seats.resume(memos, func(stype string) []map[string]string {
+	r.places.resume(memos, func(stype string) []map[string]string {
 		if service := r.services[stype]; service != nil {
 			return service.Places
 		}

@@ -121,7 +121,7 @@ func TestTheLeaseIsTrustedNoLongerThanItMay(t *testing.T) {
 
 func TestPlacesAreTheLowestFreeAndKept(t *testing.T) {
 	t.Parallel()
-	s := newSeats()
+	s := newPlaces()
 	if a, b, again := s.take("x", "a"), s.take("x", "b"), s.take("x", "a"); a != 0 || b != 1 || again != 0 {
 		t.Errorf("places %d, %d, %d; want 0, 1, 0", a, b, again)
 	}
@@ -169,7 +169,7 @@ func TestPlacesAreFoundAgainByTheirVariables(t *testing.T) {
 		}
 		ended := statedir.Memo{Reservation: store.Reservation{Type: "x", Token: "ended"}, Ended: time.Unix(1, 0)}
 		memos = append([]statedir.Memo{ended}, memos...)
-		s := newSeats()
+		s := newPlaces()
 		s.resume(memos, func(string) []map[string]string { return x.list })
 		var got []int
 		for _, m := range memos[1:] {

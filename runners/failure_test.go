@@ -90,7 +90,7 @@ func TestAFailingSlotMovesOnceAndThenStaysWithAReason(t *testing.T) {
 		t.Errorf("a is not avoided: %+v", s)
 	}
 	b.awaitCount("start", 1)
-	realtest.Await(t, time.Minute, "a keeps its seat", func() bool { return w.used("a") == 0 })
+	realtest.Await(t, time.Minute, "a keeps its slot", func() bool { return w.used("a") == 0 })
 }
 
 // TestASlowRetryFloodsNoFeed: each wrote exited, failing and restarted, so that one

@@ -99,7 +99,7 @@ func (h *holding) live(ctx context.Context, begin step) {
 		return
 	}
 	h.letGo()
-	h.r.seats.free(h.stype, h.token)
+	h.r.places.free(h.stype, h.token)
 }
 
 // enter begins a phase and says so, in the one line of log that a change of

@@ -35,12 +35,12 @@ func TestNoCapacitySetByHandExceedsThePlaces(t *testing.T) {
 	if err := w.store.SetCapacity(ctx, "work", "speedy", &one); err != nil {
 		t.Error(err)
 	}
-	seats := func() int {
+	capacity := func() int {
 		hosts, err := w.store.Hosts(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return hosts[0].Services[0].Seats
+		return hosts[0].Services[0].Limit
 	}
 	w.announce("s3", nil, "work")
 	for _, edit := range []func() error{
@@ -50,8 +50,8 @@ func TestNoCapacitySetByHandExceedsThePlaces(t *testing.T) {
 		if err := edit(); err != nil {
 			t.Fatal(err)
 		}
-		if got := seats(); got != 2 {
-			t.Errorf("%d seats are counted", got)
+		if got := capacity(); got != 2 {
+			t.Errorf("a capacity of %d is counted", got)
 		}
 		if _, err := w.store.Reindex(ctx, "speedy", nil); err != nil {
 			t.Fatal(err)

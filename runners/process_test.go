@@ -33,7 +33,7 @@ func playRunner() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	seats := 10
+	capacity := 10
 	script, err := stream.ParseTemplate(escape(story))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -45,7 +45,7 @@ func playRunner() int {
 		Host: os.Getenv("HOST"), StateDir: os.Getenv("STATE"), Self: self, TTL: ttl, Beat: beat, Lookup: hereLookup,
 		OnStoreLoss: plan.StoreLoss(os.Getenv("MODE")), Version: "test", Retry: retry, SlowRetry: time.Second,
 		Log: zerolog.New(os.Stderr).With().Timestamp().Logger(),
-		Services: []plan.Service{{Type: "work", Capacity: &seats, OnSourceChange: plan.Restart, OnNewSession: plan.Ignore, OnStoreLoss: plan.StoreLoss(os.Getenv("MODE")), Exec: &plan.Exec{
+		Services: []plan.Service{{Type: "work", Capacity: &capacity, OnSourceChange: plan.Restart, OnNewSession: plan.Ignore, OnStoreLoss: plan.StoreLoss(os.Getenv("MODE")), Exec: &plan.Exec{
 			Path: "/bin/sh", Args: []stream.Template{flag, script}, Env: map[string]stream.Template{"NOTES": notes},
 			Rules: supervisor.Rules{Stop: supervisor.Stop{Signal: "TERM", Grace: 5 * time.Second}, Restart: retry},
 		}}},

@@ -24,7 +24,7 @@ func (h *holding) release(ctx context.Context) step {
 	if !h.bury(ctx) {
 		return nil
 	}
-	h.r.seats.free(h.stype, h.token)
+	h.r.places.free(h.stype, h.token)
 	h.mu.Lock()
 	known := !h.memo.Started.IsZero()
 	h.memo.Ended, h.memo.Reason = time.Now(), w.reason

@@ -147,8 +147,8 @@ func templates(t testing.TB, texts ...string) []stream.Template {
 // shell is a service that runs a shell script.
 func (h *host) shell(stype, script string, changes ...func(*plan.Service)) plan.Service {
 	h.w.t.Helper()
-	seats := 10
-	s := plan.Service{Type: stype, Capacity: &seats, OnSourceChange: plan.Restart, OnNewSession: plan.Ignore, Exec: &plan.Exec{
+	capacity := 10
+	s := plan.Service{Type: stype, Capacity: &capacity, OnSourceChange: plan.Restart, OnNewSession: plan.Ignore, Exec: &plan.Exec{
 		Path: "/bin/sh",
 		Args: templates(h.w.t, "-c", escape(script)),
 		Env:  map[string]stream.Template{"NOTES": template(h.w.t, h.notes)},

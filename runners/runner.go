@@ -28,7 +28,7 @@ type Runner struct {
 	services map[string]*plan.Service
 
 	lease       *lease
-	seats       *seats
+	places      *places
 	incarnation string
 	counts      counts
 
@@ -67,7 +67,7 @@ func New(s *store.Store, q *queue.Client, o Options) (*Runner, error) {
 	}
 	r := &Runner{
 		o: o, log: o.Log, store: s, queue: q, services: map[string]*plan.Service{},
-		lease: newLease(o.TTL), seats: newSeats(), holdings: map[string]*holding{},
+		lease: newLease(o.TTL), places: newPlaces(), holdings: map[string]*holding{},
 		incarnation: newIncarnation(time.Now()),
 		lookNow:     make(chan struct{}, 1), beatNow: make(chan struct{}, 1),
 		calls: make(chan struct{}, maxCalls), forks: make(chan struct{}, max(2, runtime.NumCPU())),

@@ -62,7 +62,7 @@ func (h *holding) start(ctx context.Context) step {
 			return h.claim
 		}
 		h.settle("", err)
-		var v supervisor.Verdict
+		var v supervisor.Backoff
 		past, v = h.policy().Next(past, supervisor.Ended{At: time.Since(born), Counted: true}, 0, rand.Float64())
 		tries++
 		h.starting.vain = tries
@@ -166,9 +166,9 @@ func (h *holding) begin(ctx context.Context) error {
 
 // sit takes the lowest free place.
 func (h *holding) sit() error {
-	place := h.r.seats.take(h.stype, h.token)
+	place := h.r.places.take(h.stype, h.token)
 	if n := len(h.service.Places); n > 0 && place >= n {
-		h.r.seats.free(h.stype, h.token)
+		h.r.places.free(h.stype, h.token)
 		return fmt.Errorf("all %d places of %s are taken", n, h.stype)
 	}
 	h.mu.Lock()

@@ -45,7 +45,7 @@ func (u *updating) restarted(policy supervisor.Restart) {
 	if !u.last.IsZero() {
 		ran = now.Sub(u.last)
 	}
-	var v supervisor.Verdict
+	var v supervisor.Backoff
 	u.restarts, v = policy.Next(u.restarts, supervisor.Ended{Ran: ran}, 0, rand.Float64())
 	u.last, u.earliest, u.due = now, now.Add(v.Delay), nil
 }

@@ -187,7 +187,7 @@ func (w *world) send(ctx context.Context) {
 			_ = w.store.Unassign(ctx, d.Reservation, time.Second, stream.Because(stream.CodeUnclaimed, "host", "a", "limit", "20s"))
 			continue
 		}
-		w.commandOne(ctx, queue.Start, d.Reservation, int64(d.Attempt))
+		w.commandOne(ctx, queue.Start, d.Reservation, int64(d.Sending))
 	}
 }
 
@@ -197,13 +197,13 @@ func (w *world) command(ctx context.Context, verb queue.Verb, instances []store.
 	}
 }
 
-func (w *world) commandOne(ctx context.Context, verb queue.Verb, v store.Reservation, attempt int64) {
+func (w *world) commandOne(ctx context.Context, verb queue.Verb, v store.Reservation, sending int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.silent {
 		return
 	}
-	err := w.queue.SlotCommand(ctx, verb, queue.Reservation{Key: v.Key, Instance: v.Instance, Type: v.Type, Host: v.Host, Token: v.Token, Attempt: attempt})
+	err := w.queue.SlotCommand(ctx, verb, queue.Reservation{Key: v.Key, Instance: v.Instance, Type: v.Type, Host: v.Host, Token: v.Token, Sending: sending})
 	if err == nil && verb == queue.Start {
 		w.starts++
 	}

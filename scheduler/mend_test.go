@@ -100,7 +100,7 @@ func TestAFullHostWhoseRowsAreLostGetsNoMore(t *testing.T) {
 		r.await("the rows are not made anew", func() bool { return r.redis.Client().ZCard(t.Context(), "slots:a").Val() == 2 })
 	}
 	if v := r.instance("w", "solo"); v.State != stream.Pending {
-		t.Errorf("w is %s on %q: a host of two seats has three", v.State, v.Host)
+		t.Errorf("w is %s on %q: a host that takes two has three", v.State, v.Host)
 	}
 	if used := r.redis.Client().HGet(t.Context(), "service:solo:a", "used").Val(); used != "2" {
 		t.Errorf("used is %s; want 2", used)

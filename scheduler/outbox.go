@@ -29,7 +29,7 @@ func (s *Scheduler) dispatch(ctx context.Context) (time.Duration, error) {
 				}
 				continue
 			}
-			batch = append(batch, telling{verb: queue.Start, instance: taskOf(d.Reservation, d.Attempt)})
+			batch = append(batch, telling{verb: queue.Start, instance: taskOf(d.Reservation, d.Sending)})
 		}
 		// One start that cannot be sent must not delay the others; it is due
 		// again after Resend.

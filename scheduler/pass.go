@@ -164,13 +164,13 @@ func (p *pass) awake(waiting []store.Waiting) []store.Waiting {
 // page asks for places for some slots in order.
 func (p *pass) page(ctx context.Context, instances []store.Circumstances) error {
 	for len(instances) > 0 {
-		var attempts []attempt
+		var searches []search
 		var requests []store.Request
 		heads, most, err := p.heads(ctx)
 		if err != nil {
 			return err
 		}
-		for len(instances) > 0 && len(requests) < passBatch && len(attempts) < most {
+		for len(instances) > 0 && len(requests) < passBatch && len(searches) < most {
 			c := instances[0]
 			instances = instances[1:]
 			if c.State != stream.Pending {
@@ -185,12 +185,12 @@ func (p *pass) page(ctx context.Context, instances []store.Circumstances) error 
 				p.idle[idleInstance{c.Key, c.Instance}] = true
 			}
 			placement.ByLoad(open, heads)
-			a := attempt{c, placement.Plan(waitingSlot(c), open, p.full, store.MaxClasses)}
+			a := search{c, placement.Plan(waitingSlot(c), open, p.full, store.MaxClasses)}
 			if len(a.Requests) == 0 {
 				p.left = append(p.left, c)
 				continue
 			}
-			attempts, requests = append(attempts, a), append(requests, a.requests()...)
+			searches, requests = append(searches, a), append(requests, a.requests()...)
 		}
 		if len(requests) == 0 {
 			continue
@@ -200,7 +200,7 @@ func (p *pass) page(ctx context.Context, instances []store.Circumstances) error 
 			return err
 		}
 		before := p.placed
-		p.learn(attempts, answers)
+		p.learn(searches, answers)
 		if p.placed > before {
 			p.s.sends.ring()
 		}
@@ -225,8 +225,8 @@ func (p *pass) heads(ctx context.Context) (heads map[string]float64, most int, e
 	return heads, store.MaxClasses, err
 }
 
-func (p *pass) learn(attempts []attempt, answers []store.Placement) {
-	for _, a := range attempts {
+func (p *pass) learn(searches []search, answers []store.Placement) {
+	for _, a := range searches {
 		n := len(a.Requests)
 		result := a.outcome(answers[:n], p.full)
 		answers = answers[n:]

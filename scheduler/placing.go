@@ -21,7 +21,7 @@ func servicesOf(t string, hosts []store.HostRecord) []placement.Service {
 		for _, v := range h.Services {
 			if v.Type == t {
 				out = append(out, placement.Service{
-					Host: v.Host, Class: v.Class, Used: v.Used, Seats: v.Seats, State: v.State, HostState: h.State, Paused: v.Paused, Reason: v.Reason,
+					Host: v.Host, Class: v.Class, Used: v.Used, Limit: v.Limit, State: v.State, HostState: h.State, Paused: v.Paused, Reason: v.Reason,
 				})
 			}
 		}
@@ -29,13 +29,13 @@ func servicesOf(t string, hosts []store.HostRecord) []placement.Service {
 	return out
 }
 
-// attempt is one pending slot's way through the store.
-type attempt struct {
+// search is one pending instance's way through the store.
+type search struct {
 	instance store.Circumstances
-	placement.Attempt
+	placement.Search
 }
 
-func (a attempt) requests() []store.Request {
+func (a search) requests() []store.Request {
 	out := make([]store.Request, len(a.Requests))
 	for i, r := range a.Requests {
 		out[i] = store.Request{Key: a.instance.Key, Instance: a.instance.Instance, Type: a.instance.Type, Only: r.Only, Candidates: make([]store.Candidate, len(r.Candidates))}
@@ -48,7 +48,7 @@ func (a attempt) requests() []store.Request {
 
 // outcome takes in the answers to its requests, and tells what became of the slot:
 // the first answer that is not Full, or Full.
-func (a attempt) outcome(answers []store.Placement, full map[string]bool) store.Placement {
+func (a search) outcome(answers []store.Placement, full map[string]bool) store.Placement {
 	for i, answer := range answers {
 		if answer.Outcome != store.Full {
 			return answer

@@ -88,8 +88,8 @@ func (s *Scheduler) send(ctx context.Context, batch []telling) error {
 	return failed
 }
 
-func taskOf(v store.Reservation, attempt int) queue.Reservation {
+func taskOf(v store.Reservation, sending int) queue.Reservation {
 	return queue.Reservation{
-		Key: v.Key, Instance: v.Instance, Type: v.Type, Host: v.Host, Token: v.Token, Attempt: int64(attempt),
+		Key: v.Key, Instance: v.Instance, Type: v.Type, Host: v.Host, Token: v.Token, Sending: int64(sending),
 	}
 }

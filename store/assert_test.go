@@ -128,7 +128,7 @@ func TestAssertRestoresWhatTheStoreLost(t *testing.T) {
 func TestAssertMayOverfill(t *testing.T) {
 	t.Parallel()
 	g := newStage(t).open()
-	a := g.offer("a", seats(1), stream.Class{})
+	a := g.offer("a", limit(1), stream.Class{})
 	for _, key := range []string{"s1", "s2", "s3"} {
 		g.want(key)
 	}
@@ -139,7 +139,7 @@ func TestAssertMayOverfill(t *testing.T) {
 	}
 	hosts, err := g.s.Hosts(g.ctx)
 	g.must(err)
-	if s := hosts[0].Services[0]; s.Used != 2 || s.Seats != 1 {
+	if s := hosts[0].Services[0]; s.Used != 2 || s.Limit != 1 {
 		t.Fatalf("service %+v, want 2 of 1 used", s)
 	}
 	if p := g.place("s3"); p.Outcome != store.Full {

@@ -34,7 +34,7 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 		{"reap", func(ctx context.Context, s *store.Store) error { _, err := s.Reap(ctx, store.ReapMemory{}); return err }},
 		{"register", func(ctx context.Context, s *store.Store) error {
 			_, err := s.Register(ctx, store.Registration{Holder: h, HostID: "id-" + h.Host, TTL: 10 * time.Second, Beat: 2 * time.Second,
-				Offers: []store.Offer{{Type: v.Type, Capacity: seats(2)}}})
+				Offers: []store.Offer{{Type: v.Type, Capacity: limit(2)}}})
 			return err
 		}},
 		{"heartbeat", func(ctx context.Context, s *store.Store) error { _, err := s.Heartbeat(ctx, h); return err }},

@@ -10,7 +10,7 @@ import (
 // Several slots leave a host at once: each is asked only if it will find room
 // beside those that are on their way, so that none is stopped for a seat that
 // another takes.
-func TestNoTwoSlotsAreAskedToLeaveForOneSeat(t *testing.T) {
+func TestNoTwoSlotsAreAskedToLeaveForOneFreePlace(t *testing.T) {
 	t.Parallel()
 	g := newStage(t).open()
 	a := g.host("a")

@@ -70,7 +70,7 @@ func register(t *testing.T, s *store.Store, host string, offers ...store.Offer) 
 	return h
 }
 
-func seats(n int) *int { return &n }
+func limit(n int) *int { return &n }
 
 // want announces a stream by hand and makes its record so.
 func want(t *testing.T, s *store.Store, key string, chain ...string) {
@@ -105,7 +105,7 @@ func TestSlotLivesFromWantedToGone(t *testing.T) {
 	s, c := open(t)
 	ctx := t.Context()
 	settle(t, s, c)
-	h := register(t, s, "speedy", store.Offer{Type: "transcode", Capacity: seats(1)})
+	h := register(t, s, "speedy", store.Offer{Type: "transcode", Capacity: limit(1)})
 	want(t, s, "s1", "transcode")
 
 	class := stream.Class{}
@@ -115,7 +115,7 @@ func TestSlotLivesFromWantedToGone(t *testing.T) {
 	}
 	v := placed[0].Reservation
 	due, _, err := s.Outbox(ctx, 3*time.Second, 20*time.Second, 10)
-	if err != nil || len(due) != 1 || due[0].Reservation != v || due[0].Attempt != 1 {
+	if err != nil || len(due) != 1 || due[0].Reservation != v || due[0].Sending != 1 {
 		t.Fatalf("outbox: %+v, %v; want the start of %+v", due, err, v)
 	}
 	if err := s.Claim(ctx, v, h.Incarnation); err != nil {
@@ -161,8 +161,8 @@ func TestLapsedHostLosesItsSlotsAndAnotherGetsThem(t *testing.T) {
 	s, c := open(t)
 	ctx := t.Context()
 	settle(t, s, c)
-	register(t, s, "a", store.Offer{Type: "record", Capacity: seats(1)})
-	b := register(t, s, "b", store.Offer{Type: "record", Capacity: seats(1)})
+	register(t, s, "a", store.Offer{Type: "record", Capacity: limit(1)})
+	b := register(t, s, "b", store.Offer{Type: "record", Capacity: limit(1)})
 	want(t, s, "s1", "record")
 	request := []store.Request{{Key: "s1", Instance: "record.1", Type: "record", Candidates: []store.Candidate{{Class: stream.Class{}.ID()}}}}
 	placed, err := s.Place(ctx, request)

@@ -298,7 +298,7 @@ func leaseIsLost(g *stage) error {
 	return nil
 }
 
-// full brings s1 and s2 to life on a, whose two seats they take, and has s3 wait.
+// full brings s1 and s2 to life on a, whose capacity of two they fill, and has s3 wait.
 func full(g *stage) store.Holder {
 	g.t.Helper()
 	a, _ := running(g)
@@ -312,7 +312,7 @@ func full(g *stage) store.Holder {
 func (g *stage) overfull() error {
 	g.t.Helper()
 	if p := g.place("s3"); p.Outcome == store.Placed {
-		return fmt.Errorf("I2: a has two seats and %+v as a third", p)
+		return fmt.Errorf("I2: a takes two and has %+v as a third", p)
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 // Start is a reservation whose start is to be sent.
 type Start struct {
 	Reservation
-	Attempt int // 1 for the first sending
+	Sending int // 1 for the first sending
 	// Overdue: nobody claimed it in time; take it back.
 	Overdue bool
 }
@@ -25,7 +25,7 @@ func (s *Store) Outbox(ctx context.Context, resend, limit time.Duration, n int) 
 		return nil, 0, r.unexpected("outbox")
 	}
 	for _, row := range r.rows(3) {
-		due = append(due, Start{Reservation: readReservation(row), Attempt: int(row.num(5)), Overdue: row.str(6) == "1"})
+		due = append(due, Start{Reservation: readReservation(row), Sending: int(row.num(5)), Overdue: row.str(6) == "1"})
 	}
 	return due, time.Duration(r.num(2)) * time.Millisecond, nil
 }

@@ -41,8 +41,8 @@ func neutral(c stream.Class) store.Candidate {
 func TestPlaceTakesTheLeastLoaded(t *testing.T) {
 	t.Parallel()
 	g := newStage(t).open()
-	g.offer("small", seats(2), stream.Class{})
-	g.offer("large", seats(4), stream.Class{})
+	g.offer("small", limit(2), stream.Class{})
+	g.offer("large", limit(4), stream.Class{})
 	var order []string
 	for i := range 7 {
 		key := fmt.Sprintf("s%d", i)
@@ -74,9 +74,9 @@ func TestPlaceGoesThroughTheTiers(t *testing.T) {
 	t.Parallel()
 	g := newStage(t).open()
 	prefers, other := stream.Class{Prefer: "^s"}, stream.Class{Prefer: "^q"}
-	g.offer("neutral", seats(9), stream.Class{})
-	g.offer("wanted", seats(1), prefers)
-	g.offer("last", seats(9), other)
+	g.offer("neutral", limit(9), stream.Class{})
+	g.offer("wanted", limit(1), prefers)
+	g.offer("last", limit(9), other)
 	candidates := []store.Candidate{{Tier: stream.TierWanted, Class: prefers.ID()}, {Tier: stream.TierNeutral, Class: stream.Class{}.ID()}, {Tier: stream.TierOther, Class: other.ID()}}
 	for i, want := range []string{"wanted", "neutral", "neutral"} {
 		key := fmt.Sprintf("s%d", i)
@@ -158,7 +158,7 @@ func TestPlaceBelievesTheServiceAndNotItsIndex(t *testing.T) {
 func TestACapacityRaisedByHandIsUsedAfterAReindex(t *testing.T) {
 	t.Parallel()
 	g := newStage(t).open()
-	g.offer("a", seats(1), stream.Class{})
+	g.offer("a", limit(1), stream.Class{})
 	for _, key := range []string{"s1", "s2", "s3"} {
 		g.want(key)
 	}
@@ -170,11 +170,11 @@ func TestACapacityRaisedByHandIsUsedAfterAReindex(t *testing.T) {
 	_, err := g.s.Reindex(g.ctx, "a", nil)
 	g.must(err)
 	g.given("s2", "a")
-	g.offer("a", seats(1), stream.Class{}) // the same file again
+	g.offer("a", limit(1), stream.Class{}) // the same file again
 	if c := g.client.HGet(g.ctx, "service:enc:a", "capacity").Val(); c != "2" {
 		t.Fatalf("capacity %q after registering with the same file, want 2", c)
 	}
-	g.offer("a", seats(3), stream.Class{})
+	g.offer("a", limit(3), stream.Class{})
 	if c := g.client.HGet(g.ctx, "service:enc:a", "capacity").Val(); c != "3" {
 		t.Fatalf("capacity %q after registering with another file, want 3", c)
 	}
@@ -240,7 +240,7 @@ func TestPlaceDoesNotGrowWithTheHosts(t *testing.T) {
 	cost := func(hosts int) float64 {
 		g := newStage(t).open()
 		for i := range hosts {
-			g.offer(fmt.Sprintf("h%d", i), seats(100), stream.Class{})
+			g.offer(fmt.Sprintf("h%d", i), limit(100), stream.Class{})
 		}
 		for i := range 200 {
 			g.want(fmt.Sprintf("s%d", i))

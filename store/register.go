@@ -16,7 +16,7 @@ type Offer struct {
 	Type string
 	// Capacity is how many slots it takes at once; nil: no limit.
 	Capacity *int
-	// Places is how many seats it has, which no capacity set by hand can
+	// Places is how many places it has, one for each slot, which no capacity set by hand can
 	// exceed; 0: as many as there is capacity.
 	Places int
 	URL    string

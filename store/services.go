@@ -44,10 +44,10 @@ func (h HostRecord) Left() bool {
 type ServiceRecord struct {
 	Type string
 	Host string
-	// Capacity as written: empty for no limit. Seats is its number, -1 for
+	// Capacity as written: empty for no limit. Limit is its number, -1 for
 	// no limit; Reason says why the service takes nothing though it is up.
 	Capacity string
-	Seats    int
+	Limit    int
 	Used     int
 	Filter   string
 	Prefer   string
@@ -149,21 +149,21 @@ func (s *Store) hosts(ctx context.Context, names []string, deadline func(host st
 
 func readService(t, host string, row map[string]string) ServiceRecord {
 	v := ServiceRecord{
-		Type: t, Host: host, Capacity: row["capacity"], Seats: -1, Used: atoi(row["used"]),
+		Type: t, Host: host, Capacity: row["capacity"], Limit: -1, Used: atoi(row["used"]),
 		Filter: row["filter"], Prefer: row["prefer"], URL: row["url"], Class: row["class"], Needs: row["needs"],
 		State: stream.HostState(row["state"]), Reason: stream.ParseReason(row["reason"]),
 		Handover: stream.Handover(row["handover"]), Paused: row["paused"] != "",
 	}
 	if v.Capacity != "" {
-		seats, err := strconv.Atoi(v.Capacity)
-		if err != nil || seats < 0 || seats > 1_000_000 {
-			v.Seats, v.Reason = 0, stream.Because(stream.CodeBadCapacity, "capacity", stream.Quote(v.Capacity))
+		limit, err := strconv.Atoi(v.Capacity)
+		if err != nil || limit < 0 || limit > 1_000_000 {
+			v.Limit, v.Reason = 0, stream.Because(stream.CodeBadCapacity, "capacity", stream.Quote(v.Capacity))
 		} else {
-			v.Seats = seats
+			v.Limit = limit
 		}
 	}
-	if places := atoi(row["places"]); places > 0 && v.Reason.IsZero() && (v.Seats < 0 || v.Seats > places) {
-		v.Seats = places // what a hand set beyond them counts for nothing
+	if places := atoi(row["places"]); places > 0 && v.Reason.IsZero() && (v.Limit < 0 || v.Limit > places) {
+		v.Limit = places // what a hand set beyond them counts for nothing
 	}
 	if _, err := (stream.Class{Filter: v.Filter}).Compile(); err != nil {
 		v.Reason = stream.Because(stream.CodeBadFilter, "error", err.Error())
@@ -173,7 +173,7 @@ func readService(t, host string, row map[string]string) ServiceRecord {
 
 // HasRoom tells whether the service takes one more slot.
 func (v ServiceRecord) HasRoom() bool {
-	return v.State == stream.Up && v.Reason.IsZero() && (v.Seats < 0 || v.Used < v.Seats)
+	return v.State == stream.Up && v.Reason.IsZero() && (v.Limit < 0 || v.Used < v.Limit)
 }
 
 // Types lists the types somebody offers or offered.

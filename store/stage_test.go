@@ -109,7 +109,7 @@ func (g *stage) host(name string) store.Holder {
 func (g *stage) register(h store.Holder, id, replaces string) error {
 	_, err := g.s.Register(g.ctx, store.Registration{
 		Holder: h, HostID: id, Replaces: replaces, TTL: 10 * time.Second, Beat: 2 * time.Second, Version: "test",
-		Offers: []store.Offer{{Type: "enc", Capacity: seats(2)}},
+		Offers: []store.Offer{{Type: "enc", Capacity: limit(2)}},
 	})
 	return err
 }

@@ -183,8 +183,8 @@ func hostStatus(h HostRecord, now int64) stream.HostStatus {
 		if h.Deadline == 0 {
 			status.State = stream.Down
 		}
-		if v.Seats >= 0 {
-			status.Capacity = &v.Seats
+		if v.Limit >= 0 {
+			status.Capacity = &v.Limit
 		}
 		out.Services = append(out.Services, status)
 	}

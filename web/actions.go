@@ -101,13 +101,13 @@ type (
 
 // limit is a number or null; who says neither meant something else.
 type limit struct {
-	given bool
-	seats *int
+	given    bool
+	capacity *int
 }
 
 func (l *limit) UnmarshalJSON(text []byte) error {
 	l.given = true
-	return json.Unmarshal(text, &l.seats)
+	return json.Unmarshal(text, &l.capacity)
 }
 
 func (s *Server) actions(mux *http.ServeMux) {
@@ -284,13 +284,13 @@ func (s *Server) capacity(ctx context.Context, b serviceBody) (string, error) {
 	if err := errors.Join(stream.CheckType(b.Type), stream.CheckHost(b.Host)); err != nil {
 		return "", badRequest(err.Error())
 	}
-	seats := b.Capacity.seats
-	if !b.Capacity.given || seats != nil && (*seats < 0 || *seats > maxCapacity) {
+	capacity := b.Capacity.capacity
+	if !b.Capacity.given || capacity != nil && (*capacity < 0 || *capacity > maxCapacity) {
 		return "", badRequest(fmt.Sprintf("capacity is a number from 0 to %d, or null for no limit", maxCapacity))
 	}
 	said := fmt.Sprintf("%s on %s has no limit", b.Type, b.Host)
-	if seats != nil {
-		said = fmt.Sprintf("%s on %s has capacity %d", b.Type, b.Host, *seats)
+	if capacity != nil {
+		said = fmt.Sprintf("%s on %s has capacity %d", b.Type, b.Host, *capacity)
 	}
-	return said, s.o.Store.SetCapacity(ctx, b.Type, b.Host, seats)
+	return said, s.o.Store.SetCapacity(ctx, b.Type, b.Host, capacity)
 }

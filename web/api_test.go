@@ -39,10 +39,10 @@ func send(t testing.TB, base, path, body string) (int, string) {
 func TestActionsReachTheStore(t *testing.T) {
 	t.Parallel()
 	c := newCrew(t)
-	c.host("speedy", offer{kind: "transcode", seats: 3})
+	c.host("speedy", offer{kind: "transcode", capacity: 3})
 	c.appear("a/s1", nil, "transcode")
 	c.run("a/s1", "transcode", "speedy", "")
-	c.host("tardy", offer{kind: "transcode", seats: 3})
+	c.host("tardy", offer{kind: "transcode", capacity: 3})
 	m := &mover{store: c.store}
 	base, _, _ := serve(t, Options{Store: c.store, Mover: m}, "")
 	polled := map[string]string{"s8": stream.Announcement{Chain: []string{"transcode"}}.Encode()}
@@ -95,8 +95,8 @@ func TestActionsReachTheStore(t *testing.T) {
 		t.Errorf("the mover was asked %v", m.asked)
 	}
 	hosts, err := c.store.Hosts(c.ctx)
-	if err != nil || hosts[0].Want != stream.Draining || hosts[0].Services[0].Seats != 7 {
-		t.Errorf("hosts: %+v, %v; want speedy draining with 7 seats", hosts, err)
+	if err != nil || hosts[0].Want != stream.Draining || hosts[0].Services[0].Limit != 7 {
+		t.Errorf("hosts: %+v, %v; want speedy draining with a capacity of 7", hosts, err)
 	}
 	declared, err := c.store.Declared(c.ctx, "a/s1")
 	if err != nil || declared.Overrides.Vars["lang"] != "de" || declared.Overrides.Pins["transcode"] != "speedy" || declared.Overrides.Held {
@@ -116,7 +116,7 @@ func TestActionsReachTheStore(t *testing.T) {
 func TestStatusIsTheContractAndHidesSecrets(t *testing.T) {
 	t.Parallel()
 	c := newCrew(t)
-	c.host("speedy", offer{kind: "transcode", seats: 3, url: "http://u:hush@speedy/"})
+	c.host("speedy", offer{kind: "transcode", capacity: 3, url: "http://u:hush@speedy/"})
 	c.appear("s1", map[string]string{"pull": "rtmp://user:hush@in/x?token=hush&a=1", "push": "srt://out:9000?mode=caller&passphrase=hush", "api_key": "hush", "stream_key": "hush", "note": "\x1b[31mred"}, "transcode")
 	v := c.run("s1", "transcode", "speedy", "")
 	c.publish(v, map[string]string{"url": "icecast://source:hush@out:8000/x"})
@@ -240,7 +240,7 @@ func TestEventStreamTellsChangesAndResumes(t *testing.T) {
 		t.Run(fmt.Sprintf("packed=%v", packed), func(t *testing.T) {
 			t.Parallel()
 			c := newCrew(t)
-			c.host("speedy", offer{kind: "transcode", seats: 3})
+			c.host("speedy", offer{kind: "transcode", capacity: 3})
 			base, _, _ := serve(t, Options{Store: c.store, Version: "7"}, "")
 			first := watch(t, base, "", packed)
 			await(t, first, "hello", func(m sse) bool { return m.name == "hello" && strings.Contains(m.data, `"version":"7"`) })
@@ -413,7 +413,7 @@ func TestAFloodOfHooksCostsOtherSourcesNothing(t *testing.T) {
 	}
 }
 
-func TestWhoFindsNoSeatIsToldToComeBack(t *testing.T) {
+func TestWhoFindsNoRoomIsToldToComeBack(t *testing.T) {
 	t.Parallel()
 	c := newCrew(t)
 	base, s, _ := serve(t, Options{Store: c.store, Logs: func(ctx context.Context, _ LogQuery, _ func(LogLine) error) error {
@@ -448,8 +448,8 @@ func TestWhoFindsNoSeatIsToldToComeBack(t *testing.T) {
 func TestLogsAreReadHereOrPointedTo(t *testing.T) {
 	t.Parallel()
 	c := newCrew(t)
-	c.host("here", offer{kind: "dist", seats: -1})
-	c.host("there", offer{kind: "record", seats: -1})
+	c.host("here", offer{kind: "dist", capacity: -1})
+	c.host("there", offer{kind: "record", capacity: -1})
 	c.appear("a/s1", nil, "dist", "record")
 	c.run("a/s1", "dist", "here", "")
 	c.run("a/s1", "record", "there", "")

@@ -64,7 +64,7 @@ func TestPageTellsWhoseFileDiffers(t *testing.T) {
 // A slot keeps its state while its child is started again every 30 s.
 func TestPageCountsWhatFailsAgainAndAgainAsNotRunning(t *testing.T) {
 	c := newCrew(t)
-	c.host("speedy", offer{kind: "transcode", seats: 2})
+	c.host("speedy", offer{kind: "transcode", capacity: 2})
 	var reservations []store.Reservation
 	for _, key := range []string{"s1", "s2"} {
 		c.appear(key, nil, "transcode")
@@ -92,7 +92,7 @@ func TestPageCountsWhatFailsAgainAndAgainAsNotRunning(t *testing.T) {
 func TestPageTakesAHostThatLeftForNoTrouble(t *testing.T) {
 	c := newCrew(t)
 	for _, name := range []string{"speedy", "loop", "mutter"} {
-		c.host(name, offer{kind: "transcode", seats: 2})
+		c.host(name, offer{kind: "transcode", capacity: 2})
 	}
 	base, _, _ := serve(t, Options{Store: c.store}, "")
 	b := newBrowser(t, 1440, 900)
@@ -147,7 +147,7 @@ func TestPageIsNoWiderThanTheScreenAndTellsHostsApart(t *testing.T) {
 		t.Fatalf("%s has %d characters", long, len(long))
 	}
 	for _, name := range []string{"encoder00.lan.c3voc.de", "encoder01.lan.c3voc.de", "encoder01.example.org", "10.0.0.7", long} {
-		c.host(name, offer{kind: "fanout_thumbnail", seats: 2, filter: "^" + label})
+		c.host(name, offer{kind: "fanout_thumbnail", capacity: 2, filter: "^" + label})
 	}
 	c.appear("s1", nil, "fanout_thumbnail")
 	c.appear("s2", nil, "fanout_thumbnail")

@@ -93,7 +93,7 @@ func (c *crew) tick() {
 
 type offer struct {
 	kind, filter string
-	seats        int // -1: no limit
+	capacity     int // -1: no limit
 	url          string
 }
 
@@ -102,11 +102,11 @@ func (c *crew) host(name string, offers ...offer) {
 	h := store.Holder{Host: name, Incarnation: name + "-1"}
 	g := store.Registration{Holder: h, HostID: "id-" + name, TTL: crewTTL, Beat: crewBeat, Version: "1.0", URL: "http://" + name + ":8080"}
 	for _, o := range offers {
-		seats := &o.seats
-		if o.seats < 0 {
-			seats = nil
+		capacity := &o.capacity
+		if o.capacity < 0 {
+			capacity = nil
 		}
-		g.Offers = append(g.Offers, store.Offer{Type: o.kind, Capacity: seats, URL: o.url, Class: stream.Class{Filter: o.filter}})
+		g.Offers = append(g.Offers, store.Offer{Type: o.kind, Capacity: capacity, URL: o.url, Class: stream.Class{Filter: o.filter}})
 	}
 	if _, err := c.store.Register(c.ctx, g); err != nil {
 		c.t.Fatal(err)

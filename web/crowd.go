@@ -75,7 +75,7 @@ func (c *crowd) enter(conn net.Conn) (in *visitor, why string) {
 	defer c.mu.Unlock()
 	switch {
 	case c.strangers >= maxStrangers:
-		return nil, "all seats for connections without a token are taken"
+		return nil, "there are as many connections without a token as are let in"
 	case c.from[from] >= maxNeighbours && !from.Addr().IsLoopback():
 		return nil, "its address has too many connections without a token"
 	case c.short(conn):

@@ -32,7 +32,7 @@ func fromAddress(address string) namedConn {
 	return namedConn{from: net.TCPAddrFromAddrPort(netip.MustParseAddrPort(address))}
 }
 
-func TestStrangersHaveTheirSeatsAndHoldersOthers(t *testing.T) {
+func TestStrangersHaveTheirRoomAndHoldersTheirs(t *testing.T) {
 	t.Parallel()
 	c := newCrowd(nil, NewMetrics(""), zerolog.Nop())
 	enter := func(address string) *visitor {

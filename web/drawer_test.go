@@ -8,8 +8,8 @@ import (
 
 func TestPanelShowsAndTakesBackAPin(t *testing.T) {
 	c := newCrew(t)
-	c.host("speedy", offer{kind: "transcode", seats: 2})
-	c.host("loop", offer{kind: "transcode", seats: 2})
+	c.host("speedy", offer{kind: "transcode", capacity: 2})
+	c.host("loop", offer{kind: "transcode", capacity: 2})
 	c.appear("s1", nil, "transcode")
 	c.run("s1", "transcode", "speedy", "")
 	base, _, _ := serve(t, Options{Store: c.store, Mover: &mover{store: c.store}}, "")
@@ -39,7 +39,7 @@ func TestPanelShowsAndTakesBackAPin(t *testing.T) {
 // Who copies an address out of the panel must not lose it to the next change.
 func TestPanelKeepsFocusAndSelectionWhileItsStreamChanges(t *testing.T) {
 	c := newCrew(t)
-	c.host("speedy", offer{kind: "transcode", seats: 2})
+	c.host("speedy", offer{kind: "transcode", capacity: 2})
 	c.appear("s1", nil, "transcode")
 	v := c.run("s1", "transcode", "speedy", "")
 	c.publish(v, map[string]string{"url": "https://live.example.org/s1", "z": "1"})

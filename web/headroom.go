@@ -84,8 +84,8 @@ func lossText(losses []Loss) string {
 	return text
 }
 
-// roomWithout is what all other hosts have left for a type: filter → free
-// seats; unlimited counts as more than anybody needs.
+// roomWithout is what all other hosts have left for a type: filter → slots
+// that still fit; unlimited counts as more than anybody needs.
 func roomWithout(hosts []stream.HostStatus, lost, kind string) map[string]int {
 	const unlimited = 1 << 30
 	room := map[string]int{}
@@ -106,8 +106,8 @@ func roomWithout(hosts []stream.HostStatus, lost, kind string) map[string]int {
 	return room
 }
 
-// placeable is how many of the keys find a seat: the greatest flow from
-// groups of keys that match the same filters to the filters' free seats.
+// placeable is how many of the keys find room: the greatest flow from
+// groups of keys that match the same filters to what the filters have left.
 func placeable(keys []string, room map[string]int, matches matcher) int {
 	filters := slices.Sorted(maps.Keys(room))
 	groups := map[string]int{} // "0110": which filters match → how many keys
@@ -140,13 +140,13 @@ func placeable(keys []string, room map[string]int, matches matcher) int {
 	return placed
 }
 
-// flow is a distribution of groups over filters' seats.
+// flow is a distribution of groups over what filters have left.
 type flow struct {
-	room []int            // free seats of each filter
-	sent map[string][]int // group → seats it has of each filter
+	room []int            // left of each filter
+	sent map[string][]int // group → what it has of each filter
 }
 
-// push gives up to n of the group's keys seats, moving others away if that
+// push gives room to up to n of the group's keys, moving others away if that
 // makes room, and returns how many.
 func (f *flow) push(sign string, n int, tried map[string]bool) int {
 	tried[sign] = true

@@ -133,7 +133,7 @@ func (c *crew) fill() []store.Reservation {
 	for i := range loadHosts {
 		var offers []offer
 		for _, kind := range loadChain {
-			offers = append(offers, offer{kind: kind, seats: 200})
+			offers = append(offers, offer{kind: kind, capacity: 200})
 		}
 		c.host(fmt.Sprintf("host%02d.lan", i), offers...)
 	}

@@ -105,8 +105,8 @@ func TestTableOfMetricsIsComplete(t *testing.T) {
 func TestScrapeTellsThePictureAndPassesTheLinter(t *testing.T) {
 	t.Parallel()
 	c := newCrew(t)
-	c.host("speedy", offer{kind: "transcode", seats: 2}, offer{kind: "dist", seats: -1})
-	c.host("gone", offer{kind: "transcode", seats: 5})
+	c.host("speedy", offer{kind: "transcode", capacity: 2}, offer{kind: "dist", capacity: -1})
+	c.host("gone", offer{kind: "transcode", capacity: 5})
 	c.leave("gone")
 	c.appear("s1", nil, "transcode", "dist")
 	v := c.run("s1", "transcode", "speedy", "")
@@ -152,7 +152,7 @@ func TestScrapeTellsThePictureAndPassesTheLinter(t *testing.T) {
 func TestASlotWithoutAChildIsNotCountedAsRunning(t *testing.T) {
 	t.Parallel()
 	c := newCrew(t)
-	c.host("speedy", offer{kind: "slow", seats: 2}, offer{kind: "broken", seats: 2}, offer{kind: "fine", seats: 2})
+	c.host("speedy", offer{kind: "slow", capacity: 2}, offer{kind: "broken", capacity: 2}, offer{kind: "fine", capacity: 2})
 	c.appear("s1", nil, "slow", "broken", "fine")
 	c.run("s1", "fine", "speedy", "")
 	c.report(c.run("s1", "slow", "speedy", ""), "", "", map[string]string{"phase": "starting"})

@@ -20,7 +20,7 @@ import (
 func TestPageFollowsALifeOfAStream(t *testing.T) {
 	c := newCrew(t)
 	for _, name := range []string{"speedy.lan", "loop.lan", "mutter.lan"} {
-		c.host(name, offer{kind: "dist", seats: -1}, offer{kind: "transcode", seats: 2})
+		c.host(name, offer{kind: "dist", capacity: -1}, offer{kind: "transcode", capacity: 2})
 	}
 	c.poll("ingest", store.SourceInfo{Type: "icecast", URL: "http://ingest:8000", Expect: []string{"s1", "s2"}})
 	m := &mover{}
@@ -121,7 +121,7 @@ func press(b *browser, within, word string) {
 
 func TestPageFiltersAndActs(t *testing.T) {
 	c := newCrew(t)
-	c.host("speedy", offer{kind: "transcode", seats: 2}, offer{kind: "source", seats: -1})
+	c.host("speedy", offer{kind: "transcode", capacity: 2}, offer{kind: "source", capacity: -1})
 	for _, key := range []string{"s1", "s2", "q1", "lecture/hall-7"} {
 		c.appear(key, nil, "transcode")
 	}
@@ -188,7 +188,7 @@ func TestPageFiltersAndActs(t *testing.T) {
 
 func TestPageComesBackAfterTheServerRestarts(t *testing.T) {
 	c := newCrew(t)
-	c.host("speedy", offer{kind: "transcode", seats: 2})
+	c.host("speedy", offer{kind: "transcode", capacity: 2})
 	c.appear("s1", nil, "transcode")
 	base, _, stop := serve(t, Options{Store: c.store, Version: "1"}, "")
 	b := newBrowser(t, 1440, 900)
@@ -213,7 +213,7 @@ func TestPageComesBackAfterTheServerRestarts(t *testing.T) {
 func TestStrangersTextIsOnlyText(t *testing.T) {
 	c := newCrew(t)
 	const evil = `<img src=x onerror="document.body.dataset.owned='yes'"><script>document.body.dataset.owned='yes'</script>`
-	c.host("speedy", offer{kind: "transcode", seats: 2})
+	c.host("speedy", offer{kind: "transcode", capacity: 2})
 	c.appear("s1", map[string]string{"title": evil, "link": `javascript:document.body.dataset.owned="yes"`, "page": `http://x/"onmouseover="document.body.dataset.owned='yes'`}, "transcode")
 	v := c.run("s1", "transcode", "speedy", "")
 	c.publish(v, map[string]string{"url": "https://ok.example.org/" + "x", "note": evil})
@@ -240,7 +240,7 @@ func TestStrangersTextIsOnlyText(t *testing.T) {
 // proxy that takes /streams/ off.
 func TestPageWorksBelowAPathOfAProxy(t *testing.T) {
 	c := newCrew(t)
-	c.host("speedy.lan", offer{kind: "dist", seats: 2}, offer{kind: stream.SourceType, seats: -1})
+	c.host("speedy.lan", offer{kind: "dist", capacity: 2}, offer{kind: stream.SourceType, capacity: -1})
 	c.appear("s1", nil, "dist")
 	c.run("s1", "dist", "speedy.lan", "")
 	token := testToken

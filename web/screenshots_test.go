@@ -60,10 +60,10 @@ func TestScreenshots(t *testing.T) {
 func (c *crew) conference() {
 	c.t.Helper()
 	const domain = ".lan.example.org"
-	c.host("live"+domain, offer{kind: "dist", seats: -1}, offer{kind: "record", seats: 6})
-	c.host("speedy"+domain, offer{kind: "transcode", seats: 4}, offer{kind: "fanout_h264", seats: 6}, offer{kind: "fanout_audio", seats: 8})
-	c.host("loop"+domain, offer{kind: "transcode", seats: 2}, offer{kind: "fanout_h264", seats: 6}, offer{kind: "record", seats: 3, filter: "^sloop$"})
-	c.host("mutter"+domain, offer{kind: "transcode", seats: 2}, offer{kind: "fanout_audio", seats: 8})
+	c.host("live"+domain, offer{kind: "dist", capacity: -1}, offer{kind: "record", capacity: 6})
+	c.host("speedy"+domain, offer{kind: "transcode", capacity: 4}, offer{kind: "fanout_h264", capacity: 6}, offer{kind: "fanout_audio", capacity: 8})
+	c.host("loop"+domain, offer{kind: "transcode", capacity: 2}, offer{kind: "fanout_h264", capacity: 6}, offer{kind: "record", capacity: 3, filter: "^sloop$"})
+	c.host("mutter"+domain, offer{kind: "transcode", capacity: 2}, offer{kind: "fanout_audio", capacity: 8})
 	c.poll("ingest", store.SourceInfo{Type: "icecast", URL: "http://ingest.example.org:8000", Expect: []string{"s1", "s9"}})
 	chain := []string{"dist", "transcode", "fanout_h264", "fanout_audio", "record"}
 	transcoders := []string{"speedy", "speedy", "speedy", "loop", "loop", "mutter", "speedy"}

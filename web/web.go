@@ -75,7 +75,7 @@ type Server struct {
 	handler http.Handler
 	hooks   hookNames
 	tls     *tls.Config   // nil: none
-	readers chan struct{} // a seat for each open log
+	readers chan struct{} // one entry for each open log
 	ended   chan struct{} // closed when open streams are to end
 	end     sync.Once
 }

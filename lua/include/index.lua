@@ -26,13 +26,13 @@ end
 -- Room is a score of at most a million; without a capacity there always is.
 local function score(capacity, used)
   if not capacity then return used end
-  local seats = whole(capacity)
-  if not seats or seats == 0 then return nil end
-  return math.floor((used + 1) * 1000000 / seats)
+  local most = whole(capacity)
+  if not most or most == 0 then return nil end
+  return math.floor((used + 1) * 1000000 / most)
 end
 
--- seats is the capacity that counts: no more than there are places.
-local function seats(capacity, places)
+-- limit_of is the capacity that counts: no more than there are places.
+local function limit_of(capacity, places)
   local most = whole(places)
   if not most then return capacity end
   local n = capacity and whole(capacity)
@@ -55,7 +55,7 @@ local function index(stype, host)
   if not s[4] then return end
   local used = whole(s[2])
   if used and s[3] == 'up' then
-    enter(stype, s[4], host, seats(s[1], s[5]), used)
+    enter(stype, s[4], host, limit_of(s[1], s[5]), used)
   else
     redis.call('ZREM', ns .. 'load:' .. stype .. ':' .. s[4], host)
   end

@@ -1,18 +1,18 @@
--- room: counts, up to want, the seats that services of the class have on hosts
+-- room: counts, up to want, the slots that services of the class still take on hosts
 -- that are not among the avoided ones, of which there are n. Read only; place
 -- decides.
 local function room(stype, class, avoided, n, want)
-  local seats = 0
+  local found = 0
   local rows = redis.call('ZRANGE', ns .. 'load:' .. stype .. ':' .. class, '-inf', '1000000', 'BYSCORE', 'LIMIT', 0, n + want)
   for _, host in ipairs(rows) do
-    if seats >= want then break end
+    if found >= want then break end
     if not avoided[host] and (tonumber(redis.call('ZSCORE', ns .. 'hosts:lease', host)) or 0) > now then
       local s = want > 1 and redis.pcall('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'capacity', 'used') or {}
       local free = s[1] and (tonumber(s[1]) or 0) - (tonumber(s[2]) or 0) or want
-      seats = seats + math.max(1, math.min(want, free)) -- its score says that there is one
+      found = found + math.max(1, math.min(want, free)) -- its score says that there is one
     end
   end
-  return seats
+  return found
 end
 
 -- room_on: the same as room of one host.

@@ -70,7 +70,7 @@ local function requeue(stype, key, instance, reason, alone)
   end
   local rank = stamp(redis.call('HGET', at, 'score')) or now
   redis.call('HSET', at, 'state', 'pending', 'host', '', 'token', '', 'since', int(now), 'reason', reason)
-  redis.call('HDEL', at, 'assigned', 'attempt', 'speed', 'fps', 'stale', 'up', 'phase', 'restart')
+  redis.call('HDEL', at, 'assigned', 'sending', 'speed', 'fps', 'stale', 'up', 'phase', 'restart')
   replace(at, {})
   redis.call('ZADD', ns .. 'pending:' .. stype, int(rank), member(key, instance))
   if heir then

@@ -37,7 +37,7 @@ type Service struct {
 	URL string `yaml:"-"`
 	// Class is everything but load that decides which streams come here.
 	Class stream.Class `yaml:"-"`
-	// Places are the seats with their variables, ${place:<name>}; ${place:index}
+	// Places are what each slot gets one of, with their variables, ${place:<name>}; ${place:index}
 	// counts them from 0 and is there without any.
 	Places []map[string]string `yaml:"places" validate:"max=10000,dive,dive,keys,placevar,endkeys,plain"`
 	// Handover is stop_first or start_first.

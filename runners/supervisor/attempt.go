@@ -229,7 +229,7 @@ func (l *life) judge(spec Spec, exit *Exit) {
 	away, pace := l.state.Away, l.state.Pace
 	l.mu.Unlock()
 	exit.Counted = !away
-	var v Verdict
+	var v Backoff
 	l.past, v = spec.Restart.Next(l.past, Ended{At: time.Since(l.born), Ran: exit.Ran, Counted: exit.Counted}, pace, rand.Float64())
 	l.delay = v.Delay
 	l.change(func(s *State) { s.Failures, s.Failing = v.Failures, v.Failing })

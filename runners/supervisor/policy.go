@@ -26,8 +26,8 @@ type Ended struct {
 	Counted bool          // false while the publisher is away: then it says nothing about the child
 }
 
-// Verdict is what to do after an end.
-type Verdict struct {
+// Backoff is what to do after an end.
+type Backoff struct {
 	Delay    time.Duration
 	Failures int  // counted ones within the window, this one included
 	Failing  bool // give_up_after is reached
@@ -35,7 +35,7 @@ type Verdict struct {
 
 // Next takes one end into account. It is pure: an end in, what to remember and what to do out. luck is a random number in [0,1) and spreads the delay over its upper half, so that
 // children that died together do not come back together. pace is the least delay, 0 for none.
-func (r Restart) Next(f Failures, e Ended, pace time.Duration, luck float64) (Failures, Verdict) {
+func (r Restart) Next(f Failures, e Ended, pace time.Duration, luck float64) (Failures, Backoff) {
 	if e.Ran >= r.Within && r.Within > 0 {
 		f.streak = 0
 	}
@@ -63,7 +63,7 @@ func (r Restart) Next(f Failures, e Ended, pace time.Duration, luck float64) (Fa
 	}
 	f.streak++
 	f.times = kept
-	return f, Verdict{
+	return f, Backoff{
 		Delay:    delay,
 		Failures: len(kept),
 		Failing:  e.Counted && r.GiveUpAfter > 0 && len(kept) >= r.GiveUpAfter,

@@ -95,7 +95,7 @@ func TestDelaysDoubleUpToTheLongestAndAreSpread(t *testing.T) {
 
 func TestFailingIsSoManyWithinTheWindow(t *testing.T) {
 	var f Failures
-	var v Verdict
+	var v Backoff
 	for i, step := range []struct {
 		at      time.Duration
 		counted bool

@@ -16,14 +16,14 @@ func classOf(t *testing.T, c stream.Class) Class {
 	return Class{ID: c.ID(), Rule: rule}
 }
 
-func service(host string, c stream.Class, used, seats int, state stream.HostState) Service {
-	return Service{HostState: state, Host: host, Seats: seats, Used: used, Class: c.ID(), State: state}
+func service(host string, c stream.Class, used, limit int, state stream.HostState) Service {
+	return Service{HostState: state, Host: host, Limit: limit, Used: used, Class: c.ID(), State: state}
 }
 
 func TestReasons(t *testing.T) {
 	t.Parallel()
 	plain, filtered, needy := stream.Class{}, stream.Class{Filter: "^x"}, stream.Class{Needs: "dist:url"}
-	up := func(host string, used, seats int) Service { return service(host, plain, used, seats, stream.Up) }
+	up := func(host string, used, limit int) Service { return service(host, plain, used, limit, stream.Up) }
 	paused := service("p", plain, 0, 2, stream.Cordoned)
 	paused.Paused, paused.HostState = true, stream.Up
 	broken := up("n", 0, 0)
@@ -133,12 +133,12 @@ func TestNeedsThatWaitInVainAreNamed(t *testing.T) {
 }
 
 // TestEachReasonHasItsClass: by what is so, not by the words: a failure that says
-// "disk full" is no want of seats, and a type may be called household.
+// "disk full" is no want of room, and a type may be called household.
 func TestEachReasonHasItsClass(t *testing.T) {
 	t.Parallel()
 	class := stream.Class{}
-	at := func(host string, used, seats int, state stream.HostState) Service {
-		return service(host, class, used, seats, state)
+	at := func(host string, used, limit int, state stream.HostState) Service {
+		return service(host, class, used, limit, state)
 	}
 	cooling := Instance{Avoid: map[string]int64{"a": 9}, Reason: stream.Because(stream.CodeExited, "exit", "exit 1: disk full")}
 	for name, tt := range map[string]struct {

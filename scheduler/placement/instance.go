@@ -40,7 +40,7 @@ type Candidate struct {
 // Service is one service of a type, as a look at the hosts found it.
 type Service struct {
 	Host, Class string
-	Used, Seats int // Seats: -1 for no limit
+	Used, Limit int // Limit: -1 for none
 	State       stream.HostState
 	HostState   stream.HostState
 	Paused      bool          // an operator paused its queue
@@ -49,5 +49,5 @@ type Service struct {
 
 // hasRoom tells whether it takes one more slot.
 func (v Service) hasRoom() bool {
-	return v.State == stream.Up && v.Reason.IsZero() && (v.Seats < 0 || v.Used < v.Seats)
+	return v.State == stream.Up && v.Reason.IsZero() && (v.Limit < 0 || v.Used < v.Limit)
 }

@@ -6,9 +6,9 @@ type Request struct {
 	Candidates []Candidate
 }
 
-// Attempt is one slot's way through the store: requests that are sent in order
+// Search is one instance's way through the store: requests that are sent in order
 // until one of them is granted.
-type Attempt struct {
+type Search struct {
 	Requests []Request
 	// exact: a refusal says that the classes are full for everybody, as no
 	// host was left out for this slot's own reasons.
@@ -18,8 +18,8 @@ type Attempt struct {
 // Plan makes the requests for one slot: all its candidate classes that are not
 // known to be full, at most so many at a time. No request: nothing that it may
 // have has room.
-func Plan(s Instance, candidates []Candidate, full map[string]bool, most int) Attempt {
-	a := Attempt{exact: len(s.Avoid) == 0}
+func Plan(s Instance, candidates []Candidate, full map[string]bool, most int) Search {
+	a := Search{exact: len(s.Avoid) == 0}
 	if only, otherwise := onlyHost(s); only != "" {
 		a.exact = false
 		a.add(only, candidates, most)
@@ -37,7 +37,7 @@ func Plan(s Instance, candidates []Candidate, full map[string]bool, most int) At
 	return a
 }
 
-func (a *Attempt) add(only string, candidates []Candidate, most int) {
+func (a *Search) add(only string, candidates []Candidate, most int) {
 	for len(candidates) > 0 {
 		n := min(len(candidates), most)
 		a.Requests = append(a.Requests, Request{Only: only, Candidates: candidates[:n]})
@@ -47,7 +47,7 @@ func (a *Attempt) add(only string, candidates []Candidate, most int) {
 
 // Learn notes what it proves that the i-th request was refused for want of room:
 // that its classes are full for all who come later, if no host was left out.
-func (a Attempt) Learn(i int, full map[string]bool) {
+func (a Search) Learn(i int, full map[string]bool) {
 	if !a.exact || a.Requests[i].Only != "" {
 		return
 	}

@@ -23,7 +23,7 @@ func (v View) crowded(s Instance, from []Service) stream.Reason {
 		case o.hasRoom():
 			return stream.Reason{}
 		default:
-			full = append(full, fmt.Sprintf("%d/%d", o.Used, o.Seats))
+			full = append(full, fmt.Sprintf("%d/%d", o.Used, o.Limit))
 		}
 	}
 	why := stream.Because(stream.CodeNoOther, "type", v.stype)

@@ -56,7 +56,7 @@ func (n *network) resend(old map[string]store.Reservation, hosts ...string) {
 	for _, v := range old {
 		for _, host := range hosts {
 			for i, verb := range []queue.Verb{queue.Start, queue.Stop, queue.Update} {
-				late := queue.Reservation{Key: v.Key, Instance: v.Instance, Type: v.Type, Host: host, Token: v.Token, Attempt: int64(100 + i)}
+				late := queue.Reservation{Key: v.Key, Instance: v.Instance, Type: v.Type, Host: host, Token: v.Token, Sending: int64(100 + i)}
 				if err := q.SlotCommand(n.t.Context(), verb, late); err != nil {
 					n.t.Fatal(err)
 				}

@@ -72,7 +72,7 @@ func TestCapacityIsFilledEvenlyAndNeverExceeded(t *testing.T) {
 	})
 
 	list.set(keys("s", 0, 60)...)
-	realtest.Await(t, 30*time.Second, "30 run and 30 wait, each with a reason that counts the seats", func() bool {
+	realtest.Await(t, 30*time.Second, "30 run and 30 wait, each with a reason that counts the slots", func() bool {
 		status := realrun.Status(t, redis.URL())
 		for _, s := range status.Streams {
 			for _, slot := range s.Slots {

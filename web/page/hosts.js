@@ -88,7 +88,7 @@ function makeBar(host, type) {
   track.setAttribute("role", "meter");
   track.setAttribute("aria-label", "slots of " + type);
   track.setAttribute("aria-valuemin", "0");
-  // What a host polls has no seats to change.
+  // What a host polls has no capacity to change.
   const node = type === "source" ? el("div", "bar") : button("", "bar", () => setCapacity(host, type));
   if (type === "source") track.style.visibility = "hidden"; // it keeps the figures in line
   node.replaceChildren(name, track, number, note);

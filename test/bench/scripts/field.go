@@ -94,14 +94,14 @@ func (f *field) tick(ctx context.Context) (held bool, err error) {
 
 // register has hosts offer types, each with room for a thousand slots.
 func (f *field) register(ctx context.Context, hosts int, types ...string) error {
-	seats := 1000
+	capacity := 1000
 	for i := range hosts {
 		h := store.Holder{Host: fmt.Sprintf("h%d", i), Incarnation: fmt.Sprintf("h%d-1", i)}
 		g := store.Registration{Holder: h, HostID: h.Host, TTL: 10 * time.Second, Beat: 2 * time.Second, Version: "bench"}
 		// Leases outlast the run, as nobody beats.
 		g.TTL = time.Hour
 		for _, t := range types {
-			g.Offers = append(g.Offers, store.Offer{Type: t, Capacity: &seats, URL: "http://" + h.Host + ":7999"})
+			g.Offers = append(g.Offers, store.Offer{Type: t, Capacity: &capacity, URL: "http://" + h.Host + ":7999"})
 		}
 		if _, err := f.st.Register(ctx, g); err != nil {
 			return err

@@ -8,19 +8,19 @@ import (
 	"stream-api/runners/statedir"
 )
 
-// seats are the places of the services: which token sits on which. A place
+// places are the places of the services: which token has which. A place
 // is given up once its child is gone and taken over as it was by the next
 // life of the runner.
-type seats struct {
+type places struct {
 	mu    sync.Mutex
 	taken map[string]map[int]string // type → place → token
 }
 
-func newSeats() *seats { return &seats{taken: map[string]map[int]string{}} }
+func newPlaces() *places { return &places{taken: map[string]map[int]string{}} }
 
 // take gives the token the lowest free place of its type, the same again if
 // it has one.
-func (s *seats) take(stype, token string) int {
+func (s *places) take(stype, token string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	row := s.row(stype)
@@ -37,9 +37,9 @@ func (s *seats) take(stype, token string) int {
 	return place
 }
 
-// keep seats a token where it sat in an earlier life. Error: somebody else
-// sits there.
-func (s *seats) keep(stype, token string, place int) error {
+// keep gives a token the place it had in an earlier life. Error: somebody else
+// has it.
+func (s *places) keep(stype, token string, place int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	row := s.row(stype)
@@ -50,13 +50,13 @@ func (s *seats) keep(stype, token string, place int) error {
 	return nil
 }
 
-// resume seats what an earlier life left, and corrects the memos' places. The
+// resume gives places to what an earlier life left, and corrects the memos' places. The
 // file may list other places now, or in another order. A slot whose variables
 // are those of a listed place gets that place; among equal places it keeps its
 // number. A slot with other variables, or with none that are known, keeps its
 // number too. If that place is taken it gets the lowest free one, beyond the
 // list if need be, so that no two slots have one place.
-func (s *seats) resume(memos []statedir.Memo, places func(stype string) []map[string]string) {
+func (s *places) resume(memos []statedir.Memo, places func(stype string) []map[string]string) {
 	var others []*statedir.Memo
 	for i := range memos {
 		m := &memos[i]
@@ -76,8 +76,8 @@ func (s *seats) resume(memos []statedir.Memo, places func(stype string) []map[st
 	}
 }
 
-// listed seats a token on the free place that has its variables.
-func (s *seats) listed(m statedir.Memo, places []map[string]string) (place int, ok bool) {
+// listed gives a token the free place that has its variables.
+func (s *places) listed(m statedir.Memo, places []map[string]string) (place int, ok bool) {
 	if m.PlaceVars == nil {
 		return 0, false
 	}
@@ -96,7 +96,7 @@ func (s *seats) listed(m statedir.Memo, places []map[string]string) (place int, 
 }
 
 // free gives the token's place up; doing so twice changes nothing.
-func (s *seats) free(stype, token string) {
+func (s *places) free(stype, token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	row := s.row(stype)
@@ -107,7 +107,7 @@ func (s *seats) free(stype, token string) {
 	}
 }
 
-func (s *seats) row(stype string) map[int]string {
+func (s *places) row(stype string) map[int]string {
 	row := s.taken[stype]
 	if row == nil {
 		row = map[int]string{}
