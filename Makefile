@@ -10,7 +10,7 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 DEBIAN := $(shell deploy/package/version.sh '$(VERSION)' $(SOURCE_DATE_EPOCH))
 export SOURCE_DATE_EPOCH
 # What tests need beside Go; installed with apt when it is missing and we may.
-NEEDS := redis-server redis-sentinel redis-cli icecast2 ffmpeg ffprobe nginx chromium
+NEEDS := redis-server redis-sentinel redis-cli icecast2 ffmpeg ffprobe nginx chromium promtool named-checkzone
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test check vuln sbom reproducible deb dist notices bench chaos boot deps screenshots clean

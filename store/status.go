@@ -33,33 +33,33 @@ func (s *Store) StreamKeys(ctx context.Context) ([]string, error) {
 }
 
 // Status reads the whole picture, in small calls that do not block the
-// server. It is no snapshot of one moment.
+// server. It is no snapshot of one moment; but a store that is emptied
+// meanwhile is told on hold, as that is asked for last.
 func (s *Store) Status(ctx context.Context) (stream.Status, error) {
-	out, err := s.Overview(ctx)
-	if err != nil {
-		return stream.Status{}, err
-	}
 	keys, err := s.StreamKeys(ctx)
 	if err != nil {
 		return stream.Status{}, err
 	}
-	if out.Streams, err = s.StatusOf(ctx, keys); err != nil {
+	streams, err := s.StatusOf(ctx, keys)
+	if err != nil {
 		return stream.Status{}, err
 	}
+	out, err := s.Overview(ctx)
+	if err != nil {
+		return stream.Status{}, err
+	}
+	out.Streams = streams
 	return out, nil
 }
 
 // Overview is the picture without its streams, which are most of it: Streams
-// is empty.
+// is empty. Who reads them, too, does so before it: see Status.
 func (s *Store) Overview(ctx context.Context) (stream.Status, error) {
 	now, err := s.Now(ctx)
 	if err != nil {
 		return stream.Status{}, err
 	}
 	out := stream.Status{At: now, Streams: []stream.StreamStatus{}, Hosts: []stream.HostStatus{}, Sources: []stream.SourceStatus{}}
-	if out.Hold, err = s.hold(ctx, now); err != nil {
-		return stream.Status{}, err
-	}
 	if out.Refused, err = s.refusedNow(ctx, now); err != nil {
 		return stream.Status{}, err
 	}
@@ -77,6 +77,9 @@ func (s *Store) Overview(ctx context.Context) (stream.Status, error) {
 		return stream.Status{}, err
 	}
 	if out.Aside, err = s.Aside(ctx); err != nil {
+		return stream.Status{}, err
+	}
+	if out.Hold, err = s.hold(ctx, now); err != nil {
 		return stream.Status{}, err
 	}
 	return out, nil

@@ -7,6 +7,8 @@ package() {
 	case $1 in
 	redis-cli) echo redis-tools ;;
 	ffprobe) echo ffmpeg ;;
+	promtool) echo prometheus ;;
+	named-checkzone) echo bind9-utils ;;
 	*) echo "$1" ;;
 	esac
 }

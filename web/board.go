@@ -118,6 +118,18 @@ func (b *board) current(ctx context.Context) (picture, error) {
 	return b.readAll(ctx)
 }
 
+// sure is a picture whose overview is no older than its streams, for whoever acts
+// on what is not there any more: that the store was emptied stands in the overview.
+func (b *board) sure(ctx context.Context) (picture, error) {
+	pic, err := b.current(ctx)
+	if err != nil || pic.sure {
+		return pic, err
+	}
+	b.reading.Lock()
+	defer b.reading.Unlock()
+	return b.readAll(ctx)
+}
+
 // refresh reads what changed and tells the watchers.
 func (b *board) refresh(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -281,7 +293,7 @@ func (b *board) problemNow() string {
 // merge makes the next picture and sends the difference.
 func (b *board) merge(asked []string, got []stream.StreamStatus, over *stream.Status) (picture, error) {
 	old := b.picture()
-	next := picture{read: time.Now(), at: old.at, streams: maps.Clone(old.streams), parts: old.parts, raw: old.raw}
+	next := picture{read: time.Now(), at: old.at, sure: over != nil, streams: maps.Clone(old.streams), parts: old.parts, raw: old.raw}
 	change := map[string]json.RawMessage{}
 	for _, key := range asked {
 		if _, known := old.streams[key]; known {

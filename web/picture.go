@@ -14,6 +14,7 @@ import (
 type picture struct {
 	read    time.Time // zero: never
 	at      int64     // store's ms
+	sure    bool      // its parts were read after its streams
 	streams map[string]seen
 	parts   parts
 	raw     map[string]json.RawMessage // encoded parts, to compare

@@ -13,7 +13,7 @@ const readLimit = 10 * time.Second
 func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readLimit)
 	defer cancel()
-	pic, err := s.board.current(ctx)
+	pic, err := s.board.sure(ctx)
 	if err != nil {
 		failed(w, err)
 		return

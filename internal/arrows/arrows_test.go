@@ -26,6 +26,7 @@ var may = map[string][]string{
 	"store/embedded":        {},                                                                                                                      // a server, knows no key
 	"queue":                 {"stream", "internal/legible"},                                                                                          // a hint cannot decide anything, so it knows no store
 	"sources":               {"stream", "store", "queue", "program", "internal/orphans", "internal/regular", "internal/confine", "internal/legible"}, //
+	"render":                {"stream"},                                                                                                              // the picture in, a file out: who reads the store is given to it
 	"scheduler/placement":   {"stream"},                                                                                                              // pure: what is known comes as arguments
 	"scheduler":             {"stream", "store", "queue", "scheduler/placement"},                                                                     // never runners: a decision knows no process
 	"runners":               {"stream", "store", "queue", "runners/plan", "runners/statedir", "runners/supervisor"},                                  // never scheduler: a host obeys the store alone

@@ -2,6 +2,8 @@ package realtest
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -104,4 +106,42 @@ func (s *NginxRTMPServer) Log() string {
 		return err.Error()
 	}
 	return string(text)
+}
+
+// Nginx runs an nginx with a configuration file of the test, which listens on that port, until the test ends. What it
+// gives asks it for a path.
+func Nginx(t testing.TB, conf string, port int) func(path string) string {
+	t.Helper()
+	run, err := start(exec.Command(find(t, "nginx", "nginx"), "-p", filepath.Dir(conf), "-c", conf))
+	if err != nil {
+		t.Fatalf("start nginx: %v", err)
+	}
+	t.Cleanup(func() {
+		// TERM lets the master end its worker.
+		if err := run.end(syscall.SIGTERM); err != nil {
+			t.Errorf("end nginx: %v", err)
+		}
+	})
+	base := fmt.Sprintf("http://127.0.0.1:%d", port)
+	get := func(path string) (string, error) {
+		resp, err := http.Get(base + path)
+		if err != nil {
+			return "", err
+		}
+		defer func() { _ = resp.Body.Close() }() // only read from
+		text, err := io.ReadAll(resp.Body)
+		return string(text), err
+	}
+	Await(t, startLimit, "nginx listens", func() bool {
+		_, err := get("/")
+		return err == nil
+	})
+	return func(path string) string {
+		t.Helper()
+		text, err := get(path)
+		if err != nil {
+			t.Fatalf("ask nginx for %s: %v", path, err)
+		}
+		return text
+	}
 }

@@ -3,15 +3,14 @@ package docs
 import (
 	"os/exec"
 	"testing"
+
+	"stream-api/internal/realtest"
 )
 
-// Prometheus reads the alert rules, where its tool is to be had (apt-get install prometheus).
+// Prometheus reads the alert rules.
 func TestAlertRulesAreReadByPrometheus(t *testing.T) {
 	t.Parallel()
-	promtool, err := exec.LookPath("promtool")
-	if err != nil {
-		t.Skip("promtool is not installed")
-	}
+	promtool := realtest.Program(t, "promtool", "prometheus")
 	if out, err := exec.Command(promtool, "check", "rules", "../../deploy/prometheus/alerts.yaml").CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
 	}
