@@ -190,7 +190,11 @@ func (s *Store) sweepAside(ctx context.Context) error {
 	if len(gone) == 0 {
 		return nil
 	}
-	if err := s.client.HDel(ctx, s.key("aside"), gone...).Err(); err != nil {
+	writer, err := s.writer(ctx)
+	if err != nil {
+		return err
+	}
+	if err := writer.HDel(ctx, s.key("aside"), gone...).Err(); err != nil {
 		return fmt.Errorf("forget what was set aside: %w", err)
 	}
 	return nil

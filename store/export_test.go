@@ -58,3 +58,9 @@ func CountedReplicas(s *Store) int {
 	defer s.replicas.mu.Unlock()
 	return s.replicas.n
 }
+
+// TellRefusal leaves word that a script was refused.
+func TellRefusal(s *Store, script string, err error) { s.tellRefusal(script, err) }
+
+// SweepAside forgets what was set aside and is no more.
+func SweepAside(ctx context.Context, s *Store) error { return s.sweepAside(ctx) }

@@ -142,6 +142,10 @@ func (m *Mender) strays(ctx context.Context, announced map[string]bool, found ma
 	if err != nil {
 		return err
 	}
+	writer, err := m.s.writer(ctx)
+	if err != nil {
+		return err
+	}
 	for _, t := range types {
 		rows, err := m.s.client.ZRange(ctx, m.s.key("pending", t), 0, staleRows-1).Result()
 		if err != nil && !isRefusal(err) {
@@ -150,7 +154,7 @@ func (m *Mender) strays(ctx context.Context, announced map[string]bool, found ma
 		for _, row := range rows {
 			key, instance, ok := stream.SplitMember(row)
 			if !ok {
-				if err := m.s.client.ZRem(ctx, m.s.key("pending", t), row).Err(); err != nil {
+				if err := writer.ZRem(ctx, m.s.key("pending", t), row).Err(); err != nil {
 					return fmt.Errorf("clear pending:%s: %w", t, err)
 				}
 				continue

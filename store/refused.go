@@ -46,7 +46,11 @@ func (s *Store) tellRefusal(script string, err error) {
 	if err != nil {
 		return
 	}
-	pipe := s.client.Pipeline()
+	writer, err := s.writer(ctx)
+	if err != nil {
+		return
+	}
+	pipe := writer.Pipeline()
 	pipe.HSet(ctx, s.key("refused"), s.actor, text)
 	pipe.Expire(ctx, s.key("refused"), time.Minute)
 	_, _ = pipe.Exec(ctx) // who may not say it says it elsewhere

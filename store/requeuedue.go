@@ -8,7 +8,7 @@ import (
 )
 
 // RequeueAt asks that streams be reconciled again at the given times, server
-// milliseconds. Asking anew replaces the time.
+// milliseconds. Asking anew replaces the time. Error: *LayoutError.
 func (s *Store) RequeueAt(ctx context.Context, at map[string]int64) error {
 	members := make([]redis.Z, 0, len(at))
 	for key, ms := range at {
@@ -17,7 +17,11 @@ func (s *Store) RequeueAt(ctx context.Context, at map[string]int64) error {
 	if len(members) == 0 {
 		return nil
 	}
-	if err := s.client.ZAdd(ctx, s.key("requeue"), members...).Err(); err != nil {
+	writer, err := s.writer(ctx)
+	if err != nil {
+		return err
+	}
+	if err := writer.ZAdd(ctx, s.key("requeue"), members...).Err(); err != nil {
 		return fmt.Errorf("requeue streams: %w", err)
 	}
 	return nil

@@ -39,9 +39,14 @@ func (s *Store) Seat(ctx context.Context, id string, n int, ttl time.Duration) (
 	return SeatAnswer{}, r.unexpected("seat")
 }
 
-// Unseat gives a place back at once; it is no error to have none.
+// Unseat gives a place back at once; it is no error to have none. Error:
+// *LayoutError.
 func (s *Store) Unseat(ctx context.Context, id string) error {
-	if err := s.client.ZRem(ctx, s.key("seats"), seatOf(id, s.speaks)).Err(); err != nil {
+	writer, err := s.writer(ctx)
+	if err != nil {
+		return err
+	}
+	if err := writer.ZRem(ctx, s.key("seats"), seatOf(id, s.speaks)).Err(); err != nil {
 		return fmt.Errorf("give the seat back: %w", err)
 	}
 	return nil
@@ -51,10 +56,14 @@ func (s *Store) Unseat(ctx context.Context, id string) error {
 func seatOf(id string, speaks stream.Layouts) string { return id + " " + speaks.String() }
 
 // Turn tells whether the caller is the first in ttl to ask for the named turn:
-// work that any scheduler may do but one should.
+// work that any scheduler may do but one should. Error: *LayoutError.
 func (s *Store) Turn(ctx context.Context, name, id string, ttl time.Duration) (bool, error) {
 	at := s.key("turn", name)
-	first, err := s.client.SetNX(ctx, at, id, ttl).Result()
+	writer, err := s.writer(ctx)
+	if err != nil {
+		return false, err
+	}
+	first, err := writer.SetNX(ctx, at, id, ttl).Result()
 	if err != nil {
 		return false, fmt.Errorf("take turn %s: %w", name, err)
 	}
@@ -64,7 +73,7 @@ func (s *Store) Turn(ctx context.Context, name, id string, ttl time.Duration) (b
 	left, err := s.client.TTL(ctx, at).Result()
 	if err == nil && left == -1 { // a hand wrote it: such a turn would never end
 		if _, err = s.setAside(ctx, stream.OddKey{Key: at, Should: "string"}); err == nil {
-			err = s.client.Expire(ctx, at, ttl).Err()
+			err = writer.Expire(ctx, at, ttl).Err()
 		}
 	}
 	if err != nil {

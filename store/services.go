@@ -211,10 +211,14 @@ func (e *PlacesError) Error() string {
 
 // SetCapacity sets a service's capacity by hand; nil means no limit. It stays
 // until the host's file says another number than before. Errors: ErrNotFound,
-// *PlacesError.
+// *PlacesError, *LayoutError.
 func (s *Store) SetCapacity(ctx context.Context, t, host string, capacity *int) error {
 	at := s.key("service", t, host)
-	n, err := s.client.Exists(ctx, at).Result()
+	writer, err := s.writer(ctx)
+	if err != nil {
+		return err
+	}
+	n, err := writer.Exists(ctx, at).Result()
 	if err != nil {
 		return fmt.Errorf("set capacity of %s on %s: %w", t, host, err)
 	}
@@ -229,9 +233,9 @@ func (s *Store) SetCapacity(ctx context.Context, t, host string, capacity *int) 
 		return &PlacesError{Type: t, Host: host, Places: places}
 	}
 	if capacity == nil {
-		err = s.client.HDel(ctx, at, "capacity").Err()
+		err = writer.HDel(ctx, at, "capacity").Err()
 	} else {
-		err = s.client.HSet(ctx, at, "capacity", *capacity).Err()
+		err = writer.HSet(ctx, at, "capacity", *capacity).Err()
 	}
 	if err != nil {
 		return fmt.Errorf("set capacity of %s on %s: %w", t, host, err)

@@ -91,6 +91,15 @@ func (s *Store) ensureBegun(ctx context.Context) error {
 	return s.Begin(ctx)
 }
 
+// writer is the client for what is written without a script, which would have
+// compared the layouts. Error: *LayoutError.
+func (s *Store) writer(ctx context.Context) (redis.UniversalClient, error) {
+	if err := s.ensureBegun(ctx); err != nil {
+		return nil, err
+	}
+	return s.client, nil
+}
+
 func (s *Store) key(parts ...string) string { return s.ns + strings.Join(parts, ":") }
 
 // call runs a script: name, then what its head calls ARGV after ns and actor.

@@ -16,7 +16,7 @@ import (
 const TroublePause = tellPause
 
 // TellTrouble leaves word in the store of what the actor lacks, for status and
-// doctor, in place of what it said before.
+// doctor, in place of what it said before. Error: *LayoutError.
 func (s *Store) TellTrouble(ctx context.Context, what, do string) error {
 	now, err := s.Now(ctx)
 	if err != nil {
@@ -26,7 +26,11 @@ func (s *Store) TellTrouble(ctx context.Context, what, do string) error {
 	if err != nil {
 		return err
 	}
-	pipe := s.client.Pipeline()
+	writer, err := s.writer(ctx)
+	if err != nil {
+		return err
+	}
+	pipe := writer.Pipeline()
 	pipe.HSet(ctx, s.key("troubles"), s.actor, text)
 	pipe.Expire(ctx, s.key("troubles"), time.Minute)
 	if _, err := pipe.Exec(ctx); err != nil {

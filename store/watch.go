@@ -49,7 +49,11 @@ func (s *Store) watchSource(ctx context.Context, name string) (int, error) {
 		}
 	}
 	// Last, so that whoever dies before it leaves it to be done again.
-	if err := s.client.HSet(ctx, s.key("source", name), "told", state).Err(); err != nil {
+	writer, err := s.writer(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if err := writer.HSet(ctx, s.key("source", name), "told", state).Err(); err != nil {
 		return 0, fmt.Errorf("watch source %s: %w", name, err)
 	}
 	return len(keys), nil
