@@ -175,13 +175,13 @@ func (d *decoder) missing(path, key, message string) {
 }
 
 func (d *decoder) finishChain(c *Config, s *Source, path string) {
-	if s.Chain != nil {
+	if s.Chain.Slots != nil {
 		return
 	}
 	if e, given := d.index[join(path, "chain")]; given && e.value.kind != nullKind {
 		return // and wrong: that was said
 	}
-	if c.Chain != nil {
+	if c.Chain.Slots != nil {
 		s.Chain = c.Chain
 		return
 	}
@@ -194,7 +194,7 @@ func (d *decoder) finishChain(c *Config, s *Source, path string) {
 	case len(s.Rules) == 0:
 		d.problem(d.at(path), path, "chain is missing: which slots the streams of this source get")
 	default:
-		s.Chain = []string{}
+		s.Chain.Slots = []string{}
 		d.warn(d.at(path), path, "no chain: streams that match none of its rules get no slots")
 	}
 }

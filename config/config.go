@@ -19,7 +19,7 @@ type Config struct {
 	// may say otherwise.
 	Confine *Confine `yaml:"confine"`
 	// Chain is used by sources that give none.
-	Chain     []string  `yaml:"chain" validate:"max=32,unique,dive,slot"`
+	Chain     Chain     `yaml:"chain"`
 	Sources   []Source  `yaml:"sources"`
 	Services  Services  `yaml:"services"`
 	Scheduler Scheduler `yaml:"scheduler"`
@@ -100,8 +100,9 @@ type Log struct {
 // variables of the stream.
 type Rule struct {
 	Match *regexp.Regexp `yaml:"match" validate:"required,groups"`
-	// Chain is nil if the source's holds.
-	Chain []string `yaml:"chain" validate:"max=32,unique,dive,slot"`
+	// Chain is none if the source's holds. A mere name in it means the item of that
+	// name in the source's chain, where there is one.
+	Chain Chain `yaml:"chain"`
 	// Priority is nil if the source's holds.
 	Priority *int              `yaml:"priority" validate:"omitempty,gte=0,lte=899"`
 	Vars     map[string]string `yaml:"vars" validate:"max=64,dive,keys,streamvar,endkeys,plain"`

@@ -99,15 +99,15 @@ func (s *Source) describe(p *page) {
 	if v.Strip != "" {
 		p.line("  strips     %s off the names", stream.Quote(v.Strip))
 	}
-	p.line("  chain      %s", chainText(s.Chain))
+	p.line("  chain      %s", s.Chain)
 	p.line("  priority   %d, rank %s", s.Priority, cmp.Or(s.Rank.String(), "0"))
 	if s.RulesVersion > 0 {
 		p.line("  rules      of version %d", s.RulesVersion)
 	}
 	for _, r := range s.Rules {
 		text := r.Match.String() + ":"
-		if r.Chain != nil {
-			text += " chain " + chainText(r.Chain)
+		if r.Chain.Slots != nil {
+			text += " chain " + r.Chain.String()
 		}
 		if r.Priority != nil {
 			text += fmt.Sprintf(" priority %d", *r.Priority)
@@ -248,11 +248,4 @@ func matching(re *regexp.Regexp) string {
 		return ""
 	}
 	return "; only keys that match " + re.String()
-}
-
-func chainText(chain []string) string {
-	if len(chain) == 0 {
-		return "(none)"
-	}
-	return strings.Join(chain, " → ")
 }

@@ -43,7 +43,7 @@ services: {}
 	if got := namesOf(c); got != "lab icecast-ber new" {
 		t.Errorf("sources are %s", got)
 	}
-	if s := c.Sources[0]; s.Rank.String() != "7" || len(s.Vars.Streams) != 1 || !slices.Equal(s.Chain, []string{"dist"}) {
+	if s := c.Sources[0]; s.Rank.String() != "7" || len(s.Vars.Streams) != 1 || !slices.Equal(s.Chain.Slots, []string{"dist"}) {
 		t.Errorf("lab is %+v", s)
 	}
 	if c, err = several(common, "network: {vars: {site: ham}}\n"); err != nil || c.Sources[1].Name != "icecast-ham" {

@@ -34,6 +34,7 @@ func collectKeys(keys *[]string) {
 		}
 	}
 	walk(reflect.TypeFor[Config]())
+	walk(reflect.TypeFor[chainItem]())
 }
 
 func TestTheWalkFindsTheKeysOfEveryLevel(t *testing.T) {
@@ -43,7 +44,7 @@ func TestTheWalkFindsTheKeysOfEveryLevel(t *testing.T) {
 	for _, key := range keys {
 		found[key] = true
 	}
-	for _, key := range []string{"network", "give_up_after", "gone_after", "places", "match", "post_stop", "on_new_session"} {
+	for _, key := range []string{"network", "give_up_after", "gone_after", "places", "match", "post_stop", "on_new_session", "slot"} {
 		if !found[key] {
 			t.Errorf("%s was not found", key)
 		}

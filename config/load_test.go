@@ -180,6 +180,7 @@ func TestDescriptionsOfGoodFiles(t *testing.T) {
 		"good/full":      {"testdata/good/full.yaml"},
 		"good/host":      {"testdata/good/common.yaml", "testdata/good/host.yaml"},
 		"good/secrets":   {"testdata/good/secrets.yaml"},
+		"good/chain":     {"testdata/good/chain.yaml"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer

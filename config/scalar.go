@@ -200,7 +200,10 @@ func checkScope(ref stream.Ref, allowed []string) error {
 	known := make([]string, len(allowed))
 	for i, scope := range allowed {
 		known[i] = "${" + scope + "}"
-		if !strings.Contains(scope, ":") {
+		switch {
+		case scope == "*":
+			known[i] = "${SLOT:…}"
+		case !strings.Contains(scope, ":"):
 			known[i] = "${" + scope + ":…}"
 		}
 	}

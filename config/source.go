@@ -27,7 +27,7 @@ type Source struct {
 	Plugin string     `yaml:"plugin" validate:"required,oneof=poll static exec"`
 	Vars   SourceVars `yaml:"vars"`
 	// Chain is what its streams get, unless a rule says otherwise.
-	Chain []string `yaml:"chain" validate:"max=32,unique,dive,slot"`
+	Chain Chain `yaml:"chain"`
 	// Priority of its streams, 0 to 899; higher is first in line.
 	Priority int `yaml:"priority" validate:"gte=0,lte=899"`
 	// Rank orders sources of the same stream; the higher wins.

@@ -23,6 +23,7 @@ var checks = map[string]func(string) error{
 	"slot":      CheckSlot,
 	"streamkey": stream.CheckKey,
 	"var":       stream.CheckVar,
+	"slotvar":   stream.CheckItemVar,
 	"streamvar": func(s string) error { return stream.CheckVars(map[string]string{s: ""}) },
 	"hostvar":   reserve("name", "the host's name itself"),
 	"placevar":  reserve("index", "the place's number"),

@@ -53,7 +53,7 @@ func TestTheReferenceFileMeansWhatItSays(t *testing.T) {
 	want(t, "url", s.Vars.URL.String(), "http://ingest.c3voc.de:8000")
 	want(t, "times", []time.Duration{s.Vars.Interval, s.Vars.Timeout, s.Vars.GoneAfter},
 		[]time.Duration{time.Second, 3 * time.Second, time.Minute})
-	want(t, "chain", s.Chain, []string{"dist", "transcode", "fanout_h264", "fanout_vpx", "fanout_audio", "fanout_thumbnail"})
+	want(t, "chain", s.Chain.Slots, []string{"dist", "transcode", "fanout_h264", "fanout_vpx", "fanout_audio", "fanout_thumbnail"})
 	want(t, "expect", s.Expect, []string{"s1", "s2"})
 	want(t, "stream", s.Stream, map[string]string{"url": "http://ingest.c3voc.de:8000"})
 
@@ -106,10 +106,10 @@ func TestEveryOtherFormOfTheKeys(t *testing.T) {
 	ingest, script := c.Sources[0], c.Sources[2]
 	want(t, "merged timing", []time.Duration{ingest.Vars.Interval, ingest.Vars.Timeout, ingest.Vars.GoneAfter},
 		[]time.Duration{2 * time.Second, 5 * time.Second, 30 * time.Second})
-	want(t, "chain of its own", ingest.Chain, []string{"dist"})
-	want(t, "rule chain", ingest.Rules[0].Chain, []string{"dist", "record"})
+	want(t, "chain of its own", ingest.Chain.Slots, []string{"dist"})
+	want(t, "rule chain", ingest.Rules[0].Chain.Slots, []string{"dist", "record"})
 	want(t, "rule priority", *ingest.Rules[0].Priority, 899)
-	want(t, "an empty chain is no absent one", ingest.Rules[1].Chain, []string{})
+	want(t, "an empty chain is no absent one", ingest.Rules[1].Chain.Slots, []string{})
 	want(t, "host variables in stream", ingest.Stream, map[string]string{"url": "rtmp://ber.ingest.c3voc.de/live", "app": "live"})
 	want(t, "command", listed(script.Vars.Command), []string{"/usr/lib/voc/list-streams", "--site", "${host:site}"})
 
@@ -163,14 +163,14 @@ func TestTheThreeSpellingsOfTheNotes(t *testing.T) {
 	s := c.Sources[0]
 	want(t, "source", []string{s.Name, s.Plugin, s.Vars.Type, s.Vars.URL.String(), s.Stream["url"]},
 		[]string{"source", "poll", "icecast", "http://ingest.c3voc.de:8000", "http://ingest.c3voc.de:8000"})
-	want(t, "chain", strings.Join(s.Chain, " "), "dist transcode fanout_h264 fanout_vpx fanout_audio fanout_thumbnail")
+	want(t, "chain", strings.Join(s.Chain.Slots, " "), "dist transcode fanout_h264 fanout_vpx fanout_audio fanout_thumbnail")
 
 	for _, chain := range []string{"testdata/owner/chain.yaml", "testdata/owner/slots.yaml"} {
 		c = mustLoad(t, "testdata/owner/local2.yaml", chain)
 		s = c.Sources[0]
 		want(t, "source", []string{s.Name, s.Plugin, s.Vars.URL.String(), s.Stream["url"]},
 			[]string{"source", "poll", "http://ingest.c3voc.de:8000", "http://ingest.c3voc.de:8000"})
-		want(t, "chain of "+chain, s.Chain, []string{"dist", "transcode", "fanout", "record"})
+		want(t, "chain of "+chain, s.Chain.Slots, []string{"dist", "transcode", "fanout", "record"})
 		want(t, "services", c.Services.Types(), []string{"dist", "transcode"})
 		want(t, "dist", c.Services["dist"].URL, "http://live.ber.c3voc.de:7999")
 		tr := c.Services["transcode"]
@@ -198,7 +198,7 @@ services:
 	want(t, "polled", other.Vars.URL.String(), "http://b")
 	want(t, "seen by dependants", other.Stream, map[string]string{"url": "http://a", "app": "x"})
 	want(t, "interval", other.Vars.Interval, 2*time.Second)
-	want(t, "chain", other.Chain, []string{"record"})
+	want(t, "chain", other.Chain.Slots, []string{"record"})
 	want(t, "static", c.Sources[2].Vars.Streams, []StaticStream{{Key: "s1"}})
 	want(t, "service", c.Services.Types(), []string{"dist"})
 }

@@ -207,24 +207,26 @@ func (d *decoder) warnChains(c *Config) {
 			}
 		}
 	}
+	d.warnItems(c, chains)
 	d.warnCycles(c)
 }
 
 // chains are the distinct chains of the sources and rules here.
-func (c *Config) chains() map[string][]string {
-	chains := map[string][]string{}
+func (c *Config) chains() map[string]Chain {
+	chains := map[string]Chain{}
+	add := func(chain Chain) { chains[chain.String()] = chain }
 	for _, s := range c.Sources {
-		chains[strings.Join(s.Chain, ", ")] = s.Chain
+		add(s.Chain)
 		for _, r := range s.Rules {
-			if r.Chain != nil {
-				chains[strings.Join(r.Chain, ", ")] = r.Chain
+			if r.Chain.Slots != nil {
+				add(Chain{Slots: r.Chain.Slots, Items: r.Chain.Items.Under(r.Chain.Slots, s.Chain.Items)})
 			}
 		}
 	}
 	return chains
 }
 
-func (d *decoder) warnNeed(c *Config, chains map[string][]string, service string, need stream.Need, path string) {
+func (d *decoder) warnNeed(c *Config, chains map[string]Chain, service string, need stream.Need, path string) {
 	at := d.valueAt(path)
 	if other, ok := c.Services[need.Slot]; ok && other.Plugin.Name == PluginStatic {
 		if _, published := other.StreamVars[need.Var]; !published {
@@ -237,16 +239,51 @@ func (d *decoder) warnNeed(c *Config, chains map[string][]string, service string
 	}
 	known := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(chains)) {
-		chain := chains[name]
-		for _, slot := range chain {
+		chain, runs := chains[name], false
+		for _, slot := range chain.Slots {
 			known[slot] = true
+			runs = runs || chain.Items.Type(slot) == service
 		}
-		if slices.Contains(chain, service) && !slices.Contains(chain, need.Slot) {
-			d.warn(at, path, "waits for %s, but the chain [%s] has %s without %s: there it would wait for ever", need, name, service, need.Slot)
+		if runs && !slices.Contains(chain.Slots, need.Slot) {
+			d.warn(at, path, "waits for %s, but the chain [%s] has %s without %s: there it would wait for ever", need, strings.Join(chain.Slots, ", "), service, need.Slot)
 		}
 	}
 	if !known[need.Slot] {
 		d.warn(at, path, "waits for %s, but no chain here has a slot %q%s", need, need.Slot, suggest(need.Slot, slices.Sorted(maps.Keys(known))))
+	}
+}
+
+// warnItems says what in the chains here can never have a value: a variable of a slot
+// that is not in the chain, and one of its item that a service uses and the item lacks.
+func (d *decoder) warnItems(c *Config, chains map[string]Chain) {
+	for _, name := range slices.Sorted(maps.Keys(chains)) {
+		chain := chains[name]
+		for _, slot := range chain.Slots {
+			item := chain.Items[slot]
+			for _, need := range item.Needs() {
+				if !slices.Contains(chain.Slots, need.Slot) {
+					d.warn(d.at("sources"), "sources", "vars of %s wait for %s, but the chain [%s] has no %s: there it would wait for ever", slot, need, strings.Join(chain.Slots, ", "), need.Slot)
+				}
+			}
+			d.warnOwn(c, chain, slot)
+		}
+	}
+}
+
+// warnOwn finds ${slot:…} of a service that the item of a slot it runs does not give.
+func (d *decoder) warnOwn(c *Config, chain Chain, slot string) {
+	t := chain.Items.Type(slot)
+	service := c.Services[t]
+	if service == nil {
+		return
+	}
+	for _, use := range service.templates(join("services", t)) {
+		for _, ref := range use.template.Refs() {
+			if _, given := chain.Items[slot].Vars[ref.Name]; ref.OfItem() && !ref.HasDefault && !given {
+				d.warn(d.valueAt(use.path), use.path, "%s has no value for slot %s of the chain [%s], so that it cannot start there: write {slot: %s, vars: {%s: …}}, or a default%s",
+					ref, slot, strings.Join(chain.Slots, ", "), slot, ref.Name, suggest(ref.Name, slices.Collect(maps.Keys(chain.Items[slot].Vars))))
+			}
+		}
 	}
 }
 

@@ -100,7 +100,7 @@ func TestAStateDirectoryThatIsNoneIsAWarning(t *testing.T) {
 
 func TestRulesWithoutAChainForTheRestAreAWarning(t *testing.T) {
 	c := parse(t, `sources: [{plugin: static, vars: {streams: []}, rules: [{match: a, chain: [dist]}]}]`)
-	want(t, "chain", c.Sources[0].Chain, []string{})
+	want(t, "chain", c.Sources[0].Chain.Slots, []string{})
 	if got := warningsOf(c); len(got) != 1 || !strings.Contains(got[0], "get no slots") {
 		t.Errorf("got %v", got)
 	}

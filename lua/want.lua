@@ -164,7 +164,7 @@ elseif fields.key and not fields['sys:gone'] and not hold then
 end
 
 local inchain = {}
-for i = 0, n - 1 do inchain[ARGV[FIRST + 2 * i]] = true end
+for i = 0, n - 1 do inchain[ARGV[FIRST + 2 * i]] = ARGV[FIRST + 2 * i + 1] end
 for slot, list in pairs(existing) do
   local lead, ending = redis.call('HGET', stream .. ':' .. slot, 'lead'), {}
   for _, v in ipairs(list) do
@@ -178,7 +178,8 @@ for slot, list in pairs(existing) do
   end
   for _, v in ipairs(ending) do
     local why = not wanted and because('ended') or heldback and because('held')
-      or not inchain[slot] and because('not-in-chain') or because('too-many')
+      or not inchain[slot] and because('not-in-chain')
+      or inchain[slot] ~= v.type and because('other-type', 'type', inchain[slot]) or because('too-many')
     sound(stream .. ':' .. v.name)
     local row = unwant(v.type, key, v.name, why)
     if row then stops[#stops + 1] = row else v.gone = true end

@@ -61,7 +61,7 @@ func (h *holding) keepCopy(ctx context.Context, rec store.Record) {
 	h.mu.Lock()
 	c := h.memo.Copy
 	h.mu.Unlock()
-	if c.Source == rec.Source && c.Priority == rec.Priority && slices.Equal(c.Chain, rec.Chain) && maps.Equal(c.Fields, rec.Fields()) {
+	if c.Source == rec.Source && c.Priority == rec.Priority && slices.Equal(c.Chain, rec.Chain) && c.Items.Encode() == rec.Items.Encode() && maps.Equal(c.Fields, rec.Fields()) {
 		return
 	}
 	_, fresh, err := h.r.readStream(ctx, rec.Key)
@@ -81,7 +81,7 @@ func (r *Runner) readStream(ctx context.Context, key string) (rec store.Record, 
 		if rec, err = r.store.Record(ctx, key); err != nil {
 			return err
 		}
-		c = store.Copy{Source: rec.Source, Chain: rec.Chain, Priority: rec.Priority, Fields: rec.Fields()}
+		c = store.Copy{Source: rec.Source, Chain: rec.Chain, Items: rec.Items, Priority: rec.Priority, Fields: rec.Fields()}
 		declared, err := r.store.Declared(ctx, key)
 		if err != nil {
 			return err

@@ -15,6 +15,7 @@ func ValuesOf(r store.Record, instance string) plan.Values {
 			v.Slots[slot] = s.Vars
 		}
 	}
+	v.Own = r.Items[stream.SlotOf(instance)].Vars
 	v.Lead, v.Copy = r.Slots[stream.SlotOf(instance)].Lead == instance, r.Instances[instance].Copy
 	return v
 }

@@ -88,7 +88,7 @@ func (s *Scheduler) reconcileMarked(ctx context.Context, marks []store.Mark, tri
 		default:
 			s.counts.wanted.Add(1)
 			for _, slot := range wants[i].Chain {
-				s.touched.add(wants[i].Type(slot))
+				s.touched.add(wants[i].Items.Type(slot))
 			}
 			s.tellLater(queue.Stop, a.Stops)
 			s.tellLater(queue.Update, a.Updates)

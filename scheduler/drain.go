@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"stream-api/queue"
-	"stream-api/scheduler/placement"
 	"stream-api/store"
 	"stream-api/stream"
 )
@@ -87,11 +86,11 @@ func (s *Scheduler) ordered(ctx context.Context, v store.InstanceRecord) ([]stri
 	}
 	upstream, own := map[string][]string{}, stream.SlotOf(v.Instance) // slot → those it waits for
 	for slot := range record.Slots {
-		rules, err := s.rules.rules(ctx, record.TypeOf(slot))
+		needs, err := s.needsOf(ctx, record, slot)
 		if err != nil {
 			return nil, err
 		}
-		for _, n := range placement.Needs(rules) {
+		for _, n := range needs {
 			upstream[slot] = append(upstream[slot], n.Slot)
 		}
 	}

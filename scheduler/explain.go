@@ -61,11 +61,10 @@ func (s *Scheduler) explainEach(ctx context.Context, p *pass, left []store.Circu
 // of their chains.
 func (s *Scheduler) chainsOf(ctx context.Context, p *pass, left []store.Circumstances) (map[string]placement.Chain, error) {
 	var keys []string
-	if len(placement.Needs(p.rules)) > 0 {
-		for _, c := range left {
-			if len(placement.Candidates(c.Key, c.Published, p.rules)) == 0 {
-				keys = append(keys, c.Key)
-			}
+	needy := len(placement.Needs(p.rules)) > 0
+	for _, c := range left {
+		if (needy || len(c.Needs) > 0) && len(placement.Candidates(waitingSlot(c), p.rules)) == 0 {
+			keys = append(keys, c.Key)
 		}
 	}
 	records, err := s.store.Records(ctx, keys)
@@ -75,7 +74,7 @@ func (s *Scheduler) chainsOf(ctx context.Context, p *pass, left []store.Circumst
 	byType := map[string][]placement.Class{}
 	out := make(map[string]placement.Chain, len(records))
 	for _, r := range records {
-		v := placement.Chain{Slots: r.Chain, Classes: map[string][]placement.Class{}, Published: map[stream.Need]bool{}}
+		v := placement.Chain{Slots: r.Chain, Classes: map[string][]placement.Class{}, Needs: map[string][]stream.Need{}, Published: map[stream.Need]bool{}}
 		for _, slot := range r.Chain {
 			t := r.TypeOf(slot)
 			if _, known := byType[t]; !known {
@@ -83,7 +82,7 @@ func (s *Scheduler) chainsOf(ctx context.Context, p *pass, left []store.Circumst
 					return nil, err
 				}
 			}
-			v.Classes[slot] = byType[t]
+			v.Classes[slot], v.Needs[slot] = byType[t], r.Items[slot].Needs()
 			for name := range r.Slots[slot].Vars {
 				v.Published[stream.Need{Slot: slot, Var: name}] = true
 			}

@@ -117,17 +117,27 @@ func (s *Scheduler) required(ctx context.Context, r store.Record, slot string) (
 		if other == slot {
 			continue
 		}
-		rules, err := s.rules.rules(ctx, r.TypeOf(other))
+		needs, err := s.needsOf(ctx, r, other)
 		if err != nil {
 			return nil, err
 		}
-		for _, n := range placement.Needs(rules) {
+		for _, n := range needs {
 			if n.Slot == slot {
 				names = append(names, n.Var)
 			}
 		}
 	}
 	return names, nil
+}
+
+// needsOf are the variables that a slot of the stream waits for: on account of its
+// item, and of any service that may run it.
+func (s *Scheduler) needsOf(ctx context.Context, r store.Record, slot string) ([]stream.Need, error) {
+	rules, err := s.rules.rules(ctx, r.TypeOf(slot))
+	if err != nil {
+		return nil, err
+	}
+	return append(placement.Needs(rules), r.Items[slot].Needs()...), nil
 }
 
 // evictIfRoom has the holder stop the slot, if there is room elsewhere.
@@ -142,7 +152,7 @@ func (s *Scheduler) evictIfRoom(ctx context.Context, m store.Move) error {
 		return err
 	}
 	var classes []string
-	for _, c := range placement.Candidates(m.Key, instances[0].Published, rules) {
+	for _, c := range placement.Candidates(waitingSlot(instances[0]), rules) {
 		classes = append(classes, c.Class)
 	}
 	asked, err := s.store.Evict(ctx, m, false, classes)

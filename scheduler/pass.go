@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"stream-api/scheduler/placement"
@@ -22,7 +23,7 @@ const (
 // once each Net over all types, which also writes down why slots wait.
 func (s *Scheduler) place(ctx context.Context) (time.Duration, error) {
 	types, keys := s.touched.take()
-	s.idle.wakeUp(keys)
+	woken := s.idle.wakeUp(keys)
 	thorough := s.netDue()
 	if thorough || len(keys) > 0 {
 		all, err := s.store.SlotTypes(ctx)
@@ -31,7 +32,7 @@ func (s *Scheduler) place(ctx context.Context) (time.Duration, error) {
 		}
 		if thorough {
 			types = all
-		} else if types, err = s.withNeedy(ctx, types, all); err != nil {
+		} else if types, err = s.withNeedy(ctx, slices.Compact(slices.Sorted(slices.Values(append(types, woken...)))), all); err != nil {
 			return 0, err
 		}
 	}
@@ -180,7 +181,7 @@ func (p *pass) page(ctx context.Context, instances []store.Circumstances) error 
 				p.left = append(p.left, c)
 				continue
 			}
-			open := placement.Candidates(c.Key, c.Published, p.rules)
+			open := placement.Candidates(waitingSlot(c), p.rules)
 			if len(open) == 0 {
 				p.idle[idleInstance{c.Key, c.Instance}] = true
 			}

@@ -57,18 +57,23 @@ type idleType struct {
 
 type idleInstance struct{ key, slot string }
 
-// wakeUp forgets the slots of streams that published something.
-func (i idleSlots) wakeUp(keys map[string]bool) {
+// wakeUp forgets the slots of streams that published something, and gives their types.
+func (i idleSlots) wakeUp(keys map[string]bool) (types []string) {
 	if len(keys) == 0 {
-		return
+		return nil
 	}
-	for _, t := range i {
+	for name, t := range i {
+		before := len(t.slots)
 		for at := range t.slots {
 			if keys[at.key] {
 				delete(t.slots, at)
 			}
 		}
+		if len(t.slots) < before {
+			types = append(types, name)
+		}
 	}
+	return types
 }
 
 // under gives the idle slots of a type, none if its classes are others now or

@@ -49,7 +49,7 @@ func decideWant(mark store.Mark, v store.Declared, before *store.Record, hystere
 	}
 	return store.Want{
 		Mark: mark, Wanted: true, Held: v.Overrides.Held, Adds: len(v.Problems) > 0,
-		Chain: chain, Priority: a.Priority, Fields: fields,
+		Chain: chain, Items: a.Items.In(chain), Priority: a.Priority, Fields: fields,
 	}, c.again
 }
 
@@ -72,17 +72,26 @@ func unreadable(mark store.Mark, v store.Declared, before *store.Record) store.W
 	if before != nil {
 		w.Chain, w.Priority, w.Fields = before.Chain, before.Priority, before.Fields()
 		w.Fields["source"] = before.Source
-		w.Types = map[string]string{}
-		for slot := range before.Slots {
-			w.Types[slot] = before.TypeOf(slot)
-		}
 		if len(w.Chain) == 0 {
 			w.Chain = slices.Sorted(maps.Keys(before.Slots))
 		}
 		w.Chain = v.Overrides.Switch(w.Chain) // what is switched off ends when the announcement reads again
+		w.Items = itemsOf(*before, w.Chain)
 	}
 	w.Fields["sys:reason"] = unread(v).Wire()
 	return w
+}
+
+// itemsOf are the items of a record's chain; if they do not read, the slots it has
+// are of the types they were of.
+func itemsOf(r store.Record, chain []string) stream.Items {
+	items := stream.Items{}
+	for _, slot := range chain {
+		item := r.Items[slot]
+		item.Type = r.TypeOf(slot)
+		items[slot] = item
+	}
+	return items.Canonical()
 }
 
 // unread says what of the things said of a stream does not read; none: all does.

@@ -62,6 +62,7 @@ type Config struct {
 
 	Match    *regexp.Regexp // keys that are ours; nil: all
 	Chain    []string
+	Items    stream.Items // of Chain
 	Priority int
 	Rank     string // a number, as it is written; empty: 0
 	rank     int    // what it comes to
@@ -85,8 +86,9 @@ type Config struct {
 // they matched nothing; Vars win over them, and both over what is listed.
 type Rule struct {
 	Match    *regexp.Regexp
-	Chain    []string // nil: the source's
-	Priority *int     // nil: the source's
+	Chain    []string     // nil: the source's
+	Items    stream.Items // of Chain; of a slot without one the source's holds
+	Priority *int         // nil: the source's
 	Vars     map[string]string
 }
 
@@ -95,6 +97,7 @@ func (c Config) complete() (Config, error) {
 	if c.Plugin == "" {
 		c.Plugin = PluginPoll
 	}
+	c.Items = c.Items.Canonical()
 	if c.MaxBody == 0 {
 		c.MaxBody = defaultLimit
 	}
@@ -228,7 +231,7 @@ func (c *Config) completePoll() error {
 // checkStreams checks what every announcement will be made of.
 func (c *Config) checkStreams() error {
 	var errs []error
-	plain := stream.Announcement{Chain: c.Chain, Priority: c.Priority}
+	plain := stream.Announcement{Chain: c.Chain, Items: c.Items, Priority: c.Priority}
 	if err := plain.Check(); err != nil {
 		errs = append(errs, err)
 	}
@@ -238,7 +241,7 @@ func (c *Config) checkStreams() error {
 		}
 	}
 	for i, r := range c.Rules {
-		if err := r.check(); err != nil {
+		if err := r.check(c.Items); err != nil {
 			errs = append(errs, fmt.Errorf("rule %d: %w", i+1, err))
 		}
 	}
@@ -250,7 +253,7 @@ func (c *Config) checkStreams() error {
 	return errors.Join(errs...)
 }
 
-func (r Rule) check() error {
+func (r Rule) check(of stream.Items) error {
 	if r.Match == nil {
 		return errors.New("match is missing")
 	}
@@ -261,7 +264,7 @@ func (r Rule) check() error {
 			vars[name] = ""
 		}
 	}
-	a := stream.Announcement{Chain: r.Chain, Vars: vars}
+	a := stream.Announcement{Chain: r.Chain, Items: r.Items.Under(r.Chain, of), Vars: vars}
 	if r.Priority != nil {
 		a.Priority = *r.Priority
 	}

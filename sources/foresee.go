@@ -15,8 +15,8 @@ type Foresight struct {
 	Wins bool
 	// What is how it differs, in words.
 	What string
-	// after tells the chain of a stream that is announced now, under the file's rules; false: it would be gone.
-	after func(key string) ([]string, bool)
+	// after tells what is said of a stream that is announced now, under the file's rules; false: it would be gone.
+	after func(key string) (stream.Announcement, bool)
 }
 
 // Foresee holds the rules of a configuration against those in force, as a host would that remembers m.
@@ -40,12 +40,14 @@ func Foresee(cfg Config, in store.Ruling, m *Memory) (Foresight, error) {
 	agreed := remembered.Agreed
 	return Foresight{
 		What: was.Differences(own), Wins: cfg.RulesVersion > in.Version || agreed.Version == in.Version && agreed.Digest == in.Digest,
-		after: func(key string) ([]string, bool) {
+		after: func(key string) (stream.Announcement, bool) {
+			m, listed := stream.Mount{Key: was.Strip + key}, true
 			if cfg.Plugin == PluginStatic {
-				return cfg.Chain, slices.ContainsFunc(cfg.Mounts, func(m stream.Mount) bool { return m.Key == key })
+				m = stream.Mount{Key: key}
+				listed = slices.ContainsFunc(cfg.Mounts, func(m stream.Mount) bool { return m.Key == key })
 			}
-			v := cfg.judge(stream.Mount{Key: was.Strip + key})
-			return v.announcement.Chain, v.key == key && !v.ignored && v.refused == ""
+			v := cfg.judge(m)
+			return v.announcement, listed && v.key == key && !v.ignored && v.refused == ""
 		},
 	}, nil
 }
@@ -55,10 +57,10 @@ func (f Foresight) Stops(s stream.StreamStatus) []stream.InstanceStatus {
 	if !f.Wins {
 		return nil
 	}
-	chain, stays := f.after(s.Key)
+	a, stays := f.after(s.Key)
 	var out []stream.InstanceStatus
 	for _, instance := range s.Slots {
-		if instance.State == stream.Running && (!stays || !slices.Contains(chain, instance.Slot)) {
+		if instance.State == stream.Running && (!stays || !slices.Contains(a.Chain, instance.Slot) || a.Items.Type(instance.Slot) != instance.Type) {
 			out = append(out, instance)
 		}
 	}

@@ -35,7 +35,7 @@ func (c *Config) judge(m stream.Mount) verdict {
 		return v
 	}
 	a := stream.Announcement{
-		Chain: c.Chain, Priority: c.Priority, Rank: c.rank,
+		Chain: c.Chain, Items: c.Items, Priority: c.Priority, Rank: c.rank,
 		Source: c.SourceVars, Session: m.Session,
 	}
 	a.Vars = maps.Clone(m.Vars)
@@ -78,7 +78,7 @@ func (r *Rule) apply(key string, a *stream.Announcement) bool {
 		return false
 	}
 	if r.Chain != nil {
-		a.Chain = r.Chain
+		a.Chain, a.Items = r.Chain, r.Items.Under(r.Chain, a.Items)
 	}
 	if r.Priority != nil {
 		a.Priority = *r.Priority

@@ -30,6 +30,7 @@ type Rules struct {
 	Pull      string            `json:"pull,omitempty"`
 	Stream    map[string]string `json:"stream,omitempty"`
 	Chain     []string          `json:"chain"`
+	Items     stream.Items      `json:"items,omitempty"` // of the chain, by slot
 	Priority  int               `json:"priority,omitempty"`
 	Rank      string            `json:"rank,omitempty"`
 	Rules     []WrittenRule     `json:"rules,omitempty"`
@@ -46,7 +47,8 @@ type FixedStream struct {
 // WrittenRule is a Rule as it is written.
 type WrittenRule struct {
 	Match    string            `json:"match"`
-	Chain    []string          `json:"chain,omitzero"` // absent: the source's; []: no slots
+	Chain    []string          `json:"chain,omitzero"`  // absent: the source's; []: no slots
+	Items    stream.Items      `json:"items,omitempty"` // where they are not those of the source's chain
 	Priority *int              `json:"priority,omitempty"`
 	Vars     map[string]string `json:"vars,omitempty"`
 }
@@ -54,7 +56,7 @@ type WrittenRule struct {
 // Rules are those of the configuration.
 func (c *Config) rules() Rules {
 	r := Rules{
-		Match: pattern(c.Match), Strip: c.Strip, Pull: c.Pull, Stream: c.SourceVars, Chain: c.Chain, Priority: c.Priority, Rank: rankAsRule(c.Rank),
+		Match: pattern(c.Match), Strip: c.Strip, Pull: c.Pull, Stream: c.SourceVars, Chain: c.Chain, Items: c.Items.Canonical(), Priority: c.Priority, Rank: rankAsRule(c.Rank),
 		Expect: slices.Sorted(slices.Values(c.Expect)), GoneAfter: c.GoneAfter.String(),
 	}
 	if r.Chain == nil {
@@ -65,7 +67,7 @@ func (c *Config) rules() Rules {
 	}
 	slices.SortFunc(r.Streams, func(a, b FixedStream) int { return cmp.Compare(a.Key, b.Key) })
 	for _, one := range c.Rules {
-		r.Rules = append(r.Rules, WrittenRule{pattern(one.Match), one.Chain, one.Priority, one.Vars})
+		r.Rules = append(r.Rules, WrittenRule{pattern(one.Match), one.Chain, one.Items.Over(c.Items), one.Priority, one.Vars})
 	}
 	return r
 }
@@ -82,12 +84,12 @@ func (c Config) under(r Rules) (Config, error) {
 	if r.Match != "" {
 		c.Match = compile(r.Match)
 	}
-	c.Strip, c.Pull, c.SourceVars, c.Chain, c.Priority, c.Rank, c.Expect = r.Strip, r.Pull, r.Stream, r.Chain, r.Priority, r.Rank, r.Expect
+	c.Strip, c.Pull, c.SourceVars, c.Chain, c.Items, c.Priority, c.Rank, c.Expect = r.Strip, r.Pull, r.Stream, r.Chain, r.Items, r.Priority, r.Rank, r.Expect
 	for _, one := range r.Streams {
 		c.Mounts = append(c.Mounts, stream.Mount{Key: one.Key, Vars: one.Vars, Bytes: -1})
 	}
 	for _, one := range r.Rules {
-		c.Rules = append(c.Rules, Rule{compile(one.Match), one.Chain, one.Priority, one.Vars})
+		c.Rules = append(c.Rules, Rule{compile(one.Match), one.Chain, one.Items, one.Priority, one.Vars})
 	}
 	var err error
 	if c.GoneAfter, err = time.ParseDuration(r.GoneAfter); err != nil {

@@ -20,6 +20,7 @@ func written() Config {
 		Rules: []Rule{
 			{Match: regexp.MustCompile(`^(?P<room>s\d)`), Chain: []string{}, Vars: map[string]string{"lang": "de"}},
 			{Match: regexp.MustCompile("^t"), Priority: &high},
+			{Match: regexp.MustCompile("^u"), Chain: []string{"thumb"}, Items: stream.Items{"thumb": {Vars: map[string]string{"w": "320", "api_token": "puller"}}}},
 		},
 	})
 }
@@ -71,23 +72,30 @@ func TestDifferencesAreToldInAFewWords(t *testing.T) {
 	t.Parallel()
 	low := 1
 	for want, change := range map[string]func(c *Config){
-		"record goes":                               func(c *Config) { c.Chain = []string{"dist"} },
-		"thumb comes":                               func(c *Config) { c.Chain = []string{"dist", "record", "thumb"} },
-		"record goes, thumb comes":                  func(c *Config) { c.Chain = []string{"dist", "thumb"} },
-		"the chain has another order":               func(c *Config) { c.Chain = []string{"record", "dist"} },
-		"match ^live/s<> becomes none":              func(c *Config) { c.Match = nil },
-		"strip live/ becomes none":                  func(c *Config) { c.Strip = "" },
-		"gone_after 1m0s becomes 1s":                func(c *Config) { c.GoneAfter = time.Second },
-		"priority 7 becomes 8":                      func(c *Config) { c.Priority = 8 },
-		"rank 3 becomes 0":                          func(c *Config) { c.Rank = "" },
-		"expected stream s2 goes":                   func(c *Config) { c.Expect = []string{"s1"} },
-		"rule ^t goes":                              func(c *Config) { c.Rules = c.Rules[:1] },
-		"rules have another order":                  func(c *Config) { c.Rules = []Rule{c.Rules[1], c.Rules[0]} },
-		"rule ^t changes":                           func(c *Config) { c.Rules = []Rule{c.Rules[0], {Match: c.Rules[1].Match, Priority: &low}} },
-		"rule ^t: thumb comes":                      func(c *Config) { c.Rules = []Rule{c.Rules[0], {Match: c.Rules[1].Match, Chain: []string{"thumb"}}} },
+		"record goes":                  func(c *Config) { c.Chain = []string{"dist"} },
+		"thumb comes":                  func(c *Config) { c.Chain = []string{"dist", "record", "thumb"} },
+		"record goes, thumb comes":     func(c *Config) { c.Chain = []string{"dist", "thumb"} },
+		"the chain has another order":  func(c *Config) { c.Chain = []string{"record", "dist"} },
+		"match ^live/s<> becomes none": func(c *Config) { c.Match = nil },
+		"strip live/ becomes none":     func(c *Config) { c.Strip = "" },
+		"gone_after 1m0s becomes 1s":   func(c *Config) { c.GoneAfter = time.Second },
+		"priority 7 becomes 8":         func(c *Config) { c.Priority = 8 },
+		"rank 3 becomes 0":             func(c *Config) { c.Rank = "" },
+		"expected stream s2 goes":      func(c *Config) { c.Expect = []string{"s1"} },
+		"rule ^t goes":                 func(c *Config) { c.Rules = []Rule{c.Rules[0], c.Rules[2]} },
+		"rules have another order":     func(c *Config) { c.Rules = []Rule{c.Rules[1], c.Rules[0], c.Rules[2]} },
+		"rule ^t changes":              func(c *Config) { c.Rules = []Rule{c.Rules[0], {Match: c.Rules[1].Match, Priority: &low}, c.Rules[2]} },
+		"rule ^t: thumb comes": func(c *Config) {
+			c.Rules = []Rule{c.Rules[0], {Match: c.Rules[1].Match, Chain: []string{"thumb"}}, c.Rules[2]}
+		},
 		"what dependants see of the source changes": func(c *Config) { c.SourceVars = nil },
-		"stream f comes":                            func(c *Config) { c.Mounts = []stream.Mount{{Key: "f"}} },
-		"4 streams come":                            func(c *Config) { c.Mounts = []stream.Mount{{Key: "a"}, {Key: "b"}, {Key: "c"}, {Key: "d"}} },
+		"record becomes of type dump":               func(c *Config) { c.Items = stream.Items{"record": {Type: "dump"}, "dist": {}} },
+		"record changes":                            func(c *Config) { c.Items = stream.Items{"record": {Vars: map[string]string{"keep": "30d"}}} },
+		"rule ^u: thumb changes": func(c *Config) {
+			c.Rules = append(slices.Clone(c.Rules[:2]), Rule{Match: c.Rules[2].Match, Chain: c.Rules[2].Chain, Items: stream.Items{"thumb": {}}})
+		},
+		"stream f comes": func(c *Config) { c.Mounts = []stream.Mount{{Key: "f"}} },
+		"4 streams come": func(c *Config) { c.Mounts = []stream.Mount{{Key: "a"}, {Key: "b"}, {Key: "c"}, {Key: "d"}} },
 	} {
 		was, is := written(), written()
 		change(&is)
@@ -130,13 +138,46 @@ func TestLinesAreComparedOneByOne(t *testing.T) {
 	}
 }
 
+// A mere name in the chain of a rule means the source's item of that name.
+func TestAStreamGetsTheItemsOfItsChain(t *testing.T) {
+	t.Parallel()
+	c := written()
+	c.Match, c.Strip = nil, ""
+	c.Items = stream.Items{"record": {Type: "dump"}, "dist": {Type: "dist"}}
+	c.Rules = []Rule{
+		{Match: regexp.MustCompile("^a"), Chain: []string{"thumb", "record"}},
+		{Match: regexp.MustCompile("^b"), Chain: []string{"record"}, Items: stream.Items{"record": {}}},
+		{Match: regexp.MustCompile("^c"), Chain: []string{}},
+	}
+	c.Resolve = func(text string) (string, error) { return strings.ReplaceAll(text, "${host:site}", "alb"), nil }
+	c.URL = "http://in"
+	c, err := c.complete()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{"s1": `{"record":{"type":"dump"}}`, "a1": `{"record":{"type":"dump"}}`, "b1": "", "c1": ""} {
+		v := c.judge(stream.Mount{Key: key})
+		if got := v.announcement.Items.Encode(); got != want || v.refused != "" {
+			t.Errorf("%s gets %s %s, want %s", key, got, v.refused, want)
+		}
+		if strings.Contains(v.encoded, `"items"`) != (want != "") || strings.Contains(v.encoded, `{}`) {
+			t.Errorf("%s is announced as %s", key, v.encoded)
+		}
+	}
+	lines := strings.Join(c.rules().Lines(), "\n")
+	if !strings.Contains(lines, `  - {"slot":"record","type":"dump"}`) || !strings.Contains(lines, "      - record\n") || !strings.Contains(lines, `      - {"slot":"record"}`) {
+		t.Errorf("line by line:\n%s", lines)
+	}
+}
+
 func TestSecretsAreMaskedLineByLine(t *testing.T) {
 	t.Parallel()
 	c := timed(Config{
 		Name: "f", Plugin: PluginStatic, Mounts: []stream.Mount{{Key: "a", Vars: map[string]string{"password": "hush"}}},
 		SourceVars: map[string]string{"url": "rtmp://u:hush@in"}, Rules: []Rule{{Match: regexp.MustCompile("^a"), Vars: map[string]string{"api_token": "hush"}}},
 	})
-	if text := strings.Join(c.rules().Lines(), "\n"); strings.Contains(text, "hush") || !strings.Contains(text, "***") {
+	c.Rules = append(c.Rules, written().Rules[2])
+	if text := strings.Join(c.rules().Lines(), "\n"); strings.Contains(text, "hush") || strings.Contains(text, "puller") || !strings.Contains(text, "***") {
 		t.Error(text)
 	}
 }

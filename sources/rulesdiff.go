@@ -16,6 +16,7 @@ import (
 func (r Rules) Differences(other Rules) string {
 	d := differences{}
 	d.chain("", r.Chain, other.Chain)
+	d.items("", r.Chain, other.Chain, r.Items, other.Items)
 	d.names("stream", "streams", keysOf(r.Streams), keysOf(other.Streams))
 	d.rules(r.Rules, other.Rules)
 	for _, one := range []struct{ what, was, is string }{
@@ -100,6 +101,20 @@ func (d *differences) chain(of string, was, is []string) {
 	}
 }
 
+// items compares what two chains say of the slots that both have.
+func (d *differences) items(of string, was, is []string, before, after stream.Items) {
+	for _, slot := range was {
+		a, b := before[slot], after[slot]
+		switch {
+		case !slices.Contains(is, slot) || a.Equal(b):
+		case before.Type(slot) != after.Type(slot):
+			d.say("%s%s becomes of type %s", of, slot, after.Type(slot))
+		default:
+			d.say("%s%s changes", of, slot)
+		}
+	}
+}
+
 // rules compares those that match by the same expression.
 func (d *differences) rules(was, is []WrittenRule) {
 	matches := func(rules []WrittenRule) (out []string) {
@@ -119,6 +134,8 @@ func (d *differences) rules(was, is []WrittenRule) {
 		switch {
 		case (r.Chain == nil) != (other.Chain == nil) || !slices.Equal(r.Chain, other.Chain):
 			d.chain("rule "+r.Match+": ", r.Chain, other.Chain)
+		case !sameText(r.Items, other.Items):
+			d.items("rule "+r.Match+": ", r.Chain, other.Chain, r.Items, other.Items)
 		case !sameText(r, other):
 			d.say("rule %s changes", r.Match)
 		}

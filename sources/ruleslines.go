@@ -40,7 +40,7 @@ func (r Rules) Lines() []string {
 			out = append(out, "  - "+asJSON(FixedStream{one.Key, shownVars(one.Vars)}))
 		}
 	}
-	list("", "chain", r.Chain)
+	list("", "chain", chainLines(r.Chain, r.Items))
 	add("", "priority", r.Priority)
 	add("", "rank", r.Rank)
 	if len(r.Rules) > 0 {
@@ -49,7 +49,7 @@ func (r Rules) Lines() []string {
 	for _, one := range r.Rules {
 		add("  - ", "match", one.Match)
 		if one.Chain != nil {
-			list("    ", "chain", one.Chain)
+			list("    ", "chain", chainLines(one.Chain, one.Items))
 		}
 		if one.Priority != nil {
 			add("    ", "priority", *one.Priority)
@@ -60,6 +60,23 @@ func (r Rules) Lines() []string {
 	}
 	if len(r.Expect) > 0 {
 		list("", "expect", r.Expect)
+	}
+	return out
+}
+
+// chainLines are the slots of a chain, a mere name where there is no item.
+func chainLines(chain []string, items stream.Items) (out []string) {
+	for _, slot := range chain {
+		item, more := items[slot]
+		if !more {
+			out = append(out, slot)
+			continue
+		}
+		item.Vars = shownVars(item.Vars)
+		out = append(out, asJSON(struct {
+			Slot string `json:"slot"`
+			stream.Item
+		}{slot, item}))
 	}
 	return out
 }

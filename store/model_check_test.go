@@ -376,10 +376,7 @@ func (w *world) checkRest() error {
 
 // room names a host that could take the slot, reckoned without the load sets.
 func (w *world) room(p picture, key, slot, avoid string) string {
-	kind := slot
-	if t := typeOf[slot]; t != "" {
-		kind = t
-	}
+	kind := w.plan[key].Items.Type(slot)
 	for _, host := range hostNames {
 		row := p["service:"+kind+":"+host]
 		if row == nil || row["state"] != "up" || !slices.Contains(classesFor(key), row["class"]) || strings.Contains(avoid, host+"=") {

@@ -217,7 +217,7 @@ func (r *runner) assert(a *actor, s *supervisor) {
 	gen := r.gen
 	ann := a.w.plan[s.Key]
 	c := store.Copy{
-		Source: "src", Announcement: ann.Encode(), Chain: ann.Chain, Priority: ann.Priority,
+		Source: "src", Announcement: ann.Encode(), Chain: ann.Chain, Items: ann.Items, Priority: ann.Priority,
 		Fields: map[string]string{"source:url": "u"}, Vars: map[string]string{"by": s.Token},
 	}
 	v := s.Reservation

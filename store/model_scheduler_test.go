@@ -133,10 +133,10 @@ func (s *scheduler) reconcile(a *actor) {
 		if err != nil {
 			return
 		}
-		want := store.Want{Mark: m, Types: typeOf, Held: declared.Overrides.Held, Fields: map[string]string{"source": "", "source:url": "u"}}
+		want := store.Want{Mark: m, Held: declared.Overrides.Held, Fields: map[string]string{"source": "", "source:url": "u"}}
 		for _, name := range []string{"src", store.ManualSource} { // the later wins
 			if by, ok := declared.BySource[name]; ok {
-				want.Wanted, want.Chain, want.Priority, want.Fields["source"] = true, by.Chain, by.Priority, name
+				want.Wanted, want.Chain, want.Items, want.Priority, want.Fields["source"] = true, by.Chain, by.Items, by.Priority, name
 			}
 		}
 		cmds, err := ask(a, "want "+m.Key, func(ctx context.Context) (store.Commands, error) { return w.store.Want(ctx, want) })
@@ -323,7 +323,6 @@ func (p *poller) poll(a *actor) {
 // The world's constants: what there is to give, and who may have it.
 var (
 	slotTypes = []string{"enc", "rec"}
-	typeOf    = map[string]string{"cut": "rec"} // of slots that have another name
 	hostNames = []string{"a", "b", "c", "d"}
 	anyClass  = stream.Class{}
 	someClass = stream.Class{Filter: "^s[13]"}

@@ -77,7 +77,7 @@ func newWorld(ctx context.Context, client redis.UniversalClient, seed uint64) (*
 		lives: 1, live: map[string]bool{}, tokens: map[string]string{}, over: map[string]int{}, handovers: map[[2]string]bool{}, seen: map[string]int{},
 		plan: map[string]stream.Announcement{
 			"s1": {Chain: []string{"enc", "rec"}, Priority: 5}, "s2": {Chain: []string{"enc"}},
-			"s3/x": {Chain: []string{"cut", "enc"}}, "t1": {Chain: []string{"enc", "rec"}, Priority: 9}, "t2": {Chain: []string{"rec"}},
+			"s3/x": {Chain: []string{"cut", "enc"}, Items: stream.Items{"cut": {Type: "rec"}}}, "t1": {Chain: []string{"enc", "rec"}, Priority: 9}, "t2": {Chain: []string{"rec"}},
 		},
 	}
 	var err error

@@ -19,6 +19,7 @@ import (
 type Record struct {
 	Key      string
 	Chain    []string
+	Items    stream.Items // of the chain
 	Source   string
 	Priority int
 	Held     bool // by an operator
@@ -45,13 +46,13 @@ type Slot struct {
 	Vars  map[string]string // ${<slot>:<var>}: what its lead published
 }
 
-// TypeOf is the service type that runs a slot; of one that has no record yet, its
-// name.
+// TypeOf is the service type that runs a slot; of one that has no record yet, what
+// the chain says.
 func (r Record) TypeOf(slot string) string {
 	if s, ok := r.Slots[slot]; ok && s.Type != "" {
 		return s.Type
 	}
-	return slot
+	return r.Items.Type(slot)
 }
 
 // LeadOf is the instance that leads a slot; zero: there is none.
@@ -246,6 +247,8 @@ func readRecord(key string, row map[string]string) Record {
 		switch {
 		case field == "chain":
 			r.Chain = readChain(value)
+		case field == "items":
+			r.Items = stream.DecodeItems(value)
 		case field == "priority":
 			r.Priority = atoi(value)
 		case field == "key" || field == "source":

@@ -34,7 +34,8 @@ func (s *Store) restore(ctx context.Context, source string) (bool, error) {
 		for name := range override.Vars {
 			delete(r.Vars, name)
 		}
-		a := stream.Announcement{Chain: override.Unswitch(r.Chain), Priority: r.Priority, Vars: r.Vars, Source: r.Origin, Session: r.Sys["session"]}
+		chain := override.Unswitch(r.Chain)
+		a := stream.Announcement{Chain: chain, Items: r.Items.In(chain), Priority: r.Priority, Vars: r.Vars, Source: r.Origin, Session: r.Sys["session"]}
 		said[r.Key] = a.Encode()
 	}
 	r, err := s.call(ctx, "restore", pairs([]any{source, nonce()}, said)...)

@@ -14,7 +14,7 @@ import (
 // kept are the fields that are shown as they are, or not masked. To add one here
 // is to say that it never holds a secret.
 var kept = []string{
-	"StreamStatus.Key", "RulesStatus.By", "DifferingFile.Host", "StreamStatus.Source", "StreamStatus.Chain", "StreamStatus.SwitchedOn", "StreamStatus.SwitchedOff", "InstanceStatus.Slot", "InstanceStatus.Instance", "InstanceStatus.Name", "InstanceStatus.Type", "InstanceStatus.Host", "InstanceStatus.Token", "InstanceStatus.Pin",
+	"StreamStatus.Key", "RulesStatus.By", "DifferingFile.Host", "StreamStatus.Source", "StreamStatus.Chain", "Item.Type", "StreamStatus.SwitchedOn", "StreamStatus.SwitchedOff", "InstanceStatus.Slot", "InstanceStatus.Instance", "InstanceStatus.Name", "InstanceStatus.Type", "InstanceStatus.Host", "InstanceStatus.Token", "InstanceStatus.Pin",
 	"HostStatus.Host", "ServiceStatus.Type", "ServiceStatus.Filter", "SourceStatus.Name", "SourceStatus.Expect", "SourceStatus.Stalled", "SourceStatus.OverExample",
 	"RefusedStatus.Host", "Event.ID", "Event.Event", "Event.Stream", "Event.Slot", "Event.Host", "Event.Token",
 }
@@ -49,6 +49,13 @@ func fill(v reflect.Value) {
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 		fill(v.Index(0))
 	case reflect.Map:
+		if v.Type().Elem().Kind() == reflect.Struct {
+			row := reflect.New(v.Type().Elem()).Elem()
+			fill(row)
+			v.Set(reflect.MakeMap(v.Type()))
+			v.SetMapIndex(reflect.ValueOf(secret), row)
+			return
+		}
 		v.Set(reflect.ValueOf(map[string]string{"password": "hunter2", "url": secret}))
 	case reflect.Struct:
 		for i := range v.NumField() {
@@ -74,7 +81,15 @@ func check(t *testing.T, v reflect.Value, at string, free bool) {
 			}
 			check(t, v.Field(i), name, free || may)
 		}
-	case reflect.String, reflect.Map:
+	case reflect.Map:
+		if v.Type().Elem().Kind() == reflect.Struct {
+			for rows := v.MapRange(); rows.Next(); {
+				check(t, rows.Value(), at, free)
+			}
+			return
+		}
+		fallthrough
+	case reflect.String:
 		if text := fmt.Sprint(v.Interface()); !free && (strings.Contains(text, "hunter2") || strings.Contains(text, "\x1b")) {
 			t.Errorf("%s is shown as %q", at, text)
 		}

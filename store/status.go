@@ -136,7 +136,7 @@ func atoi64(text string) int64 {
 
 func streamStatus(r Record) stream.StreamStatus {
 	out := stream.StreamStatus{
-		Key: r.Key, Source: r.Source, Chain: r.Chain, Priority: r.Priority, Held: r.Held,
+		Key: r.Key, Source: r.Source, Chain: r.Chain, Items: r.Items, Priority: r.Priority, Held: r.Held,
 		Told: stream.ParseReason(r.Sys["reason"]).Told(), Vars: r.Vars, Slots: []stream.InstanceStatus{},
 		SwitchedOn: r.Overrides.Switched(true), SwitchedOff: r.Overrides.Switched(false),
 	}

@@ -227,14 +227,14 @@ func TestASlotWhoseTypeHasAnotherName(t *testing.T) {
 	g := newStage(t).open()
 	a, b := g.host("a"), g.host("b")
 	g.must(g.s.AddStream(g.ctx, "s1", stream.Announcement{Chain: []string{"left", "right"}}))
-	want := func(types map[string]string) store.Commands {
+	want := func(items stream.Items) store.Commands {
 		t.Helper()
 		g.must(g.s.MarkDirty(g.ctx, "s1"))
-		c, err := g.s.Want(g.ctx, store.Want{Mark: g.marked("s1"), Wanted: true, Chain: []string{"left", "right"}, Types: types, Fields: map[string]string{"source": "manual"}})
+		c, err := g.s.Want(g.ctx, store.Want{Mark: g.marked("s1"), Wanted: true, Chain: []string{"left", "right"}, Items: items, Fields: map[string]string{"source": "manual"}})
 		g.must(err)
 		return c
 	}
-	both := map[string]string{"left": "enc", "right": "enc"}
+	both := stream.Items{"left": {Type: "enc"}, "right": {Type: "enc"}}
 	want(both)
 	waiting, err := g.s.Pending(g.ctx, "enc", 0, 10)
 	g.must(err)
@@ -277,7 +277,7 @@ func TestASlotWhoseTypeHasAnotherName(t *testing.T) {
 	_, err = g.s.Mender().All(g.ctx, 10*time.Second)
 	g.must(err)
 	// Of another type, it is another instance.
-	c := want(map[string]string{"left": "rec", "right": "rec"})
+	c := want(stream.Items{"left": {Type: "rec"}, "right": {Type: "rec"}})
 	if r, err = g.s.Record(g.ctx, "s1"); err != nil || r.LeadOf("left").Type != "rec" || r.LeadOf("left").Instance != "left.3" {
 		t.Errorf("left as rec: %+v, %v", r.Instances, err)
 	}

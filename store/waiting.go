@@ -16,18 +16,20 @@ type Circumstances struct {
 	Chain []string
 	// Pin is the one host an operator allows; empty: any.
 	Pin string
-	// Published says of each need asked for whether some holder of that slot
-	// ever published the variable.
+	// Needs are the variables that the slot waits for on account of its item.
+	Needs []stream.Need
+	// Published says of these, and of each need asked for, whether some holder of that
+	// slot ever published the variable.
 	Published map[stream.Need]bool
 }
 
-// Circumstances reads those of waiting slots in one round trip, in their
+// Circumstances reads those of waiting slots in one round trip or two, in their
 // order. needs are the variables that services of their types wait for. A slot
 // that is no more has an empty State.
 func (s *Store) Circumstances(ctx context.Context, waiting []Waiting, needs []stream.Need) ([]Circumstances, error) {
 	type row struct {
 		record *redis.MapStringStringCmd
-		chain  *redis.StringCmd
+		chain  *redis.SliceCmd
 		pin    *redis.StringCmd
 		vars   []*redis.BoolCmd
 	}
@@ -35,7 +37,7 @@ func (s *Store) Circumstances(ctx context.Context, waiting []Waiting, needs []st
 	rows := make([]row, len(waiting))
 	for i, w := range waiting {
 		rows[i].record = pipe.HGetAll(ctx, s.key("stream", w.Key, w.Instance))
-		rows[i].chain = pipe.HGet(ctx, s.key("stream", w.Key), "chain")
+		rows[i].chain = pipe.HMGet(ctx, s.key("stream", w.Key), "chain", "items")
 		rows[i].pin = pipe.HGet(ctx, s.key("override", w.Key), "pin:"+stream.SlotOf(w.Instance))
 		for _, n := range needs {
 			rows[i].vars = append(rows[i].vars, pipe.HExists(ctx, s.key("stream", w.Key, n.Slot), "var:"+n.Var))
@@ -50,14 +52,40 @@ func (s *Store) Circumstances(ctx context.Context, waiting []Waiting, needs []st
 	out := make([]Circumstances, len(waiting))
 	for i, w := range waiting {
 		c := Circumstances{InstanceRecord: readInstance(w.Key, w.Instance, rows[i].record.Val()), Pin: rows[i].pin.Val()}
-		c.Chain = readChain(rows[i].chain.Val())
-		if len(needs) > 0 {
-			c.Published = make(map[stream.Need]bool, len(needs))
-			for k, n := range needs {
-				c.Published[n] = rows[i].vars[k].Val()
-			}
+		c.Chain = readChain(field(rows[i].chain, 0))
+		if text := field(rows[i].chain, 1); text != "" {
+			c.Needs = stream.DecodeItems(text)[stream.SlotOf(w.Instance)].Needs()
+		}
+		if len(needs)+len(c.Needs) > 0 {
+			c.Published = make(map[stream.Need]bool, len(needs)+len(c.Needs))
+		}
+		for k, n := range needs {
+			c.Published[n] = rows[i].vars[k].Val()
 		}
 		out[i] = c
 	}
-	return out, nil
+	return out, s.ownNeeds(ctx, out)
+}
+
+// ownNeeds looks which of the variables that slots wait for on account of their items
+// are published; a round trip only if there are such slots.
+func (s *Store) ownNeeds(ctx context.Context, waiting []Circumstances) error {
+	pipe := s.client.Pipeline()
+	var found []func()
+	for _, c := range waiting {
+		for _, n := range c.Needs {
+			cmd := pipe.HExists(ctx, s.key("stream", c.Key, n.Slot), "var:"+n.Var)
+			found = append(found, func() { c.Published[n] = cmd.Val() })
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	if err := pipelined(pipe.Exec(ctx)); err != nil {
+		return fmt.Errorf("read what slots wait for: %w", err)
+	}
+	for _, set := range found {
+		set()
+	}
+	return nil
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"strconv"
+
+	"stream-api/stream"
 )
 
 // Mark is one dirty stream and the number of the mark on it.
@@ -32,20 +35,12 @@ type Want struct {
 	Held   bool // an operator holds it back: its record stays, no slot does
 	Adds   bool // what is declared of it does not all read: slots are added, none is taken away
 	Chain  []string
-	// Types of slots that have another name than their type.
-	Types    map[string]string
+	// Items of the chain.
+	Items    stream.Items
 	Priority int
 	// Fields of the stream's record: source, source:<var>, sys:<name> and
 	// the user values.
 	Fields map[string]string
-}
-
-// Type is the service type that runs a slot of the chain.
-func (w Want) Type(slot string) string {
-	if t, ok := w.Types[slot]; ok {
-		return t
-	}
-	return slot
 }
 
 // Commands are what hosts are to be told, as hints: their revisions carry
@@ -86,9 +81,9 @@ func (s *Store) Wants(ctx context.Context, wants []Want) ([]Commands, error) {
 		}
 		args := []any{w.Key, w.score(), bit(w.Wanted), bit(w.Held), bit(w.Adds), string(chain), w.Priority, len(w.Chain)}
 		for _, slot := range w.Chain {
-			args = append(args, slot, w.Type(slot))
+			args = append(args, slot, w.Items.Type(slot))
 		}
-		calls[i] = pairs(args, w.Fields)
+		calls[i] = pairs(args, withItems(w.Fields, w.Items))
 	}
 	replies, refused, err := s.callMany(ctx, "want", calls)
 	if err != nil {
@@ -110,6 +105,20 @@ func (s *Store) Wants(ctx context.Context, wants []Want) ([]Commands, error) {
 		}
 	}
 	return out, nil
+}
+
+// withItems are the fields of a stream's record with its items.
+func withItems(fields map[string]string, items stream.Items) map[string]string {
+	text := items.Encode()
+	if text == "" {
+		return fields
+	}
+	out := maps.Clone(fields)
+	if out == nil {
+		out = map[string]string{}
+	}
+	out["items"] = text
+	return out
 }
 
 // Dirty lists up to n marked streams, the oldest mark first.

@@ -24,8 +24,10 @@ type Mount struct {
 // Announcement is what a source says of one live stream. It is stored as
 // JSON in the hash announced:<source> under the stream's key.
 type Announcement struct {
-	Chain    []string `json:"chain"`
-	Priority int      `json:"priority,omitempty"`
+	Chain []string `json:"chain"`
+	// Items are the items of the chain that say more than their slot's name.
+	Items    Items `json:"items,omitempty"`
+	Priority int   `json:"priority,omitempty"`
 	// Rank orders sources of the same stream; the higher wins.
 	Rank int `json:"rank,omitempty"`
 	// Vars are the stream's user values: ${stream:<var>}.
@@ -39,6 +41,9 @@ type Announcement struct {
 // Check says why the announcement may not be made, or nil.
 func (a Announcement) Check() error {
 	if err := CheckChain(a.Chain); err != nil {
+		return err
+	}
+	if err := a.Items.Check(a.Chain); err != nil {
 		return err
 	}
 	if a.Priority < 0 || a.Priority > MaxPriority {

@@ -45,7 +45,7 @@ const (
 )
 
 // reservedVars are the fields of stream:<key> that the system owns.
-var reservedVars = map[string]bool{"key": true, "chain": true, "source": true, "priority": true}
+var reservedVars = map[string]bool{"key": true, "chain": true, "items": true, "source": true, "priority": true}
 
 // CheckKey says why s is no stream key, or nil.
 func CheckKey(s string) error {

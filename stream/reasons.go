@@ -54,6 +54,7 @@ const (
 	CodeEnded          Code = "ended"            //
 	CodeNotInChain     Code = "not-in-chain"     //
 	CodeTooMany        Code = "too-many"         //
+	CodeOtherType      Code = "other-type"       // type
 	CodeReady          Code = "ready"            //
 	CodeLeadLost       Code = "lead-lost"        //
 	CodeLeadUnready    Code = "lead-unready"     //
@@ -196,6 +197,7 @@ var reasons = map[Code]reasonRow{
 	CodeNewSession:     says(Info, "its publisher began anew"),
 	CodeEnded:          says(Info, "the stream ended"),
 	CodeNotInChain:     says(Info, "no longer in the chain"),
+	CodeOtherType:      says(Info, "its chain says that it is of type {type} now"),
 	CodeTooMany:        says(Info, "its slot has one instance more than it wants"),
 	CodeReady:          says(Info, "it is ready"),
 	CodeLeadLost:       says(Info, "the one that led is gone"),

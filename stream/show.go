@@ -56,19 +56,36 @@ func show(v reflect.Value, text func(string) string) {
 			showField(v.Field(i), v.Type().Field(i), text)
 		}
 	case reflect.Map:
-		vars, ok := v.Interface().(map[string]string)
-		if !ok {
-			panic(fmt.Sprintf("stream.Show: a map of type %s", v.Type()))
-		}
-		out := make(map[string]string, len(vars))
-		for name, value := range vars {
-			out[Printable(name)] = ShownVar(name, value)
-		}
-		v.Set(reflect.ValueOf(out))
+		showMap(v, text)
 	case reflect.Bool, reflect.Int, reflect.Int64, reflect.Float64:
 	default:
 		panic(fmt.Sprintf("stream.Show: a value of type %s", v.Type()))
 	}
+}
+
+// showMap shows variables by their names, and of other maps the values; the names of
+// both are looked up by nobody.
+func showMap(v reflect.Value, text func(string) string) {
+	out := reflect.MakeMapWithSize(v.Type(), v.Len())
+	vars, ok := v.Interface().(map[string]string)
+	switch {
+	case ok:
+		for name, value := range vars {
+			out.SetMapIndex(reflect.ValueOf(Printable(name)), reflect.ValueOf(ShownVar(name, value)))
+		}
+	case v.IsNil():
+		return
+	case v.Type().Key().Kind() == reflect.String && v.Type().Elem().Kind() == reflect.Struct:
+		for rows := v.MapRange(); rows.Next(); {
+			row := reflect.New(v.Type().Elem()).Elem()
+			row.Set(rows.Value())
+			show(row, text)
+			out.SetMapIndex(reflect.ValueOf(Printable(rows.Key().String())), row)
+		}
+	default:
+		panic(fmt.Sprintf("stream.Show: a map of type %s", v.Type()))
+	}
+	v.Set(out)
 }
 
 func showField(v reflect.Value, field reflect.StructField, text func(string) string) {

@@ -58,10 +58,12 @@ type TroubleStatus struct {
 
 // StreamStatus is one stream with its slots in chain order.
 type StreamStatus struct {
-	Key      string   `json:"key" show:"name"`
-	Source   string   `json:"source" show:"name"`
-	Chain    []string `json:"chain" show:"name"`
-	Priority int      `json:"priority"`
+	Key    string   `json:"key" show:"name"`
+	Source string   `json:"source" show:"name"`
+	Chain  []string `json:"chain" show:"name"`
+	// Items are what the chain says of slots besides their names, by slot.
+	Items    Items `json:"items,omitempty"`
+	Priority int   `json:"priority"`
 	// SwitchedOn and SwitchedOff are slots that an operator switched.
 	SwitchedOn  []string `json:"switched_on,omitempty" show:"name"`
 	SwitchedOff []string `json:"switched_off,omitempty" show:"name"`

@@ -30,6 +30,10 @@ var builtinScopes = map[string]bool{
 // publishes; only those make a slot wait.
 func (r Ref) OfSlot() bool { return !builtinScopes[r.Scope] }
 
+// OfItem tells whether the reference reads a variable of the slot's own item, which may
+// be made of what publishers say.
+func (r Ref) OfItem() bool { return r.Scope == "slot" && !slices.Contains(ownNames, r.Name) }
+
 // Secret tells whether the value is read on this host and must never be
 // stored in Redis or shown: ${env:…} and ${file:…}.
 func (r Ref) Secret() bool { return r.Scope == "env" || r.Scope == "file" }
@@ -113,8 +117,6 @@ func parseRef(s string) (Ref, error) {
 		if !strings.HasPrefix(name, "/") {
 			return Ref{}, fmt.Errorf("${file:%s}: the path must be absolute", name)
 		}
-	case scope == "slot" && name != "token" && name != "lead" && name != "copy":
-		return Ref{}, fmt.Errorf("${slot:%s}: only ${slot:token}, ${slot:lead} and ${slot:copy} exist", name)
 	default:
 		if err := CheckVar(name); err != nil {
 			return Ref{}, fmt.Errorf("${%s}: %w", s, err)

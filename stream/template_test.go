@@ -88,7 +88,7 @@ func TestBadTemplatesSayWhere(t *testing.T) {
 		"${stream:a-b}":  "no variable name",
 		"${stream:}":     "no variable name",
 		"${file:x}":      "must be absolute",
-		"${slot:state}":  "only ${slot:token}",
+		"${slot:a-b}":    "is no variable name",
 		"${_url}":        "write ${scope:name}",
 		"${source_name}": "write ${scope:name}",
 	} {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -66,7 +67,7 @@ type (
 	}
 	addBody struct {
 		Key      string            `json:"key"`
-		Chain    []string          `json:"chain"`
+		Chain    chainBody         `json:"chain"`
 		Vars     map[string]string `json:"vars"`
 		Priority int               `json:"priority"`
 	}
@@ -99,6 +100,37 @@ type (
 	}
 )
 
+// chainBody is a chain as a file has it: slots' names, or objects that say more.
+type chainBody struct {
+	slots []string
+	items stream.Items
+}
+
+func (c *chainBody) UnmarshalJSON(text []byte) error {
+	var list []json.RawMessage
+	if err := json.Unmarshal(text, &list); err != nil {
+		return errors.New("chain is a list of slots: names, or objects such as {\"slot\": \"high\", \"type\": \"variant\"}")
+	}
+	c.items = stream.Items{}
+	for _, one := range list {
+		var name string
+		if json.Unmarshal(one, &name) != nil {
+			var item struct {
+				Slot string `json:"slot"`
+				stream.Item
+			}
+			d := json.NewDecoder(bytes.NewReader(one))
+			d.DisallowUnknownFields()
+			if err := d.Decode(&item); err != nil {
+				return fmt.Errorf("chain: %w", err)
+			}
+			name, c.items[item.Slot] = item.Slot, item.Item
+		}
+		c.slots = append(c.slots, name)
+	}
+	return nil
+}
+
 // limit is a number or null; who says neither meant something else.
 type limit struct {
 	given    bool
@@ -130,11 +162,11 @@ func (s *Server) actions(mux *http.ServeMux) {
 }
 
 func (s *Server) add(ctx context.Context, b addBody) (string, error) {
-	a := stream.Announcement{Chain: b.Chain, Priority: b.Priority, Vars: b.Vars}
+	a := stream.Announcement{Chain: b.Chain.slots, Items: b.Chain.items.Canonical(), Priority: b.Priority, Vars: b.Vars}
 	if err := errors.Join(stream.CheckKey(b.Key), a.Check()); err != nil {
 		return "", badRequest(err.Error())
 	}
-	if len(b.Chain) == 0 {
+	if len(b.Chain.slots) == 0 {
 		return "", badRequest("a stream needs a chain of at least one slot")
 	}
 	if err := s.o.Store.CheckNew(ctx, b.Key); err != nil {

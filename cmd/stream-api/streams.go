@@ -86,6 +86,9 @@ func printStream(v stream.StreamStatus) error {
 	printVars("", v.Vars)
 	for _, instance := range v.Slots {
 		fmt.Printf("\nslot      %s\n  state   %s\n  host    %s\n  token   %s\n  restarts %d\n", harmless(instance.Name), harmless(instance.Shown()), harmless(instance.Host), harmless(instance.Token), instance.Restarts)
+		if instance.Type != instance.Slot {
+			fmt.Printf("  type    %s\n", harmless(instance.Type))
+		}
 		if instance.Pin != "" {
 			fmt.Printf("  pinned  to %s; streams move %s %s --unpin\n", harmless(instance.Pin), harmless(v.Key), harmless(instance.Slot))
 		}

@@ -13,7 +13,7 @@ func sourceConfig(cfg *config.Config, s config.Source) (sources.Config, error) {
 	out := sources.Config{
 		Name: s.Name, Plugin: s.Plugin,
 		Interval: s.Vars.Interval, Timeout: s.Vars.Timeout, GoneAfter: s.Vars.GoneAfter, StallAfter: s.Vars.StallAfter,
-		Match: s.Vars.Match, Chain: s.Chain, Priority: s.Priority, Rank: s.Rank.String(), MaxStreams: s.MaxStreams, Expect: s.Expect,
+		Match: s.Vars.Match, Chain: s.Chain.Slots, Items: s.Chain.Items, Priority: s.Priority, Rank: s.Rank.String(), MaxStreams: s.MaxStreams, Expect: s.Expect,
 		RulesVersion: int64(s.RulesVersion),
 	}
 	if len(s.StreamTemplates) > 0 {
@@ -30,7 +30,7 @@ func sourceConfig(cfg *config.Config, s config.Source) (sources.Config, error) {
 		return cfg.ResolvePull(t)
 	}
 	for _, r := range s.Rules {
-		out.Rules = append(out.Rules, sources.Rule{Match: r.Match, Chain: r.Chain, Priority: r.Priority, Vars: r.Vars})
+		out.Rules = append(out.Rules, sources.Rule{Match: r.Match, Chain: r.Chain.Slots, Items: r.Chain.Items, Priority: r.Priority, Vars: r.Vars})
 	}
 	for _, v := range s.Vars.Streams {
 		out.Mounts = append(out.Mounts, stream.Mount{Key: v.Key, Vars: v.Vars, Bytes: -1})

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"strconv"
 
 	"stream-api/stream"
@@ -15,8 +16,10 @@ type Values struct {
 	Session string            `json:"session,omitempty"`
 	// Slots are what the slots say: ${<slot>:…}.
 	Slots map[string]map[string]string `json:"slots,omitempty"`
-	Lead  bool                         `json:"lead,omitempty"` // ${slot:lead}: yes or no
-	Copy  int                          `json:"copy,omitempty"` // ${slot:copy}
+	// Own are the variables of the slot's item, as its chain has them: ${slot:…}.
+	Own  map[string]string `json:"own,omitempty"`
+	Lead bool              `json:"lead,omitempty"` // ${slot:lead}: yes or no
+	Copy int               `json:"copy,omitempty"` // ${slot:copy}
 }
 
 // from takes over where the stream comes from from old.
@@ -66,7 +69,7 @@ func (s Subject) Lookup(v Values, here stream.Lookup) stream.Lookup {
 	}
 }
 
-// own are the values of the instance itself. The parser lets no other name through.
+// own are the values of the instance itself.
 func (s Subject) own(v Values, name string) (string, bool, error) {
 	switch name {
 	case "lead":
@@ -76,8 +79,39 @@ func (s Subject) own(v Values, name string) (string, bool, error) {
 		return "no", true, nil
 	case "copy":
 		return strconv.Itoa(max(v.Copy, 1)), true, nil
+	case "token":
+		return s.Token, true, nil
+	case "name":
+		return stream.SlotOf(s.Instance), true, nil
+	case "instance":
+		return s.Instance, true, nil
 	}
-	return s.Token, true, nil
+	text, ok := v.Own[name]
+	if !ok {
+		return "", false, nil
+	}
+	return s.ofItem(v, text)
+}
+
+// ofItem fills in a variable of the slot's item, which may be made of what is known of
+// the stream, its source and its other slots. A value that is missing there is missing
+// here.
+func (s Subject) ofItem(v Values, text string) (string, bool, error) {
+	t, err := stream.ParseTemplate(text)
+	if err != nil {
+		return "", false, err
+	}
+	known := s.Lookup(v, nil)
+	value, err := t.Resolve(func(ref stream.Ref) (string, bool, error) {
+		if ref.OfSlot() || ref.Scope == "stream" || ref.Scope == "source" {
+			return known(ref)
+		}
+		return "", false, nil // a hand wrote it
+	})
+	if errors.Is(err, stream.ErrMissing) {
+		return "", false, nil
+	}
+	return value, err == nil, err
 }
 
 func find(vars map[string]string, name string) (string, bool, error) {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -28,5 +29,43 @@ func TestAnInstanceKnowsItsNameItsCopyAndWhetherItLeads(t *testing.T) {
 				t.Errorf("environment %v lacks %s", p.Env, line)
 			}
 		}
+	}
+}
+
+func TestASlotHasTheVariablesOfItsItem(t *testing.T) {
+	t.Parallel()
+	at := Subject{Key: "s1", Instance: "high.2", Host: "h", Token: "7-a"}
+	v := Values{
+		Vars: map[string]string{"lang": "de"}, Origin: map[string]string{"url": "rtmp://in"}, Slots: map[string]map[string]string{"dist": {"url": "http://d"}},
+		Own: map[string]string{"vb": "2M", "in": "${dist:url}/${stream:lang}", "from": "${source:url}", "late": "${other:url}", "odd": "${slot:odd}", "dash": "${stream:lang}"},
+	}
+	none := func(stream.Ref) (string, bool, error) { return "", false, nil }
+	for text, want := range map[string]string{
+		"${slot:vb}": "2M", "${slot:in}": "http://d/de", "${slot:from}": "rtmp://in", "${slot:name}": "high", "${slot:instance}": "high.2",
+		"${slot:late:-later}": "later", "${slot:none:-x}": "x", "${slot:odd:-no circle}": "no circle",
+	} {
+		template, err := stream.ParseTemplate(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := template.Resolve(at.Lookup(v, none)); got != want || err != nil {
+			t.Errorf("%s is %q, %v; want %q", text, got, err, want)
+		}
+	}
+	late, err := stream.ParseTemplate("${slot:late}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := late.Resolve(at.Lookup(v, none)); !errors.Is(err, stream.ErrMissing) {
+		t.Errorf("what waits for another slot: %v", err)
+	}
+	// It may be made of what a publisher says, so it may not become an option.
+	v.Own["dash"], v.Vars["lang"] = "${stream:lang}", "-y"
+	arg, err := stream.ParseTemplate("${slot:dash}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (Command{arg}).Resolve(at.Lookup(v, none)); err == nil {
+		t.Error("a publisher's option was taken")
 	}
 }

@@ -13,8 +13,11 @@ type Instance struct {
 	Move string
 	// Avoid are the hosts it is kept off for a while.
 	Avoid map[string]int64
-	// Published says of the variables that services of its type need whether
-	// some holder of that slot ever published them.
+	// Needs are the variables of other slots that it waits for on account of its item,
+	// whatever service is to take it.
+	Needs []stream.Need
+	// Published says of these, and of the variables that services of its type need,
+	// whether some holder of that slot ever published them.
 	Published map[stream.Need]bool
 	// Reason is what was said of it last, Exit the last end of its child.
 	Reason stream.Reason

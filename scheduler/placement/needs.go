@@ -25,12 +25,13 @@ func Needs(classes []Class) []stream.Need {
 	})
 }
 
-// unmet are the variables the class needs that nobody has published yet. A
-// value of an earlier holder counts: a missing upstream stops nobody.
-func unmet(c Class, published map[stream.Need]bool) []stream.Need {
+// unmet are the variables that the class needs, or the slot itself on account of its
+// item, and that nobody has published yet. A value of an earlier holder counts: a
+// missing upstream stops nobody.
+func unmet(c Class, own []stream.Need, published map[stream.Need]bool) []stream.Need {
 	var out []stream.Need
-	for _, n := range c.Rule.Needs() {
-		if !published[n] {
+	for _, n := range slices.Concat(own, c.Rule.Needs()) {
+		if !published[n] && !slices.Contains(out, n) {
 			out = append(out, n)
 		}
 	}
@@ -42,7 +43,7 @@ func unmet(c Class, published map[stream.Need]bool) []stream.Need {
 func (v View) fed(s Instance, from []Service, chain Chain) (left []Service, why stream.Reason) {
 	var fewest []stream.Need
 	for _, o := range from {
-		missing := unmet(v.classes[o.Class], s.Published)
+		missing := unmet(v.classes[o.Class], s.Needs, s.Published)
 		if len(missing) == 0 {
 			left = append(left, o)
 		} else if fewest == nil || len(missing) < len(fewest) {
@@ -57,9 +58,10 @@ func (v View) fed(s Instance, from []Service, chain Chain) (left []Service, why 
 
 // Chain is what must be known of the rest of its chain to say what a slot waits for.
 type Chain struct {
-	Slots     []string             // in chain order
-	Classes   map[string][]Class   // slot → classes of its type
-	Published map[stream.Need]bool // by any slot of the chain, ever
+	Slots     []string                 // in chain order
+	Classes   map[string][]Class       // slot → classes of its type
+	Needs     map[string][]stream.Need // slot → what its item waits for
+	Published map[stream.Need]bool     // by any slot of the chain, ever
 }
 
 // explain says what the slot waits for, and when waiting is in vain.
@@ -117,7 +119,7 @@ func (c Chain) waitsFor(slot string) []string {
 		if class.Rule == nil {
 			continue
 		}
-		missing := unmet(class, c.Published)
+		missing := unmet(class, c.Needs[slot], c.Published)
 		if len(missing) == 0 {
 			return nil
 		}

@@ -26,10 +26,10 @@ func TestWhatIsNonsenseOrNotFedIsNoCandidate(t *testing.T) {
 	t.Parallel()
 	needy := classOf(t, stream.Class{Needs: "dist:url"})
 	classes := []Class{{ID: "nonsense"}, classOf(t, stream.Class{Filter: "^z"}), needy}
-	if got := Candidates("s1", nil, classes); len(got) != 0 {
+	if got := Candidates(Instance{Key: "s1"}, classes); len(got) != 0 {
 		t.Errorf("candidates %v, want none", got)
 	}
-	if got := Candidates("s1", map[stream.Need]bool{{Slot: "dist", Var: "url"}: true}, classes); len(got) != 1 || got[0].Class != needy.ID {
+	if got := Candidates(Instance{Key: "s1", Published: map[stream.Need]bool{{Slot: "dist", Var: "url"}: true}}, classes); len(got) != 1 || got[0].Class != needy.ID {
 		t.Errorf("candidates %v, want the one whose need is published", got)
 	}
 }

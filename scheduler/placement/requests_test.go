@@ -16,7 +16,7 @@ func TestClassesAreAskedByTierEightAtATime(t *testing.T) {
 	wanted, neutral, closed := stream.Class{Filter: "^s"}, stream.Class{}, stream.Class{Filter: "^z"}
 	rules = append(rules, classOf(t, neutral), classOf(t, closed), classOf(t, wanted))
 	c := Instance{Key: "s1", Instance: "record.1", Type: "record"}
-	a := Plan(c, Candidates("s1", nil, rules), map[string]bool{}, 8)
+	a := Plan(c, Candidates(Instance{Key: "s1"}, rules), map[string]bool{}, 8)
 	if len(a.Requests) != 2 || len(a.Requests[0].Candidates) != 8 || len(a.Requests[1].Candidates) != 4 {
 		t.Fatalf("requests %+v; want two, of 8 and 4 classes", a.Requests)
 	}
@@ -29,7 +29,7 @@ func TestClassesAreAskedByTierEightAtATime(t *testing.T) {
 	if a.Learn(1, full); len(full) != 12 {
 		t.Errorf("%d classes are full, want 12", len(full))
 	}
-	if again := Plan(c, Candidates("s2", nil, rules), full, 8); len(again.Requests) != 0 {
+	if again := Plan(c, Candidates(Instance{Key: "s2"}, rules), full, 8); len(again.Requests) != 0 {
 		t.Errorf("asked again for classes that are full: %+v", again.Requests)
 	}
 }

@@ -3,17 +3,15 @@ package placement
 import (
 	"cmp"
 	"slices"
-
-	"stream-api/stream"
 )
 
-// Candidates are the classes that may take a slot of the stream now: their filter
-// admits it and all they need is published. Those that ask for the stream come
+// Candidates are the classes that may take a slot now: their filter admits its stream
+// and all that they and it need is published. Those that ask for the stream come
 // first, those that prefer others last.
-func Candidates(key string, published map[stream.Need]bool, classes []Class) []Candidate {
+func Candidates(s Instance, classes []Class) []Candidate {
 	var out []Candidate
 	for _, c := range classes {
-		if tier, ok := admits(c, key); ok && len(unmet(c, published)) == 0 {
+		if tier, ok := admits(c, s.Key); ok && len(unmet(c, s.Needs, s.Published)) == 0 {
 			out = append(out, Candidate{Tier: tier, Class: c.ID})
 		}
 	}

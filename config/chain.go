@@ -1,0 +1,116 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"stream-api/stream"
+)
+
+// Chain is which slots streams get, in order. An item of the list is a slot's name or
+// a map that says more of the slot.
+type Chain struct {
+	Slots []string // nil: no chain is given
+	// Items of the slots that are written as maps.
+	Items stream.Items
+}
+
+// chainItem is an item that is a map. A key of items is a field here, a line in item
+// and a field of stream.Item.
+type chainItem struct {
+	Slot string `yaml:"slot" validate:"required,slot"`
+	// Type is the service type that runs it; the slot's name if not given.
+	Type string `yaml:"type" validate:"omitempty,slot"`
+	// Vars are ${slot:<name>}.
+	Vars map[string]stream.Template `yaml:"vars" scopes:"stream source *" validate:"max=64,dive,keys,slotvar,endkeys,max=4096"`
+}
+
+func (c chainItem) item() stream.Item {
+	i := stream.Item{Type: c.Type}
+	for name, t := range c.Vars {
+		if i.Vars == nil {
+			i.Vars = map[string]string{}
+		}
+		i.Vars[name] = t.String()
+	}
+	return i
+}
+
+func (c *Chain) decode(d *decoder, n *node, path string, _ rules) {
+	if n.kind != listKind {
+		d.problem(n.at, path, "a list of slots is expected, but this is %s", n.kind)
+		return
+	}
+	c.Slots, c.Items = make([]string, 0, len(n.items)), stream.Items{}
+	first := map[string]place{}
+	for i, item := range n.items {
+		at := element(path, i)
+		d.index[at] = entry{key: at, at: item.at, value: item}
+		var slot string
+		switch item.kind {
+		case mapKind:
+			var written chainItem
+			d.decode(item, at, &written, rules{})
+			if slot = written.Slot; slot != "" {
+				c.Items[slot] = written.item()
+				d.checkItem(written, at)
+			}
+		case scalarKind:
+			d.decode(item, at, &slot, rules{validate: "slot"})
+		default:
+			d.problem(item.at, at, "a slot's name is expected, or a map such as {slot: NAME, type: TYPE}, but this is %s", item.kind)
+		}
+		if before, twice := first[slot]; twice {
+			d.problem(item.at, at, "%s is here for the second time; the first is in line %d; a slot that runs what another does has a name of its own: {slot: NAME, type: %s}", stream.Quote(slot), before.line, slot)
+			continue
+		}
+		if slot != "" {
+			first[slot] = item.at
+			c.Slots = append(c.Slots, slot)
+		}
+	}
+	if len(n.items) > stream.MaxChain {
+		d.problem(n.at, path, "%d slots are too many: at most %d", len(n.items), stream.MaxChain)
+	}
+}
+
+// checkItem finds what only the whole item shows. The rest of what stream.Items.Check
+// asks for is said by the tags, where the key is.
+func (d *decoder) checkItem(c chainItem, path string) {
+	for _, name := range slices.Sorted(maps.Keys(c.Vars)) {
+		for _, ref := range c.Vars[name].Refs() {
+			if at := join(join(path, "vars"), name); ref.OfSlot() && ref.Scope == c.Slot {
+				d.problem(d.valueAt(at), at, "%s is a variable of this very slot: it would wait for itself for ever", ref)
+			}
+		}
+	}
+}
+
+// String is the chain for people.
+func (c Chain) String() string {
+	if len(c.Slots) == 0 {
+		return "(none)"
+	}
+	texts := make([]string, len(c.Slots))
+	for i, slot := range c.Slots {
+		texts[i] = slot + said(c.Items[slot], slot)
+	}
+	return strings.Join(texts, " → ")
+}
+
+// said is what an item says besides its slot's name.
+func said(item stream.Item, slot string) string {
+	var words []string
+	if item.Type != "" && item.Type != slot {
+		words = append(words, "type "+item.Type)
+	}
+	for _, name := range slices.Sorted(maps.Keys(item.Vars)) {
+		words = append(words, name+"="+oneLine(maskValue(name, item.Vars[name])))
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%s)", strings.Join(words, ", "))
+}

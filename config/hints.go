@@ -1,0 +1,71 @@
+package config
+
+import "strings"
+
+// Words of other programs that people write where a key is unknown, with what says it
+// here. They are looked for by the path of the map, then by the word.
+
+const (
+	orderHint = "slots start when the variables they use are published, so nothing need say an order; what is to run when a child has ended is a hook, plugin.hooks.post_stop of its service"
+	whereHint = "which streams a host takes is said by stream_filter and stream_prefer of its service"
+)
+
+// chainHints are words that people write in an item of a chain.
+var chainHints = map[string]string{
+	"name":         "the slot's name is written slot",
+	"service":      "which service runs it is said by type",
+	"env":          "write vars, and ${slot:NAME} in the env of the service",
+	"environment":  "write vars, and ${slot:NAME} in the env of the service",
+	"params":       "parameters are vars: ${slot:NAME} in the service",
+	"parameters":   "parameters are vars: ${slot:NAME} in the service",
+	"after":        orderHint,
+	"depends_on":   orderHint,
+	"needs":        orderHint,
+	"requires":     orderHint,
+	"affinity":     whereHint,
+	"nodeSelector": whereHint,
+	"constraint":   whereHint,
+	"constraints":  whereHint,
+	"placement":    whereHint,
+	"resources":    "what a child may use is said by plugin.limits of its service",
+	"limits":       "what a child may use is said by plugin.limits of its service",
+	"healthcheck":  "a child that gives no sign of life is started anew by plugin.stall of its service",
+	"restart":      "how a child is started anew is said by plugin.restart of its service",
+	"capacity":     "how many slots a host takes is said by capacity of its service",
+	"filter":       "which streams have the slot is said by rules of the source",
+	"when":         "which streams have the slot is said by rules of the source",
+	"if":           "which streams have the slot is said by rules of the source",
+}
+
+// serviceHints are words that people write in a service.
+var serviceHints = map[string]string{
+	"depends_on":   orderHint,
+	"after":        orderHint,
+	"needs":        orderHint,
+	"requires":     orderHint,
+	"affinity":     whereHint,
+	"nodeSelector": whereHint,
+	"constraint":   whereHint,
+	"constraints":  whereHint,
+	"resources":    "what a child may use is said by plugin.limits",
+	"limits":       "write it below plugin",
+	"healthcheck":  "a child that gives no sign of life is started anew by plugin.stall",
+	"command":      "write plugin: {name: exec, path: …, args: […]}",
+	"image":        "write plugin: {name: exec, path: …, args: […]}; no container is started",
+	"environment":  "write it below plugin, as env",
+	"env":          "write it below plugin",
+}
+
+// hinted is what to write in the place of an unknown key; empty: no idea.
+func hinted(path, key string) string {
+	if word, known := needless[join(path, key)]; known {
+		return word
+	}
+	if strings.HasSuffix(path, "]") && strings.Contains(path, "chain[") {
+		return chainHints[key]
+	}
+	if parent, _, below := strings.Cut(path, "."); below && parent == "services" && strings.Count(path, ".") == 1 {
+		return serviceHints[key]
+	}
+	return ""
+}

@@ -1,0 +1,73 @@
+package scheduler
+
+import (
+	"testing"
+
+	"stream-api/store"
+	"stream-api/stream"
+)
+
+// TestATypeStandsInAChainSeveralTimes: each slot is placed by its type, waits for what
+// its own item uses, and is the slot of its name for the others.
+func TestATypeStandsInAChainSeveralTimes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	a := r.host("a", offerOf("variant", 2, stream.Class{}), offerOf("dash", 2, stream.Class{}))
+	fleet := newFleet(a)
+	r.run(fleet, Options{})
+	said := stream.Announcement{
+		Chain: []string{"dash_low", "dash_high", "high", "low"},
+		Items: stream.Items{
+			"high": {Type: "variant"}, "low": {Type: "variant"},
+			"dash_high": {Type: "dash", Vars: map[string]string{"in": "${high:url}"}},
+			"dash_low":  {Type: "dash", Vars: map[string]string{"in": "${low:url}"}},
+		},
+	}
+	r.add("s1", said)
+	high, low := r.awaitState("s1", "high", stream.Running), r.awaitState("s1", "low", stream.Running)
+	if high.Type != "variant" || low.Type != "variant" {
+		t.Errorf("they run as %s and %s", high.Type, low.Type)
+	}
+	r.awaitReason("s1", "dash_high", "waits for high:url")
+	r.awaitReason("s1", "dash_low", "waits for low:url")
+	if _, err := r.store.Publish(t.Context(), low.Reservation, a.id.Incarnation, map[string]string{"url": "http://low"}); err != nil {
+		t.Fatal(err)
+	}
+	r.awaitState("s1", "dash_low", stream.Running)
+	if v := r.instance("s1", "dash_high"); v.State != stream.Pending {
+		t.Errorf("dash_high is %s and high says nothing", v.State)
+	}
+	record, err := r.store.Record(t.Context(), "s1")
+	if err != nil || record.Items.Encode() != said.Items.Encode() {
+		t.Errorf("the record has the items %s, %v", record.Items.Encode(), err)
+	}
+	// Of another type, it is stopped and started anew as that.
+	said.Items = stream.Items{"high": {Type: "dash"}, "low": {Type: "variant"}}
+	said.Chain = []string{"high", "low"}
+	r.add("s1", said)
+	r.await("high is not of the other type", func() bool {
+		v := r.instance("s1", "high")
+		return v.Type == "dash" && v.State == stream.Running
+	})
+	if v := r.instance("s1", "low"); v.Token != low.Token {
+		t.Error("low was started anew")
+	}
+}
+
+func TestASwitchedSlotKeepsItsItem(t *testing.T) {
+	t.Parallel()
+	in := by(0, 0, 1, false)
+	in.Chain, in.Items = []string{"high", "low"}, stream.Items{"high": {Type: "variant"}, "low": {Type: "variant"}}
+	v := store.Declared{Key: "s1", Now: 1, BySource: map[string]store.Declaration{"in": in}, Overrides: store.Overrides{Slots: map[string]bool{"low": false, "x": true}}}
+	w, _ := decideWant(store.Mark{Key: "s1"}, v, nil, 0)
+	if got := w.Items.Encode(); got != `{"high":{"type":"variant"}}` {
+		t.Errorf("items %s", got)
+	}
+	// What does not read keeps slots of the types they were of, though the items are lost.
+	v.BySource, v.Problems = nil, []string{"source in: nonsense"}
+	before := &store.Record{Chain: []string{"high"}, Slots: map[string]store.Slot{"high": {Type: "variant"}}}
+	w, _ = decideWant(store.Mark{Key: "s1"}, v, before, 0)
+	if got := w.Items.Encode(); got != `{"high":{"type":"variant"}}` {
+		t.Errorf("of what does not read: items %s", got)
+	}
+}

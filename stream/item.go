@@ -1,0 +1,198 @@
+package stream
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Item is what a chain says of one of its slots besides the slot's name. A key of
+// an item is a field here, a line in Check and one in config.chainItem.
+type Item struct {
+	// Type is the service type that runs the slot; empty: the slot's name.
+	Type string `json:"type,omitempty" show:"name"`
+	// Vars are ${slot:<name>}, as they are written: templates of what is known of the
+	// stream, its source and its other slots.
+	Vars map[string]string `json:"vars,omitempty"`
+}
+
+// ItemScopes are what the templates of an item may refer to; "*" stands for slots.
+const ItemScopes = "stream source *"
+
+// Items are the items of a chain by slot. In an announcement and a record they are
+// only those that say more than their slot's name.
+type Items map[string]Item
+
+// Type is the service type that runs a slot of the chain.
+func (m Items) Type(slot string) string {
+	if t := m[slot].Type; t != "" {
+		return t
+	}
+	return slot
+}
+
+// canonical is the item's one form: what goes without saying is not said.
+func (i Item) canonical(slot string) Item {
+	if i.Type == slot {
+		i.Type = ""
+	}
+	if len(i.Vars) == 0 {
+		i.Vars = nil
+	}
+	return i
+}
+
+func (i Item) plain() bool { return i.Type == "" && len(i.Vars) == 0 }
+
+// Equal tells whether two items say the same.
+func (i Item) Equal(other Item) bool { return i.Type == other.Type && maps.Equal(i.Vars, other.Vars) }
+
+// Canonical is the one form of the items of a chain: those that say more than their
+// slot's name, without what goes without saying; nil: none does.
+func (m Items) Canonical() Items {
+	var out Items
+	for slot, item := range m {
+		if item = item.canonical(slot); !item.plain() {
+			if out == nil {
+				out = Items{}
+			}
+			out[slot] = item
+		}
+	}
+	return out
+}
+
+// Over is the one form of the items of a rule's chain: those that are not what the
+// source's chain says of the slot. One that takes back what that says is there, and empty.
+func (m Items) Over(source Items) Items {
+	var out Items
+	for slot, item := range m {
+		item = item.canonical(slot)
+		if !item.Equal(source[slot].canonical(slot)) {
+			if out == nil {
+				out = Items{}
+			}
+			out[slot] = item
+		}
+	}
+	return out
+}
+
+// Under are the items of a rule's chain, where a mere name means the item of that
+// name in the source's chain, if there is one.
+func (m Items) Under(chain []string, source Items) Items {
+	out := Items{}
+	for _, slot := range chain {
+		item, own := m[slot]
+		if !own {
+			item = source[slot]
+		}
+		out[slot] = item
+	}
+	return out.Canonical()
+}
+
+// In are the items of the slots of a chain.
+func (m Items) In(chain []string) Items {
+	out := maps.Clone(m)
+	maps.DeleteFunc(out, func(slot string, _ Item) bool { return !slices.Contains(chain, slot) })
+	return out.Canonical()
+}
+
+// Needs are the variables of other slots that the slot waits for on account of its
+// item, besides those that its service waits for.
+func (i Item) Needs() []Need {
+	var templates []Template
+	for _, text := range i.Vars {
+		if t, err := ParseTemplate(text); err == nil {
+			templates = append(templates, t)
+		}
+	}
+	return Needs(templates...)
+}
+
+// Check says why the items do not fit their chain, or nil.
+func (m Items) Check(chain []string) error {
+	var errs []error
+	for _, slot := range slices.Sorted(maps.Keys(m)) {
+		if !slices.Contains(chain, slot) {
+			errs = append(errs, fmt.Errorf("items: %s is no slot of the chain", Quote(slot)))
+			continue
+		}
+		if err := m[slot].check(slot); err != nil {
+			errs = append(errs, fmt.Errorf("item %s: %w", slot, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (i Item) check(slot string) error {
+	if i.Type != "" {
+		if err := CheckType(i.Type); err != nil {
+			return err
+		}
+	}
+	if len(i.Vars) > MaxVars {
+		return fmt.Errorf("%d variables are too many: %d at most", len(i.Vars), MaxVars)
+	}
+	for _, name := range slices.Sorted(maps.Keys(i.Vars)) {
+		if err := errors.Join(CheckItemVar(name), checkItemValue(slot, i.Vars[name])); err != nil {
+			return fmt.Errorf("vars %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// ownNames are what ${slot:…} means for every slot.
+var ownNames = []string{"copy", "instance", "lead", "name", "token"}
+
+// CheckItemVar says why an item may not have a variable of that name, or nil.
+func CheckItemVar(name string) error {
+	if slices.Contains(ownNames, name) {
+		return fmt.Errorf("${slot:%s} means something else already; use another name", name)
+	}
+	return CheckVar(name)
+}
+
+func checkItemValue(slot, text string) error {
+	if len(text) > MaxValueBytes {
+		return fmt.Errorf("its value has %d bytes: %d at most", len(text), MaxValueBytes)
+	}
+	t, err := ParseTemplate(text)
+	if err != nil {
+		return err
+	}
+	for _, ref := range t.Refs() {
+		switch {
+		case ref.OfSlot() && ref.Scope == slot:
+			return fmt.Errorf("%s is a variable of this very slot: it would wait for itself for ever", ref)
+		case !ref.OfSlot() && ref.Scope != "stream" && ref.Scope != "source":
+			return fmt.Errorf("%s has no value here: only ${stream:…}, ${source:…} and ${SLOT:…}", ref)
+		}
+	}
+	return nil
+}
+
+// Encode is the form of items in stream:<key>; empty for none.
+func (m Items) Encode() string {
+	if len(m) == 0 {
+		return ""
+	}
+	text, err := json.Marshal(m)
+	if err != nil {
+		panic(err) // texts, numbers and maps of them always marshal
+	}
+	return string(text)
+}
+
+// DecodeItems reads what Encode wrote; what a hand made of it that does not read is no
+// items, and want mends it.
+func DecodeItems(text string) Items {
+	var m Items
+	if text == "" || json.Unmarshal([]byte(text), &m) != nil {
+		return nil
+	}
+	return m
+}
