@@ -21,6 +21,7 @@ func (d *decoder) finishService(c *Config, s *Service, path string) {
 			d.problem(d.valueAt(join(at, "max_delay")), at, "max_delay %s is less than delay %s", short(e.Restart.MaxDelay), short(e.Restart.Delay))
 		}
 	}
+	d.finishReady(s, join(path, "plugin.ready"))
 	s.URL, s.Class = c.serviceURL(s), s.class()
 	for _, use := range s.templates(path) {
 		for _, ref := range use.template.Refs() {

@@ -180,6 +180,10 @@ func (d *decoder) warnConfine(c *Config) {
 				d.warnSetUID(p, element(where, 0), command[0].String())
 			}
 		}
+		if r := e.Ready; r != nil {
+			d.warnHiddenText(p, join(at, "ready.file"), r.File.String())
+			d.warnHidden(p, join(at, "ready.command"), r.Command)
+		}
 	}
 	if !confines {
 		return

@@ -52,6 +52,10 @@ func defaultExec() *plan.Exec {
 	}
 }
 
+func defaultReady() *plan.Ready {
+	return &plan.Ready{Interval: 500 * time.Millisecond, Timeout: 30 * time.Second}
+}
+
 // SlowRetry is the least pause between two starts of a child that keeps failing
 // and has nowhere better to go. No key sets it.
 const SlowRetry = 30 * time.Second

@@ -193,6 +193,9 @@ func describeExec(e *plan.Exec, p *page, c *Config) {
 	if text := e.Limits.String(); text != "" {
 		p.line("  limits     %s", text)
 	}
+	if r := e.Ready; r != nil {
+		p.line("  ready      %s, asked every %s, within %s", readyText(r), short(r.Interval), short(r.Timeout))
+	}
 	hooks := 0
 	for kind, commands := range e.Hooks.Each() {
 		for _, command := range commands {

@@ -18,6 +18,9 @@ func (d *decoder) warnCommands(at string, e *plan.Exec) {
 			d.warnArguments(element(join(at, "hooks."+name), i), command)
 		}
 	}
+	if e.Ready != nil {
+		d.warnArguments(join(at, "ready.command"), e.Ready.Command)
+	}
 }
 
 // warnArguments finds secrets in one command: arguments can be read by every

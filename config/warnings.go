@@ -73,6 +73,9 @@ func (d *decoder) warnMachine(c *Config) {
 					d.warnProgram(element(element(join(path, "plugin.hooks."+name), i), 0), command[0].String())
 				}
 			}
+			if e.Ready != nil && len(e.Ready.Command) > 0 {
+				d.warnProgram(join(path, "plugin.ready.command[0]"), e.Ready.Command[0].String())
+			}
 		}
 	}
 }

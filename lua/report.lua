@@ -1,7 +1,7 @@
 -- report: what a host sees of an instance it runs, for people to read: restarts,
 -- reason, exit, stderr, speed, fps, stale, up (its child was
--- started), restart (to take the wish away), phase (starting or failing; when it
--- begins or ends, since is set). An empty value removes the field.
+-- started), restart (to take the wish away), phase (starting, unready or
+-- failing; when it begins or ends, since is set). An empty value removes the field.
 -- KEYS: none. Touches host:<host>, stream:<key>, stream:<key>:<slot>,
 --   stream:<key>:<instance>, requeue, events.
 -- ARGV: ns, actor, key, instance, host, token, incarnation, happened (an event to

@@ -24,7 +24,7 @@ type failed struct {
 // exited takes in one end of the child that the supervisor goes on from.
 func (h *holding) exited(ctx context.Context, e supervisor.Exit, failures, attempt int) {
 	h.publisher.ended()
-	h.ready.steady = nil
+	h.ready.steady, h.ready.waits, h.ready.there = nil, false, false
 	switch e.Reason {
 	case supervisor.ExitRestart, supervisor.ExitStopped, supervisor.ExitKilled, supervisor.ExitDeadline:
 		return // wanted, or followed by the supervisor's own end
@@ -156,7 +156,7 @@ func (h *holding) tellFailing(reason stream.Reason) {
 // recovered takes the pace and the reason back once the child has run well
 // for as long as its policy remembers failures.
 func (h *holding) recovered(ctx context.Context) {
-	if h.static || h.service == nil || h.service.Exec == nil || h.lastReason().IsZero() {
+	if h.static || h.service == nil || h.service.Exec == nil || h.lastReason().IsZero() || h.ready.waits {
 		return
 	}
 	if !h.publisher.well(time.Now(), h.service.Exec.Restart.Within) {

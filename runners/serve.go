@@ -58,7 +58,7 @@ func (h *holding) serve(ctx context.Context) step {
 func (h *holding) greet(ctx context.Context) {
 	h.enter(h.stands(), h.lastReason())
 	if h.static {
-		h.started(ctx, 0)
+		h.started(ctx, 0, false)
 	} else if sup := h.supervisor(); sup != nil {
 		h.takeOver(ctx, sup)
 	}
@@ -87,7 +87,23 @@ func (h *holding) takeOver(ctx context.Context, sup *supervisor.Client) {
 		h.show(stream.Starting)
 	}
 	if s.Phase == supervisor.PhaseRunning {
-		h.started(ctx, s.Child.PID)
+		h.cameBack(ctx, s)
+	}
+}
+
+// cameBack takes in how far a child has come that runs.
+func (h *holding) cameBack(ctx context.Context, s supervisor.State) {
+	awaits := h.runs.Ready != nil && s.Ready.IsZero()
+	h.ready.there = !s.Ready.IsZero()
+	if h.ready.there {
+		h.cameUp(ctx)
+		if h.lastReason().IsZero() {
+			h.tell("", stream.Reason{}, map[string]string{"reason": ""}) // an earlier life may have said that it waits
+		}
+	}
+	h.started(ctx, s.Child.PID, awaits)
+	if awaits {
+		h.unready(ctx, s.Unready)
 	}
 }
 
@@ -115,7 +131,7 @@ func (h *holding) happened(ctx context.Context, e supervisor.Event) {
 	switch e.Kind {
 	case supervisor.EventStarted:
 		first := !h.ready.ran
-		h.started(ctx, e.PID)
+		h.started(ctx, e.PID, h.runs.Ready != nil)
 		if e.Attempt > 1 {
 			h.r.counts.restarts.Add(1)
 			event := "restarted"
@@ -126,6 +142,10 @@ func (h *holding) happened(ctx context.Context, e supervisor.Event) {
 		}
 		h.flush(ctx)
 		h.offer(ctx)
+	case supervisor.EventReady:
+		h.cameUp(ctx)
+	case supervisor.EventUnready:
+		h.unready(ctx, e.Text)
 	case supervisor.EventExited:
 		h.exited(ctx, *e.Exit, e.Failures, e.Attempt)
 	case supervisor.EventFailing:

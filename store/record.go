@@ -289,7 +289,7 @@ func readInstance(key, instance string, row map[string]string) InstanceRecord {
 	if row["off"] != "" {
 		r.Avoid[row["off"]] = math.MaxInt64
 	}
-	if phase := stream.Phase(row["phase"]); phase == stream.Starting || phase == stream.Failing {
+	if phase := stream.Phase(row["phase"]); phase == stream.Starting || phase == stream.Unready || phase == stream.Failing {
 		r.Phase = phase // anything else is an edit
 	}
 	r.Since, _ = strconv.ParseInt(row["since"], 10, 64) // 0 if edited into nonsense: shown as never

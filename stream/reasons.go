@@ -91,6 +91,7 @@ const (
 	CodeCannotStart  Code = "cannot-start"  // error
 	CodeClaimRefused Code = "claim-refused" // answer
 	CodeStalled      Code = "stalled"       // text
+	CodeUnready      Code = "unready"       // what, limit, cause
 	CodeWarning      Code = "warning"       // text
 
 	// Why everything is on hold.
@@ -233,6 +234,7 @@ var reasons = map[Code]reasonRow{
 	CodeStays:        says(Bad, "{exit}; failed {times} times here; there is no better host for it, so it is tried again here every {every}[; it failed {since} times since]"),
 	CodeCannotStart:  says(Bad, "cannot start: {error}"),
 	CodeClaimRefused: says(Bad, "Redis refuses the claim: {answer}"),
+	CodeUnready:      says(Info, "[its output is not there yet, for which it has {limit}: {what}|its output is not there yet, for which it has {limit}][; before: {cause}]"),
 	CodeStalled:      says(Bad, "stalled[: {text}]"),
 	CodeWarning:      says(Warn, "{text}"),
 

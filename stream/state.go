@@ -40,6 +40,7 @@ type Phase string
 const (
 	Runs     Phase = ""         // its child was started and has not failed since
 	Starting Phase = "starting" // no child was started yet: pre_start runs, say
+	Unready  Phase = "unready"  // its child runs, and its output is not there yet; shown as starting
 	Failing  Phase = "failing"  // its child failed: it is down, or comes up and ends again and again
 )
 

@@ -85,8 +85,8 @@ type InstanceStatus struct {
 	Lead  bool  `json:"lead"`
 	Copy  int   `json:"copy"` // its number among the copies of its slot, from 1
 	State State `json:"state"`
-	// Phase is starting or failing while a running slot has no child, or one
-	// that keeps failing; empty otherwise.
+	// Phase is starting, unready or failing while a running slot has no child, one
+	// whose output is not there yet, or one that keeps failing; empty otherwise.
 	Phase Phase  `json:"phase,omitempty"`
 	Host  string `json:"host" show:"name"`
 	Token string `json:"token" show:"name"`
@@ -112,12 +112,15 @@ type InstanceStatus struct {
 }
 
 // Shown is the state in one word for people and metrics: the phase of a
-// running slot that has one, else the state.
+// running slot that has one, else the state. One that is unready starts still.
 func (s InstanceStatus) Shown() string {
-	if s.State == Running && s.Phase != Runs {
-		return string(s.Phase)
+	switch {
+	case s.State != Running || s.Phase == Runs:
+		return string(s.State)
+	case s.Phase == Unready:
+		return string(Starting)
 	}
-	return string(s.State)
+	return string(s.Phase)
 }
 
 // HostStatus is one host and what it offers.

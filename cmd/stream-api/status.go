@@ -201,7 +201,7 @@ func slotColour(s stream.InstanceStatus) colour {
 	switch {
 	case s.State == stream.Stopping:
 		return grey
-	case s.State != stream.Running || s.Phase == stream.Starting:
+	case s.State != stream.Running || s.Phase == stream.Starting || s.Phase == stream.Unready:
 		return yellow
 	case s.Phase == stream.Failing:
 		return red

@@ -19,32 +19,33 @@ const module = "stream-api/"
 // A package that is not listed may import nothing and be imported by nobody,
 // so that a new one has to find its place here first.
 var may = map[string][]string{
-	"stream":                {"internal/legible"},                                                                                                    // the vocabulary
-	"program":               {},                                                                                                                      // looks at files, knows nothing of us
-	"lua":                   {},                                                                                                                      // text and its contract
-	"store":                 {"stream", "lua"},                                                                                                       // the only owner of Redis keys
-	"store/embedded":        {},                                                                                                                      // a server, knows no key
-	"queue":                 {"stream", "internal/legible"},                                                                                          // a hint cannot decide anything, so it knows no store
-	"sources":               {"stream", "store", "queue", "program", "internal/orphans", "internal/regular", "internal/confine", "internal/legible"}, //
-	"render":                {"stream"},                                                                                                              // the picture in, a file out: who reads the store is given to it
-	"scheduler/placement":   {"stream"},                                                                                                              // pure: what is known comes as arguments
-	"scheduler":             {"stream", "store", "queue", "scheduler/placement"},                                                                     // never runners: a decision knows no process
-	"runners":               {"stream", "store", "queue", "runners/plan", "runners/statedir", "runners/supervisor"},                                  // never scheduler: a host obeys the store alone
-	"runners/plan":          {"stream", "runners/supervisor", "program", "internal/confine", "internal/regular"},                                     // what a child is, and not who wants it: no store
-	"runners/statedir":      {"stream", "store", "runners/plan", "runners/supervisor", "internal/regular"},                                           // files, and no store is asked
-	"runners/supervisor":    {"internal/confine", "internal/legible", "internal/orphans", "internal/regular", "internal/seclude", "program"},         // small, and older or newer than its runner
-	"config":                {"stream", "program", "runners/plan", "runners/supervisor", "internal/confine", "internal/regular"},                     // decodes into what a child is; otherwise a leaf
-	"web":                   {"stream", "store", "queue"},                                                                                            //
+	"stream":                {"internal/legible"},                                                                                                              // the vocabulary
+	"program":               {},                                                                                                                                // looks at files, knows nothing of us
+	"lua":                   {},                                                                                                                                // text and its contract
+	"store":                 {"stream", "lua"},                                                                                                                 // the only owner of Redis keys
+	"store/embedded":        {},                                                                                                                                // a server, knows no key
+	"queue":                 {"stream", "internal/legible"},                                                                                                    // a hint cannot decide anything, so it knows no store
+	"sources":               {"stream", "store", "queue", "program", "internal/orphans", "internal/regular", "internal/confine", "internal/legible"},           //
+	"render":                {"stream"},                                                                                                                        // the picture in, a file out: who reads the store is given to it
+	"scheduler/placement":   {"stream"},                                                                                                                        // pure: what is known comes as arguments
+	"scheduler":             {"stream", "store", "queue", "scheduler/placement"},                                                                               // never runners: a decision knows no process
+	"runners":               {"stream", "store", "queue", "runners/plan", "runners/statedir", "runners/supervisor"},                                            // never scheduler: a host obeys the store alone
+	"runners/plan":          {"stream", "runners/supervisor", "program", "internal/confine", "internal/regular"},                                               // what a child is, and not who wants it: no store
+	"runners/statedir":      {"stream", "store", "runners/plan", "runners/supervisor", "internal/regular"},                                                     // files, and no store is asked
+	"runners/supervisor":    {"internal/confine", "internal/legible", "internal/orphans", "internal/probe", "internal/regular", "internal/seclude", "program"}, // small, and older or newer than its runner
+	"config":                {"stream", "program", "runners/plan", "runners/supervisor", "internal/confine", "internal/probe", "internal/regular"},             // decodes into what a child is; otherwise a leaf
+	"web":                   {"stream", "store", "queue"},                                                                                                      //
 	"internal/arrows":       {},
 	"internal/confine":      {"internal/confine/step"},       // files and processes, and no noun of ours
 	"internal/confine/step": {},                              // runs before anything else is initialised
 	"internal/realrun":      {"internal/realtest", "stream"}, // the program from outside; stream for the contract of its JSON
 	"internal/realtest":     {},
-	"internal/seclude":      {}, // the process, and no noun of ours
-	"internal/orphans":      {}, // processes, and no noun of ours
-	"internal/regular":      {}, // files, and no noun of ours
-	"internal/legible":      {}, // texts, and no noun of ours: a supervisor shows some, too
-	"internal/notices":      {}, // a text
+	"internal/probe":        {"internal/legible"}, // asks a place, and no noun of ours
+	"internal/seclude":      {},                   // the process, and no noun of ours
+	"internal/orphans":      {},                   // processes, and no noun of ours
+	"internal/regular":      {},                   // files, and no noun of ours
+	"internal/legible":      {},                   // texts, and no noun of ours: a supervisor shows some, too
+	"internal/notices":      {},                   // a text
 }
 
 // home says which packages may import a library, so that each has one.

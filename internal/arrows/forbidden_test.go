@@ -50,6 +50,7 @@ var rules = []rule{{
 		"runners/supervisor/main.go":     "when the supervisor began, for people",
 		"runners/supervisor/output.go":   "a deadline of a pipe",
 		"runners/supervisor/progress.go": "when ffmpeg last said how it gets on",
+		"runners/supervisor/ready.go":    "how long a child has to be ready",
 		"runners/supervisor/saver.go":    "how often the state is written",
 		"runners/supervisor/server.go":   "when a life ended, for people",
 		"runners/supervisor/tree.go":     "how long a tree takes to die",

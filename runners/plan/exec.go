@@ -23,7 +23,10 @@ type Exec struct {
 	EnvFile []stream.Template `yaml:"env_file" scopes:"stream host place slot"`
 	supervisor.Rules
 	Hooks Hooks `yaml:"hooks"`
-	// Confine is what the child and its hooks are kept from.
+	// Ready is how it is found out that its output is there; nil: it is when the
+	// program runs.
+	Ready *Ready `yaml:"ready"`
+	// Confine is what the child, its hooks and its probes are kept from.
 	Confine confine.Policy `yaml:"-"`
 }
 

@@ -35,6 +35,9 @@ func (e *Exec) Resolve(at Subject, v Values, here stream.Lookup) (supervisor.Exe
 	if out.PostStop, err = e.hooks(e.Hooks.PostStop, lookup, "post_stop"); err != nil {
 		return supervisor.Exec{}, err
 	}
+	if out.Ready, err = e.Ready.resolve(lookup); err != nil {
+		return supervisor.Exec{}, err
+	}
 	slices.Sort(secrets)
 	out.Mask = slices.Compact(secrets)
 	return out, nil

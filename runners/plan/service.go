@@ -94,6 +94,9 @@ func (s *Service) Templates() []Use {
 			list(fmt.Sprintf("hooks.%s[%d]", kind, i), command)
 		}
 	}
+	if e.Ready != nil {
+		uses = append(uses, e.Ready.templates()...)
+	}
 	return uses
 }
 

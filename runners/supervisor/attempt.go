@@ -41,6 +41,7 @@ func (l *life) beginAttempt() Spec {
 	l.state.Attempts++
 	l.state.Restarts = l.state.Attempts - 1
 	l.state.Phase, l.state.Dirty, l.state.Next = PhaseStarting, true, time.Time{}
+	l.state.Ready, l.state.Unready = time.Time{}, ""
 	l.mu.Unlock()
 	l.saver.state()
 	l.journal.setMask(spec.Mask)
@@ -69,6 +70,7 @@ func (l *life) runChild(spec Spec) (exit Exit, refused bool) {
 		exit.Reason = ExitRestart
 		return exit, false
 	}
+	readying := l.newReadying(spec)
 	out, err := newOutput(l.journal, [2]string{MarkOut, MarkErr}, l.alive)
 	if err != nil {
 		exit.Reason, exit.Text = ExitStart, err.Error()
@@ -84,12 +86,16 @@ func (l *life) runChild(spec Spec) (exit Exit, refused bool) {
 	began := time.Now()
 	memory := watchMemory("", l.ownCgroup())
 	l.announce(p, began)
-	exit.Reason = l.watch(spec, p)
+	readying.begin()
+	exit.Reason = l.watch(spec, p, readying)
 	exit.Ran = time.Since(began)
 	l.tree.endChild()
+	readying.end()
 	out.drain()
 	exit.fill(p)
-	exit.Text = memory.explain(exit)
+	if exit.Text = memory.explain(exit); exit.Reason == ExitUnready {
+		exit.Text = readying.overdue()
+	}
 	return exit, false
 }
 
@@ -141,7 +147,7 @@ func (l *life) announce(p *process, at time.Time) {
 }
 
 // watch returns why the child is to end, after asking it where that is the way. What then is left is the caller's.
-func (l *life) watch(spec Spec, p *process) string {
+func (l *life) watch(spec Spec, p *process, readying *readying) string {
 	l.alive()
 	stall := time.NewTimer(max(spec.Stall, time.Second))
 	defer stall.Stop()
@@ -163,7 +169,15 @@ func (l *life) watch(spec Spec, p *process) string {
 		if l.takeKick() {
 			l.past = l.past.fresh()
 		}
+		due, late, answer := readying.waits()
 		select {
+		case <-due:
+			readying.ask()
+		case err := <-answer:
+			readying.heed(err)
+		case <-late:
+			l.journal.say("%s", readying.overdue())
+			return l.ask(spec, ExitUnready)
 		case <-p.done:
 			if l.guard.over() {
 				return ExitDeadline // it was killed a moment ago

@@ -47,6 +47,8 @@
 //   - The runner is frozen: the same, without anybody to adopt: KILL at the deadline.
 //   - The runner reads slowly or not at all: the supervisor never waits for it. It is cut off, and has the whole state
 //     when it connects again.
+//   - The child's output does not come, where the spec says how that is found out (ready.go): it is asked again and again, runner or
+//     not, and the child is ended as one that stalls when its time is over.
 //   - The child ends by itself: what is left of its tree is killed, post_stop runs, and it is started again with backoff,
 //     also while no runner lives, for as long as the deadline is unexpired. Giving up is the runner's decision.
 //   - The deadline passes: the tree is killed at once, without a grace, post_stop runs, and the supervisor ends. That
@@ -80,6 +82,6 @@
 // thread, which forks and reaps; guard.watch, which waits for the deadline and kills; journal.run and saver.run, which write
 // and are closed by Main; varsFile.run; serveProgress and one reader a connection; server.run and, for each
 // connection, a reader and a writer, which end with it; the signal handler; two pumps for each running process, which
-// end with its tree. Of a Client: read, which ends with the connection, and deliver, which ends with it or by Close; after a
+// end with its tree; while a child is not ready one for the probe under way, which ends with that. Of a Client: read, which ends with the connection, and deliver, which ends with it or by Close; after a
 // connection was lost one more for up to five seconds, to reap the supervisor if it was a child of this process.
 package supervisor

@@ -23,7 +23,9 @@ type Exec struct {
 
 	Mask []string `json:"mask"` // secrets, shown as *** in the log and in stderr lines
 
-	Confine confine.Policy `json:"confine,omitzero"` // what the child and its hooks are kept from
+	Ready *Ready `json:"ready,omitempty"` // how it is found out that its output is there; nil: it is when it runs
+
+	Confine confine.Policy `json:"confine,omitzero"` // what the child, its hooks and its probes are kept from
 
 	Rules
 }
@@ -93,7 +95,7 @@ func (e *Exec) check() error {
 			}
 		}
 	}
-	return errors.Join(append(errs, e.Confine.Check(), e.Rules.check())...)
+	return errors.Join(append(errs, e.Ready.Check(), e.Confine.Check(), e.Rules.check())...)
 }
 
 func (r *Rules) check() error {

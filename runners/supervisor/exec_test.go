@@ -23,6 +23,8 @@ func TestEveryFieldOfWhatRunsIsADifferenceButWhatIsMaskedAndTheRules(t *testing.
 			field.Set(reflect.ValueOf([]string{"x"}))
 		case []Hook:
 			field.Set(reflect.ValueOf([]Hook{{Argv: []string{"x"}, Timeout: time.Second}}))
+		case *Ready:
+			field.Set(reflect.ValueOf(&Ready{TCP: "x:1"}))
 		case Rules:
 			field.Set(reflect.ValueOf(Rules{Stall: time.Second}))
 		case confine.Policy:

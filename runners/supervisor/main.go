@@ -160,8 +160,9 @@ func (s *supervisor) build(spec Spec) error {
 	return err
 }
 
-// rest prepares for the long and quiet part of the life.
+// rest prepares for the long and quiet part of the life: after the first start, and again when probing is over.
 func rest() {
+	_ = unix.Munlockall() // what is locked cannot be given back
 	shrink()
 	_ = stayResident() // CheckResident had the host say at its start why not
 }

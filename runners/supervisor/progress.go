@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"bufio"
+	"errors"
 	"math"
 	"net"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Progress is the latest block of ffmpeg's -progress. A value ffmpeg does not know yet is 0.
@@ -94,6 +97,7 @@ func serveProgress(l *net.UnixListener, got func(Progress), warn func(string, ..
 
 func readProgress(conn *net.UnixConn, got func(Progress)) {
 	defer func() { _ = conn.Close() }() // only read from
+	who := connector(conn)
 	var p progressParser
 	in := bufio.NewReaderSize(conn, 1024)
 	for {
@@ -102,10 +106,28 @@ func readProgress(conn *net.UnixConn, got func(Progress)) {
 			return // closed, or a line of more than 1 KiB, which is not ffmpeg
 		}
 		if block, whole := p.line(string(line)); whole {
+			if who > 0 && errors.Is(unix.Kill(who, 0), unix.ESRCH) {
+				return // left by one that is gone: it says nothing of who came after it
+			}
 			block.At = time.Now()
 			got(block)
 		}
 	}
+}
+
+// connector is the process that connected; 0 if the kernel does not tell.
+func connector(conn *net.UnixConn) int {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	who := 0
+	_ = raw.Control(func(fd uintptr) {
+		if u, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+			who = int(u.Pid)
+		}
+	})
+	return who
 }
 
 // removeSocket removes what an earlier process left at path.

@@ -76,6 +76,8 @@ type EventKind string
 
 const (
 	EventStarted  EventKind = "started"  // PID, Attempt
+	EventReady    EventKind = "ready"    // Text; once for each start, if the spec says how that is found out
+	EventUnready  EventKind = "unready"  // Text: why it is not ready yet, when that changes
 	EventExited   EventKind = "exited"   // Exit, Failures, Attempt; the tree is gone, post_stop is still to run
 	EventFailing  EventKind = "failing"  // Failures: give_up_after is reached; again with each further failure
 	EventVars     EventKind = "vars"     // Vars: the whole set

@@ -140,6 +140,7 @@ func (s *server) do(c *conn, r request, done *reply) error {
 		s.life.wish(func(w *wishes) { w.kick = true })
 	case opAway:
 		s.life.change(func(st *State) { st.Away = r.Away })
+		s.life.wish(func(*wishes) {}) // the time in which it must be ready stands still, or goes on
 	case opPace:
 		s.life.change(func(st *State) { st.Pace = r.Pace })
 	case opStatus:

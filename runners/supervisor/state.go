@@ -39,8 +39,10 @@ type State struct {
 	Deadline  int64     `json:"deadline"` // of Now's clock, 0 before Go; in the file up to 10 s old
 	Since     time.Time `json:"since"`    // of the supervisor
 	StartedAt time.Time `json:"started_at,omitzero"`
-	Attempts  int       `json:"attempts"` // starts tried
-	Restarts  int       `json:"restarts"` // starts tried after the first, whatever the reason
+	Ready     time.Time `json:"ready,omitzero"`    // since when the child is, where that is probed; zero: it is not
+	Unready   string    `json:"unready,omitempty"` // why it is not, as far as that is known
+	Attempts  int       `json:"attempts"`          // starts tried
+	Restarts  int       `json:"restarts"`          // starts tried after the first, whatever the reason
 	Stalls    int       `json:"stalls"`
 	Failures  int       `json:"failures"` // counted ones within the window
 	Failing   bool      `json:"failing"`  // give_up_after was reached by the latest exit
@@ -69,6 +71,7 @@ const (
 	ExitStart    = "start"     // could not be started; Exit.Text
 	ExitPreStart = "pre_start" // a hook failed; Exit.Text
 	ExitStalled  = "stalled"   // gave no sign of life
+	ExitUnready  = "unready"   // its output did not come in time; Exit.Text
 	ExitRestart  = "restart"   // wanted by the runner
 	ExitStopped  = "stopped"   // wanted by the runner, for good
 	ExitKilled   = "killed"    // wanted by the runner, at once

@@ -66,6 +66,29 @@ func (t *tree) sweep() {
 	t.kill()
 }
 
+// endSession kills whom a probe started, its own process included, and leaves the child alone. What leaves the session, or
+// cannot be killed, ends with the child's tree. It holds no lock: a deadline must not wait for it.
+func (t *tree) endSession(id int) {
+	for range 20 {
+		all, err := descendants(os.Getpid())
+		if err != nil {
+			t.warn("%v", err)
+			return
+		}
+		left := false
+		for _, s := range all {
+			if s.session == id && !s.dead() {
+				left = true
+				_ = s.id().signal(unix.SIGKILL) // ESRCH: gone meanwhile
+			}
+		}
+		if !left {
+			return
+		}
+		time.Sleep(5 * time.Millisecond) // for the kernel to end them
+	}
+}
+
 // kill sends KILL to everyone until nobody is left. A process in uninterruptible sleep can keep it here for as long as the
 // kernel holds it; the slot is not free before, and saying otherwise would let a second child start beside it.
 func (t *tree) kill() {

@@ -82,8 +82,9 @@ function prepare(stream) {
 
 export const speedOf = (slot) => slot.speed ? parseFloat(slot.speed) : NaN;
 
-// stateOf is the state in one word: the phase of a running slot that has one.
-export const stateOf = (slot) => slot.state === "running" && slot.phase || slot.state;
+// stateOf is the state in one word: the phase of a running slot that has one. What
+// is unready starts still.
+export const stateOf = (slot) => slot.state !== "running" || !slot.phase ? slot.state : slot.phase === "unready" ? "starting" : slot.phase;
 
 // severity: ok, info (on its way), warn, bad. That of a reason is the server's, by
 // its code.
@@ -91,7 +92,7 @@ export function severity(slot) {
   switch (slot.state) {
   case "running":
     if (slot.phase === "failing") return "bad";
-    if (slot.phase === "starting") return slot.severity || "info";
+    if (slot.phase === "starting" || slot.phase === "unready") return slot.severity || "info";
     if (slot.reason && slot.severity !== "info") return slot.severity;
     return speedOf(slot) < 0.95 ? "warn" : "ok";
   case "assigned": return "info";
