@@ -17,6 +17,7 @@ import (
 func (d *decoder) finish(c *Config) {
 	d.checkLease(c)
 	d.checkWeb(c)
+	d.checkLabels(c)
 	names := map[string]int{}
 	for i := range c.Sources {
 		path := c.Sources[i].path
@@ -95,6 +96,7 @@ func (d *decoder) finishSource(c *Config, s *Source, path string) {
 	d.checkPluginKeys(s, path)
 	d.finishName(c, s, join(path, "name"))
 	d.checkRank(c, s, join(path, "rank"))
+	d.checkSourceLabels(c, s, join(path, "labels"))
 	switch {
 	case s.Plugin == PluginPoll && s.Vars.URL.String() == "":
 		d.missing(join(path, "vars"), "url", "plugin poll needs the ingest's url")
@@ -221,6 +223,9 @@ func (s *Source) templates(path string) []use {
 		{join(vars, "user"), s.Vars.User},
 		{join(vars, "password"), s.Vars.Password},
 		{join(vars, "pull"), s.Vars.Pull},
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Labels)) {
+		uses = append(uses, use{join(join(path, "labels"), name), s.Labels[name]})
 	}
 	for i, t := range s.Vars.Command {
 		uses = append(uses, use{element(join(vars, "command"), i), t})

@@ -84,11 +84,14 @@ func checkHostRef(c *Config, ref stream.Ref) string {
 	if ref.Name == "name" || ref.HasDefault {
 		return ""
 	}
-	if _, ok := c.Network.Vars[ref.Name]; ok {
-		return ""
+	known := []string{"name"}
+	for _, said := range []map[string]string{c.Network.Vars, c.Network.Labels} {
+		if _, ok := said[ref.Name]; ok {
+			return ""
+		}
+		known = append(known, slices.Sorted(maps.Keys(said))...)
 	}
-	known := append([]string{"name"}, slices.Sorted(maps.Keys(c.Network.Vars))...)
-	return fmt.Sprintf("%s: there is no %q in network.vars%s", ref, ref.Name, suggest(ref.Name, known))
+	return fmt.Sprintf("%s: there is no %q in network.vars or network.labels%s", ref, ref.Name, suggest(ref.Name, known))
 }
 
 func checkPlaceRef(s *Service, ref stream.Ref) string {

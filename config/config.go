@@ -44,6 +44,9 @@ type Network struct {
 	Namespace string `yaml:"namespace" validate:"omitempty,namespace"`
 	// Vars are ${host:<name>}.
 	Vars map[string]string `yaml:"vars" validate:"dive,keys,hostvar,endkeys,plain"`
+	// Labels say where the host stands and what it has, to placement and as
+	// ${host:<name>}.
+	Labels map[string]string `yaml:"labels" validate:"max=32,dive,keys,label,endkeys,labelvalue"`
 }
 
 // Lease is the host's proof of life.

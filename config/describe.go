@@ -20,6 +20,9 @@ import (
 func (c *Config) Describe(w io.Writer) error {
 	p := &page{}
 	p.line("host       %s%s", c.Network.Name, pairs(c.Network.Vars, " (", ")"))
+	if len(c.Network.Labels) > 0 {
+		p.line("labels     %s", c.Labels())
+	}
 	p.line("redis      %s%s", maskURL(c.Network.Redis.String()), optional(", namespace ", c.Network.Namespace))
 	p.line("lease      %s, a beat every %s; when the store is lost: %s", short(c.Lease.TTL), short(c.Lease.Beat), c.Lease.OnStoreLoss)
 	p.line("state      %s", c.StateDir)
@@ -101,6 +104,9 @@ func (s *Source) describe(p *page) {
 	}
 	p.line("  chain      %s", s.Chain)
 	p.line("  priority   %d, rank %s", s.Priority, cmp.Or(s.Rank.String(), "0"))
+	for _, name := range slices.Sorted(maps.Keys(s.Labels)) {
+		p.line("  label      %s=%s", name, s.Labels[name])
+	}
 	if s.RulesVersion > 0 {
 		p.line("  rules      of version %d", s.RulesVersion)
 	}

@@ -23,7 +23,9 @@ func (c *Config) Lookup(ref stream.Ref) (value string, ok bool, err error) {
 	if ref.Name == "name" {
 		return c.Network.Name, true, nil
 	}
-	value, ok = c.Network.Vars[ref.Name]
+	if value, ok = c.Network.Vars[ref.Name]; !ok {
+		value, ok = c.Network.Labels[ref.Name]
+	}
 	return value, ok, nil
 }
 

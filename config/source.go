@@ -46,6 +46,8 @@ type Source struct {
 	Stream map[string]string `yaml:"-"`
 
 	StreamTemplates map[string]stream.Template `yaml:"stream" scopes:"host" validate:"max=64,dive,keys,var,endkeys"`
+	// Labels say where the ingest stands; one that comes to nothing is none.
+	Labels map[string]stream.Template `yaml:"labels" scopes:"host" validate:"max=32,dive,keys,label,endkeys"`
 
 	// Confine is how far the program of plugin exec is kept from the host; nil: as
 	// the file says for all.

@@ -40,7 +40,7 @@ func TestTheReferenceFileMeansWhatItSays(t *testing.T) {
 	want(t, "name", c.Network.Name, "speedy.lan.c3voc.de")
 	want(t, "redis", c.Network.Redis.String(), "redis://127.0.0.1:6379/0")
 	want(t, "namespace", c.Network.Namespace, "")
-	want(t, "vars", c.Network.Vars, map[string]string{"site": "ber"})
+	want(t, "labels", c.Network.Labels, map[string]string{"site": "ber"})
 	want(t, "lease", c.Lease, Lease{TTL: 10 * time.Second, Beat: 2 * time.Second, OnStoreLoss: "keep"})
 	want(t, "state_dir", c.StateDir, "/var/lib/stream-api")
 	want(t, "web", c.Web.Listen, "127.0.0.1:8080")

@@ -5,20 +5,21 @@
 -- ARGV: ns, actor, host, incarnation, replaces (the incarnation it follows, ''
 --   for none), host_id, ttl (ms), beat (ms), url, version, from, to (the layouts
 --   it speaks), known (the one it last knew in force), lacks (what confine:
---   hide does not hold there, '' for nothing), n, then n services of 10: type, capacity ('' for no limit), filter, url, needs, prefer, class, class
---   JSON, handover, places ('' for none: one slot each).
+--   hide does not hold there, '' for nothing), labels (JSON, '' for none), n, then n services of 8: type, capacity ('' for no
+--   limit), filter, url, needs, prefer, handover, places ('' for none: one slot each).
 -- RETURN: {'ok', now, rev, state} | {'taken', host_id, ms until its lease ends,
 --   slots it holds} | {'changed', incarnation now there} | {'layout', the one in
 --   force, which the host does not speak}.
 -- TWICE: the same incarnation registers again with the same result.
 local ns, actor, host, incarnation, replaces, host_id = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local ttl, beat, url, version = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[10]
-local from, to, known, lacks, n = tonumber(ARGV[11]), tonumber(ARGV[12]), ARGV[13], ARGV[14], tonumber(ARGV[15])
-local FIRST, WIDTH = 16, 10
+local from, to, known, lacks, labels, n = tonumber(ARGV[11]), tonumber(ARGV[12]), ARGV[13], ARGV[14], ARGV[15], tonumber(ARGV[16])
+local FIRST, WIDTH = 17, 8
 -- include: now
 -- include: ample
 -- include: event
 -- include: index
+-- include: class
 -- include: bound
 -- include: rev
 -- include: layout
@@ -47,11 +48,10 @@ local offered, names = {}, {}
 for i = 0, n - 1 do
   local at = FIRST + i * WIDTH
   local stype, capacity, filter, link = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-  local needs, prefer, class = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
   offered[stype], names[#names + 1] = true, stype
   local service = ns .. 'service:' .. stype .. ':' .. host
   sound(service)
-  local s = redis.call('HMGET', service, 'file:capacity', 'file:filter', 'file:url', 'class')
+  local s = redis.call('HMGET', service, 'file:capacity', 'file:filter', 'file:url')
   -- What was set by hand stays until the file's own value changes.
   local function offer(field, before, value)
     if before == value then return end
@@ -61,14 +61,10 @@ for i = 0, n - 1 do
   offer('capacity', s[1], capacity)
   offer('filter', s[2], filter)
   offer('url', s[3], link)
-  redis.call('HSET', ns .. 'classes:' .. stype, class, ARGV[at + 7])
-  -- A filter set by hand has a class of its own, which reindex keeps right.
-  if s[4] and (redis.call('HGET', service, 'filter') or '') ~= filter then class = s[4] end
-  if s[4] and s[4] ~= class then redis.call('ZREM', ns .. 'load:' .. stype .. ':' .. s[4], host) end
   redis.call('HDEL', service, 'withdrawn')
-  redis.call('HSET', service, 'state', bound(service, state), 'class', class, 'needs', needs,
-    'prefer', prefer, 'handover', ARGV[at + 8])
-  local places = ARGV[at + 9]
+  redis.call('HSET', service, 'state', bound(service, state), 'needs', ARGV[at + 4], 'prefer', ARGV[at + 5], 'handover', ARGV[at + 6])
+  reclass(stype, host, labels)
+  local places = ARGV[at + 7]
   if places == '' then redis.call('HDEL', service, 'places') else redis.call('HSET', service, 'places', places) end
   redis.call('SADD', ns .. 'types', stype)
   atleast(stype, host)
@@ -86,7 +82,9 @@ end
 redis.call('HSET', h, 'incarnation', incarnation, 'host_id', host_id, 'ttl', int(ttl), 'beat', int(beat),
   'url', url, 'version', version, 'layouts', spoken(from, to), 'services', table.concat(names, ' '), 'state', state, 'want', state, 'since', int(now))
 redis.call('HDEL', h, 'reason')
-if lacks == '' then redis.call('HDEL', h, 'lacks') else redis.call('HSET', h, 'lacks', lacks) end
+for field, value in pairs({ lacks = lacks, labels = labels }) do
+  if value == '' then redis.call('HDEL', h, field) else redis.call('HSET', h, field, value) end
+end
 local rev = bump(host)
 redis.call('SADD', ns .. 'hosts', host)
 redis.call('ZADD', lease, int(now + ttl), host)

@@ -1,22 +1,21 @@
 -- reindex: makes what is derived of a host agree with what it is derived from:
 -- used with slots:<host>, the load sets with the service hashes, the class
--- with a filter set by hand, lists with who is in them. Rows that belong to nobody
+-- with filters and labels as they are now, lists with who is in them. Rows that belong to nobody
 -- leave, as do services that are offered no more and hold nothing. used is
 -- lowered only by a caller who has looked at every record: rows may be lost.
 -- KEYS: none. Touches host:<host>, slots:<host>, stream:<key>:<instance>,
 --   service:<type>:<host>, load:<type>:<class>, classes:<type>, types, hosts, hosts:lease,
 --   draining, events.
--- ARGV: ns, actor, host, n, then n services of 6: type, class it was read
---   with ('' for none), class, class JSON, paused (1 or 0: its queue is paused),
---   records ('' for not known, else how many were just found to name it).
---   One whose class changed since it was read waits for the next time.
+-- ARGV: ns, actor, host, n, then n services of 3: type, paused (1 or 0: its queue
+--   is paused), records ('' for not known, else how many were just found to name it).
 -- RETURN: {'ok', corrections made, services with fewer rows than used}.
 -- TWICE: the second finds nothing to correct.
 local ns, actor, host, n = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
-local FIRST, WIDTH = 5, 6
+local FIRST, WIDTH = 5, 3
 -- include: now
 -- include: event
 -- include: index
+-- include: class
 -- include: split
 -- include: bound
 
@@ -37,7 +36,7 @@ end
 
 local h = ns .. 'host:' .. host
 sound(h)
-local v = redis.call('HMGET', h, 'state', 'ttl', 'want')
+local v = redis.call('HMGET', h, 'state', 'ttl', 'want', 'labels')
 local state = v[1] or 'down'
 if v[1] then
   redis.call('SADD', ns .. 'hosts', host)
@@ -69,16 +68,16 @@ end
 
 for i = 0, n - 1 do
   local at = FIRST + i * WIDTH
-  local stype, read, class, paused = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 4] == '1'
+  local stype, paused = ARGV[at], ARGV[at + 1] == '1'
   local service = ns .. 'service:' .. stype .. ':' .. host
   local there = sound(service)
   local s = redis.call('HMGET', service, 'used', 'class', 'state', 'capacity', 'withdrawn', 'places')
   redis.call('SADD', ns .. 'types', stype)
-  local should = figure(used[stype] or 0, s[1], ARGV[at + 5])
+  local should = figure(used[stype] or 0, s[1], ARGV[at + 2])
   if s[5] and should == 0 then
     withdraw(stype)
     mended = mended + 1
-  elseif (s[1] or s[2]) and (s[2] or '') == read then
+  elseif s[1] or s[2] then
     if paused then redis.call('HSET', service, 'paused', '1') else redis.call('HDEL', service, 'paused') end
     local right, bound = int(should), bound(service, state)
     if s[1] ~= right then
@@ -86,12 +85,7 @@ for i = 0, n - 1 do
       event('mended', '', '', host, '', because('mended-used', 'type', stype, 'used', right, 'was', string.sub(s[1] or 'absent', 1, 40)))
       mended = mended + 1
     end
-    if s[2] ~= class then
-      if s[2] then redis.call('ZREM', ns .. 'load:' .. stype .. ':' .. s[2], host) end
-      redis.call('HSET', service, 'class', class)
-      mended = mended + 1
-    end
-    redis.call('HSETNX', ns .. 'classes:' .. stype, class, ARGV[at + 3])
+    if reclass(stype, host, v[4] or '') then mended = mended + 1 end
     if s[3] ~= bound then
       redis.call('HSET', service, 'state', bound)
       mended = mended + 1

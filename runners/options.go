@@ -40,7 +40,9 @@ type Options struct {
 	Version string
 	// Lacks is what confine: hide does not hold on this host; for the store.
 	Lacks string
-	Log   zerolog.Logger
+	// Labels are what the file says of this host.
+	Labels stream.Labels
+	Log    zerolog.Logger
 	// Cooldown is how long a slot avoids this host after it failed here.
 	Cooldown time.Duration
 	// SlowRetry is the least pause between two starts of a child that keeps

@@ -35,6 +35,7 @@ func decideWant(mark store.Mark, v store.Declared, before *store.Record, hystere
 		}
 	}
 	set("session", a.Session)
+	set("labels", a.Labels.Encode())
 	set("return", c.memory)
 	set("reason", unread(v).Wire())
 	if c.away {
@@ -72,6 +73,9 @@ func unreadable(mark store.Mark, v store.Declared, before *store.Record) store.W
 	if before != nil {
 		w.Chain, w.Priority, w.Fields = before.Chain, before.Priority, before.Fields()
 		w.Fields["source"] = before.Source
+		if labels := before.Sys["labels"]; labels != "" {
+			w.Fields["sys:labels"] = labels
+		}
 		if len(w.Chain) == 0 {
 			w.Chain = slices.Sorted(maps.Keys(before.Slots))
 		}

@@ -75,7 +75,9 @@ type Config struct {
 	// SourceVars is what dependants see as ${source:…}; url defaults to URL
 	// without its credentials.
 	SourceVars map[string]string
-	// Resolve fills ${host:…} into Pull, SourceVars and Rank, which are as they are written; nil: nothing is to be filled in.
+	// Labels say where the ingest stands; one that comes to nothing is none.
+	Labels stream.Labels
+	// Resolve fills ${host:…} into Pull, SourceVars, Labels and Rank, which are as they are written; nil: nothing is to be filled in.
 	Resolve func(text string) (string, error)
 	// RulesVersion is what the rules claim to be; 0: nothing.
 	RulesVersion int64
@@ -144,6 +146,9 @@ func (c Config) complete() (Config, error) {
 	if err := stream.CheckVars(c.SourceVars); err != nil {
 		refuse("stream: %w", err)
 	}
+	if err := c.Labels.Check(); err != nil {
+		refuse("labels: %w", err)
+	}
 	if err := errors.Join(errs...); err != nil {
 		return Config{}, fmt.Errorf("source %s: %w", stream.Quote(c.Name), err)
 	}
@@ -171,6 +176,15 @@ func (c *Config) resolve() error {
 	for name, text := range c.SourceVars {
 		if c.SourceVars[name], err = c.Resolve(text); err != nil {
 			return fmt.Errorf("stream: %s: %w", name, err)
+		}
+	}
+	c.Labels = maps.Clone(c.Labels)
+	for name, text := range c.Labels {
+		if c.Labels[name], err = c.Resolve(text); err != nil {
+			return fmt.Errorf("labels: %s: %w", name, err)
+		}
+		if c.Labels[name] == "" {
+			delete(c.Labels, name)
 		}
 	}
 	c.Resolve = nil

@@ -36,7 +36,7 @@ func (c *Config) judge(m stream.Mount) verdict {
 	}
 	a := stream.Announcement{
 		Chain: c.Chain, Items: c.Items, Priority: c.Priority, Rank: c.rank,
-		Source: c.SourceVars, Session: m.Session,
+		Source: c.SourceVars, Labels: c.Labels, Session: m.Session,
 	}
 	a.Vars = maps.Clone(m.Vars)
 	for i := range c.Rules {

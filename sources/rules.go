@@ -29,6 +29,7 @@ type Rules struct {
 	Streams   []FixedStream     `json:"streams,omitempty"` // of a static source, by key
 	Pull      string            `json:"pull,omitempty"`
 	Stream    map[string]string `json:"stream,omitempty"`
+	Labels    map[string]string `json:"labels,omitempty"`
 	Chain     []string          `json:"chain"`
 	Items     stream.Items      `json:"items,omitempty"` // of the chain, by slot
 	Priority  int               `json:"priority,omitempty"`
@@ -56,7 +57,7 @@ type WrittenRule struct {
 // Rules are those of the configuration.
 func (c *Config) rules() Rules {
 	r := Rules{
-		Match: pattern(c.Match), Strip: c.Strip, Pull: c.Pull, Stream: c.SourceVars, Chain: c.Chain, Items: c.Items.Canonical(), Priority: c.Priority, Rank: rankAsRule(c.Rank),
+		Match: pattern(c.Match), Strip: c.Strip, Pull: c.Pull, Stream: c.SourceVars, Labels: c.Labels, Chain: c.Chain, Items: c.Items.Canonical(), Priority: c.Priority, Rank: rankAsRule(c.Rank),
 		Expect: slices.Sorted(slices.Values(c.Expect)), GoneAfter: c.GoneAfter.String(),
 	}
 	if r.Chain == nil {
@@ -84,7 +85,7 @@ func (c Config) under(r Rules) (Config, error) {
 	if r.Match != "" {
 		c.Match = compile(r.Match)
 	}
-	c.Strip, c.Pull, c.SourceVars, c.Chain, c.Items, c.Priority, c.Rank, c.Expect = r.Strip, r.Pull, r.Stream, r.Chain, r.Items, r.Priority, r.Rank, r.Expect
+	c.Strip, c.Pull, c.SourceVars, c.Labels, c.Chain, c.Items, c.Priority, c.Rank, c.Expect = r.Strip, r.Pull, r.Stream, r.Labels, r.Chain, r.Items, r.Priority, r.Rank, r.Expect
 	for _, one := range r.Streams {
 		c.Mounts = append(c.Mounts, stream.Mount{Key: one.Key, Vars: one.Vars, Bytes: -1})
 	}

@@ -16,7 +16,8 @@ func written() Config {
 	return timed(Config{
 		Name: "x", Type: "mediamtx", URL: "http://in:9997", Match: regexp.MustCompile("^live/s<>"), Strip: "live/",
 		Pull: "srt://${host:site}:8890?streamid=read:${stream:key}", SourceVars: map[string]string{"url": "rtmp://${host:site}", "site": "alb"},
-		Chain: []string{"dist", "record"}, Priority: 7, Rank: "3", Expect: []string{"s2", "s1"},
+		Labels: stream.Labels{"site": "${host:site}"},
+		Chain:  []string{"dist", "record"}, Priority: 7, Rank: "3", Expect: []string{"s2", "s1"},
 		Rules: []Rule{
 			{Match: regexp.MustCompile(`^(?P<room>s\d)`), Chain: []string{}, Vars: map[string]string{"lang": "de"}},
 			{Match: regexp.MustCompile("^t"), Priority: &high},
@@ -62,8 +63,8 @@ func TestRulesHoldNoAddressAndNoSecret(t *testing.T) {
 
 func TestRulesOfANewerProgramAreNotFollowed(t *testing.T) {
 	t.Parallel()
-	text := strings.Replace(new(Rules).Encode(), `"gone_after"`, `"labels":{"site":"alb"},"gone_after"`, 1)
-	if _, err := DecodeRules(text); err == nil || !strings.Contains(err.Error(), "labels") {
+	text := strings.Replace(new(Rules).Encode(), `"gone_after"`, `"colours":{"site":"alb"},"gone_after"`, 1)
+	if _, err := DecodeRules(text); err == nil || !strings.Contains(err.Error(), "colours") {
 		t.Errorf("%v; want it to name what is not known", err)
 	}
 }
@@ -96,6 +97,7 @@ func TestDifferencesAreToldInAFewWords(t *testing.T) {
 		},
 		"stream f comes": func(c *Config) { c.Mounts = []stream.Mount{{Key: "f"}} },
 		"4 streams come": func(c *Config) { c.Mounts = []stream.Mount{{Key: "a"}, {Key: "b"}, {Key: "c"}, {Key: "d"}} },
+		"labels site=${host:site} become site=alb": func(c *Config) { c.Labels = stream.Labels{"site": "alb"} },
 	} {
 		was, is := written(), written()
 		change(&is)
@@ -214,5 +216,28 @@ func TestARankMayBeOfTheHost(t *testing.T) {
 	twenty, err2 := of("${host:rank}", "20").complete()
 	if err1 != nil || err2 != nil || ten.digest() == twenty.digest() {
 		t.Errorf("two hosts with different ranks of one source go for the same: %v, %v", err1, err2)
+	}
+}
+
+// TestAStreamSaysWhereItsSourceStands: by the rules in force, with what the host makes of them.
+func TestAStreamSaysWhereItsSourceStands(t *testing.T) {
+	t.Parallel()
+	of := func(here string, labels stream.Labels) (Config, error) {
+		c := Config{Name: "in", URL: "http://in:8000", Chain: []string{"dist"}, Labels: labels}
+		c.Resolve = func(text string) (string, error) { return strings.ReplaceAll(text, "${host:site}", here), nil }
+		return timed(c).complete()
+	}
+	c, err := of("ber", stream.Labels{"site": "${host:site}", "region": ""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.judge(stream.Mount{Key: "s1"}).announcement.Labels.Encode(); got != `{"site":"ber"}` {
+		t.Errorf("announced with the labels %s", got)
+	}
+	if other, err := of("ham", stream.Labels{"site": "${host:site}"}); err != nil || other.digest() == c.digest() {
+		t.Errorf("two hosts that place one source elsewhere go for the same: %v", err)
+	}
+	if _, err := of("b er", stream.Labels{"site": "${host:site}"}); err == nil || !strings.Contains(err.Error(), "no value of a label") {
+		t.Errorf("a label with a blank: %v", err)
 	}
 }

@@ -31,6 +31,9 @@ func (r Rules) Differences(other Rules) string {
 	if !maps.Equal(r.Stream, other.Stream) {
 		d.say("what dependants see of the source changes")
 	}
+	if was, is := stream.Labels(r.Labels).String(), stream.Labels(other.Labels).String(); was != is {
+		d.say("labels %s become %s", orNone(was), orNone(is))
+	}
 	if len(d.said) == 0 && r.Encode() != other.Encode() {
 		d.say("variables change")
 	}

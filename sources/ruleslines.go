@@ -34,6 +34,9 @@ func (r Rules) Lines() []string {
 	for _, name := range slices.Sorted(maps.Keys(r.Stream)) {
 		add("", "stream."+name, stream.ShownVar(name, r.Stream[name]))
 	}
+	for _, name := range slices.Sorted(maps.Keys(r.Labels)) {
+		add("", "labels."+name, r.Labels[name])
+	}
 	if len(r.Streams) > 0 {
 		out = append(out, "streams:")
 		for _, one := range r.Streams {

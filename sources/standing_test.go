@@ -126,7 +126,7 @@ func TestHostsThatMakeOtherOfTheSameRulesAreTold(t *testing.T) {
 func TestRulesThatCannotBeFollowedStopNothing(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(r *Rules) string{
-		"unknown": func(r *Rules) string { return strings.Replace(r.Encode(), "{", `{"labels":{},`, 1) },
+		"unknown": func(r *Rules) string { return strings.Replace(r.Encode(), "{", `{"colours":{},`, 1) },
 		"spoiled": func(*Rules) string { return "{" },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -274,6 +274,10 @@ func (w *world) checkService(p picture, t, host string, used int, what string) {
 		w.broken("I2: place raised service:%s to %d of %d", at, used, capacity)
 	}
 	w.over[at] = used
+	derived := stream.Class{Filter: row["filter"], Prefer: row["prefer"], Needs: row["needs"], Labels: p["host:"+host]["labels"]}.ID()
+	if row["state"] == "up" && row["class"] != derived {
+		w.indexed("the class of service:%s is %s, want %s as its host is now", at, row["class"], derived)
+	}
 	score, indexed := p["load:"+t+":"+row["class"]][host]
 	want := ""
 	if row["state"] == "up" && !limited {

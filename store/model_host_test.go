@@ -90,6 +90,7 @@ type task struct {
 type runner struct {
 	m          *machine
 	inc        string
+	labels     stream.Labels // of the file as this life read it
 	registered bool
 	gen        int // of the registration
 	trust      int64
@@ -102,7 +103,7 @@ type runner struct {
 
 func (m *machine) boot() {
 	m.lives++
-	r := &runner{m: m, inc: fmt.Sprintf("%s-%d", m.id, m.lives), todoAt: m.w.now}
+	r := &runner{m: m, inc: fmt.Sprintf("%s-%d", m.id, m.lives), labels: hostLabels[m.lives%len(hostLabels)], todoAt: m.w.now}
 	m.runner = r
 	cut := func() bool { return m.w.down || m.cut }
 	r.life = m.w.spawn(r.inc, cut, r.live)
@@ -186,7 +187,7 @@ func (r *runner) enroll(a *actor) {
 	}
 	sent := a.w.now
 	g := store.Registration{
-		Holder: r.holder(), Replaces: r.m.before, HostID: r.m.id, Offers: r.m.offers, Version: "model",
+		Holder: r.holder(), Replaces: r.m.before, HostID: r.m.id, Offers: r.m.offers, Labels: r.labels, Version: "model",
 		TTL: time.Duration(r.m.ttl) * time.Microsecond, Beat: time.Duration(r.m.beat) * time.Microsecond,
 	}
 	b, err := ask(a, "register", func(ctx context.Context) (store.Beat, error) { return a.w.store.Register(ctx, g) })

@@ -324,14 +324,20 @@ func (p *poller) poll(a *actor) {
 var (
 	slotTypes = []string{"enc", "rec"}
 	hostNames = []string{"a", "b", "c", "d"}
-	anyClass  = stream.Class{}
-	someClass = stream.Class{Filter: "^s[13]"}
+	// hostLabels are what files may say of a host; it changes with a host's life.
+	hostLabels = []stream.Labels{nil, {"site": "x"}, {"site": "y"}}
+	anyClass   = stream.Class{}
+	someClass  = stream.Class{Filter: "^s[13]"}
 )
 
 func candidatesFor(key string) []store.Candidate {
-	c := []store.Candidate{{Tier: stream.TierNeutral, Class: anyClass.ID()}}
-	if strings.HasPrefix(key, "s1") || strings.HasPrefix(key, "s3") {
-		c = append([]store.Candidate{{Tier: stream.TierWanted, Class: someClass.ID()}}, c...)
+	var c []store.Candidate
+	for _, labels := range hostLabels {
+		with := func(class stream.Class) string { class.Labels = labels.Encode(); return class.ID() }
+		c = append(c, store.Candidate{Tier: stream.TierNeutral, Class: with(anyClass)})
+		if strings.HasPrefix(key, "s1") || strings.HasPrefix(key, "s3") {
+			c = append([]store.Candidate{{Tier: stream.TierWanted, Class: with(someClass)}}, c...)
+		}
 	}
 	return c
 }

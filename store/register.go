@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -20,7 +19,8 @@ type Offer struct {
 	// exceed; 0: as many as there is capacity.
 	Places int
 	URL    string
-	Class  stream.Class
+	// Class is filter, preference and needs; the store adds the host's labels.
+	Class stream.Class
 	// Handover is how a slot leaves this host on a planned move; empty:
 	// stream.StopFirst.
 	Handover stream.Handover
@@ -38,7 +38,9 @@ type Registration struct {
 	Version   string
 	// Lacks is what confine: hide does not hold on this host; empty: nothing, or
 	// nothing there is confined.
-	Lacks  string
+	Lacks string
+	// Labels are what the file says of the host.
+	Labels stream.Labels
 	Offers []Offer
 }
 
@@ -76,7 +78,7 @@ func (e *ChangedError) Error() string {
 // *TakenError, *ChangedError, *LayoutError.
 func (s *Store) Register(ctx context.Context, g Registration) (Beat, error) {
 	args := []any{g.Host, g.Incarnation, g.Replaces, g.HostID, g.TTL.Milliseconds(), g.Beat.Milliseconds(), g.URL, g.Version,
-		s.speaks.From, s.speaks.To, s.Layout(), g.Lacks, len(g.Offers)}
+		s.speaks.From, s.speaks.To, s.Layout(), g.Lacks, g.Labels.Encode(), len(g.Offers)}
 	for _, o := range g.Offers {
 		capacity := ""
 		if o.Capacity != nil {
@@ -86,7 +88,7 @@ func (s *Store) Register(ctx context.Context, g Registration) (Beat, error) {
 		if o.Places > 0 {
 			places = strconv.Itoa(o.Places)
 		}
-		args = append(args, o.Type, capacity, o.Class.Filter, o.URL, o.Class.Needs, o.Class.Prefer, o.Class.ID(), classText(o.Class),
+		args = append(args, o.Type, capacity, o.Class.Filter, o.URL, o.Class.Needs, o.Class.Prefer,
 			string(cmp.Or(o.Handover, stream.StopFirst)), places)
 	}
 	r, err := s.call(ctx, "register", args...)
@@ -104,12 +106,4 @@ func (s *Store) Register(ctx context.Context, g Registration) (Beat, error) {
 		return Beat{}, &ChangedError{Incarnation: r.str(1)}
 	}
 	return Beat{}, r.unexpected("register")
-}
-
-func classText(c stream.Class) string {
-	text, err := json.Marshal(c)
-	if err != nil {
-		panic(err) // three strings always marshal
-	}
-	return string(text)
 }

@@ -8,8 +8,6 @@ import (
 	"slices"
 
 	"github.com/redis/go-redis/v9"
-
-	"stream-api/stream"
 )
 
 // reindexBatch is how many hosts one round trip re-indexes: some 2 ms of the
@@ -70,8 +68,7 @@ type Reindexed struct {
 func (h HostRecord) reindexArgs(paused map[string]bool, held Held) []any {
 	args := []any{h.Host, len(h.Services)}
 	for _, v := range h.Services {
-		class := stream.Class{Filter: v.Filter, Prefer: v.Prefer, Needs: v.Needs}
-		args = append(args, v.Type, v.Class, class.ID(), classText(class), bit(paused == nil && v.Paused || paused[v.Type]), held.of(v.Type, h.Host))
+		args = append(args, v.Type, bit(paused == nil && v.Paused || paused[v.Type]), held.of(v.Type, h.Host))
 	}
 	return args
 }

@@ -31,6 +31,7 @@ type HostRecord struct {
 	Version     string
 	Lacks       string         // of confine: hide
 	Layouts     stream.Layouts // it speaks; zero: it never said
+	Labels      stream.Labels  // of its file
 	Services    []ServiceRecord
 }
 
@@ -114,12 +115,15 @@ func (s *Store) hosts(ctx context.Context, names []string, deadline func(host st
 		stype string
 	}
 	var places []place
+	oddLabels := make([]error, len(names))
 	for i, row := range rows {
 		h := HostRecord{
 			Host: names[i], State: stream.HostState(row["state"]), Want: stream.HostState(row["want"]),
 			Incarnation: row["incarnation"], HostID: row["host_id"], Reason: stream.ParseReason(row["reason"]),
 			Deadline: deadline(names[i]), URL: row["url"], Version: row["version"], Lacks: row["lacks"], Layouts: stream.ParseLayouts(row["layouts"]),
 		}
+		labels, odd := stream.ParseLabels(row["labels"])
+		h.Labels, oddLabels[i] = labels, odd
 		h.DrainUntil = atoi64(row["drain_until"])
 		if h.AtATime = atoi(row["drain_at_a_time"]); h.AtATime < 1 {
 			h.AtATime = AtATime // edited by hand
@@ -142,7 +146,11 @@ func (s *Store) hosts(ctx context.Context, names []string, deadline func(host st
 	}
 	for i, row := range services {
 		h := &hosts[places[i].host]
-		h.Services = append(h.Services, readService(places[i].stype, h.Host, row))
+		v := readService(places[i].stype, h.Host, row)
+		if err := oddLabels[places[i].host]; err != nil {
+			v.Reason = stream.Because(stream.CodeBadLabels, "error", err.Error())
+		}
+		h.Services = append(h.Services, v)
 	}
 	return hosts, nil
 }

@@ -174,7 +174,7 @@ func instanceStatus(slot string, r Record, v InstanceRecord, alone bool) stream.
 }
 
 func hostStatus(h HostRecord, now int64) stream.HostStatus {
-	out := stream.HostStatus{Host: h.Host, State: h.State, URL: h.URL, Version: h.Version, Lacks: h.Lacks, Layouts: h.Layouts.String(), Services: []stream.ServiceStatus{}}
+	out := stream.HostStatus{Host: h.Host, State: h.State, URL: h.URL, Version: h.Version, Lacks: h.Lacks, Layouts: h.Layouts.String(), Labels: h.Labels, Services: []stream.ServiceStatus{}}
 	out.Left = h.Left()
 	if h.Deadline != 0 {
 		out.LeaseMS = h.Deadline - now

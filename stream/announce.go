@@ -34,6 +34,8 @@ type Announcement struct {
 	Vars map[string]string `json:"vars,omitempty"`
 	// Source is what dependants see as ${source:<var>}.
 	Source map[string]string `json:"source,omitempty"`
+	// Labels say where the source stands.
+	Labels Labels `json:"labels,omitempty"`
 	// Session is the ingest's name of this publication, where it gives one.
 	Session string `json:"session,omitempty"`
 }
@@ -50,6 +52,9 @@ func (a Announcement) Check() error {
 		return fmt.Errorf("priority %d is out of range 0 to %d", a.Priority, MaxPriority)
 	}
 	if err := CheckVars(a.Vars); err != nil {
+		return err
+	}
+	if err := a.Labels.Check(); err != nil {
 		return err
 	}
 	return CheckVars(a.Source)

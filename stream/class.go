@@ -2,9 +2,8 @@ package stream
 
 import (
 	"cmp"
-	"crypto/sha256"
+	"crypto/sha1"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -61,15 +60,17 @@ type Class struct {
 	Filter string `json:"filter,omitempty"` // regular expression; matching streams only
 	Prefer string `json:"prefer,omitempty"` // regular expression; matching streams first
 	Needs  string `json:"needs,omitempty"`  // FormatNeeds
+	Labels string `json:"labels,omitempty"` // of the host: Labels.Encode
 }
 
-// ID names the class in Redis keys: 12 hexadecimal digits of its digest.
+// ID names the class in Redis keys: 12 hexadecimal digits of its digest. The store
+// derives it of each service (lua/include/class.lua), so both do it alike.
 func (c Class) ID() string {
-	text, err := json.Marshal(c)
-	if err != nil {
-		panic(err) // three strings always marshal
+	var text strings.Builder
+	for _, part := range []string{c.Filter, c.Prefer, c.Needs, c.Labels} {
+		fmt.Fprintf(&text, "%d:%s", len(part), part)
 	}
-	sum := sha256.Sum256(text)
+	sum := sha1.Sum([]byte(text.String())) // what scripts of Redis have
 	return hex.EncodeToString(sum[:6])
 }
 
@@ -90,6 +91,7 @@ type Rule struct {
 	filter *regexp.Regexp
 	prefer *regexp.Regexp
 	needs  []Need
+	labels Labels
 }
 
 // Compile checks and compiles the class. A class edited by hand in Redis may
@@ -110,8 +112,14 @@ func (c Class) Compile() (*Rule, error) {
 	if r.needs, err = ParseNeeds(c.Needs); err != nil {
 		return nil, fmt.Errorf("needs: %w", err)
 	}
+	if r.labels, err = ParseLabels(c.Labels); err != nil {
+		return nil, err
+	}
 	return r, nil
 }
+
+// Labels are those of the hosts whose services are of the class.
+func (r *Rule) Labels() Labels { return r.labels }
 
 // Needs are the slot variables services of the class wait for.
 func (r *Rule) Needs() []Need { return r.needs }

@@ -120,6 +120,7 @@ const (
 	CodeConfineLacks   Code = "confine-lacks"   // lacks
 	CodeBadCapacity    Code = "bad-capacity"    // capacity, type
 	CodeBadFilter      Code = "bad-filter"      // error
+	CodeBadLabels      Code = "bad-labels"      // error
 	CodeMendedUsed     Code = "mended-used"     // type, was, used
 	CodeMendedCapacity Code = "mended-capacity" // type, was, places
 	CodeMendedLease    Code = "mended-lease"    //
@@ -262,6 +263,7 @@ var reasons = map[Code]reasonRow{
 	CodeConfineLacks:   says(Warn, "confine: hide does not hold all here: {lacks}"),
 	CodeBadCapacity:    says(Bad, "[{type}: ]capacity {capacity} is no whole number from 0 to 1000000"),
 	CodeBadFilter:      says(Bad, "{error}"),
+	CodeBadLabels:      says(Bad, "{error}"),
 	CodeMendedUsed:     says(Warn, "used of {type} was {was}, is {used}"),
 	CodeMendedCapacity: says(Warn, "capacity of {type} was {was}, is {places}, as it has no more places"),
 	CodeMendedLease:    says(Warn, "its lease was lost while it held slots"),

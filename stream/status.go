@@ -135,8 +135,10 @@ type HostStatus struct {
 	// Lacks is what confine: hide does not hold there; empty: nothing.
 	Lacks string `json:"lacks,omitempty"`
 	// Layouts of the store's keys that it speaks: 2, or 2-3.
-	Layouts  string          `json:"layouts,omitempty"`
-	Services []ServiceStatus `json:"services"`
+	Layouts string `json:"layouts,omitempty"`
+	// Labels are what its file says of it: where it stands, what it has.
+	Labels   map[string]string `json:"labels,omitempty"`
+	Services []ServiceStatus   `json:"services"`
 }
 
 // ServiceStatus is one service of a host.

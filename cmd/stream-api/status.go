@@ -151,6 +151,7 @@ func printStatus(w io.Writer, status stream.Status, colours bool) error {
 
 func slotTable(status stream.Status) *table {
 	t := &table{head: []string{"STREAM", "SLOT", "STATE", "HOST", "SINCE", "RESTARTS", "REASON"}}
+	defer t.insertSites(status)
 	for _, s := range status.Streams {
 		if len(s.Slots) == 0 {
 			why := s.Reason
@@ -211,6 +212,7 @@ func slotColour(s stream.InstanceStatus) colour {
 
 func hostTable(status stream.Status) *table {
 	t := &table{head: []string{"HOST", "STATE", "LEASE", "SERVICE", "USED", "FILTER", "NOTE"}}
+	defer t.insertLabels(status)
 	for _, h := range status.Hosts {
 		lease := "-"
 		if h.LeaseMS != 0 {

@@ -195,7 +195,7 @@ func howToGive(e *plan.MissingError) string {
 		case "file":
 			text += fmt.Sprintf("\n  %s: there is no such file", ref)
 		case "host":
-			text += fmt.Sprintf("\n  %s: network.vars of the file does not have it", ref)
+			text += fmt.Sprintf("\n  %s: network.vars and network.labels of the file do not have it", ref)
 		case "place":
 			text += fmt.Sprintf("\n  %s: the place does not have it", ref)
 		default:

@@ -16,12 +16,7 @@ func sourceConfig(cfg *config.Config, s config.Source) (sources.Config, error) {
 		Match: s.Vars.Match, Chain: s.Chain.Slots, Items: s.Chain.Items, Priority: s.Priority, Rank: s.Rank.String(), MaxStreams: s.MaxStreams, Expect: s.Expect,
 		RulesVersion: int64(s.RulesVersion),
 	}
-	if len(s.StreamTemplates) > 0 {
-		out.SourceVars = map[string]string{}
-	}
-	for name, t := range s.StreamTemplates {
-		out.SourceVars[name] = t.String()
-	}
+	out.SourceVars, out.Labels = written(s.StreamTemplates), written(s.Labels)
 	out.Resolve = func(text string) (string, error) {
 		t, err := stream.ParseTemplate(text)
 		if err != nil {
@@ -59,4 +54,16 @@ func sourceConfig(cfg *config.Config, s config.Source) (sources.Config, error) {
 		out.Command, out.Confine = command, s.Policy
 	}
 	return out, err
+}
+
+// written are templates as the file has them; nil for none.
+func written(templates map[string]stream.Template) map[string]string {
+	if len(templates) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(templates))
+	for name, t := range templates {
+		out[name] = t.String()
+	}
+	return out
 }

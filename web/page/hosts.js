@@ -7,15 +7,15 @@ const root = document.getElementById("host-list");
 const cards = new Map();
 
 function makeCard(name) {
-  const title = el("h3"), badge = el("span", "badge"), lease = el("span", "lease");
+  const title = el("h3"), badge = el("span", "badge"), lease = el("span", "lease"), labels = el("p", "labels");
   const services = el("div", "services"), held = el("details", "held");
   const summary = el("summary"), chips = el("div", "chips");
   held.append(summary, chips);
   const state = button("", "small", () => changeState(name)), drain = button("Drain", "small", () => drainHost(name));
   const tools = el("div", "row-tools", state, drain);
-  const node = el("article", "card host", el("div", "card-head", title, badge, lease), services, held, tools);
+  const node = el("article", "card host", el("div", "card-head", title, badge, lease), labels, services, held, tools);
   node.dataset.host = name;
-  const card = { node, title, badge, lease, services, held, summary, chips, state, drain, bars: new Map() };
+  const card = { node, title, badge, lease, labels, services, held, summary, chips, state, drain, bars: new Map() };
   held.addEventListener("toggle", () => fillHeld(card, name));
   return card;
 }
@@ -64,6 +64,9 @@ function patch(card, host, held) {
   mark(card.node, "data-state", state);
   put(card.badge, state);
   put(card.state, host.state === "up" ? "Cordon" : "Uncordon");
+  const labels = Object.entries(host.labels || {}).sort((a, b) => byName(a[0], b[0]));
+  put(card.labels, labels.map(([label, value]) => label + " " + value).join(" · "));
+  card.labels.hidden = !labels.length;
   card.drain.hidden = host.state === "draining" || host.state === "down";
   card.state.hidden = host.state === "down";
   put(card.summary, held ? "holds " + plural(held, "slot") : "holds nothing");
