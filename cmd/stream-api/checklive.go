@@ -30,7 +30,7 @@ func (g *global) checkLive(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	memory := sources.MemoryIn(cfg.StateDir)
+	memory, stops := sources.MemoryIn(cfg.StateDir), 0
 	for _, source := range cfg.Sources {
 		in, _, err := s.RulesOf(ctx, source.Name)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -44,21 +44,28 @@ func (g *global) checkLive(ctx context.Context, cfg *config.Config) error {
 		if err != nil {
 			return fmt.Errorf("source %s: %w", source.Name, err)
 		}
-		if _, err := fmt.Fprintf(os.Stdout, "%s: %s\n", source.Name, stream.Shown(foreseen(f, source.Name, in, streams))); err != nil {
+		text, children := foreseen(f, source.Name, in, streams)
+		if _, err := fmt.Fprintf(os.Stdout, "%s: %s\n", source.Name, stream.Shown(text)); err != nil {
 			return err
 		}
+		stops += children
+	}
+	if stops > 0 {
+		return exitError{exitStops, silentError{fmt.Errorf("%d children would stop", stops)}}
 	}
 	return nil
 }
 
-func foreseen(f sources.Foresight, source string, in store.Ruling, streams []stream.StreamStatus) string {
+// foreseen says what would become of a source's streams, and how many children
+// would stop.
+func foreseen(f sources.Foresight, source string, in store.Ruling, streams []stream.StreamStatus) (string, int) {
 	switch {
 	case in.Version == 0:
-		return "no rules are in force; those of this file would be the first"
+		return "no rules are in force; those of this file would be the first", 0
 	case f.Same:
-		return fmt.Sprintf("says what is in force, %v", in)
+		return fmt.Sprintf("says what is in force, %v", in), 0
 	case !f.Wins:
-		return fmt.Sprintf("differs: %s; but %v stays in force, as this host's file was not made from it", f.What, in)
+		return fmt.Sprintf("differs: %s; but %v stays in force, as this host's file was not made from it", f.What, in), 0
 	}
 	children, of := 0, 0
 	for _, s := range streams {
@@ -79,5 +86,5 @@ func foreseen(f sources.Foresight, source string, in store.Ruling, streams []str
 	if of > 1 {
 		text += fmt.Sprintf(", of %d streams", of)
 	}
-	return text
+	return text, children
 }

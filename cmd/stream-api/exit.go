@@ -13,6 +13,7 @@ const (
 	exitUsage    = 2
 	exitNotFound = 3
 	exitNoRoom   = 4
+	exitStops    = 5
 )
 
 // exitError gives an error its exit code.

@@ -28,7 +28,7 @@ cp deploy/package/config.yaml "$dir/config.yaml"
 } >"$dir/doc/copyright"
 gzip -9nc CHANGELOG.md >"$dir/doc/changelog.gz"
 cp README.md docs/*.md "$dir/doc/"
-cp -R deploy/examples/. deploy/systemd/hardening.conf deploy/redis/users.acl deploy/prometheus/alerts.yaml deploy/grafana/dashboard.json "$dir/doc/examples/"
+cp -R deploy/examples/. deploy/ansible deploy/nixos deploy/systemd/hardening.conf deploy/redis/users.acl deploy/prometheus/alerts.yaml deploy/grafana/dashboard.json "$dir/doc/examples/"
 find "$dir" -type d -exec chmod 755 {} +
 find "$dir" -type f -exec chmod 644 {} +
 find "$dir" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +

@@ -103,6 +103,7 @@ func packages(t *testing.T) string {
 		tool(t, env[:1], "deploy/package/deb.sh", program, runtime.GOARCH, strings.TrimPrefix(v, "v"), filepath.Join(dir, "stage"), filepath.Join(dir, "disk", v+".deb"))
 		tool(t, nil, "cp", program, filepath.Join(dir, "disk", v))
 	}
+	tool(t, nil, "cp", "-R", "deploy/ansible", filepath.Join(dir, "disk"))
 	if *made != "" {
 		return disk(t, filepath.Join(dir, "disk"), filepath.Dir(*made), filepath.Base(*made), "300M")
 	}
@@ -179,6 +180,7 @@ func TestBoot(t *testing.T) {
 		{"a memory hog without a limit", machine(hogFree)},
 		{"remove and come back", remove},
 		{"purge", purge},
+		{"the Ansible role", ansible},
 	} {
 		t.Run(row.name, func(t *testing.T) { row.test(t, g) })
 	}

@@ -77,7 +77,7 @@ func tree(t *testing.T) string {
 	}
 	t.Log("debootstrap: some minutes, once")
 	tool(t, nil, "debootstrap", "--variant=minbase",
-		"--include=systemd-sysv,udev,dbus,procps,kmod,initramfs-tools,linux-image-cloud-amd64,redis-server,ca-certificates", "bookworm", root, "http://deb.debian.org/debian")
+		"--include=systemd-sysv,udev,dbus,procps,kmod,initramfs-tools,linux-image-cloud-amd64,redis-server,ca-certificates,ansible-core,python3-cffi-backend,python3-apt", "bookworm", root, "http://deb.debian.org/debian")
 	write(t, made, "", 0o644)
 	return root
 }
@@ -153,7 +153,7 @@ func power(t *testing.T, root, rootDisk, packages string) *guest {
 	release := strings.TrimPrefix(filepath.Base(kernels[0]), "vmlinuz-")
 	sock := filepath.Join(dir, "port")
 	// Emulated, as a virtual machine's own virtualisation is often none.
-	cmd := exec.Command("nice", "-n", "19", "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1536",
+	cmd := exec.Command("qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1536",
 		"-display", "none", "-monitor", "none", "-serial", "file:"+console, "-nic", "none",
 		"-kernel", kernels[0], "-initrd", filepath.Join(root, "boot/initrd.img-"+release), "-append", "root=/dev/vda rw console=ttyS0 panic=-1",
 		"-drive", "if=virtio,format=raw,cache=unsafe,file="+rootDisk, "-drive", "if=virtio,format=raw,readonly=on,file="+packages,

@@ -335,3 +335,46 @@ func purge(t *testing.T, g *guest) {
 		t.Errorf("after a purge: %q", got)
 	}
 }
+
+const playbook = `- hosts: localhost
+  connection: local
+  gather_facts: false
+  roles:
+    - role: /mnt/ansible/stream_api
+      vars:
+        stream_api_deb: /mnt/%s.deb
+        stream_api_config: "{{ lookup('file', '/root/wanted.yaml') | from_yaml }}"
+`
+
+// play runs the role with a package and a configuration.
+func (g *guest) play(t *testing.T, version, config string) (output string, code int) {
+	t.Helper()
+	g.run(t, "cat >/root/wanted.yaml <<'END'\n"+config+"END\ncat >/root/play.yaml <<'END'\n"+fmt.Sprintf(playbook, version)+"END\n")
+	return g.try(t, "LC_ALL=C.UTF-8 ANSIBLE_LOCALHOST_WARNING=false ansible-playbook -i localhost, /root/play.yaml 2>&1")
+}
+
+// ansible: what configuration management does, first and every half an hour.
+func ansible(t *testing.T, g *guest) {
+	played := func(what, version, config string, code int, want string) {
+		t.Helper()
+		out, got := g.play(t, version, config)
+		if got != code || !strings.Contains(out, want) {
+			t.Fatalf("%s: code %d; want %d and %q in:\n%s", what, got, code, want, out)
+		}
+	}
+	played("a first run", "v1", file(""), 0, "failed=0")
+	g.full(t)
+	before := g.onAir(t)
+	played("a second run", "v1", file(""), 0, "changed=0")
+	more := "  more: {plugin: static, capacity: 1}\n"
+	played("an upgrade with another file", "v2", file(more), 0, "failed=0")
+	g.adopted(t, "v2")
+	g.await(t, "the new service is offered", "stream-api services ls | grep -w more")
+	g.same(t, before, "an upgrade by the role")
+	played("a file that is wrong", "v2", strings.Replace(file(more), "capacity", "capcity", 1), 2, "capcity")
+	played("a file that would stop children", "v2", strings.Replace(file(more), "chain: [work]", "chain: [more]", 1), 2, fmt.Sprintf("%d children would stop", children-2))
+	played("the file that is in place", "v2", file(more), 0, "changed=0")
+	g.same(t, before, "files that were not taken up")
+	g.run(t, "sed -i 's/chain: \\[work\\]/chain: [more]/' /root/wanted.yaml && sed -i 's/^      vars:/&\\n        stream_api_stops: true/' /root/play.yaml && LC_ALL=C.UTF-8 ansible-playbook -i localhost, /root/play.yaml")
+	g.await(t, "they stopped", "! pgrep -f '^/usr/local/bin/boot-agent child s'")
+}

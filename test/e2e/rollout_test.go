@@ -87,7 +87,7 @@ func TestARolloutIsOneChange(t *testing.T) {
 				h.Rewrite(text)
 				if i == 0 {
 					stdout, errOut, code := realrun.Command(t, redis.URL(), "check-config", "--live", h.ConfigFile(), h.OwnFile())
-					if want := "list: rec goes: 3 children would stop, of 3 streams\n"; stdout != want || code != 0 {
+					if want := "list: rec goes: 3 children would stop, of 3 streams\n"; stdout != want || code != 5 {
 						t.Errorf("check-config --live: %d, %q, %s; want %q", code, stdout, errOut, want)
 					}
 				}
