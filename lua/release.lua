@@ -21,15 +21,13 @@ local nonce, n = ARGV[12], tonumber(ARGV[13])
 local FIRST = 14
 -- include: now
 -- include: ample
--- include: hold
 -- include: event
 -- include: dirty
 -- include: index
 -- include: account
 -- include: slot
 -- include: token
--- include: room
--- include: pin
+-- include: elsewhere
 
 local at = ns .. 'stream:' .. key .. ':' .. instance
 local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid', 'move', 'alone')
@@ -37,21 +35,10 @@ if s[2] ~= host or s[3] ~= token or redis.call('HGET', ns .. 'host:' .. host, 'i
   return { 'stale' }
 end
 
-local avoided, failed = { [host] = true }, 0
-for other, till in string.gmatch(s[4] or '', '(%S+)=(%d+)') do
-  if tonumber(till) > now and other ~= host then avoided[other], failed = true, failed + 1 end
-end
-
 if only_if_room and s[1] ~= 'stopping' then
-  local why = held()
+  local helps, why = elsewhere(key, instance, stype, host, s[4], FIRST, n)
   if why then return { 'hold', why } end
-  local better, pin = false, pinned(key, instance)
-  for i = 0, failed < 1 and n - 1 or -1 do
-    local class = ARGV[FIRST + i]
-    if pin then better = better or room_on(pin, stype, class, avoided)
-    else better = better or room(stype, class, avoided, 1, 1) > 0 end
-  end
-  if not better then
+  if not helps then
     local fresh = issue()
     redis.call('HSET', at, 'token', fresh)
     bump(host)

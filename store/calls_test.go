@@ -126,6 +126,11 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 			_, err := s.Release(ctx, v, h.Incarnation, store.Release{Reason: stream.Because(stream.CodeEnded), Avoid: time.Second, OnlyIfRoom: true, Classes: []string{id}})
 			return err
 		}},
+		{"elsewhere", func(ctx context.Context, s *store.Store) error {
+			_, err := s.Elsewhere(ctx, v, []string{id})
+			return err
+		}},
+		{"held", func(ctx context.Context, s *store.Store) error { _, err := s.Overview(ctx); return err }},
 		{"raise", func(ctx context.Context, s *store.Store) error { _, err := s.Raise(ctx); return err }},
 		{"seat", func(ctx context.Context, s *store.Store) error {
 			_, err := s.Seat(ctx, "me", 3, time.Second)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -79,7 +78,7 @@ func (s *Store) Overview(ctx context.Context) (stream.Status, error) {
 	if out.Aside, err = s.Aside(ctx); err != nil {
 		return stream.Status{}, err
 	}
-	if out.Hold, err = s.hold(ctx, now); err != nil {
+	if out.Hold, err = s.held(ctx, now); err != nil {
 		return stream.Status{}, err
 	}
 	return out, nil
@@ -105,24 +104,6 @@ func (s *Store) Now(ctx context.Context) (int64, error) {
 		return 0, fmt.Errorf("read the store's clock: %w", err)
 	}
 	return t.UnixMilli(), nil
-}
-
-func (s *Store) hold(ctx context.Context, now int64) (*stream.HoldStatus, error) {
-	row, err := s.client.HGetAll(ctx, s.key("reaper")).Result()
-	if err != nil && !isRefusal(err) {
-		return nil, fmt.Errorf("read reaper: %w", err)
-	}
-	until, mass := atoi64(row["until"]), atoi64(row["mass_until"])
-	tick := atoi64(row["tick"])
-	switch {
-	case until > now:
-		return &stream.HoldStatus{Until: until, Told: stream.ParseReason(row["reason"]).Told()}, nil
-	case mass > now:
-		return &stream.HoldStatus{Until: mass, Told: stream.Because(stream.CodeMassLapse).Told()}, nil
-	case now-tick > (3 * time.Second).Milliseconds():
-		return s.noTick(ctx, now)
-	}
-	return nil, nil
 }
 
 // atoi64 reads a time that people may have edited; nonsense is 0.

@@ -1,0 +1,56 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+
+	"stream-api/stream"
+)
+
+// held says why nothing is taken or given now, or nil; now is the store's clock,
+// ms. That nobody ticks may have a reason of its own, which is looked for. It
+// writes nothing.
+func (s *Store) held(ctx context.Context, now int64) (*stream.HoldStatus, error) {
+	r, err := s.ask(ctx, "held")
+	if isRefusal(err) {
+		return s.noTick(ctx, now)
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch r.status() {
+	case "open":
+		return nil, nil
+	case "held":
+		why, until := r.reason(1), now
+		if why.Code == stream.CodeNeverWatched || why.Code == stream.CodeUnwatched {
+			return s.noTick(ctx, now)
+		}
+		if r.str(2) != "" {
+			until = r.num(2)
+		}
+		return &stream.HoldStatus{Until: until, Told: why.Told()}, nil
+	}
+	return nil, r.unexpected("held")
+}
+
+// ask runs a script that only reads. It neither writes a layout into a store that
+// has none nor fences one that has forgotten the scripts: who only looks changes
+// nothing.
+func (s *Store) ask(ctx context.Context, name string, args ...any) (reply, error) {
+	script, argv := s.prepare(name, args)
+	raw, err := s.client.EvalSha(ctx, script.SHA, nil, argv...).Result()
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		raw, err = s.client.Eval(ctx, script.Text, nil, argv...).Result()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	rows, ok := raw.([]any)
+	if !ok || len(rows) == 0 {
+		return nil, fmt.Errorf("%s: %w: %v", name, ErrReply, raw)
+	}
+	return rows, nil
+}
