@@ -25,10 +25,49 @@ type chainItem struct {
 	Type string `yaml:"type" validate:"omitempty,slot"`
 	// Vars are ${slot:<name>}.
 	Vars map[string]stream.Template `yaml:"vars" scopes:"stream source *" validate:"max=64,dive,keys,slotvar,endkeys,max=4096"`
+	// Host is which hosts may run it.
+	Host selector `yaml:"host"`
+}
+
+// selector is a host's name or a map of labels, each with a value or a list of them.
+type selector struct{ stream.Selector }
+
+func (s *selector) decode(d *decoder, n *node, path string, _ rules) {
+	switch n.kind {
+	case scalarKind:
+		s.Name = n.text
+	case mapKind:
+		s.Labels = map[string]stream.Values{}
+		for _, e := range n.entries {
+			list := e.value.items
+			if e.value.kind != listKind {
+				list = []*node{e.value}
+			}
+			for _, v := range list {
+				if v.kind != scalarKind {
+					d.problem(v.at, join(path, e.key), "a value of a label is expected, or a list of them, but this is %s", v.kind)
+				}
+				s.Labels[e.key] = append(s.Labels[e.key], v.text)
+			}
+			if slices.ContainsFunc(list, func(v *node) bool { return v.kind != scalarKind }) {
+				continue
+			}
+			if err := (stream.Selector{Labels: map[string]stream.Values{e.key: s.Labels[e.key]}}).Check(); err != nil {
+				d.problem(e.value.at, join(path, e.key), "%v", err)
+			}
+		}
+		return
+	default:
+		d.problem(n.at, path, "a host's name is expected, or labels such as {site: ham}, but this is %s", n.kind)
+		return
+	}
+	if err := s.Check(); err != nil {
+		d.problem(n.at, path, "%v", err)
+	}
 }
 
 func (c chainItem) item() stream.Item {
-	i := stream.Item{Type: c.Type}
+	i := stream.Item{Type: c.Type, Host: c.Host.Selector}
 	for name, t := range c.Vars {
 		if i.Vars == nil {
 			i.Vars = map[string]string{}
@@ -108,6 +147,9 @@ func said(item stream.Item, slot string) string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(item.Vars)) {
 		words = append(words, name+"="+oneLine(maskValue(name, item.Vars[name])))
+	}
+	if !item.Host.IsZero() {
+		words = append(words, "on "+oneLine(item.Host.String()))
 	}
 	if len(words) == 0 {
 		return ""

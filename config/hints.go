@@ -7,6 +7,7 @@ import "strings"
 
 const (
 	orderHint = "slots start when the variables they use are published, so nothing need say an order; what is to run when a child has ended is a hook, plugin.hooks.post_stop of its service"
+	hostHint  = "which hosts may run a slot is said by host, by their network.labels: host: {site: ham}"
 	whereHint = "which streams a host takes is said by stream_filter and stream_prefer of its service"
 )
 
@@ -22,11 +23,13 @@ var chainHints = map[string]string{
 	"depends_on":   orderHint,
 	"needs":        orderHint,
 	"requires":     orderHint,
-	"affinity":     whereHint,
-	"nodeSelector": whereHint,
-	"constraint":   whereHint,
-	"constraints":  whereHint,
-	"placement":    whereHint,
+	"affinity":     hostHint,
+	"nodeSelector": hostHint,
+	"constraint":   hostHint,
+	"constraints":  hostHint,
+	"where":        hostHint,
+	"labels":       hostHint,
+	"placement":    hostHint,
 	"resources":    "what a child may use is said by plugin.limits of its service",
 	"limits":       "what a child may use is said by plugin.limits of its service",
 	"healthcheck":  "a child that gives no sign of life is started anew by plugin.stall of its service",

@@ -95,7 +95,7 @@ func (h *holding) leaves(ctx context.Context, reason stream.Reason) (bool, error
 	v := h.reservation()
 	var classes []string
 	err := h.r.call(ctx, func(ctx context.Context) (err error) {
-		classes, err = h.r.admitting(ctx, v.Type, v.Key)
+		classes, err = h.r.admitting(ctx, v)
 		return err
 	})
 	if err != nil {
@@ -181,9 +181,17 @@ func (h *holding) recovered(ctx context.Context) {
 // start that came to nothing is one, too.
 func (h *holding) restartedAs(n int) string { return strconv.Itoa(h.starting.vain + n) }
 
-// admitting lists the classes of services that may take a stream's slot.
-func (r *Runner) admitting(ctx context.Context, stype, key string) ([]string, error) {
-	classes, err := r.store.Classes(ctx, stype)
+// admitting lists the classes of services that may take a stream's slot instead.
+func (r *Runner) admitting(ctx context.Context, v store.Reservation) ([]string, error) {
+	record, err := r.store.Record(ctx, v.Key)
+	if err != nil {
+		return nil, err
+	}
+	host := record.Items[stream.SlotOf(v.Instance)].Host
+	if host.Name != "" {
+		return nil, nil // it may be nowhere else
+	}
+	classes, err := r.store.Classes(ctx, v.Type)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +201,7 @@ func (r *Runner) admitting(ctx context.Context, stype, key string) ([]string, er
 		if err != nil {
 			continue // edited into nonsense: its services take nothing
 		}
-		if _, ok := rule.Admits(key); ok {
+		if _, ok := rule.Admits(v.Key); ok && host.MatchesLabels(rule.Labels()) {
 			ids = append(ids, id)
 		}
 	}

@@ -71,3 +71,58 @@ func TestASwitchedSlotKeepsItsItem(t *testing.T) {
 		t.Errorf("of what does not read: items %s", got)
 	}
 }
+
+// TestAnItemSaysWhichHostsMayRunIt: by labels, by what the stream says, by name; a
+// change moves nothing that runs, and a drain leaves it where nobody else may have it.
+func TestAnItemSaysWhichHostsMayRunIt(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	record := offerOf("record", 20, stream.Class{})
+	fleet := newFleet(r.host("a", record), r.hostOf(stream.Labels{"site": "ber"}, "b", record), r.hostOf(stream.Labels{"site": "ham"}, "h", record))
+	r.run(fleet, Options{})
+	site := func(text string) stream.Selector {
+		return stream.Selector{Labels: map[string]stream.Values{"site": {text}}}
+	}
+	said := stream.Announcement{
+		Chain: []string{"ext", "mine", "named", "nowhere"},
+		Items: stream.Items{
+			"ext": {Type: "record", Host: site("ham")}, "mine": {Type: "record", Host: site("${stream:site}")},
+			"named": {Type: "record", Host: stream.Selector{Name: "a"}}, "nowhere": {Type: "record", Host: site("hamm")},
+		},
+	}
+	for _, key := range []string{"s1", "s2", "s3"} {
+		r.add(key, said)
+	}
+	for _, key := range []string{"s1", "s2", "s3"} {
+		for slot, host := range map[string]string{"ext": "h", "named": "a"} {
+			if v := r.awaitState(key, slot, stream.Running); v.Host != host {
+				t.Errorf("%s/%s is on %s, want %s", key, slot, v.Host, host)
+			}
+		}
+	}
+	r.awaitReason("s1", "nowhere", "no host that offers record is site=hamm (a, b site=ber, h site=ham)")
+	r.awaitReason("s1", "mine", "it is to run on ${stream:site}, and the stream has no value for that")
+	if err := r.store.Override(t.Context(), "s1", map[string]string{"var:site": "ber"}); err != nil {
+		t.Fatal(err)
+	}
+	if v := r.awaitState("s1", "mine", stream.Running); v.Host != "b" {
+		t.Errorf("mine is on %s, want b", v.Host)
+	}
+	ext := r.instance("s1", "ext")
+	said.Items["ext"] = stream.Item{Type: "record", Host: site("ber")}
+	r.add("s1", said)
+	r.await("the record does not say where ext is to be", func() bool {
+		record, err := r.store.Record(t.Context(), "s1")
+		return err == nil && record.Items["ext"].Host.String() == "site=ber"
+	})
+	if err := r.store.Cordon(t.Context(), "a", stream.Draining); err != nil {
+		t.Fatal(err)
+	}
+	r.awaitReason("s1", "named", "not moved: no host that offers record is a (b, h)")
+	if v := r.instance("s1", "ext"); v.Token != ext.Token {
+		t.Errorf("a changed item moved ext from %s to %s", ext.Host, v.Host)
+	}
+	if v := r.instance("s1", "named"); v.Host != "a" || v.State != stream.Running {
+		t.Errorf("named is %s on %s; nobody else may have it, so a drain leaves it on a", v.State, v.Host)
+	}
+}

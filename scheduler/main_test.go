@@ -85,6 +85,7 @@ func offerOf(typ string, capacity int, c stream.Class) store.Offer {
 type host struct {
 	r    *rig
 	id   store.Holder
+	of   stream.Labels                // of its file
 	vars map[string]map[string]string // type → what its slots publish
 
 	mu      sync.Mutex
@@ -97,7 +98,13 @@ type host struct {
 
 func (r *rig) host(name string, offers ...store.Offer) *host {
 	r.t.Helper()
-	h := &host{r: r, id: store.Holder{Host: name, Incarnation: name + "-1"}, vars: map[string]map[string]string{}}
+	return r.hostOf(nil, name, offers...)
+}
+
+// hostOf is a host with labels.
+func (r *rig) hostOf(labels stream.Labels, name string, offers ...store.Offer) *host {
+	r.t.Helper()
+	h := &host{r: r, of: labels, id: store.Holder{Host: name, Incarnation: name + "-1"}, vars: map[string]map[string]string{}}
 	h.register(offers...)
 	h.keepBeating(offers...)
 	return h
@@ -106,7 +113,7 @@ func (r *rig) host(name string, offers ...store.Offer) *host {
 func (h *host) register(offers ...store.Offer) {
 	h.r.t.Helper()
 	if _, err := h.r.store.Register(h.r.t.Context(), store.Registration{
-		Holder: h.id, HostID: "id-" + h.id.Host, TTL: h.r.ttl, Beat: 200 * time.Millisecond, Version: "test", Offers: offers,
+		Holder: h.id, HostID: "id-" + h.id.Host, TTL: h.r.ttl, Beat: 200 * time.Millisecond, Version: "test", Labels: h.of, Offers: offers,
 	}); err != nil {
 		h.r.t.Fatal(err)
 	}

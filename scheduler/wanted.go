@@ -50,8 +50,31 @@ func decideWant(mark store.Mark, v store.Declared, before *store.Record, hystere
 	}
 	return store.Want{
 		Mark: mark, Wanted: true, Held: v.Overrides.Held, Adds: len(v.Problems) > 0,
-		Chain: chain, Items: a.Items.In(chain), Priority: a.Priority, Fields: fields,
+		Chain: chain, Items: resolved(a.Items.In(chain), v.Key, fields), Priority: a.Priority, Fields: fields,
 	}, c.again
+}
+
+// resolved are items with what the stream and its source say filled in where it decides
+// which hosts may run a slot: placement looks at a record and at nothing else.
+func resolved(items stream.Items, key string, fields map[string]string) stream.Items {
+	out := make(stream.Items, len(items))
+	for slot, item := range items {
+		item.Host = item.Host.Resolve(func(ref stream.Ref) (string, bool, error) {
+			name := ref.Name
+			switch {
+			case ref.Scope == "source":
+				name = "source:" + name
+			case ref.Scope != "stream" || name == "source":
+				return "", false, nil
+			case name == "key":
+				return key, true, nil
+			}
+			value, ok := fields[name]
+			return value, ok, nil
+		})
+		out[slot] = item
+	}
+	return out.Canonical()
 }
 
 // operatorsVars are an operator's variables; those that no stream may have,

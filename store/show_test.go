@@ -49,7 +49,7 @@ func fill(v reflect.Value) {
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 		fill(v.Index(0))
 	case reflect.Map:
-		if v.Type().Elem().Kind() == reflect.Struct {
+		if v.Type().Elem().Kind() != reflect.String {
 			row := reflect.New(v.Type().Elem()).Elem()
 			fill(row)
 			v.Set(reflect.MakeMap(v.Type()))
@@ -82,7 +82,7 @@ func check(t *testing.T, v reflect.Value, at string, free bool) {
 			check(t, v.Field(i), name, free || may)
 		}
 	case reflect.Map:
-		if v.Type().Elem().Kind() == reflect.Struct {
+		if v.Type().Elem().Kind() != reflect.String {
 			for rows := v.MapRange(); rows.Next(); {
 				check(t, rows.Value(), at, free)
 			}

@@ -16,6 +16,8 @@ type Circumstances struct {
 	Chain []string
 	// Pin is the one host an operator allows; empty: any.
 	Pin string
+	// Host is which hosts its item means.
+	Host stream.Selector
 	// Needs are the variables that the slot waits for on account of its item.
 	Needs []stream.Need
 	// Published says of these, and of each need asked for, whether some holder of that
@@ -54,7 +56,8 @@ func (s *Store) Circumstances(ctx context.Context, waiting []Waiting, needs []st
 		c := Circumstances{InstanceRecord: readInstance(w.Key, w.Instance, rows[i].record.Val()), Pin: rows[i].pin.Val()}
 		c.Chain = readChain(field(rows[i].chain, 0))
 		if text := field(rows[i].chain, 1); text != "" {
-			c.Needs = stream.DecodeItems(text)[stream.SlotOf(w.Instance)].Needs()
+			item := stream.DecodeItems(text)[stream.SlotOf(w.Instance)]
+			c.Needs, c.Host = item.Needs(), item.Host
 		}
 		if len(needs)+len(c.Needs) > 0 {
 			c.Published = make(map[stream.Need]bool, len(needs)+len(c.Needs))

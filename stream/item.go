@@ -16,6 +16,8 @@ type Item struct {
 	// Vars are ${slot:<name>}, as they are written: templates of what is known of the
 	// stream, its source and its other slots.
 	Vars map[string]string `json:"vars,omitempty"`
+	// Host is which hosts may run the slot. In a record it is resolved.
+	Host Selector `json:"host,omitzero"`
 }
 
 // ItemScopes are what the templates of an item may refer to; "*" stands for slots.
@@ -44,10 +46,12 @@ func (i Item) canonical(slot string) Item {
 	return i
 }
 
-func (i Item) plain() bool { return i.Type == "" && len(i.Vars) == 0 }
+func (i Item) plain() bool { return i.Type == "" && len(i.Vars) == 0 && i.Host.IsZero() }
 
 // Equal tells whether two items say the same.
-func (i Item) Equal(other Item) bool { return i.Type == other.Type && maps.Equal(i.Vars, other.Vars) }
+func (i Item) Equal(other Item) bool {
+	return i.Type == other.Type && maps.Equal(i.Vars, other.Vars) && i.Host.Equal(other.Host)
+}
 
 // Canonical is the one form of the items of a chain: those that say more than their
 // slot's name, without what goes without saying; nil: none does.
@@ -133,6 +137,9 @@ func (i Item) check(slot string) error {
 		if err := CheckType(i.Type); err != nil {
 			return err
 		}
+	}
+	if err := i.Host.Check(); err != nil {
+		return fmt.Errorf("host: %w", err)
 	}
 	if len(i.Vars) > MaxVars {
 		return fmt.Errorf("%d variables are too many: %d at most", len(i.Vars), MaxVars)

@@ -20,6 +20,8 @@ const (
 	// Why a pending slot waits.
 	CodeNoOffer   Code = "no-offer"      // type
 	CodeNoMatch   Code = "no-match"      // type, services
+	CodeNoHost    Code = "no-host"       // type, host: as its item wants it, hosts: that offer it
+	CodeHostOpen  Code = "host-open"     // host: what its item says, and misses a value
 	CodeNonsense  Code = "nonsense"      // broken: services that take nothing, with why
 	CodePinned    Code = "pinned"        // host, cause
 	CodePinnedOff Code = "pinned-off"    // type: its pin offers none that matches
@@ -166,6 +168,8 @@ func waits(class string, severity Severity, text string) reasonRow {
 var reasons = map[Code]reasonRow{
 	CodeNoOffer:   waits(WhyNoService, Warn, "nobody offers {type}"),
 	CodeNoMatch:   waits(WhyNoService, Warn, "[{services=1}the filter of the only {type} service does not match this stream|no filter of the {services} {type} services matches this stream]"),
+	CodeNoHost:    waits(WhyNoService, Warn, "no host that offers {type} is {host} ({hosts})"),
+	CodeHostOpen:  waits(WhyNoService, Warn, "it is to run on {host}, and the stream has no value for that"),
 	CodeNonsense:  waits(WhyNoService, Bad, "{broken}"),
 	CodePinned:    waits(WhyPinned, Warn, "pinned to {host}[: {cause}]"),
 	CodePinnedOff: waits(WhyPinned, Warn, "it offers no {type} that matches this stream"),

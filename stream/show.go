@@ -3,6 +3,7 @@ package stream
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"stream-api/internal/legible"
@@ -75,7 +76,7 @@ func showMap(v reflect.Value, text func(string) string) {
 		}
 	case v.IsNil():
 		return
-	case v.Type().Key().Kind() == reflect.String && v.Type().Elem().Kind() == reflect.Struct:
+	case v.Type().Key().Kind() == reflect.String && slices.Contains([]reflect.Kind{reflect.Struct, reflect.Slice}, v.Type().Elem().Kind()):
 		for rows := v.MapRange(); rows.Next(); {
 			row := reflect.New(v.Type().Elem()).Elem()
 			row.Set(rows.Value())

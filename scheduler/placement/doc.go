@@ -5,6 +5,7 @@
 // # From slot to requests
 //
 //	filter.go    which classes take streams of this key
+//	select.go    of these, those on hosts that its item means
 //	needs.go     of these, those all of whose variables are published
 //	tier.go      who asked for the stream comes first, who prefers others last
 //	rank.go      within a tier, the class with the emptiest host first

@@ -33,6 +33,9 @@ func (v View) Explain(s Instance, chain Chain) stream.Reason {
 	if len(left) == 0 {
 		return why
 	}
+	if left, why = v.selected(s, left); len(left) == 0 {
+		return why
+	}
 	if left, why = v.pinned(s, left); len(left) == 0 {
 		return underPin(s, why)
 	}

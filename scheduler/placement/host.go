@@ -1,6 +1,7 @@
 package placement
 
 import (
+	"cmp"
 	"slices"
 
 	"stream-api/stream"
@@ -9,8 +10,8 @@ import (
 // onlyHost is the one host that may take the slot, empty for any; otherwise: any
 // other will do if that has no room.
 func onlyHost(s Instance) (host string, otherwise bool) {
-	if s.Pin != "" {
-		return s.Pin, false
+	if only := cmp.Or(s.Pin, s.Host.Name); only != "" {
+		return only, false
 	}
 	if s.Move == "" || s.Move == "*" {
 		return "", false

@@ -13,6 +13,8 @@ type Instance struct {
 	Move string
 	// Avoid are the hosts it is kept off for a while.
 	Avoid map[string]int64
+	// Host is which hosts its item means.
+	Host stream.Selector
 	// Needs are the variables of other slots that it waits for on account of its item,
 	// whatever service is to take it.
 	Needs []stream.Need
