@@ -1,8 +1,12 @@
 package config
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"testing"
+
+	"stream-api/stream"
 )
 
 func TestPasswordsAreMasked(t *testing.T) {
@@ -158,4 +162,31 @@ func TestTheCaretStandsUnderItsPlace(t *testing.T) {
 	}
 	// A column past the end, as of something missing, must not crash.
 	_ = Problem{Position: Position{"f", 1, 99}, Message: "m", Text: "short"}.String()
+}
+
+// TestTheFilesMaskerHidesWhatThatOfTheStreamHides: one table of cases holds for both. This
+// one hides more, never less, and shows the same of what both show.
+func TestTheFilesMaskerHidesWhatThatOfTheStreamHides(t *testing.T) {
+	text, err := os.ReadFile("../stream/testdata/masks.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for line := range strings.Lines(string(text)) {
+		in, want, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+		if !ok {
+			continue
+		}
+		n++
+		if got := maskURL(in); got != want {
+			t.Errorf("%q is shown as %q; package stream shows %q", in, got, want)
+		}
+		// A line of the file keeps its length: as many stars as there were characters.
+		if got := regexp.MustCompile(`\*+`).ReplaceAllString(maskLine(in), stream.Masked); got != want {
+			t.Errorf("the line %q is shown as %q; package stream shows %q", in, got, want)
+		}
+	}
+	if n < 20 {
+		t.Errorf("%d cases", n)
+	}
 }
