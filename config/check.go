@@ -33,6 +33,7 @@ func (d *decoder) finish(c *Config) {
 		d.finishService(c, c.Services[name], join("services", name))
 	}
 	d.checkEnvFiles(c)
+	d.checkPools(c)
 	d.finishConfine(c)
 }
 

@@ -47,6 +47,8 @@ type Network struct {
 	// Labels say where the host stands and what it has, to placement and as
 	// ${host:<name>}.
 	Labels map[string]string `yaml:"labels" validate:"max=32,dive,keys,label,endkeys,labelvalue"`
+	// Pools are what the services of this host share.
+	Pools map[string]Pool `yaml:"pools" validate:"max=32,dive,keys,pool,endkeys"`
 }
 
 // Lease is the host's proof of life.

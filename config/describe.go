@@ -159,6 +159,9 @@ func (s *Service) describe(p *page, c *Config) {
 	}
 	class := s.Class
 	p.line("  capacity   %s%s%s", capacity, optional(", only streams that match ", class.Filter), optional(", first those that match ", class.Prefer))
+	if len(s.Uses) > 0 {
+		p.line("  uses       %s", s.Uses)
+	}
 	if class.Needs != "" {
 		p.line("  waits for  %s", class.Needs)
 	}

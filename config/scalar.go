@@ -46,6 +46,9 @@ func (d *decoder) scalar(n *node, path string, v reflect.Value, r rules) bool {
 	case bool:
 		value, err := parseBool(n)
 		return d.set(n, path, v, value, err)
+	case stream.Amount:
+		value, err := parseAmount(n)
+		return d.set(n, path, v, value, err)
 	case int:
 		value, err := parseInt(n)
 		return d.set(n, path, v, value, err)
@@ -119,6 +122,18 @@ func parseInt(n *node) (int, error) {
 		return 0, fmt.Errorf("%s is out of range", stream.Quote(n.text))
 	}
 	return value, nil
+}
+
+// parseAmount reads how much there is, or is used, of a pool: nothing is no amount.
+func parseAmount(n *node) (stream.Amount, error) {
+	if n.quoted {
+		return 0, fmt.Errorf("%s is text: write a number without quotes", stream.Quote(n.text))
+	}
+	value, err := stream.ParseAmount(n.text)
+	if err == nil && value == 0 {
+		err = fmt.Errorf("%s is nothing: leave the pool out, or write more", stream.Quote(n.text))
+	}
+	return value, err
 }
 
 var atByte = regexp.MustCompile(`^at byte ([0-9]+): `)

@@ -25,6 +25,7 @@ var checks = map[string]func(string) error{
 	"var":        stream.CheckVar,
 	"slotvar":    stream.CheckItemVar,
 	"streamvar":  func(s string) error { return stream.CheckVars(map[string]string{s: ""}) },
+	"pool":       stream.CheckPool,
 	"label":      stream.CheckLabel,
 	"labelvalue": stream.CheckLabelValue,
 	"hostvar":    reserve("name", "the host's name itself"),

@@ -89,7 +89,7 @@ func (d *decoder) warnDevices(c *Config) {
 		for i, place := range c.Services[name].Places {
 			for _, value := range slices.Sorted(maps.Values(place)) {
 				other, taken := first[value]
-				if !strings.HasPrefix(value, "/dev/") || seen[value] {
+				if !strings.HasPrefix(value, "/dev/") || seen[value] || taken && covered(c.Services[other], c.Services[name]) {
 					continue
 				}
 				seen[value] = true
@@ -98,7 +98,7 @@ func (d *decoder) warnDevices(c *Config) {
 					continue
 				}
 				path := element(join(join("services", name), "places"), i)
-				d.warn(d.at(path), path, "%s is in the places of %s, too: both would run on it at the same time, as neither counts the slots of the other", value, other)
+				d.warn(d.at(path), path, "%s is in the places of %s, too: both would run on it at the same time, as neither counts the slots of the other: write network.pools, and uses for both", value, other)
 			}
 		}
 	}

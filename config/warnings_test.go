@@ -88,7 +88,7 @@ func TestPlacesThatAreNeverUsedAreAWarning(t *testing.T) {
 
 func TestADeviceInThePlacesOfTwoServicesIsAWarning(t *testing.T) {
 	c := parse(t, `services: {x: {plugin: static, places: [{gpu: /dev/dri/a}, {gpu: /dev/dri/b, rate: 50}]}, y: {plugin: static, places: [{card: /dev/dri/b, rate: 50}, {card: /dev/dri/b}]}}`)
-	want(t, "warnings", warningsOf(c), []string{"services.y.places[0]: /dev/dri/b is in the places of x, too: both would run on it at the same time, as neither counts the slots of the other"})
+	want(t, "warnings", warningsOf(c), []string{"services.y.places[0]: /dev/dri/b is in the places of x, too: both would run on it at the same time, as neither counts the slots of the other: write network.pools, and uses for both"})
 }
 
 func TestAStateDirectoryThatIsNoneIsAWarning(t *testing.T) {

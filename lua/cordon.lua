@@ -1,7 +1,7 @@
 -- cordon: an operator says what a host may do: up, cordoned (keeps what it has,
 -- takes nothing new) or draining (hands over what it has). The word stays over
 -- the host's restarts.
--- KEYS: none. Touches host:<host>, draining, service:<type>:<host>, load:<type>:<class>, events.
+-- KEYS: none. Touches host:<host>, slots:<host>, draining, service:<type>:<host>, load:<type>:<class>, events.
 -- ARGV: ns, actor, host, state, deadline (ms until a drain stops waiting for room
 --   elsewhere, 0 for never), at_a_time (slots that a drain moves at once).
 -- RETURN: {'ok', state it had} | {'absent'}.
@@ -24,14 +24,16 @@ redis.call(state == 'draining' and 'SADD' or 'SREM', ns .. 'draining', host)
 bump(host)
 if old[2] ~= 'down' then
   redis.call('HSET', h, 'state', state)
+  local types = {}
   for stype in string.gmatch(old[3] or '', '%S+') do
     local service = ns .. 'service:' .. stype .. ':' .. host
     if sound(service) then
       redis.call('HSET', service, 'state', bound(service, state))
-      index(stype, host)
+      types[#types + 1] = stype
     end
     wake('room ' .. stype)
   end
+  index_all(host, types)
 end
 event(state == 'up' and 'uncordoned' or state, '', '', host, '', '')
 if state == 'draining' then wake('moves') end

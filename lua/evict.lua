@@ -3,7 +3,7 @@
 -- what others need that were asked to leave and have no place yet; what is pinned
 -- has nowhere to go but to its pin.
 -- KEYS: none. Touches reaper, moves, stream:<key>:<slot>, stream:<key>:<instance>, override:<key>, host:<host>,
---   hosts:lease, load:<type>:<class>, service:<type>:<host>, events.
+--   hosts:lease, slots:<host>, load:<type>:<class>, service:<type>:<host>, events.
 -- ARGV: ns, actor, key, instance, type, token, target (a host, '*' for any other),
 --   force (1 or 0), n, n classes that may take it.
 -- RETURN: {'ok', host} | {'stay'} (no room elsewhere) | {'wait'} (what room
@@ -31,15 +31,25 @@ local avoided, failed = { [s[2]] = true }, 1
 for other, till in string.gmatch(s[4] or '', '(%S+)=(%d+)') do
   if tonumber(till) > now and other ~= s[2] then avoided[other], failed = true, failed + 1 end
 end
--- promised counts the slots of the type that were asked to leave their hosts
--- and have no place yet: each will take room that is still free.
+-- promised counts the slots that were asked to leave their hosts and have no place
+-- yet: each will take room that is still free. One of a type that shares a pool with
+-- this one takes as much of it as so many of this type, by what both use on this host.
 local function promised()
   local count, own = 0, member(key, instance)
+  local uses = amounts(redis.call('HGET', ns .. 'service:' .. stype .. ':' .. s[2], 'uses'))
+  local function weight(other)
+    if other == stype then return 1 end
+    local most, amount = 0, amounts(redis.call('HGET', ns .. 'service:' .. other .. ':' .. s[2], 'uses'))
+    for pool, n in pairs(uses or {}) do
+      if n > 0 and amount and amount[pool] then most = math.max(most, math.ceil(amount[pool] / n)) end
+    end
+    return most
+  end
   for _, line in ipairs(redis.call('HKEYS', ns .. 'moves')) do
     local k, other = split_member(line)
     if k and line ~= own then
       local o = redis.pcall('HMGET', ns .. 'stream:' .. k .. ':' .. other, 'state', 'move', 'type')
-      if o[3] == stype and (o[1] == 'pending' or o[1] == 'running' and o[2]) then count = count + 1 end
+      if o[3] and (o[1] == 'pending' or o[1] == 'running' and o[2]) then count = count + weight(o[3]) end
     end
   end
   return count

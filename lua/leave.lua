@@ -16,14 +16,15 @@ if old[1] ~= incarnation then return { 'stale' } end
 local held = redis.call('ZCARD', ns .. 'slots:' .. host)
 -- While it still holds something it is cordoned, in a way that outlasts a
 -- reindex; registering again ends that.
-local state = held > 0 and 'cordoned' or 'down'
+local state, types = held > 0 and 'cordoned' or 'down', {}
 for stype in string.gmatch(old[2] or '', '%S+') do
   local service = ns .. 'service:' .. stype .. ':' .. host
   if sound(service) then
     redis.call('HSET', service, 'state', state)
-    index(stype, host)
+    types[#types + 1] = stype
   end
 end
+index_all(host, types)
 if held > 0 then
   if old[3] ~= 'down' then redis.call('HSET', h, 'state', state, 'reason', because('leaves'), 'since', int(now)) end
   return { 'holds', held }

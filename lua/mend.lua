@@ -88,6 +88,7 @@ local function mend(at, instance, known)
   if redis.call('ZADD', ns .. 'slots:' .. host, 0, row_of(stype, key, instance)) == 1 then
     right(1)
     atleast(stype, host)
+    index(stype, host)
     bump(host)
   end
   if once(ns .. 'hosts', host) then leased(host) end

@@ -39,20 +39,22 @@ if s[4] then avoided[s[4]], skip = true, skip + 1 end -- it is to follow what ru
 
 -- usable re-verifies the picked service: its hash may have been edited, its
 -- lease may have lapsed since it was indexed. It gives the service as read and
--- its load score, or nil and 1 if the host had no business in this load set and
--- left it, else 0.
+-- its load score and the pools of its host if it uses any, or nil and 1 if the host had
+-- no business in this load set and left it, else 0.
 local function usable(class, host)
   if avoided[host] or (only ~= '' and host ~= only) then return nil, 0 end
-  local v = redis.pcall('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'capacity', 'used', 'state', 'class', 'places')
-  if v[5] then v[1] = limit_of(v[1], v[5]) end
-  local used = whole(v[2])
-  local value = used and v[3] == 'up' and v[4] == class and score(v[1], used)
-  if not value or (v[1] and value > 1000000) then
+  local v, view = redis.pcall('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'capacity', 'used', 'state', 'class', 'places', 'uses')
+  if v[6] then
+    view = pools(host)
+    v = view.users[stype] or v
+  end
+  local load = v[4] == class and value(v, view)
+  if not load or load > 1000000 then
     if v[4] == class then index(stype, host) else redis.call('ZREM', ns .. 'load:' .. stype .. ':' .. class, host) end
     return nil, 1
   end
   if (tonumber(redis.call('ZSCORE', ns .. 'hosts:lease', host)) or 0) <= now then return nil, 0 end
-  return v, value
+  return v, load, view
 end
 
 -- first finds the least loaded usable host of a class: nearly always the
@@ -61,30 +63,30 @@ local function first(class)
   local load, offset, width = ns .. 'load:' .. stype .. ':' .. class, 0, skip + 1
   if only ~= '' then
     if not redis.call('ZSCORE', load, only) then return nil end
-    local service, value = usable(class, only)
-    if service then return only, value, service end
+    local service, value, view = usable(class, only)
+    if service then return only, value, service, view end
     return nil
   end
   while true do
     local rows = redis.call('ZRANGE', load, '-inf', '1000000', 'BYSCORE', 'LIMIT', offset, width)
     if #rows == 0 then return nil end
     for _, host in ipairs(rows) do
-      local service, value = usable(class, host)
-      if service then return host, value, service end
+      local service, value, view = usable(class, host)
+      if service then return host, value, service, view end
       offset = offset + 1 - value
     end
     width = 64
   end
 end
 
-local tier, best, load, seen
+local tier, best, load, seen, shared
 for i = 0, n - 1 do
   local t, class = ARGV[FIRST + 2 * i], ARGV[FIRST + 2 * i + 1]
   if best and t ~= tier then break end
   tier = t
-  local host, value, service = first(class)
+  local host, value, service, view = first(class)
   if host and (not best or value < load or (value == load and host < best)) then
-    best, load, seen = host, value, service
+    best, load, seen, shared = host, value, service, view
   end
 end
 if not best then return { 'full' } end
@@ -95,7 +97,7 @@ redis.call('HSET', at, 'state', 'assigned', 'host', best, 'token', token, 'since
 if s[3] then redis.call('HDEL', at, 'move') end
 redis.call('ZREM', ns .. 'pending:' .. stype, line)
 redis.call('ZADD', ns .. 'outbox', time, line)
-take(stype, key, instance, best, seen)
+take(stype, key, instance, best, seen, shared)
 local name = mirror(key, slot, instance, s[5], 'assigned', best)
 event('placed', key, name, best, token, '')
 return { 'placed', best, token, time }

@@ -51,13 +51,15 @@ local function down(host)
   sound(h)
   if redis.call('HGET', h, 'state') == 'down' then return end
   redis.call('HSET', h, 'state', 'down', 'since', int(now), 'reason', because('lapsed'))
+  local types = {}
   for stype in string.gmatch(redis.call('HGET', h, 'services') or '', '%S+') do
     local service = ns .. 'service:' .. stype .. ':' .. host
     if sound(service) then
       redis.call('HSET', service, 'state', 'down')
-      index(stype, host)
+      types[#types + 1] = stype
     end
   end
+  index_all(host, types)
   event('host-down', '', '', host, '', because('lapsed'))
 end
 

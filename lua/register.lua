@@ -5,16 +5,18 @@
 -- ARGV: ns, actor, host, incarnation, replaces (the incarnation it follows, ''
 --   for none), host_id, ttl (ms), beat (ms), url, version, from, to (the layouts
 --   it speaks), known (the one it last knew in force), lacks (what confine:
---   hide does not hold there, '' for nothing), labels (JSON, '' for none), n, then n services of 8: type, capacity ('' for no
---   limit), filter, url, needs, prefer, handover, places ('' for none: one slot each).
+--   hide does not hold there, '' for nothing), labels (JSON, '' for none), pools, jobs (of pools; JSON objects
+--   of thousandths, '' for none), n, then n services of 9: type, capacity ('' for no
+--   limit), filter, url, needs, prefer, handover, places ('' for none: one slot each), uses (as pools).
 -- RETURN: {'ok', now, rev, state} | {'taken', host_id, ms until its lease ends,
 --   slots it holds} | {'changed', incarnation now there} | {'layout', the one in
 --   force, which the host does not speak}.
 -- TWICE: the same incarnation registers again with the same result.
 local ns, actor, host, incarnation, replaces, host_id = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local ttl, beat, url, version = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[10]
-local from, to, known, lacks, labels, n = tonumber(ARGV[11]), tonumber(ARGV[12]), ARGV[13], ARGV[14], ARGV[15], tonumber(ARGV[16])
-local FIRST, WIDTH = 17, 8
+local from, to, known, lacks, labels = tonumber(ARGV[11]), tonumber(ARGV[12]), ARGV[13], ARGV[14], ARGV[15]
+local shared, jobs, n = ARGV[16], ARGV[17], tonumber(ARGV[18])
+local FIRST, WIDTH = 19, 9
 -- include: now
 -- include: ample
 -- include: event
@@ -43,6 +45,14 @@ if old[1] and old[1] ~= incarnation and old[1] ~= replaces then
   if left > 0 or held > 0 then return { 'taken', old[2] or '', int(left), held } end
 end
 
+-- offer writes what the file says, unless that is what it said before: what was set by
+-- hand stays until the file's own value changes.
+local function offer(at, field, value)
+  if redis.call('HGET', at, 'file:' .. field) == value then return end
+  if value == '' then redis.call('HDEL', at, field) else redis.call('HSET', at, field, value) end
+  redis.call('HSET', at, 'file:' .. field, value)
+end
+
 local state = old[4] or 'up'
 local offered, names = {}, {}
 for i = 0, n - 1 do
@@ -51,16 +61,10 @@ for i = 0, n - 1 do
   offered[stype], names[#names + 1] = true, stype
   local service = ns .. 'service:' .. stype .. ':' .. host
   sound(service)
-  local s = redis.call('HMGET', service, 'file:capacity', 'file:filter', 'file:url')
-  -- What was set by hand stays until the file's own value changes.
-  local function offer(field, before, value)
-    if before == value then return end
-    if value == '' then redis.call('HDEL', service, field) else redis.call('HSET', service, field, value) end
-    redis.call('HSET', service, 'file:' .. field, value)
-  end
-  offer('capacity', s[1], capacity)
-  offer('filter', s[2], filter)
-  offer('url', s[3], link)
+  offer(service, 'capacity', capacity)
+  offer(service, 'filter', filter)
+  offer(service, 'url', link)
+  offer(service, 'uses', ARGV[at + 8])
   redis.call('HDEL', service, 'withdrawn')
   redis.call('HSET', service, 'state', bound(service, state), 'needs', ARGV[at + 4], 'prefer', ARGV[at + 5], 'handover', ARGV[at + 6])
   reclass(stype, host, labels)
@@ -75,6 +79,7 @@ for stype in string.gmatch(old[3] or '', '%S+') do
     sound(service)
     redis.call('HSET', service, 'state', 'down', 'withdrawn', '1')
     atleast(stype, host)
+    index(stype, host)
     if rows(stype, host) == 0 then redis.call('DEL', service) else names[#names + 1] = stype end
   end
 end
@@ -82,9 +87,11 @@ end
 redis.call('HSET', h, 'incarnation', incarnation, 'host_id', host_id, 'ttl', int(ttl), 'beat', int(beat),
   'url', url, 'version', version, 'layouts', spoken(from, to), 'services', table.concat(names, ' '), 'state', state, 'want', state, 'since', int(now))
 redis.call('HDEL', h, 'reason')
-for field, value in pairs({ lacks = lacks, labels = labels }) do
+for field, value in pairs({ lacks = lacks, labels = labels, pool_jobs = jobs }) do
   if value == '' then redis.call('HDEL', h, field) else redis.call('HSET', h, field, value) end
 end
+offer(h, 'pools', shared)
+index_all(host, names)
 local rev = bump(host)
 redis.call('SADD', ns .. 'hosts', host)
 redis.call('ZADD', lease, int(now + ttl), host)

@@ -66,12 +66,37 @@ local function withdraw(stype)
   redis.call('DEL', ns .. 'service:' .. stype .. ':' .. host)
 end
 
+-- nonsense is why a service takes nothing for what a hand wrote, or nil. uses is set if
+-- it is to share pools; of is its type where that is to be said.
+local view
+local function nonsense(capacity, uses, of)
+  if capacity and not whole(capacity) then return because('bad-capacity', 'capacity', string.sub(capacity, 1, 40), 'type', of) end
+  if not uses then return nil end
+  view = view or pools(host)
+  local all = redis.call('HGET', h, 'pools')
+  if not amounts(all) then return because('bad-pools', 'pools', string.sub(all, 1, 40), 'type', of) end
+  for _, stype in ipairs(view.types) do
+    local v = view.users[stype]
+    if not v.uses then return because('bad-uses', 'type', stype, 'uses', string.sub(v[6], 1, 40)) end
+  end
+  local names, mine = {}, amounts(uses)
+  for pool in pairs(mine) do names[#names + 1] = pool end
+  table.sort(names)
+  for _, pool in ipairs(names) do
+    local size = amounts(all)[pool] or 0
+    if size == 0 or mine[pool] > size then
+      return because('no-pool', 'needs', decimal(mine[pool]), 'pool', pool, 'size', decimal(size), 'type', of)
+    end
+  end
+end
+
+local indexed = {}
 for i = 0, n - 1 do
   local at = FIRST + i * WIDTH
   local stype, paused = ARGV[at], ARGV[at + 1] == '1'
   local service = ns .. 'service:' .. stype .. ':' .. host
   local there = sound(service)
-  local s = redis.call('HMGET', service, 'used', 'class', 'state', 'capacity', 'withdrawn', 'places')
+  local s = redis.call('HMGET', service, 'used', 'class', 'state', 'capacity', 'withdrawn', 'places', 'uses')
   redis.call('SADD', ns .. 'types', stype)
   local should = figure(used[stype] or 0, s[1], ARGV[at + 2])
   if s[5] and should == 0 then
@@ -98,13 +123,12 @@ for i = 0, n - 1 do
       s[4], mended = most, mended + 1
     end
     -- Nonsense is told once: the reason is kept beside it and cleared with it.
-    local odd = s[4] and not whole(s[4]) and string.sub(s[4], 1, 40)
-    local reason = odd and because('bad-capacity', 'capacity', odd) or ''
-    if reason ~= (redis.call('HGET', service, 'reason') or '') then
-      if odd then redis.call('HSET', service, 'reason', reason) else redis.call('HDEL', service, 'reason') end
-      if odd then event('nonsense', '', '', host, '', because('bad-capacity', 'capacity', odd, 'type', stype)) end
+    local odd = nonsense(s[4], s[7], '')
+    if (odd or '') ~= (redis.call('HGET', service, 'reason') or '') then
+      if odd then redis.call('HSET', service, 'reason', odd) else redis.call('HDEL', service, 'reason') end
+      if odd then event('nonsense', '', '', host, '', nonsense(s[4], s[7], stype)) end
     end
-    index(stype, host)
+    indexed[#indexed + 1] = stype
   elseif not there and state ~= 'down' then
     -- Without its ttl the host is unknown at its next beat and registers, with
     -- all that its file offers.
@@ -112,4 +136,5 @@ for i = 0, n - 1 do
     mended = mended + 1
   end
 end
+index_all(host, indexed)
 return { 'ok', mended, short }

@@ -193,7 +193,8 @@ func (r *Runner) register(ctx context.Context) (store.Beat, error) {
 	}
 	return s.Register(ctx, store.Registration{
 		Holder: r.holder(), Replaces: r.replaces, HostID: r.dir.HostID, TTL: r.o.TTL, Beat: r.o.Beat,
-		URL: r.o.URL, Version: r.o.Version, Lacks: r.o.Lacks, Labels: r.o.Labels, Offers: r.offers(),
+		URL: r.o.URL, Version: r.o.Version, Lacks: r.o.Lacks, Labels: r.o.Labels,
+		Pools: r.o.Pools, PoolJobs: r.o.PoolJobs, Offers: r.offers(),
 	})
 }
 

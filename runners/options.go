@@ -42,7 +42,9 @@ type Options struct {
 	Lacks string
 	// Labels are what the file says of this host.
 	Labels stream.Labels
-	Log    zerolog.Logger
+	// Pools is what the host's services share, PoolJobs what jobs may hold of it.
+	Pools, PoolJobs stream.Amounts
+	Log             zerolog.Logger
 	// Cooldown is how long a slot avoids this host after it failed here.
 	Cooldown time.Duration
 	// SlowRetry is the least pause between two starts of a child that keeps
@@ -105,5 +107,5 @@ func (o *Options) complete() error {
 }
 
 func offer(s *plan.Service) store.Offer {
-	return store.Offer{Type: s.Type, Capacity: s.Capacity, Places: len(s.Places), URL: s.URL, Class: s.Class, Handover: s.Handover}
+	return store.Offer{Type: s.Type, Capacity: s.Capacity, Places: len(s.Places), URL: s.URL, Class: s.Class, Handover: s.Handover, Uses: s.Uses}
 }

@@ -22,9 +22,19 @@ func servicesOf(t string, hosts []store.HostRecord) []placement.Service {
 			if v.Type == t {
 				out = append(out, placement.Service{
 					Host: v.Host, Class: v.Class, Used: v.Used, Limit: v.Limit, State: v.State, HostState: h.State, Paused: v.Paused, Reason: v.Reason,
+					Pools: poolsOf(v, h),
 				})
 			}
 		}
+	}
+	return out
+}
+
+// poolsOf are the pools of its host that a service uses, in the order of names.
+func poolsOf(v store.ServiceRecord, h store.HostRecord) []placement.Pool {
+	var out []placement.Pool
+	for _, name := range v.Uses.Names() {
+		out = append(out, placement.Pool{Name: name, Size: h.Pools[name], Taken: h.Taken[name], Needs: v.Uses[name]})
 	}
 	return out
 }

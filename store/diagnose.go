@@ -215,9 +215,14 @@ func diagnoseStatus(status stream.Status) []Finding {
 		if h.State == stream.Down && !h.Left {
 			out = append(out, Finding{Warning, "host " + h.Host + " is down", "start it; if it will not come back: stream-api hosts rm " + h.Host})
 		}
+		for _, p := range h.Pools {
+			if p.Used > p.Size {
+				out = append(out, Finding{Warning, fmt.Sprintf("pool %s of %s is over-full: %s/%s", p.Pool, h.Host, p.Used, p.Size), "it drains as streams end; or move some: stream-api streams move"})
+			}
+		}
 		for _, v := range h.Services {
 			if v.Reason != "" {
-				out = append(out, Finding{Failure, v.Type + " on " + h.Host + " takes nothing: " + v.Reason, "stream-api services set " + v.Type + " " + h.Host + " capacity=N"})
+				out = append(out, Finding{Failure, v.Type + " on " + h.Host + " takes nothing: " + v.Reason, mendService(v, h.Host)})
 			}
 			if v.Capacity != nil && v.Used > *v.Capacity {
 				out = append(out, Finding{Warning, fmt.Sprintf("%s on %s is over-full: %d/%d", v.Type, h.Host, v.Used, *v.Capacity), "it drains as streams end; or move some: stream-api streams move"})
@@ -245,6 +250,15 @@ func diagnoseStatus(status stream.Status) []Finding {
 		out = append(out, Finding{Fine, fmt.Sprintf("%d hosts, %d streams, %d sources, nothing to mend", len(status.Hosts), len(status.Streams), len(status.Sources)), ""})
 	}
 	return out
+}
+
+// mendService is what to do about a service that takes nothing.
+func mendService(v stream.ServiceStatus, host string) string {
+	switch v.Code {
+	case stream.CodeBadUses, stream.CodeBadPools, stream.CodeNoPool:
+		return "mend network.pools and services.*.uses in its file and reload it, or what a hand wrote: redis-cli HGET host:" + host + " pools; HGET service:" + v.Type + ":" + host + " uses"
+	}
+	return "stream-api services set " + v.Type + " " + host + " capacity=N"
 }
 
 // diagnoseConfine says once for all hosts that are alike what hide does not hold.

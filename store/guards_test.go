@@ -65,7 +65,7 @@ var guards = []guard{
 	{"gone frees what runs only when it has ended", []cut{{"want",
 		"redis.call('HSET', at, 'state', 'stopping', 'since', int(now), 'reason', why)",
 		"give_back(stype, key, instance, s[2]) forget(stype, key, instance)"}}, goneAndBack},
-	{"place looks at the service again", []cut{{"place", "if not value or (v[1] and value > 1000000) then", "if not value then"}}, capacityLoweredByHand},
+	{"place looks at the service again", []cut{{"place", "if not load or load > 1000000 then", "if not load then"}}, capacityLoweredByHand},
 	{"a lead that is taken back gives way in that step", []cut{{"reap", "if delist(key, instance) > 0 then settle(key, slot, because('lead-lost')) end", "delist(key, instance)"}}, leadDies},
 	{"a lead that fails for long gives way", []cut{{"want", "elseif was[1] ~= 'pending' and was[1] ~= 'assigned' then", "elseif false then"},
 		{"want", "if fit or now < till then", "if true then"}}, leadFails},
@@ -95,7 +95,7 @@ var mendGuards = []guard{
 // may break, without it something must.
 func TestEachGuardIsNeeded(t *testing.T) {
 	t.Parallel()
-	for _, v := range slices.Concat(guards, mendGuards) {
+	for _, v := range slices.Concat(guards, mendGuards, poolGuards) {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
 			if err := v.play(newStage(t)); err != nil {

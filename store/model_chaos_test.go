@@ -41,6 +41,7 @@ var faultList = []fault{
 	{"restart", 1, (*world).restart},
 	{"flushall", 2, (*world).flushAll},
 	{"hand", 8, (*world).takeAway},
+	{"pools", 8, (*world).changePools},
 }
 
 // chaos lets faults happen, some each ten seconds, until the world is calm.
@@ -51,6 +52,11 @@ func (w *world) chaos() {
 	total := 0
 	for _, f := range faultList {
 		total += f.weight
+	}
+	if w.also != nil && !w.down {
+		w.torn = true
+		w.tears++
+		w.also()
 	}
 	p := w.rng.IntN(total)
 	for _, f := range faultList {
@@ -411,6 +417,7 @@ func (w *world) flushAll() {
 func (w *world) heal() {
 	w.note("all faults end")
 	w.calm, w.down = true, false
+	w.sameFiles()
 	for _, m := range w.machines {
 		m.cut, m.paused = false, false
 		m.pass(w.now)

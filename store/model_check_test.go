@@ -183,6 +183,7 @@ func (w *world) checkRecords(p picture, what string) {
 		for _, t := range slotTypes {
 			w.checkService(p, t, host, used[t], what)
 		}
+		w.checkPools(p, host, used, what)
 	}
 	for _, t := range slotTypes {
 		for line := range p["pending:"+t] {
@@ -280,10 +281,16 @@ func (w *world) checkService(p picture, t, host string, used int, what string) {
 	}
 	score, indexed := p["load:"+t+":"+row["class"]][host]
 	want := ""
-	if row["state"] == "up" && !limited {
+	strain, fits := p.strain(t, host, p.used(host))
+	pooled := row["uses"] != "" && row["uses"] != "{}"
+	switch {
+	case row["state"] != "up" || pooled && !fits || capacity == 0:
+	case pooled && !limited:
+		want = strconv.Itoa(strain)
+	case !limited:
 		want = strconv.Itoa(used)
-	} else if row["state"] == "up" && capacity > 0 {
-		want = strconv.Itoa((used + 1) * 1_000_000 / capacity)
+	default:
+		want = strconv.Itoa(max((used+1)*1_000_000/capacity, strain))
 	}
 	if indexed != (want != "") || score != want {
 		w.indexed("I4: service:%s has the load score %q, want %q", at, score, want)
@@ -388,6 +395,10 @@ func (w *world) room(p picture, key, slot, avoid string) string {
 		}
 		used, _ := strconv.Atoi(row["used"])
 		capacity, err := strconv.Atoi(row["capacity"])
+		strain, fits := p.strain(kind, host, p.used(host))
+		if row["uses"] != "" && (!fits || strain > 1_000_000) {
+			continue
+		}
 		if row["capacity"] == "" || err == nil && used < capacity {
 			return host
 		}

@@ -21,6 +21,7 @@ type machine struct {
 	keep      bool // on_store_loss
 	ttl, beat int64
 	offers    []store.Offer
+	pools     stream.Amounts
 
 	tombs  map[string]bool        // tokens that were given up: they never start again
 	before string                 // the incarnation that registered last, as far as known
@@ -187,7 +188,7 @@ func (r *runner) enroll(a *actor) {
 	}
 	sent := a.w.now
 	g := store.Registration{
-		Holder: r.holder(), Replaces: r.m.before, HostID: r.m.id, Offers: r.m.offers, Labels: r.labels, Version: "model",
+		Holder: r.holder(), Replaces: r.m.before, HostID: r.m.id, Offers: r.m.offers, Labels: r.labels, Pools: r.m.pools, Version: "model",
 		TTL: time.Duration(r.m.ttl) * time.Microsecond, Beat: time.Duration(r.m.beat) * time.Microsecond,
 	}
 	b, err := ask(a, "register", func(ctx context.Context) (store.Beat, error) { return a.w.store.Register(ctx, g) })

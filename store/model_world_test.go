@@ -58,14 +58,15 @@ type world struct {
 	calm bool
 	// backupTorn: the backup was taken of torn indexes.
 	backupTorn bool
-	torn       bool // a hand took rows of indexes away, and no two rounds over all records have ended since
+	also       func() // happens at each fault, too
+	torn       bool   // a hand took rows of indexes away, and no two rounds over all records have ended since
 	tears      int
 	noMend     bool // schedulers do not look for what is lost
 	gens       int
 	ops        int
 	tokens     map[string]string
 	handovers  map[[2]string]bool // tokens of two instances of a slot that the store had at once
-	over       map[string]int     // used of each service after the last step
+	over       map[string]int     // used of each service and pool after the last step
 	trace      []string
 	seen       map[string]int // outcomes of steps, counted
 	err        error
@@ -105,6 +106,7 @@ func newWorld(ctx context.Context, client redis.UniversalClient, seed uint64) (*
 		case "d":
 			m.offers[1] = store.Offer{Type: "rec"} // no limit
 		}
+		m.shares()
 		w.machines = append(w.machines, m)
 		w.at(w.now+w.rng.Int64N(5*second), m.boot)
 	}
@@ -112,6 +114,7 @@ func newWorld(ctx context.Context, client redis.UniversalClient, seed uint64) (*
 		w: w, name: "c", id: "c-rival", ttl: 10 * second, beat: 2 * second,
 		offers: w.machines[2].offers, tombs: map[string]bool{}, sups: map[string]*supervisor{},
 	}
+	rival.shares()
 	w.machines = append(w.machines, rival)
 	for i := range 3 {
 		s := &scheduler{w: w, name: fmt.Sprintf("sched%d", i)}

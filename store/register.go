@@ -18,7 +18,9 @@ type Offer struct {
 	// Places is how many places it has, one for each slot, which no capacity set by hand can
 	// exceed; 0: as many as there is capacity.
 	Places int
-	URL    string
+	// Uses is what one slot takes of the host's pools.
+	Uses stream.Amounts
+	URL  string
 	// Class is filter, preference and needs; the store adds the host's labels.
 	Class stream.Class
 	// Handover is how a slot leaves this host on a planned move; empty:
@@ -41,7 +43,9 @@ type Registration struct {
 	Lacks string
 	// Labels are what the file says of the host.
 	Labels stream.Labels
-	Offers []Offer
+	// Pools is what its services share, PoolJobs what jobs may hold of it.
+	Pools, PoolJobs stream.Amounts
+	Offers          []Offer
 }
 
 // Beat is the store's answer to a sign of life.
@@ -78,7 +82,7 @@ func (e *ChangedError) Error() string {
 // *TakenError, *ChangedError, *LayoutError.
 func (s *Store) Register(ctx context.Context, g Registration) (Beat, error) {
 	args := []any{g.Host, g.Incarnation, g.Replaces, g.HostID, g.TTL.Milliseconds(), g.Beat.Milliseconds(), g.URL, g.Version,
-		s.speaks.From, s.speaks.To, s.Layout(), g.Lacks, g.Labels.Encode(), len(g.Offers)}
+		s.speaks.From, s.speaks.To, s.Layout(), g.Lacks, g.Labels.Encode(), g.Pools.Encode(), g.PoolJobs.Encode(), len(g.Offers)}
 	for _, o := range g.Offers {
 		capacity := ""
 		if o.Capacity != nil {
@@ -89,7 +93,7 @@ func (s *Store) Register(ctx context.Context, g Registration) (Beat, error) {
 			places = strconv.Itoa(o.Places)
 		}
 		args = append(args, o.Type, capacity, o.Class.Filter, o.URL, o.Class.Needs, o.Class.Prefer,
-			string(cmp.Or(o.Handover, stream.StopFirst)), places)
+			string(cmp.Or(o.Handover, stream.StopFirst)), places, o.Uses.Encode())
 	}
 	r, err := s.call(ctx, "register", args...)
 	if err != nil {

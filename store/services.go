@@ -32,7 +32,9 @@ type HostRecord struct {
 	Lacks       string         // of confine: hide
 	Layouts     stream.Layouts // it speaks; zero: it never said
 	Labels      stream.Labels  // of its file
-	Services    []ServiceRecord
+	// Pools is what its services share, Taken what their slots take of it.
+	Pools, Taken stream.Amounts
+	Services     []ServiceRecord
 }
 
 // Left tells whether the host is down of its own will, with nothing left to
@@ -50,6 +52,9 @@ type ServiceRecord struct {
 	Capacity string
 	Limit    int
 	Used     int
+	// Uses is what one slot takes of the host's pools, uses that as written.
+	Uses     stream.Amounts
+	uses     string
 	Filter   string
 	Prefer   string
 	URL      string
@@ -152,16 +157,20 @@ func (s *Store) hosts(ctx context.Context, names []string, deadline func(host st
 		}
 		h.Services = append(h.Services, v)
 	}
+	for i := range hosts {
+		hosts[i].pooled(rows[i]["pools"])
+	}
 	return hosts, nil
 }
 
 func readService(t, host string, row map[string]string) ServiceRecord {
 	v := ServiceRecord{
 		Type: t, Host: host, Capacity: row["capacity"], Limit: -1, Used: atoi(row["used"]),
-		Filter: row["filter"], Prefer: row["prefer"], URL: row["url"], Class: row["class"], Needs: row["needs"],
+		uses: row["uses"], Filter: row["filter"], Prefer: row["prefer"], URL: row["url"], Class: row["class"], Needs: row["needs"],
 		State: stream.HostState(row["state"]), Reason: stream.ParseReason(row["reason"]),
 		Handover: stream.Handover(row["handover"]), Paused: row["paused"] != "",
 	}
+	v.Uses, _ = stream.DecodeAmounts(v.uses) // nonsense is told by pooled
 	if v.Capacity != "" {
 		limit, err := strconv.Atoi(v.Capacity)
 		if err != nil || limit < 0 || limit > 1_000_000 {
@@ -177,11 +186,6 @@ func readService(t, host string, row map[string]string) ServiceRecord {
 		v.Reason = stream.Because(stream.CodeBadFilter, "error", err.Error())
 	}
 	return v
-}
-
-// HasRoom tells whether the service takes one more slot.
-func (v ServiceRecord) HasRoom() bool {
-	return v.State == stream.Up && v.Reason.IsZero() && (v.Limit < 0 || v.Used < v.Limit)
 }
 
 // Types lists the types somebody offers or offered.

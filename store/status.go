@@ -162,8 +162,11 @@ func hostStatus(h HostRecord, now int64) stream.HostStatus {
 	} else {
 		out.State = stream.Down // nothing is given to it, whatever its record says
 	}
+	for _, name := range h.Pools.Names() {
+		out.Pools = append(out.Pools, stream.PoolStatus{Pool: name, Size: h.Pools[name], Used: h.Taken[name]})
+	}
 	for _, v := range h.Services {
-		status := stream.ServiceStatus{Type: v.Type, Used: v.Used, Filter: v.Filter, State: v.State, URL: v.URL, Told: v.Reason.Told()}
+		status := stream.ServiceStatus{Type: v.Type, Used: v.Used, Uses: v.Uses, Filter: v.Filter, State: v.State, URL: v.URL, Told: v.Reason.Told()}
 		if h.Deadline == 0 {
 			status.State = stream.Down
 		}

@@ -29,6 +29,7 @@ const (
 	CodeNeedsLost Code = "needs-outside" // needs, slot
 	CodeCycle     Code = "needs-cycle"   // cycle
 	CodeFull      Code = "full"          // full, type, services (if all are full), cooling, cause, away, broken
+	CodePoolFull  Code = "pool-full"     // needs, pool, host, left, size, services (if it is one), cooling, cause, away, broken
 	CodeCooldown  Code = "cooldown"      // cooling, cause, away, broken
 	CodeNotUp     Code = "not-up"        // type, away, broken
 	CodeNoOther   Code = "no-other"      // type
@@ -123,6 +124,9 @@ const (
 	CodeBadCapacity    Code = "bad-capacity"    // capacity, type
 	CodeBadFilter      Code = "bad-filter"      // error
 	CodeBadLabels      Code = "bad-labels"      // error
+	CodeBadUses        Code = "bad-uses"        // type, uses
+	CodeBadPools       Code = "bad-pools"       // pools, type
+	CodeNoPool         Code = "no-pool"         // needs, pool, size, type
 	CodeMendedUsed     Code = "mended-used"     // type, was, used
 	CodeMendedCapacity Code = "mended-capacity" // type, was, places
 	CodeMendedLease    Code = "mended-lease"    //
@@ -178,6 +182,8 @@ var reasons = map[Code]reasonRow{
 	CodeCycle:     waits(WhyNeeds, Warn, "cycle of needs: {cycle}"),
 	CodeFull: waits(WhyFull, Warn, "[cooling down on {cooling}: {cause}; |cooling down on {cooling}; ]"+
 		"[{services=1}the only {type} service that matches is full: {full}|all {services} {type} services that match are full: {full}|all that match and are up are full: {full}]"+restText),
+	CodePoolFull: waits(WhyFull, Warn, "[cooling down on {cooling}: {cause}; |cooling down on {cooling}; ]"+
+		"needs {needs} of {pool}; [{services=1}{host} has {left} of {size}|the emptiest, {host}, has {left} of {size}]"+restText),
 	CodeCooldown:  waits(WhyCooldown, Bad, coolingText+restText),
 	CodeNotUp:     waits(WhyNoService, Warn, "[not up: {away}; {broken}|no {type} service that matches is up: {away}]"),
 	CodeNoOther:   waits(WhyNoService, Warn, "no other host offers a {type} that matches"),
@@ -268,6 +274,9 @@ var reasons = map[Code]reasonRow{
 	CodeBadCapacity:    says(Bad, "[{type}: ]capacity {capacity} is no whole number from 0 to 1000000"),
 	CodeBadFilter:      says(Bad, "{error}"),
 	CodeBadLabels:      says(Bad, "{error}"),
+	CodeBadUses:        says(Bad, "uses of {type} is {uses}, which is no JSON object of whole thousandths by pool"),
+	CodeBadPools:       says(Bad, "[{type}: ]pools of its host is {pools}, which is no JSON object of whole thousandths by pool"),
+	CodeNoPool:         says(Bad, "[{type}: ]needs {needs} of {pool}, of which its host has {size}"),
 	CodeMendedUsed:     says(Warn, "used of {type} was {was}, is {used}"),
 	CodeMendedCapacity: says(Warn, "capacity of {type} was {was}, is {places}, as it has no more places"),
 	CodeMendedLease:    says(Warn, "its lease was lost while it held slots"),

@@ -137,18 +137,30 @@ type HostStatus struct {
 	// Layouts of the store's keys that it speaks: 2, or 2-3.
 	Layouts string `json:"layouts,omitempty"`
 	// Labels are what its file says of it: where it stands, what it has.
-	Labels   map[string]string `json:"labels,omitempty"`
-	Services []ServiceStatus   `json:"services"`
+	Labels map[string]string `json:"labels,omitempty"`
+	// Pools are what its services share, in the order of their names.
+	Pools    []PoolStatus    `json:"pools,omitempty"`
+	Services []ServiceStatus `json:"services"`
+}
+
+// PoolStatus is what a pool of a host has, and what the slots there take of it: more
+// than it has, if its size or what they use was changed, or what ran there was told again.
+type PoolStatus struct {
+	Pool string `json:"pool" show:"name"`
+	Size Amount `json:"size"`
+	Used Amount `json:"used"`
 }
 
 // ServiceStatus is one service of a host.
 type ServiceStatus struct {
-	Type     string    `json:"type" show:"name"`
-	Capacity *int      `json:"capacity"` // null: no limit
-	Used     int       `json:"used"`
-	Filter   string    `json:"filter" show:"printable"`
-	State    HostState `json:"state"`
-	URL      string    `json:"url,omitempty"`
+	Type     string `json:"type" show:"name"`
+	Capacity *int   `json:"capacity"` // null: no limit
+	Used     int    `json:"used"`
+	// Uses is what one slot takes of the host's pools.
+	Uses   Amounts   `json:"uses,omitempty" show:"name"`
+	Filter string    `json:"filter" show:"printable"`
+	State  HostState `json:"state"`
+	URL    string    `json:"url,omitempty"`
 	// Told is why the service takes nothing although it is up: nonsense in its
 	// hash, say.
 	Told

@@ -324,5 +324,11 @@ func (s *Server) capacity(ctx context.Context, b serviceBody) (string, error) {
 	if capacity != nil {
 		said = fmt.Sprintf("%s on %s has capacity %d", b.Type, b.Host, *capacity)
 	}
-	return said, s.o.Store.SetCapacity(ctx, b.Type, b.Host, capacity)
+	if err := s.o.Store.SetCapacity(ctx, b.Type, b.Host, capacity); err != nil {
+		return said, err
+	}
+	if but, err := s.o.Store.PoolsAllow(ctx, b.Type, b.Host, capacity); err == nil && but != "" {
+		said += "; " + but
+	}
+	return said, nil
 }

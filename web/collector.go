@@ -39,6 +39,8 @@ var pictureMetrics = []struct {
 	{"slots_stale", []string{"type"}, "Running slots whose environment would now differ."},
 	{"service_capacity", []string{"type", "host"}, "Slots that a service takes at once; absent: no limit."},
 	{"service_used", []string{"type", "host"}, "Slots that a service has."},
+	{"pool_size", []string{"host", "pool"}, "What a pool of a host has."},
+	{"pool_used", []string{"host", "pool"}, "What the slots there take of it."},
 	{"host_up", []string{"host", "state"}, "1 unless the host is down; absent for a host that left as it was told to, as all else of it."},
 	{"host_lease_seconds", []string{"host"}, "Time until the host's lease ends; negative: it ended so long ago."},
 	{"source_good", []string{"source"}, "1 if the last poll was good."},
@@ -191,6 +193,10 @@ func (g gauges) hosts(pic picture) {
 			g.set("host_lease_seconds", float64(h.LeaseEnd-pic.at)/1000, h.Host)
 		}
 		g.set("headroom_unplaced_slots", float64(unplaced[h.Host]), h.Host)
+		for _, p := range h.Pools {
+			g.set("pool_size", p.Size.Float(), h.Host, p.Pool)
+			g.set("pool_used", p.Used.Float(), h.Host, p.Pool)
+		}
 		for _, v := range h.Services {
 			if v.Capacity != nil {
 				g.set("service_capacity", float64(*v.Capacity), v.Type, h.Host)

@@ -44,15 +44,27 @@ func headroom(s stream.Status, matches matcher) Headroom {
 			held[slot.Host][kind] = append(held[slot.Host][kind], v.Key)
 		}
 	}
+	pooled := poolTypes(s.Hosts)
 	out := Headroom{Survives: true, Text: "yes", Losses: []Loss{}}
 	for _, host := range slices.Sorted(maps.Keys(held)) {
 		loss := Loss{Host: host, ByType: map[string]int{}}
-		for kind, keys := range held[host] {
-			loss.Slots += len(keys)
-			if n := len(keys) - placeable(keys, roomWithout(s.Hosts, host, kind), matches); n > 0 {
+		shared := map[string][]string{} // of types that use pools elsewhere
+		lost := func(kind string, n int) {
+			if n > 0 {
 				loss.ByType[kind] = n
 				loss.Unplaced += n
 			}
+		}
+		for kind, keys := range held[host] {
+			loss.Slots += len(keys)
+			if pooled[kind] {
+				shared[kind] = keys
+			} else {
+				lost(kind, len(keys)-placeable(keys, roomWithout(s.Hosts, host, kind), matches))
+			}
+		}
+		for kind, n := range unpacked(shared, s.Hosts, host, matches) {
+			lost(kind, n)
 		}
 		if loss.Unplaced > 0 {
 			out.Losses = append(out.Losses, loss)

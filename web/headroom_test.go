@@ -21,6 +21,17 @@ func service(kind string, capacity, used int, filter string) stream.ServiceStatu
 	return stream.ServiceStatus{Type: kind, Capacity: &capacity, Used: used, Filter: filter}
 }
 
+// uses is a service without a capacity whose slots take so much of the pool gpu.
+func uses(kind string, used int, amount stream.Amount) stream.ServiceStatus {
+	return stream.ServiceStatus{Type: kind, Used: used, Uses: stream.Amounts{"gpu": amount}}
+}
+
+func pooledHost(name string, size, used stream.Amount, services ...stream.ServiceStatus) stream.HostStatus {
+	h := hostWith(name, services...)
+	h.Pools = []stream.PoolStatus{{Pool: "gpu", Size: size, Used: used}}
+	return h
+}
+
 func runs(key string, at ...string) stream.StreamStatus {
 	v := stream.StreamStatus{Key: key}
 	for i := 0; i < len(at); i += 2 {
@@ -78,6 +89,31 @@ func TestHeadroomSaysWhetherEachHostCouldBeLost(t *testing.T) {
 		"a successor counts under its type": {
 			hosts:   []stream.HostStatus{hostWith("a", service("t", 1, 1, "")), hostWith("b", service("t", 1, 0, ""))},
 			streams: []stream.StreamStatus{runs("s1", "t", "a")}, want: "yes",
+		},
+		"types meet in a pool": {
+			// Each alone would find a place on b, both do not.
+			hosts: []stream.HostStatus{
+				pooledHost("a", 4000, 2000, uses("t", 1, 1000), uses("u", 1, 1000)), pooledHost("b", 4000, 3000, uses("t", 0, 1000), uses("u", 0, 1000))},
+			streams: []stream.StreamStatus{runs("s1", "t", "a", "u", "a")}, want: "no: 1 slot of a would have no place",
+		},
+		"a pool has room": {
+			hosts: []stream.HostStatus{
+				pooledHost("a", 4000, 2000, uses("t", 1, 1000), uses("u", 1, 1000)), pooledHost("b", 4000, 2000, uses("t", 0, 1000), uses("u", 0, 1000))},
+			streams: []stream.StreamStatus{runs("s1", "t", "a", "u", "a")}, want: "yes",
+		},
+		"the large first": {
+			// u's 3 fit b alone; t's 2 × 1 would lie there if they were placed first.
+			hosts: []stream.HostStatus{pooledHost("a", 5000, 5000, uses("t", 2, 1000), uses("u", 1, 3000)),
+				pooledHost("b", 3000, 0, uses("t", 0, 1000), uses("u", 0, 3000)), pooledHost("c", 2000, 0, uses("t", 0, 1000))},
+			streams: []stream.StreamStatus{runs("s1", "t", "a"), runs("s2", "t", "a"), runs("s3", "u", "a")}, want: "yes",
+		},
+		"pool here, capacity there": {
+			hosts:   []stream.HostStatus{pooledHost("a", 1000, 1000, uses("t", 1, 1000)), hostWith("b", service("t", 1, 0, ""))},
+			streams: []stream.StreamStatus{runs("s1", "t", "a")}, want: "yes",
+		},
+		"an over-full pool has no room": {
+			hosts:   []stream.HostStatus{pooledHost("a", 1000, 1000, uses("t", 1, 1000)), pooledHost("b", 1000, 3000, uses("t", 3, 1000))},
+			streams: []stream.StreamStatus{runs("s1", "t", "a")}, want: "no: 1 slot of a would have no place",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -90,6 +90,13 @@ func servicesSet(g *global) *cobra.Command {
 				return knownService(cmd.Context(), s, args[0], args[1], err)
 			}
 			say("%s on %s: capacity=%s", args[0], args[1], text)
+			but, err := s.PoolsAllow(cmd.Context(), args[0], args[1], capacity)
+			if err != nil {
+				return err
+			}
+			if but != "" {
+				say("%s", but)
+			}
 			return nil
 		},
 	}

@@ -212,6 +212,10 @@ func slotColour(s stream.InstanceStatus) colour {
 
 func hostTable(status stream.Status) *table {
 	t := &table{head: []string{"HOST", "STATE", "LEASE", "SERVICE", "USED", "FILTER", "NOTE"}}
+	shares := slices.ContainsFunc(status.Hosts, func(h stream.HostStatus) bool { return len(h.Pools) > 0 })
+	if shares {
+		t.head = append(t.head, "POOLS")
+	}
 	defer t.insertLabels(status)
 	for _, h := range status.Hosts {
 		lease := "-"
@@ -224,6 +228,9 @@ func hostTable(status stream.Status) *table {
 		}
 		if len(h.Services) == 0 {
 			t.add(cell{h.Host, plain}, shown, cell{lease, plain}, cell{"", plain}, cell{"", plain}, cell{"", plain}, cell{"", plain})
+			if shares {
+				t.rows[len(t.rows)-1] = append(t.rows[len(t.rows)-1], poolCell(h))
+			}
 		}
 		for i, v := range h.Services {
 			name, state := cell{h.Host, plain}, shown
@@ -235,9 +242,32 @@ func hostTable(status stream.Status) *table {
 				note = string(v.State)
 			}
 			t.add(name, state, cell{lease, plain}, cell{v.Type, plain}, cell{usedText(v), usedColour(v)}, cell{v.Filter, plain}, cell{note, red})
+			if shares {
+				pools := cell{" ", plain}
+				if i == 0 {
+					pools = poolCell(h)
+				}
+				t.rows[len(t.rows)-1] = append(t.rows[len(t.rows)-1], pools)
+			}
 		}
 	}
 	return t
+}
+
+// poolCell is what is taken of each pool of a host.
+func poolCell(h stream.HostStatus) cell {
+	var parts []string
+	c := plain
+	for _, p := range h.Pools {
+		parts = append(parts, fmt.Sprintf("%s %s/%s", p.Pool, p.Used, p.Size))
+		switch {
+		case p.Used > p.Size:
+			c = red
+		case p.Used == p.Size && c != red:
+			c = yellow
+		}
+	}
+	return cell{strings.Join(parts, ", "), c}
 }
 
 // usedText is how many seats are taken. That a host polls sources is registered

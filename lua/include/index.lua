@@ -40,24 +40,57 @@ local function limit_of(capacity, places)
   return int(math.min(n or most, most))
 end
 
--- enter gives a host that is up its score in the load set of its class.
-local function enter(stype, class, host, capacity, used)
-  local load, value = ns .. 'load:' .. stype .. ':' .. class, score(capacity, used)
-  if value then
-    redis.call('ZADD', load, int(value), host)
-  else
-    redis.call('ZREM', load, host)
-  end
+-- include: pools
+
+-- value is the load score of a service as read: how full it is after one more slot, it or
+-- the fullest of its pools; nil for no room ever.
+local function value(service, view)
+  local used = whole(service[2])
+  if not used or service[3] ~= 'up' then return nil end
+  local capacity = limit_of(service[1], service[5])
+  local own = score(capacity, used)
+  if not own or not service[6] or service.uses and not next(service.uses) then return own end
+  local shared = strain(view, service.uses)
+  if not shared then return nil end
+  return capacity and math.max(own, shared) or shared
 end
 
+-- enter gives a service its score in the load set of its class, or takes it out.
+local function enter(stype, host, service, view)
+  if not service[4] then return end
+  local load, n = ns .. 'load:' .. stype .. ':' .. service[4], value(service, view)
+  if n then redis.call('ZADD', load, int(n), host) else redis.call('ZREM', load, host) end
+end
+
+-- share indexes the services that share a pool with one that uses touched, or all that
+-- use any (nil). It gives their types.
+local function share(host, view, touched)
+  local types = {}
+  for _, stype in ipairs(view.types) do
+    local service = view.users[stype]
+    if meets(service.uses, touched) then
+      enter(stype, host, service, view)
+      types[#types + 1] = stype
+    end
+  end
+  return types
+end
+
+-- index gives the types that it indexed: that one, and those that share its pools.
 local function index(stype, host)
-  local s = redis.call('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'capacity', 'used', 'state', 'class', 'places')
-  if not s[4] then return end
-  local used = whole(s[2])
-  if used and s[3] == 'up' then
-    enter(stype, s[4], host, limit_of(s[1], s[5]), used)
-  else
-    redis.call('ZREM', ns .. 'load:' .. stype .. ':' .. s[4], host)
+  local s = redis.call('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'capacity', 'used', 'state', 'class', 'places', 'uses')
+  local view = s[6] and pools(host)
+  if view and view.users[stype] then return share(host, view, view.users[stype].uses) end
+  -- What uses pools and is no service of its host, as far as that says, has no room.
+  enter(stype, host, s, view)
+  return { stype }
+end
+
+-- index_all is index of some types of a host, each once.
+local function index_all(host, types)
+  local done = {}
+  for _, stype in ipairs(types) do
+    for _, other in ipairs(done[stype] and {} or index(stype, host)) do done[other] = true end
   end
 end
 
@@ -68,5 +101,4 @@ local function atleast(stype, host)
   if not sound(service) then return end
   local used = whole(redis.call('HGET', service, 'used'))
   if not used or used < rows(stype, host) then recount(stype, host) end
-  index(stype, host)
 end

@@ -33,6 +33,8 @@ type Service struct {
 	Type string `yaml:"-"`
 	// Capacity is how many slots fit; nil: no limit.
 	Capacity *int `yaml:"capacity" validate:"omitempty,gte=0,lte=1000000"`
+	// Uses is what one slot takes of the host's pools.
+	Uses stream.Amounts `yaml:"uses" validate:"max=32,dive,keys,pool,endkeys"`
 	// URL is where the service is, for the store and people; may be empty.
 	URL string `yaml:"-"`
 	// Class is everything but load that decides which streams come here.

@@ -24,6 +24,11 @@ func TestReasons(t *testing.T) {
 	t.Parallel()
 	plain, filtered, needy := stream.Class{}, stream.Class{Filter: "^x"}, stream.Class{Needs: "dist:url"}
 	up := func(host string, used, limit int) Service { return service(host, plain, used, limit, stream.Up) }
+	pooled := func(host string, taken stream.Amount, more ...Pool) Service {
+		v := up(host, 1, -1)
+		v.Pools = append(more, Pool{"nvenc", 4000, taken, 4000})
+		return v
+	}
 	paused := service("p", plain, 0, 2, stream.Cordoned)
 	paused.Paused, paused.HostState = true, stream.Up
 	broken := up("n", 0, 0)
@@ -55,6 +60,14 @@ func TestReasons(t *testing.T) {
 			"all 9 transcode services that match are full: 2/2, 2/2, 2/2, 2/2, 2/2, 2/2, … and 3 more"},
 		{"full and down", Instance{}, []Service{up("a", 1, 1), service("b", plain, 0, 1, stream.Down)},
 			"all that match and are up are full: 1/1; not up: b down"},
+		{"pool", Instance{}, []Service{pooled("a", 2500), pooled("ham", 1000), pooled("c", 4000), service("d", plain, 0, 1, stream.Down)},
+			"needs 4 of nvenc; the emptiest, ham, has 3 of 4; not up: d down"},
+		{"the only pool", Instance{}, []Service{pooled("ham", 5000)}, "needs 4 of nvenc; ham has 0 of 4"},
+		{"pool, and one full", Instance{}, []Service{up("a", 2, 2), pooled("ham", 1000)},
+			"all 2 transcode services that match are full: 2/2, needs 4 of nvenc and ham has 3 of 4"},
+		{"room in the pool", Instance{}, []Service{pooled("a", 1), pooled("b", 0)}, ""},
+		{"two pools", Instance{}, []Service{pooled("a", 0, Pool{"cpu", 8000, 7000, 1500}), pooled("b", 0, Pool{"cpu", 8000, 6501, 1500}), pooled("c", 3000)},
+			"needs 1.5 of cpu; the emptiest, b, has 1.499 of 8"},
 		{"filter", Instance{}, []Service{service("a", filtered, 0, 1, stream.Up), service("b", filtered, 0, 1, stream.Up)},
 			"no filter of the 2 transcode services matches this stream"},
 		{"the only filter", Instance{}, []Service{service("a", filtered, 0, 1, stream.Up)},

@@ -49,10 +49,28 @@ type Service struct {
 	State       stream.HostState
 	HostState   stream.HostState
 	Paused      bool          // an operator paused its queue
+	Pools       []Pool        // of its host, those that it uses
 	Reason      stream.Reason // why it takes nothing though it is up
 }
 
-// hasRoom tells whether it takes one more slot.
-func (v Service) hasRoom() bool {
-	return v.State == stream.Up && v.Reason.IsZero() && (v.Limit < 0 || v.Used < v.Limit)
+// Pool is what a host's pool has, what its slots take of it, and what one slot of the
+// service would.
+type Pool struct {
+	Name               string
+	Size, Taken, Needs stream.Amount
+}
+
+func (p Pool) left() stream.Amount { return max(0, p.Size-p.Taken) }
+
+// full tells whether it takes no more, whatever its pools have.
+func (v Service) full() bool { return v.Limit >= 0 && v.Used >= v.Limit }
+
+// short is the first pool that has no room for one slot more.
+func (v Service) short() (Pool, bool) {
+	for _, p := range v.Pools {
+		if p.Needs > 0 && p.Needs > p.left() {
+			return p, true
+		}
+	}
+	return Pool{}, false
 }

@@ -11,6 +11,7 @@ import (
 // room.
 func (v View) crowded(s Instance, from []Service) stream.Reason {
 	var full, away, cooling, broken []string
+	var dry []shortage
 	for _, o := range from {
 		switch {
 		case !o.Reason.IsZero():
@@ -20,15 +21,27 @@ func (v View) crowded(s Instance, from []Service) stream.Reason {
 		case s.avoids(o.Host) && s.successor(): // it waits for another host than its own
 		case s.avoids(o.Host):
 			cooling = append(cooling, o.Host)
-		case o.hasRoom():
-			return stream.Reason{}
-		default:
+		case o.full():
 			full = append(full, fmt.Sprintf("%d/%d", o.Used, o.Limit))
+		default:
+			p, short := o.short()
+			if !short {
+				return stream.Reason{}
+			}
+			dry = append(dry, shortage{o.Host, p})
 		}
 	}
 	why := stream.Because(stream.CodeNoOther, "type", v.stype)
 	switch {
+	case len(full) == 0 && len(dry) > 0:
+		why = emptiest(dry)
+		if len(dry) == 1 {
+			why = why.With("services", "1")
+		}
 	case len(full) > 0:
+		for _, d := range dry {
+			full = append(full, d.String())
+		}
 		why = stream.Because(stream.CodeFull, "type", v.stype, "full", list(full, ", "))
 		if len(full) == len(from) {
 			why = why.With("services", strconv.Itoa(len(full)))
@@ -45,6 +58,33 @@ func (v View) crowded(s Instance, from []Service) stream.Reason {
 		why = why.After(failure(s))
 	}
 	return why
+}
+
+// shortage is a pool that has too little for one slot more.
+type shortage struct {
+	host string
+	Pool
+}
+
+func (s shortage) String() string {
+	return fmt.Sprintf("needs %s of %s and %s has %s of %s", s.Needs, s.Name, s.host, s.left(), s.Size)
+}
+
+// emptiest tells of the pool that most hosts have too little of, and of these hosts
+// the one that has the most.
+func emptiest(dry []shortage) stream.Reason {
+	hosts := map[string]int{}
+	for _, d := range dry {
+		hosts[d.Name]++
+	}
+	best := dry[0]
+	for _, d := range dry[1:] {
+		if n, most := hosts[d.Name], hosts[best.Name]; n > most || d.Name == best.Name && d.left() > best.left() {
+			best = d
+		}
+	}
+	return stream.Because(stream.CodePoolFull, "needs", best.Needs.String(), "pool", best.Name,
+		"host", best.host, "left", best.left().String(), "size", best.Size.String())
 }
 
 // absence says in a word why a service takes nothing.

@@ -72,13 +72,14 @@ function patch(card, host, held) {
   put(card.summary, held ? "holds " + plural(held, "slot") : "holds nothing");
   card.end = host.lease_end;
   card.left = host.left;
-  const seen = new Set();
-  host.services.forEach((service, i) => {
-    seen.add(service.type);
-    if (!card.bars.has(service.type)) card.bars.set(service.type, makeBar(host.host, service.type));
-    const bar = card.bars.get(service.type);
+  const seen = new Set(), pools = host.pools || [];
+  [...pools, ...host.services].forEach((row, i) => {
+    const at = row.pool ? "pool " + row.pool : row.type;
+    seen.add(at);
+    if (!card.bars.has(at)) card.bars.set(at, row.pool ? makePool(row.pool) : makeBar(host.host, row.type));
+    const bar = card.bars.get(at);
     if (card.services.children[i] !== bar.node) card.services.insertBefore(bar.node, card.services.children[i] || null);
-    patchBar(bar, service, host);
+    if (row.pool) patchPool(bar, row); else patchBar(bar, row, host);
   });
   for (const [type, bar] of card.bars) if (!seen.has(type)) { bar.node.remove(); card.bars.delete(type); }
   if (card.held.open) fillHeld(card, host.host);
@@ -98,6 +99,26 @@ function makeBar(host, type) {
   return { node, track, fill, number, note };
 }
 
+// A pool is what services share: a bar that nobody can press, its size is the file's.
+function makePool(pool) {
+  const name = el("span", "type", pool), fill = el("span", "fill"), number = el("span", "number"), note = el("span", "note", "pool");
+  const track = el("span", "track", fill);
+  track.setAttribute("role", "meter");
+  track.setAttribute("aria-label", "taken of the pool " + pool);
+  track.setAttribute("aria-valuemin", "0");
+  return { node: el("div", "bar", name, track, number, note), track, fill, number, note };
+}
+
+function patchPool(bar, pool) {
+  const width = ((pool.size > 0 ? Math.min(1, pool.used / pool.size) : 1) * 100).toFixed(1) + "%";
+  mark(bar.node, "data-level", pool.used > pool.size ? "bad" : pool.used === pool.size ? "warn" : "ok");
+  if (bar.width !== width) { bar.width = width; bar.fill.style.width = width; }
+  put(bar.number, pool.used + " / " + pool.size);
+  mark(bar.track, "aria-valuenow", String(pool.used));
+  mark(bar.track, "aria-valuemax", String(pool.size));
+  put(bar.note, pool.used > pool.size ? "pool, over-full" : "pool");
+}
+
 function patchBar(bar, service, host) {
   const limit = service.capacity;
   const part = limit === null ? (service.used ? 0.15 : 0) : limit > 0 ? Math.min(1, service.used / limit) : 1;
@@ -114,6 +135,8 @@ function patchBar(bar, service, host) {
   if (service.reason) notes.push(service.reason);
   else if (service.state !== host.state) notes.push(service.state);
   if (service.filter) notes.push("only " + service.filter);
+  const uses = Object.entries(service.uses || {}).map(([pool, amount]) => amount + " " + pool);
+  if (uses.length) notes.push("each uses " + uses.join(", "));
   put(bar.note, notes.join(" · "));
   if (service.type !== "source") mark(bar.node, "title", "Change the capacity of " + service.type + " on " + host.host);
 }
