@@ -74,20 +74,9 @@ func (s *Scheduler) chainsOf(ctx context.Context, p *pass, left []store.Circumst
 	byType := map[string][]placement.Class{}
 	out := make(map[string]placement.Chain, len(records))
 	for _, r := range records {
-		v := placement.Chain{Slots: r.Chain, Classes: map[string][]placement.Class{}, Needs: map[string][]stream.Need{}, Published: map[stream.Need]bool{}}
-		for _, slot := range r.Chain {
-			t := r.TypeOf(slot)
-			if _, known := byType[t]; !known {
-				if byType[t], err = s.rules.rules(ctx, t); err != nil {
-					return nil, err
-				}
-			}
-			v.Classes[slot], v.Needs[slot] = byType[t], r.Items[slot].Needs()
-			for name := range r.Slots[slot].Vars {
-				v.Published[stream.Need{Slot: slot, Var: name}] = true
-			}
+		if out[r.Key], err = s.rules.chain(ctx, r, byType); err != nil {
+			return nil, err
 		}
-		out[r.Key] = v
 	}
 	return out, nil
 }

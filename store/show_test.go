@@ -16,6 +16,7 @@ import (
 var kept = []string{
 	"StreamStatus.Key", "RulesStatus.By", "DifferingFile.Host", "StreamStatus.Source", "StreamStatus.Chain", "Item.Type", "StreamStatus.SwitchedOn", "StreamStatus.SwitchedOff", "InstanceStatus.Slot", "InstanceStatus.Instance", "InstanceStatus.Name", "InstanceStatus.Type", "InstanceStatus.Host", "InstanceStatus.Token", "InstanceStatus.Pin",
 	"HostStatus.Host", "ServiceStatus.Type", "ServiceStatus.Filter", "SourceStatus.Name", "SourceStatus.Expect", "SourceStatus.Stalled", "SourceStatus.OverExample",
+	"WhyStatus.Key", "WhyStatus.Slot", "WhyStatus.Instance", "WhyStatus.Name", "WhyStatus.Type", "WhyStatus.Host", "WhyHost.Host", "WhyDo.Command",
 	"RefusedStatus.Host", "Event.ID", "Event.Event", "Event.Stream", "Event.Slot", "Event.Host", "Event.Token",
 }
 
@@ -30,7 +31,7 @@ type tomorrow struct {
 
 func TestWhatIsShownIsMaskedUnlessItSaysOtherwise(t *testing.T) {
 	t.Parallel()
-	for _, v := range []any{&stream.Status{}, &store.Event{}, &tomorrow{}} {
+	for _, v := range []any{&stream.Status{}, &stream.WhyStatus{}, &store.Event{}, &tomorrow{}} {
 		fill(reflect.ValueOf(v).Elem())
 		stream.Show(v)
 		check(t, reflect.ValueOf(v).Elem(), reflect.TypeOf(v).Elem().Name(), false)
