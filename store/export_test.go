@@ -28,6 +28,9 @@ func Alter(s *Store, script, old, new string) error {
 	return nil
 }
 
+// ShareScripts gives one store the scripts of another, altered ones too.
+func ShareScripts(to, from *Store) { to.scripts = from.scripts }
+
 // ScriptTexts gives the expanded text of every script by name.
 func ScriptTexts(s *Store) map[string]string {
 	texts := make(map[string]string, len(s.scripts))

@@ -17,6 +17,7 @@ func (g *stage) speaking(from, to int) *stage {
 	g.t.Helper()
 	s, err := store.New(g.client, store.Options{Actor: "test", Clock: lua.Test, TTL: 10 * time.Second, Beat: 2 * time.Second, Speaks: stream.Layouts{From: from, To: to}})
 	g.must(err)
+	store.ShareScripts(s, g.s)
 	other := *g
 	other.s = s
 	return &other
