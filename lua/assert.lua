@@ -87,7 +87,7 @@ enlist(stype, key, instance)
 -- A store that forgot the stream may have put another of the slot in line. That was
 -- for want of this one.
 if not s[1] then
-  for name in string.gmatch(redis.call('HGET', stream .. ':' .. slot, 'instances'), '%S+') do
+  for name in instances_of(key, slot) do
     local o = redis.call('HMGET', stream .. ':' .. name, 'state', 'host', 'type', 'follows')
     if not o[4] and (o[1] == 'pending' or o[1] == 'assigned') then
       if o[1] == 'assigned' then give_back(o[3], key, name, o[2]) end

@@ -13,9 +13,9 @@ local ns, actor, source, quiet = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 
 local record, announced = ns .. 'source:' .. source, ns .. 'announced:' .. source
 if redis.call('SISMEMBER', ns .. 'sources', source) == 0 then return { 'absent' } end
-local r = sound(record) and redis.call('HMGET', record, 'poller', 'last_good', 'last_bad', 'interval') or {}
+local r = sound(record) and redis.call('HMGET', record, 'poller', 'last_good', 'last_bad') or {}
 local ago = now - math.max(stamp(r[2]) or 0, stamp(r[3]) or 0)
-if ago < math.max(quiet, 3 * (stamp(r[4]) or 0)) then return { 'polled', r[1] or '', int(math.max(ago, 0)) } end
+if ago < quiet then return { 'polled', r[1] or '', int(math.max(ago, 0)) } end
 local keys = sound(announced) and redis.call('HKEYS', announced) or {}
 redis.call('DEL', announced, ns .. 'missing:' .. source, ns .. 'differs:' .. source, record)
 redis.call('SREM', ns .. 'sources', source)

@@ -107,7 +107,7 @@ local function derive(slot, list)
   -- Without a list it is made anew, of those that are there.
   local names, there = {}, {}
   for _, v in ipairs(list) do there[v.name] = v.type end
-  for name in string.gmatch(redis.call('HGET', at, 'instances') or '', '%S+') do
+  for name in instances_of(key, slot) do
     if there[name] then names[#names + 1] = name end
     if there[name] then there[name] = nil end
   end

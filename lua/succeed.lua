@@ -19,7 +19,7 @@ local s = redis.call('HMGET', stream .. ':' .. instance, 'state', 'host', 'token
 if s[1] ~= 'running' or s[3] ~= token or redis.call('HEXISTS', ns .. 'moves', member(key, instance)) == 0 then
   return { 'stale' }
 end
-for name in string.gmatch(redis.call('HGET', stream .. ':' .. slot, 'instances') or '', '%S+') do
+for name in instances_of(key, slot) do
   local o = redis.call('HMGET', stream .. ':' .. name, 'state', 'copy', 'follows')
   if o[3] == instance or o[1] == 'stopping' and o[2] == s[7] then return { 'busy' } end
 end

@@ -43,8 +43,7 @@ for i = 1, #known, 2 do
   end
 end
 local function recover(slot)
-  local at = stream .. ':' .. slot
-  for instance in string.gmatch(sound(at) and redis.call('HGET', at, 'instances') or '', '%S+') do
+  for instance in instances_of(key, slot) do
     local own = stream .. ':' .. instance
     local stype = slot_of(instance) == slot and sound(own) and redis.call('HGET', own, 'type')
     if stype then

@@ -40,7 +40,7 @@ func TestSourceBelievesTheCertificatesOfItsFile(t *testing.T) {
 		{s.URL, own, ""},
 		{s.URL, "", "give the file of its authority, or of the certificate itself, as the source's ca"},
 		{named, own, "is for another name"},
-		{s.URL, dir + "/none.pem", "ca: stat"},
+		{s.URL, dir + "/none.pem", "ca: open"},
 		{s.URL, dir, "is no regular file"},
 		{s.URL, file("empty.pem", nil), "holds no certificate"},
 		{strings.Replace(s.URL, "https:", "http:", 1), "", "it speaks https; write https://"},

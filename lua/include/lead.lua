@@ -3,6 +3,7 @@
 -- var:<name> what the slot says to the others of its stream: its lead's, kept until
 -- another lead's replace them.
 -- include: dependants
+-- include: instances
 -- include: mirror
 -- include: again
 
@@ -38,7 +39,7 @@ local function delist(key, instance)
   local stream, slot = ns .. 'stream:' .. key, slot_of(instance)
   local at, left = stream .. ':' .. slot, {}
   redis.call('HDEL', stream, 'instance:' .. instance)
-  for name in string.gmatch(redis.call('HGET', at, 'instances') or '', '%S+') do
+  for name in instances_of(key, slot) do
     if name ~= instance then left[#left + 1] = name end
   end
   if #left == 0 then redis.call('DEL', at) else redis.call('HSET', at, 'instances', table.concat(left, ' ')) end

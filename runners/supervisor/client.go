@@ -106,9 +106,13 @@ func (c *Client) hello(in *bufio.Scanner, hello Hello) error {
 	return knows(m.Hello.Major, m.Hello.Minor)
 }
 
-// Dir, Spec and State are those of the moment of connecting; what happens later is told by events.
-func (c *Client) Dir() string  { return c.dir }
-func (c *Client) Spec() Spec   { return c.spec }
+// Dir is the slot's own directory.
+func (c *Client) Dir() string { return c.dir }
+
+// Spec is that of the child at the moment of connecting.
+func (c *Client) Spec() Spec { return c.spec }
+
+// State is that of the moment of connecting; what happens later is told by Events.
 func (c *Client) State() State { return c.state }
 
 // Events gives what happens to the child, in order, and is closed when the connection is over. An event may repeat what

@@ -41,12 +41,13 @@ func main() {
 	}
 }
 
-// Order is one command; Answer what became of it.
+// Order is one command of a shell.
 type Order struct {
 	ID  int64
 	Run string
 }
 
+// Answer is what became of an Order: what it wrote, and its exit code.
 type Answer struct {
 	ID   int64
 	Out  string
