@@ -26,40 +26,54 @@ type Loss struct {
 	ByType   map[string]int `json:"by_type"`  // unplaced, by type
 }
 
+// homeless is a slot of a host that is lost: of which stream, and which hosts its item
+// means.
+type homeless struct {
+	key  string
+	host stream.Selector
+}
+
 // headroom places the slots of each host on what the others have left,
-// respecting filters, capacities and states. It finds the best distribution,
+// respecting filters, capacities, states and what items say of hosts. It finds the best distribution,
 // not just one: a slot that many services could take makes way for one that
 // few can.
 func headroom(s stream.Status, matches matcher) Headroom {
-	held := map[string]map[string][]string{} // host → type → keys
+	held := map[string]map[string][]homeless{} // host → type → slots
+	pooled := poolTypes(s.Hosts)
 	for _, v := range s.Streams {
 		for _, slot := range v.Slots {
 			if slot.Host == "" || slot.State != stream.Running && slot.State != stream.Assigned {
 				continue
 			}
 			if held[slot.Host] == nil {
-				held[slot.Host] = map[string][]string{}
+				held[slot.Host] = map[string][]homeless{}
 			}
-			kind := slot.Type
-			held[slot.Host][kind] = append(held[slot.Host][kind], v.Key)
+			one := homeless{v.Key, v.Items[slot.Slot].Host}
+			held[slot.Host][slot.Type] = append(held[slot.Host][slot.Type], one)
+			if !one.host.IsZero() {
+				pooled[slot.Type] = true // which host it is counts
+			}
 		}
 	}
-	pooled := poolTypes(s.Hosts)
 	out := Headroom{Survives: true, Text: "yes", Losses: []Loss{}}
 	for _, host := range slices.Sorted(maps.Keys(held)) {
 		loss := Loss{Host: host, ByType: map[string]int{}}
-		shared := map[string][]string{} // of types that use pools elsewhere
+		shared := map[string][]homeless{} // of types that use pools elsewhere, or choose hosts
 		lost := func(kind string, n int) {
 			if n > 0 {
 				loss.ByType[kind] = n
 				loss.Unplaced += n
 			}
 		}
-		for kind, keys := range held[host] {
-			loss.Slots += len(keys)
+		for kind, slots := range held[host] {
+			loss.Slots += len(slots)
 			if pooled[kind] {
-				shared[kind] = keys
+				shared[kind] = slots
 			} else {
+				keys := make([]string, len(slots))
+				for i, one := range slots {
+					keys[i] = one.key
+				}
 				lost(kind, len(keys)-placeable(keys, roomWithout(s.Hosts, host, kind), matches))
 			}
 		}

@@ -160,3 +160,34 @@ func tryAll(keys []string, room map[string]int, m matcher) int {
 	}
 	return best
 }
+
+// TestHeadroomKnowsWhichHostsAnItemMeans: room on a host that a slot may not go to is none.
+func TestHeadroomKnowsWhichHostsAnItemMeans(t *testing.T) {
+	t.Parallel()
+	at := func(site string, h stream.HostStatus) stream.HostStatus {
+		h.Labels = map[string]string{"site": site}
+		return h
+	}
+	hosts := []stream.HostStatus{
+		at("ham", hostWith("h1", service("t", 2, 1, ""))), at("ber", hostWith("b1", service("t", 9, 0, ""))), at("ham", hostWith("h2", service("t", 1, 0, ""))),
+	}
+	means := func(s stream.Selector) []stream.StreamStatus {
+		v := runs("s1", "t", "h1")
+		v.Items = stream.Items{"t": {Host: s}}
+		return []stream.StreamStatus{v, runs("s2", "t", "h1")}
+	}
+	for _, tt := range []struct {
+		name string
+		s    stream.Selector
+		want string
+	}{
+		{"any", stream.Selector{}, "yes"},
+		{"a site with room", stream.Selector{Labels: map[string]stream.Values{"site": {"ham"}}}, "yes"},
+		{"a site that is it alone", stream.Selector{Labels: map[string]stream.Values{"site": {"!ber"}, "rack": {"1"}}}, "no: 1 slot of h1 would have no place"},
+		{"the host itself", stream.Selector{Name: "h1"}, "no: 1 slot of h1 would have no place"},
+	} {
+		if got := headroom(stream.Status{Hosts: hosts, Streams: means(tt.s)}, matcher{}).Text; got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}

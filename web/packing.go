@@ -22,11 +22,11 @@ func poolTypes(hosts []stream.HostStatus) map[string]bool {
 	return out
 }
 
-// unpacked places the slots of a lost host, type → keys, on the pools of the others, and
+// unpacked places the slots of a lost host, by type, on the others, with their pools and labels, and
 // gives how many find no place, by type. To find the best way is as hard as packing bins;
 // two ways are tried, and the better one counts. So where it says that all find a place,
 // they do; where it says that some do not, there may be a way that was not tried.
-func unpacked(slots map[string][]string, hosts []stream.HostStatus, lost string, matches matcher) map[string]int {
+func unpacked(slots map[string][]homeless, hosts []stream.HostStatus, lost string, matches matcher) map[string]int {
 	if len(slots) == 0 {
 		return nil
 	}
@@ -41,8 +41,8 @@ func unpacked(slots map[string][]string, hosts []stream.HostStatus, lost string,
 		}
 		left, n := map[string]int{}, 0
 		for _, kind := range p.order(slots) {
-			for _, key := range slots[kind] {
-				if !p.place(kind, key) {
+			for _, one := range slots[kind] {
+				if !p.place(kind, one) {
 					left[kind]++
 					n++
 				}
@@ -68,7 +68,7 @@ type packing struct {
 }
 
 // order puts the types that take the greatest part of a pool first.
-func (p *packing) order(slots map[string][]string) []string {
+func (p *packing) order(slots map[string][]homeless) []string {
 	part := map[string]float64{}
 	for _, h := range p.hosts {
 		for _, v := range h.Services {
@@ -82,14 +82,17 @@ func (p *packing) order(slots map[string][]string) []string {
 	return slices.SortedFunc(maps.Keys(slots), func(a, b string) int { return cmp.Or(cmp.Compare(part[b], part[a]), cmp.Compare(a, b)) })
 }
 
-func (p *packing) place(kind, key string) bool {
+func (p *packing) place(kind string, one homeless) bool {
 	var host *stream.HostStatus
 	var service *stream.ServiceStatus
 	least := 0.0
 	for _, h := range p.hosts {
+		if !one.host.Matches(h.Host, h.Labels) {
+			continue
+		}
 		for i := range h.Services {
 			v := &h.Services[i]
-			if v.Type != kind || v.State != stream.Up || v.Reason != "" || !p.matches.match(v.Filter, key) {
+			if v.Type != kind || v.State != stream.Up || v.Reason != "" || !p.matches.match(v.Filter, one.key) {
 				continue
 			}
 			if full, ok := p.fullness(h, v); ok && (host == nil || full < least) {
