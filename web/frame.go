@@ -131,11 +131,10 @@ func diffParts(old map[string]json.RawMessage, p parts) (all, news map[string]js
 		add("host:"+h.Host, h)
 	}
 	add("sources", p.Sources)
-	add("hold", p.Hold)
-	add("troubles", p.Troubles)
 	add("headroom", p.Headroom)
 	add("missing", p.Missing)
-	add("aside", p.Aside)
+	add("problems", p.Problems)
+	add("more", p.More)
 	add("demo", p.Demo)
 	for name := range old {
 		if _, still := all[name]; !still {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"stream-api/problem"
 	"stream-api/stream"
 )
 
@@ -35,15 +36,19 @@ type parts struct {
 	Hold    *stream.HoldStatus    `json:"hold"`
 	// Refused are hosts that Redis refuses something, this process among them.
 	Refused []stream.RefusedStatus `json:"refused"`
-	// Lost are slots that ran twice of late.
-	Lost []Lost `json:"lost"`
 	// Troubles are what hosts lack.
 	Troubles []stream.TroubleStatus `json:"troubles"`
 	Headroom Headroom               `json:"headroom"`
-	Missing  []Missing              `json:"missing"`
-	Aside    []stream.OddKey        `json:"aside"`
-	Demo     *DemoState             `json:"demo"`
+	Missing  []problem.Missing      `json:"missing"`
+	// Problems are what needs somebody, alike things together; More are not listed.
+	Problems []problem.Problem `json:"problems"`
+	More     int               `json:"more"`
+	Aside    []stream.OddKey   `json:"aside"`
+	Demo     *DemoState        `json:"demo"`
 }
+
+// maxProblems is how many are listed.
+const maxProblems = 10
 
 // hostView is a host with the end of its lease in the store's time, which
 // stays the same while nothing happens; the rest of it does not.
@@ -59,10 +64,13 @@ func (b *board) assemble(streams map[string]seen, over *stream.Status) parts {
 		over.Streams = append(over.Streams, streams[key].status)
 	}
 	p := parts{
-		Hosts: make([]hostView, 0, len(over.Hosts)), Sources: over.Sources, Hold: over.Hold, Refused: b.refused(over.Refused), Lost: b.lost.list(over.At),
+		Hosts: make([]hostView, 0, len(over.Hosts)), Sources: over.Sources, Hold: over.Hold, Refused: b.refused(over.Refused),
 		Troubles: slices.Concat([]stream.TroubleStatus{}, over.Troubles),
-		Headroom: headroom(*over, b.matches), Missing: MissingOf(*over), Aside: over.Aside,
+		Headroom: headroom(*over, b.matches), Missing: problem.MissingOf(*over), Aside: over.Aside,
 	}
+	whole := *over
+	whole.Refused = p.Refused
+	p.Problems, p.More = problem.Together(problem.Of(whole, b.lost.list(over.At)), maxProblems)
 	for _, h := range over.Hosts {
 		view := hostView{HostStatus: h}
 		if h.LeaseMS != 0 {

@@ -15,8 +15,9 @@ import (
 )
 
 func eventsCommand(g *global) *cobra.Command {
-	var follow bool
+	var follow, problems bool
 	var n int
+	var lasts time.Duration
 	c := &cobra.Command{
 		Use: "events", Short: "What happened, newest last", GroupID: "look", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -27,11 +28,26 @@ func eventsCommand(g *global) *cobra.Command {
 			if n < 0 {
 				return usageError("-n %d: write a number from 0", n)
 			}
+			switch flags := cmd.Flags(); {
+			case problems && flags.Changed("lines"):
+				return usageError("-n is for events: of problems all there are are told")
+			case !problems && flags.Changed("for"):
+				return usageError("--for is for --problems")
+			case lasts < 0 || lasts > time.Hour:
+				return usageError("--for %v: write a duration from 0s to 1h", lasts)
+			}
 			s, done, err := g.open(cmd.Context())
 			if err != nil {
 				return err
 			}
 			defer done()
+			if problems {
+				print := printProblem
+				if asJSON {
+					print = printProblemJSON
+				}
+				return showProblems(cmd.Context(), s, follow, lasts, print)
+			}
 			print := printEvent
 			if asJSON {
 				print = printEventJSON
@@ -60,6 +76,8 @@ func eventsCommand(g *global) *cobra.Command {
 	}
 	g.outputFlag(c)
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "stay, and print what happens")
+	c.Flags().BoolVar(&problems, "problems", false, "what needs somebody, as the page lists it; with -f what begins and ends")
+	c.Flags().DurationVar(&lasts, "for", 5*time.Second, "of --problems -f: how long one has to last before it is told")
 	c.Flags().IntVarP(&n, "lines", "n", 50, "how many past events to print; 0: none")
 	return c
 }

@@ -12,19 +12,25 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stream-api/problem"
 	"stream-api/store"
 	"stream-api/stream"
-	"stream-api/web"
 )
 
 func statusCommand(g *global) *cobra.Command {
-	var watch bool
+	var watch, check bool
 	c := &cobra.Command{
 		Use: "status", Short: "What runs where, and why something does not", GroupID: "look", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			asJSON, err := g.json()
 			if err != nil {
 				return err
+			}
+			if check {
+				if watch || asJSON {
+					return usageError("--check prints one line and ends: leave -w and -o json out")
+				}
+				return checkStatus(cmd.Context(), g)
 			}
 			s, done, err := g.open(cmd.Context())
 			if err != nil {
@@ -46,6 +52,7 @@ func statusCommand(g *global) *cobra.Command {
 	}
 	g.outputFlag(c)
 	c.Flags().BoolVarP(&watch, "watch", "w", false, "stay, and show what changes")
+	c.Flags().BoolVar(&check, "check", false, "one line for Icinga and kin, and their exit codes: 0 ok, 1 warning, 2 critical, 3 unknown")
 	return c
 }
 
@@ -305,7 +312,7 @@ func hostColour(s stream.HostState) colour {
 func sourceTable(status stream.Status) *table {
 	t := &table{head: []string{"SOURCE", "STATE", "LAST GOOD", "STREAMS", "NOTE"}}
 	missing := map[string][]string{}
-	for _, m := range web.MissingOf(status) {
+	for _, m := range problem.MissingOf(status) {
 		missing[m.Source] = append(missing[m.Source], m.Key)
 	}
 	for _, s := range status.Sources {

@@ -26,6 +26,7 @@ var may = map[string][]string{
 	"store/embedded":        {},                                                                                                                                // a server, knows no key
 	"queue":                 {"stream", "internal/legible"},                                                                                                    // a hint cannot decide anything, so it knows no store
 	"sources":               {"stream", "store", "queue", "program", "internal/orphans", "internal/regular", "internal/confine", "internal/legible"},           //
+	"problem":               {"stream"},                                                                                                                        // pure: the page and the commands say the same
 	"render":                {"stream"},                                                                                                                        // the picture in, a file out: who reads the store is given to it
 	"scheduler/placement":   {"stream"},                                                                                                                        // pure: what is known comes as arguments
 	"scheduler":             {"stream", "store", "queue", "scheduler/placement"},                                                                               // never runners: a decision knows no process
@@ -34,7 +35,7 @@ var may = map[string][]string{
 	"runners/statedir":      {"stream", "store", "runners/plan", "runners/supervisor", "internal/regular"},                                                     // files, and no store is asked
 	"runners/supervisor":    {"internal/confine", "internal/legible", "internal/orphans", "internal/probe", "internal/regular", "internal/seclude", "program"}, // small, and older or newer than its runner
 	"config":                {"stream", "program", "runners/plan", "runners/supervisor", "internal/confine", "internal/probe", "internal/regular"},             // decodes into what a child is; otherwise a leaf
-	"web":                   {"stream", "store", "queue"},                                                                                                      //
+	"web":                   {"stream", "store", "queue", "problem"},                                                                                           //
 	"internal/arrows":       {},
 	"internal/confine":      {"internal/confine/step"},       // files and processes, and no noun of ours
 	"internal/confine/step": {},                              // runs before anything else is initialised

@@ -3,7 +3,7 @@
 export const model = {
   streams: new Map(),  // key → stream
   hosts: new Map(),    // name → host
-  parts: { sources: [], hold: null, refused: [], lost: [], troubles: [], headroom: null, missing: [], aside: null, demo: null },
+  parts: { sources: [], headroom: null, missing: [], problems: [], more: 0, demo: null },
   events: [],          // newest last
   can: new Set(),
   version: "",
