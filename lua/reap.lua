@@ -66,6 +66,8 @@ end
 local taken = 0
 for _, host in ipairs(redis.call('ZRANGEBYSCORE', lease, '-inf', int(now), 'LIMIT', 0, 100)) do
   down(host)
+  -- When it was last heard of.
+  local heard = (tonumber(redis.call('ZSCORE', lease, host)) or now) - (stamp(redis.call('HGET', ns .. 'host:' .. host, 'ttl')) or 0)
   local slots = ns .. 'slots:' .. host
   for _, line in ipairs(redis.call('ZRANGE', slots, 0, budget - taken - 1)) do
     local stype, key, instance = split_row(line)
@@ -79,9 +81,9 @@ for _, host in ipairs(redis.call('ZRANGEBYSCORE', lease, '-inf', int(now), 'LIMI
       give_back(stype, key, instance, host)
       event('reaped', key, s[4] and slot_of(instance) or called(key, instance), host, s[3], because('lapsed'))
       if s[1] == 'stopping' then
-        forget(stype, key, instance)
+        forget(stype, key, instance, heard)
       else
-        requeue(stype, key, instance, because('host-down', 'host', host), s[4])
+        requeue(stype, key, instance, because('host-down', 'host', host), s[4], heard)
       end
     end
   end

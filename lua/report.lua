@@ -1,7 +1,8 @@
 -- report: what a host sees of an instance it runs, for people to read: restarts,
--- reason, exit, stderr, speed, fps, stale, up (its child was
--- started), restart (to take the wish away), phase (starting, unready or
--- failing; when it begins or ends, since is set). An empty value removes the field.
+-- reason, exit, stderr, speed, fps, stale, up (others may build on its child, since so
+-- many ms), restart (to take the wish away), phase (starting, unready or failing; when
+-- it begins or ends, since is set). An empty value removes the field. If nothing ran of
+-- its slot before, the event gap says for how long.
 -- KEYS: none. Touches host:<host>, stream:<key>, stream:<key>:<slot>,
 --   stream:<key>:<instance>, requeue, events.
 -- ARGV: ns, actor, key, instance, host, token, incarnation, happened (an event to
@@ -15,9 +16,10 @@ local OPEN = { restarts = true, reason = true, exit = true, stderr = true, speed
 -- include: now
 -- include: event
 -- include: lead
+-- include: gap
 
 local at = ns .. 'stream:' .. key .. ':' .. instance
-local s = redis.call('HMGET', at, 'host', 'token', 'phase', 'alone')
+local s = redis.call('HMGET', at, 'host', 'token', 'phase', 'alone', 'state', 'up')
 if s[1] ~= host or s[2] ~= token or redis.call('HGET', ns .. 'host:' .. host, 'incarnation') ~= incarnation then
   return { 'stale' }
 end
@@ -30,6 +32,14 @@ for i = 0, n - 1 do
       redis.call('HSET', at, 'since', int(now))
     end
     if value == '' then redis.call('HDEL', at, field) else redis.call('HSET', at, field, value) end
+  end
+end
+if bears then
+  local was, is = lit({ s[5], s[3], s[6] }), redis.call('HMGET', at, 'state', 'phase', 'up')
+  if was and not lit(is) then
+    darken(key, instance, now)
+  elseif not was and lit(is) then
+    lighten(key, instance, s[4] and slot_of(instance) or called(key, instance), host, token, stamp(is[3]) or 0)
   end
 end
 if bears and not s[4] then settle(key, slot_of(instance), because('ready')) end

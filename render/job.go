@@ -78,9 +78,8 @@ const maskedText = "the text shows a secret as ***: passwords in URLs and variab
 
 // Once brings the file up to date and tells its reader. Its error says why not, and leaves the file as it was.
 func (j *Job) Once(ctx context.Context) error {
-	_, err := j.write(ctx)
-	if err != nil {
-		return err
+	if _, err := j.write(ctx); err != nil {
+		return fmt.Errorf("%w; %s stays as it is", err, j.Output)
 	}
 	return j.tell(ctx)
 }
@@ -96,7 +95,7 @@ func (j *Job) write(ctx context.Context) (changed bool, err error) {
 		return false, err
 	}
 	if picture.Hold != nil {
-		return false, fmt.Errorf("%w: %s; %s is kept as it is", errHold, picture.Hold.Reason, j.Output)
+		return false, fmt.Errorf("%w: %s", errHold, picture.Hold.Reason)
 	}
 	file, err := look(j.Output)
 	if err != nil {

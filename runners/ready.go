@@ -3,6 +3,7 @@ package runners
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"stream-api/stream"
@@ -10,12 +11,13 @@ import (
 
 // ready is how far the child has come since it was last started.
 type ready struct {
-	ran      bool // a child was started under this token, or it is static
-	counted  bool // how long it took until others could build on it
-	waits    bool // for the output of the child that runs now
-	there    bool // that output, where there is a way to find it out
-	said     bool // the store was told that it is up
-	renewing bool // it is being started anew, so that it is not up
+	ran      bool      // a child was started under this token, or it is static
+	counted  bool      // how long it took until others could build on it
+	waits    bool      // for the output of the child that runs now
+	there    bool      // that output, where there is a way to find it out
+	said     bool      // the store was told that it is up
+	renewing bool      // it is being started anew, so that it is not up
+	since    time.Time // others may build on it
 	steady   <-chan time.Time
 	before   stream.Reason // what was to be said before it began to wait
 }
@@ -50,6 +52,7 @@ func (h *holding) started(ctx context.Context, pid int, awaits bool) {
 
 // up takes in that others may build on the child.
 func (h *holding) up(ctx context.Context) {
+	h.ready.since = time.Now()
 	if !h.ready.counted {
 		h.ready.counted = true
 		h.r.observe(h)
@@ -110,7 +113,8 @@ func (h *holding) sayUp(ctx context.Context) {
 		return
 	}
 	h.ready.said = true
-	h.tell("", stream.Reason{}, map[string]string{"up": "1"})
+	ago := max(time.Since(h.ready.since).Milliseconds(), 1) // of what was adopted: ages
+	h.tell("", stream.Reason{}, map[string]string{"up": strconv.FormatInt(ago, 10)})
 	h.flush(ctx)
 }
 

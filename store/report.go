@@ -13,7 +13,7 @@ type Observation struct {
 	Event  string
 	Reason stream.Reason
 	// Fields to set: restarts, reason (a wire), exit, stderr, speed, fps, stale,
-	// up (non-empty once the child was started: a successor then takes over),
+	// up (since how many ms others may build on the child; empty while they may not),
 	// phase (a stream.Phase; with it since is set, where it begins or ends),
 	// restart (only to take an operator's wish away).
 	// An empty value removes one.

@@ -87,6 +87,7 @@ const (
 	CodeSlotIs         Code = "slot-is"          // state
 
 	// What its child does.
+	CodeGap          Code = "gap"           // seconds
 	CodeExited       Code = "exited"        // exit, times
 	CodeExitedAway   Code = "exited-away"   // exit
 	CodeFailed       Code = "failed"        // exit, times
@@ -239,6 +240,7 @@ var reasons = map[Code]reasonRow{
 	CodeNotGiven:       says(Info, "the slot is no longer given to this host under this token"),
 	CodeSlotIs:         says(Info, "the slot is {state}"),
 
+	CodeGap:          says(Warn, "nothing of it ran for {seconds} s"),
 	CodeExited:       says(Bad, "{exit}[; {times} times lately]"),
 	CodeExitedAway:   says(Warn, "{exit}; its publisher is away, so this counts for nothing"),
 	CodeFailed:       says(Bad, "{exit}; failed {times} times here"),

@@ -30,6 +30,7 @@ type Metrics struct {
 	events       *prometheus.CounterVec
 	appear       *prometheus.HistogramVec
 	failover     *prometheus.HistogramVec
+	gaps         *prometheus.HistogramVec
 	restarts     *prometheus.CounterVec
 	holds        prometheus.Counter
 	refusals     *prometheus.CounterVec
@@ -65,6 +66,10 @@ func NewMetrics(version string) *Metrics {
 			Name: "stream_api_failover_seconds", Help: "From a slot being taken back from a lapsed host to its start elsewhere, on the store's clock.",
 			Buckets: []float64{.02, .05, .1, .2, .5, 1, 2, 5, 10, 30, 60, 300},
 		}, []string{"type"}),
+		gaps: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "stream_api_gap_seconds", Help: "For how long nothing of a slot ran, when it runs again, on the store's clock.",
+			Buckets: []float64{.1, .5, 1, 2, 5, 10, 20, 30, 60, 300, 1800},
+		}, []string{"slot"}),
 		restarts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "stream_api_slot_restarts_total", Help: "Restarts of children that this process has seen.",
 		}, []string{"stream", "type"}),
@@ -87,7 +92,7 @@ func NewMetrics(version string) *Metrics {
 
 // collectors are those of this project.
 func (m *Metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.build, m.scripts, m.scriptErrors, m.events, m.appear, m.failover, m.restarts, m.holds, m.refusals, m.denied, m.picture, m.polls, m.process}
+	return []prometheus.Collector{m.build, m.scripts, m.scriptErrors, m.events, m.appear, m.failover, m.gaps, m.restarts, m.holds, m.refusals, m.denied, m.picture, m.polls, m.process}
 }
 
 // Script notes one call of the store; it fits store.Observe.
@@ -117,6 +122,8 @@ func (m *Metrics) event(e store.Event) {
 		m.picture.begins(e)
 	case "hold":
 		m.holds.Inc()
+	case "gap":
+		m.gap(e)
 	case "gone":
 		m.restarts.DeletePartialMatch(prometheus.Labels{"stream": e.Stream})
 	}
@@ -127,6 +134,16 @@ func (m *Metrics) event(e store.Event) {
 		}
 		histogram.WithLabelValues(s.kind).Observe(s.seconds)
 	}
+}
+
+// gap takes in how long nothing of a slot ran.
+func (m *Metrics) gap(e store.Event) {
+	slot := stream.SlotOf(e.Slot)
+	seconds, err := strconv.ParseFloat(e.Facts["seconds"], 64)
+	if err != nil || !(seconds >= 0) || stream.CheckType(slot) != nil {
+		return // written by hand
+	}
+	m.gaps.WithLabelValues(slot).Observe(seconds)
 }
 
 // eventLabel keeps what a hand wrote into the feed from becoming a series.

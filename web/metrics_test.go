@@ -2,6 +2,8 @@ package web
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"strconv"
@@ -228,5 +230,29 @@ func TestRestartsAreCountedFromPictureToPicture(t *testing.T) {
 	m.streamChanged(at("a", 7), at("b", 1)) // elsewhere it begins anew
 	if got := testutil.ToFloat64(m.restarts.WithLabelValues("s1", "dist")); got != 3 {
 		t.Errorf("%v restarts; want 3", got)
+	}
+}
+
+func TestGapsAreCountedBySlot(t *testing.T) {
+	t.Parallel()
+	m := NewMetrics("1")
+	gap := func(slot, seconds string) {
+		m.event(store.Event{ID: "1-0", Event: "gap", Stream: "s1", Slot: slot, Told: stream.Because(stream.CodeGap, "seconds", seconds).Told()})
+	}
+	gap("dist", "2.5")
+	gap("dist.3", "0.5")
+	gap("dist", "a while") // what a hand wrote
+	gap("no slot", "1")
+	gap("dist", "-1")
+	rec := httptest.NewRecorder()
+	m.handler().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	text := rec.Body.String()
+	for _, line := range []string{`stream_api_gap_seconds_count{slot="dist"} 2`, `stream_api_gap_seconds_sum{slot="dist"} 3`} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("the scrape lacks %s", line)
+		}
+	}
+	if strings.Contains(text, `slot="no slot"`) {
+		t.Error("what is no slot became a series")
 	}
 }

@@ -1,6 +1,7 @@
 -- slot: the steps of an instance's life that more than one script takes.
 -- include: dirty
 -- include: lead
+-- include: gap
 
 -- successor is the instance that is to follow this one, if there is one that is
 -- not being stopped, and its state.
@@ -27,12 +28,16 @@ end
 
 -- forget removes an instance that is no longer wanted, its slot with the last of
 -- them, and the stream with the last of these. The mark lets a stream that came
--- back meanwhile be wanted.
-local function forget(stype, key, instance)
+-- back meanwhile be wanted. since is when it ran last, if not now.
+local function forget(stype, key, instance, since)
   local stream, slot = ns .. 'stream:' .. key, slot_of(instance)
+  local ran = lit(redis.call('HMGET', stream .. ':' .. instance, 'state', 'phase', 'up'))
   redis.call('DEL', stream .. ':' .. instance)
   redis.call('ZREM', ns .. 'pending:' .. stype, member(key, instance))
-  if delist(key, instance) > 0 then settle(key, slot, because('lead-lost')) end
+  if delist(key, instance) > 0 then
+    if ran then darken(key, instance, since or now) end
+    settle(key, slot, because('lead-lost'))
+  end
   mark(key)
   if redis.call('HEXISTS', stream, 'sys:gone') == 0 then return end
   for _, field in ipairs(redis.call('HKEYS', stream)) do
@@ -55,8 +60,8 @@ end
 -- lead replaces it: a dependant is not stopped for a missing upstream. The host it
 -- was to move to stays, too, until it is placed. If one that is to follow it runs
 -- already, that is what the slot has; one that does not is one too many. alone is
--- the record's field.
-local function requeue(stype, key, instance, reason, alone)
+-- the record's field. since is when it was last heard of, if not now.
+local function requeue(stype, key, instance, reason, alone, since)
   local at, slot = ns .. 'stream:' .. key .. ':' .. instance, slot_of(instance)
   local heir, state
   if not alone then heir, state = successor(key, instance) end
@@ -66,8 +71,10 @@ local function requeue(stype, key, instance, reason, alone)
     avoid(own, (v[1] or '') .. ' ' .. (redis.call('HGET', at, 'avoid') or ''), '', 0)
     inherit(key, heir, instance)
     event('moved', key, heir, v[2], v[3], reason)
-    return forget(stype, key, instance)
+    return forget(stype, key, instance, since)
   end
+  local ran = redis.call('HMGET', at, 'state', 'phase', 'up', 'since')
+  if lit(ran) then darken(key, instance, math.max(since or now, stamp(ran[4]) or 0)) end
   local rank = stamp(redis.call('HGET', at, 'score')) or now
   redis.call('HSET', at, 'state', 'pending', 'host', '', 'token', '', 'since', int(now), 'reason', reason)
   redis.call('HDEL', at, 'assigned', 'sending', 'speed', 'fps', 'stale', 'up', 'phase', 'restart')
