@@ -55,7 +55,7 @@ type idleType struct {
 	slots   map[idleInstance]bool
 }
 
-type idleInstance struct{ key, slot string }
+type idleInstance struct{ key, instance string }
 
 // wakeUp forgets the slots of streams that published something, and gives their types.
 func (i idleSlots) wakeUp(keys map[string]bool) (types []string) {

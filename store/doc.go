@@ -11,7 +11,8 @@
 // never give away one whose child may still live. A slot that holds capacity
 // (assigned, running, stopping) can lose it by these five steps and no other:
 //
-//   - release, by its holder, whose tree is gone by then;
+//   - release, by its holder, whose tree is gone by then; whether giving up helps
+//     is decided there, and asked before by the same words (elsewhere);
 //   - unassign, of what nobody claimed, so that no child was started;
 //   - want, of what nobody claimed, the same, and not in a hold;
 //   - reap, of a host whose lease lapsed, so that its supervisors have ended
