@@ -22,6 +22,7 @@ func (d *decoder) finishService(c *Config, s *Service, path string) {
 		}
 	}
 	d.finishReady(s, join(path, "plugin.ready"))
+	d.finishCheck(s, join(path, "check"))
 	s.URL, s.Class = c.serviceURL(s), s.class()
 	for _, use := range s.templates(path) {
 		for _, ref := range use.template.Refs() {
@@ -59,6 +60,11 @@ func (s *Service) templates(path string) []use {
 	uses := []use{{join(path, "url"), s.URLTemplate}}
 	for _, u := range s.Templates() {
 		uses = append(uses, use{join(path, u.Path), u.Template})
+	}
+	if s.Check != nil {
+		for _, u := range s.Check.Templates() {
+			uses = append(uses, use{join(path, "check."+u.Path), u.Template})
+		}
 	}
 	return uses
 }

@@ -49,9 +49,15 @@ func (d *decoder) finishConfine(c *Config) {
 		s := c.Services[name]
 		if s.Exec != nil {
 			s.Exec.Confine = c.policy(s.Confine, ours, c.filesOf(s))
+			if s.Check != nil {
+				s.Check.Confine = s.Exec.Confine
+			}
 		} else if s.Confine != nil {
 			path := join(join("services", name), "confine")
 			d.problem(d.at(path), path, "plugin static runs nothing, so confine has no meaning here")
+		}
+		if s.Exec == nil && s.Check != nil {
+			s.Check.Confine = c.policy(nil, ours, filesIn(s.templates("")))
 		}
 	}
 }
@@ -158,6 +164,9 @@ func (d *decoder) warnConfine(c *Config) {
 		}
 	}
 	for _, name := range c.Services.Types() {
+		if check := c.Services[name].Check; check != nil {
+			d.warnHidden(check.Confine, join(join("services", name), "check.command"), check.Command)
+		}
 		e := c.Services[name].Exec
 		if e == nil {
 			continue

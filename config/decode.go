@@ -106,6 +106,9 @@ func (d *decoder) custom(n *node, path string, v reflect.Value, r rules) bool {
 		d.decodeSources(n, path, t)
 	case *plan.Command:
 		d.decodeCommand(n, path, t, r)
+	case **plan.Check:
+		*t = defaultCheck()
+		d.fields(n, path, v.Elem())
 	case **plan.Ready:
 		*t = defaultReady()
 		d.fields(n, path, v.Elem())

@@ -56,6 +56,10 @@ func defaultReady() *plan.Ready {
 	return &plan.Ready{Interval: 500 * time.Millisecond, Timeout: 30 * time.Second}
 }
 
+func defaultCheck() *plan.Check {
+	return &plan.Check{Interval: 5 * time.Second, Timeout: 2 * time.Second, Fall: 3, Rise: 2}
+}
+
 // SlowRetry is the least pause between two starts of a child that keeps failing
 // and has nowhere better to go. No key sets it.
 const SlowRetry = 30 * time.Second

@@ -180,6 +180,9 @@ func (s *Service) describe(p *page, c *Config) {
 	if s.Confine != nil {
 		p.line("  confine    %s", s.Confine)
 	}
+	if c := s.Check; c != nil {
+		p.line("  check      %s, every %s, within %s; unwell after %d, well after %d", checkText(c), short(c.Interval), short(c.Timeout), c.Fall, c.Rise)
+	}
 	p.line("  handover   %s; store lost: %s; source changed: %s; new session: %s", s.Handover, s.OnStoreLoss, s.OnSourceChange, s.OnNewSession)
 }
 

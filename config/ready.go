@@ -19,6 +19,20 @@ func (d *decoder) finishReady(s *Service, path string) {
 	d.askable(join(path, "tcp"), r.TCP, probe.CheckAddress)
 }
 
+// finishCheck: one kind of probe, and one that can be asked, each before the next.
+func (d *decoder) finishCheck(s *Service, path string) {
+	c := s.Check
+	if c == nil {
+		return
+	}
+	d.oneKind(path, c.Kinds(), "http, tcp, command")
+	d.askable(join(path, "http"), c.HTTP, probe.CheckURL)
+	d.askable(join(path, "tcp"), c.TCP, probe.CheckAddress)
+	if c.Timeout > c.Interval {
+		d.problem(d.valueAt(join(path, "timeout")), path, "timeout %s is more than interval %s: one probe ends before the next begins", short(c.Timeout), short(c.Interval))
+	}
+}
+
 // oneKind checks that a probe says what it asks, and only once.
 func (d *decoder) oneKind(path string, given []string, kinds string) {
 	switch len(given) {
@@ -42,6 +56,17 @@ func (d *decoder) askable(path string, t stream.Template, check func(string) err
 	if err := check(text); err != nil {
 		d.problem(d.valueAt(path), path, "%v", err)
 	}
+}
+
+// checkText is what a check asks, for people.
+func checkText(c *plan.Check) string {
+	switch {
+	case c.HTTP.String() != "":
+		return maskURL(c.HTTP.String())
+	case c.TCP.String() != "":
+		return "tcp " + c.TCP.String()
+	}
+	return "command " + words(c.Command)
 }
 
 // readyText is what is probed, for people.

@@ -62,6 +62,11 @@ func (d *decoder) warnMachine(c *Config) {
 			d.warnPublished(join(path, "stream_vars."+name), s.StreamVars[name].String())
 		}
 		d.warnPublished(join(path, "url"), s.URLTemplate.String())
+		if check := s.Check; check != nil && len(check.Command) > 0 {
+			at := join(path, "check.command")
+			d.warnProgram(element(at, 0), check.Command[0].String())
+			d.warnArguments(at, check.Command)
+		}
 		if e := s.Plugin.Exec; e != nil {
 			d.warnProgram(join(path, "plugin.path"), e.Path)
 			d.warnCommands(join(path, "plugin"), e)

@@ -1,7 +1,7 @@
 -- cordon: an operator says what a host may do: up, cordoned (keeps what it has,
 -- takes nothing new) or draining (hands over what it has). The word stays over
 -- the host's restarts.
--- KEYS: none. Touches host:<host>, slots:<host>, draining, service:<type>:<host>, load:<type>:<class>, events.
+-- KEYS: none. Touches host:<host>, hosts, slots:<host>, draining, unwell, service:<type>:<host>, load:<type>:<class>, events.
 -- ARGV: ns, actor, host, state, deadline (ms until a drain stops waiting for room
 --   elsewhere, 0 for never), at_a_time (slots that a drain moves at once).
 -- RETURN: {'ok', state it had} | {'absent'}.
@@ -12,6 +12,7 @@ local ns, actor, host, state, deadline, at_a_time = ARGV[1], ARGV[2], ARGV[3], A
 -- include: index
 -- include: bound
 -- include: rev
+-- include: weigh
 
 local h = ns .. 'host:' .. host
 sound(h)
@@ -34,6 +35,7 @@ if old[2] ~= 'down' then
     wake('room ' .. stype)
   end
   index_all(host, types)
+  for _, stype in ipairs(types) do weigh(stype) end
 end
 event(state == 'up' and 'uncordoned' or state, '', '', host, '', '')
 if state == 'draining' then wake('moves') end

@@ -46,7 +46,7 @@ func readHead(t *testing.T, name, text string) head {
 
 // families are the key families as the heads name them, by how a key begins.
 var families = []struct{ literal, name string }{
-	{"service:", "service:<type>:<host>"}, {"host:", "host:<host>"}, {"hosts:lease", "hosts:lease"}, {"hosts", "hosts"},
+	{"service:", "service:<type>:<host>"}, {"host:", "host:<host>"}, {"hosts:lease", "hosts:lease"}, {"unwell", "unwell"}, {"hosts", "hosts"},
 	{"types:wanted", "types:wanted"}, {"types", "types"}, {"slots:", "slots:<host>"}, {"stream:", "stream:<key>"},
 	{"streams", "streams"}, {"pending:", "pending:<type>"}, {"load:", "load:<type>:<class>"}, {"classes:", "classes:<type>"},
 	{"outbox", "outbox"}, {"dirty", "dirty"}, {"requeue", "requeue"}, {"moves", "moves"}, {"announced:", "announced:<source>"},

@@ -1,5 +1,5 @@
 -- leave: a host takes no more work, and is gone once it holds nothing.
--- KEYS: none. Touches host:<host>, hosts:lease, slots:<host>,
+-- KEYS: none. Touches host:<host>, hosts, hosts:lease, unwell, slots:<host>,
 --   service:<type>:<host>, load:<type>:<class>, events.
 -- ARGV: ns, actor, host, incarnation.
 -- RETURN: {'left'} | {'holds', slots it still has} | {'stale'}.
@@ -9,6 +9,7 @@ local ns, actor, host, incarnation = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 -- include: ample
 -- include: event
 -- include: index
+-- include: weigh
 
 local h = ns .. 'host:' .. host
 local old = redis.call('HMGET', h, 'incarnation', 'services', 'state')
@@ -25,8 +26,13 @@ for stype in string.gmatch(old[2] or '', '%S+') do
   end
 end
 index_all(host, types)
+-- The host takes nothing any more, so half of the others is fewer.
+local function reweigh()
+  for stype in string.gmatch(old[2] or '', '%S+') do weigh(stype) end
+end
 if held > 0 then
   if old[3] ~= 'down' then redis.call('HSET', h, 'state', state, 'reason', because('leaves'), 'since', int(now)) end
+  reweigh()
   return { 'holds', held }
 end
 if old[3] ~= 'down' then
@@ -34,4 +40,5 @@ if old[3] ~= 'down' then
   event('host-left', '', '', host, '', '')
 end
 redis.call('ZREM', ns .. 'hosts:lease', host)
+reweigh()
 return { 'left' }

@@ -1,6 +1,6 @@
 -- reap: one tick of the reaper. Opens a hold when the store is not what it
 -- was; else takes back what hosts held whose lease lapsed, some at a time.
--- KEYS: none. Touches reaper, hosts:lease, host:<host>, slots:<host>,
+-- KEYS: none. Touches reaper, hosts, hosts:lease, unwell, host:<host>, slots:<host>,
 --   service:<type>:<host>, load:<type>:<class>, stream:<key>, stream:<key>:<slot>,
 --   stream:<key>:<instance>, pending:<type>, outbox, dirty, streams, moves, requeue, events.
 -- ARGV: ns, actor, nonce, expected (ms or ''), epoch ('' for none), ttl, beat
@@ -15,6 +15,7 @@ local ttl, beat, budget, unsure = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber
 -- include: event
 -- include: dirty
 -- include: index
+-- include: weigh
 -- include: account
 -- include: slot
 -- include: split
@@ -58,6 +59,7 @@ local function down(host)
       redis.call('HSET', service, 'state', 'down')
       types[#types + 1] = stype
     end
+    weigh(stype) -- half of fewer is fewer
   end
   index_all(host, types)
   event('host-down', '', '', host, '', because('lapsed'))

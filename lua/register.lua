@@ -1,6 +1,6 @@
 -- register: a host's runner begins or renews a life (an incarnation) and says
 -- what it offers. It frees nothing: what the host held it holds still.
--- KEYS: none. Touches host:<host>, hosts, hosts:lease, slots:<host>,
+-- KEYS: none. Touches host:<host>, hosts, hosts:lease, unwell, slots:<host>,
 --   service:<type>:<host>, load:<type>:<class>, classes:<type>, types, events, schema.
 -- ARGV: ns, actor, host, incarnation, replaces (the incarnation it follows, ''
 --   for none), host_id, ttl (ms), beat (ms), url, version, from, to (the layouts
@@ -23,6 +23,7 @@ local FIRST, WIDTH = 19, 9
 -- include: index
 -- include: class
 -- include: bound
+-- include: weigh
 -- include: rev
 -- include: layout
 
@@ -97,5 +98,8 @@ redis.call('SADD', ns .. 'hosts', host)
 redis.call('ZADD', lease, int(now + ttl), host)
 if old[1] ~= incarnation or old[5] == 'down' then event('host-up', '', '', host, '', version ~= '' and because('version', 'version', version) or '') end
 if old[1] ~= incarnation and lacks ~= '' then event('confine', '', '', host, '', because('confine-lacks', 'lacks', lacks)) end
-for _, stype in ipairs(names) do redis.call('PUBLISH', ns .. 'wake', 'room ' .. stype) end
+for _, stype in ipairs(names) do
+  weigh(stype)
+  redis.call('PUBLISH', ns .. 'wake', 'room ' .. stype)
+end
 return { 'ok', int(now), int(rev), state }

@@ -61,7 +61,7 @@ func (s *scene) services(kind string) []Service {
 	out := []Service{}
 	for _, h := range s.picture.Hosts {
 		for _, v := range h.Services {
-			if v.Type == kind && h.State == stream.Up && v.State == stream.Up && v.Reason == "" {
+			if v.Type == kind && h.State == stream.Up && v.State == stream.Up && (v.Reason == "" || v.Code == stream.CodeCheckIgnored) {
 				out = append(out, Service{Host: h.Host, On: h, ServiceStatus: v})
 			}
 		}

@@ -53,7 +53,8 @@ type Runner struct {
 	feeders    sync.WaitGroup
 
 	mu       sync.Mutex
-	holdings map[string]*holding // by token
+	holdings map[string]*holding   // by token
+	checks   map[string]store.Heed // by type: what the store last made of it
 	leaving  bool
 }
 
@@ -67,7 +68,7 @@ func New(s *store.Store, q *queue.Client, o Options) (*Runner, error) {
 	}
 	r := &Runner{
 		o: o, log: o.Log, store: s, queue: q, services: map[string]*plan.Service{},
-		lease: newLease(o.TTL), places: newPlaces(), holdings: map[string]*holding{},
+		lease: newLease(o.TTL), places: newPlaces(), holdings: map[string]*holding{}, checks: map[string]store.Heed{},
 		incarnation: newIncarnation(time.Now()),
 		lookNow:     make(chan struct{}, 1), beatNow: make(chan struct{}, 1),
 		calls: make(chan struct{}, maxCalls), forks: make(chan struct{}, max(2, runtime.NumCPU())),
@@ -122,6 +123,7 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 	final := make(chan error, 1)
 	hearts.Go(func() { final <- r.heart(beating) })
 	r.holders.Go(func() { r.watch(work) })
+	r.watchChecks(work)
 	stopQueue, err := r.serveQueue(work)
 	if err != nil {
 		return err

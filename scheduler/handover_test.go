@@ -19,6 +19,7 @@ func TestDrainGoesOnOnlyWhenTheMovedChildIsUp(t *testing.T) {
 	}{
 		"claimed a moment ago":       {true, store.InstanceRecord{State: stream.Running, Since: now - 100}, 0, wait},
 		"no child yet":               {true, store.InstanceRecord{State: stream.Running, Since: now - 60_000, Phase: stream.Starting}, 0, wait},
+		"its output is not there":    {true, store.InstanceRecord{State: stream.Running, Since: now - 60_000, Up: true, Phase: stream.Unready}, 0, wait},
 		"fails":                      {true, store.InstanceRecord{State: stream.Running, Since: now - 60_000, Up: true, Phase: stream.Failing}, 0, wait},
 		"up":                         {true, store.InstanceRecord{State: stream.Running, Since: now - 100, Up: true}, 0, finish},
 		"runs well for long":         {true, store.InstanceRecord{State: stream.Running, Since: now - 9000}, 0, finish},

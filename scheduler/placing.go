@@ -3,6 +3,7 @@ package scheduler
 import (
 	"stream-api/scheduler/placement"
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 // What the store knows, in the words of placement, and back.
@@ -21,7 +22,7 @@ func servicesOf(t string, hosts []store.HostRecord) []placement.Service {
 		for _, v := range h.Services {
 			if v.Type == t {
 				out = append(out, placement.Service{
-					Host: v.Host, Class: v.Class, Used: v.Used, Limit: v.Limit, State: v.State, HostState: h.State, Paused: v.Paused, Reason: v.Reason,
+					Host: v.Host, Class: v.Class, Used: v.Used, Limit: v.Limit, State: v.State, HostState: h.State, Paused: v.Paused, Unwell: v.Check.Code == stream.CodeCheckFails, Reason: v.Reason,
 					Pools: poolsOf(v, h),
 				})
 			}

@@ -29,6 +29,7 @@ var keyTable = map[string]struct {
 	"classes:<type>":          {"hash", []string{"classes:record"}},
 	"slots:<host>":            {"zset", []string{"slots:a"}},
 	"hosts:lease":             {"zset", []string{"hosts:lease"}},
+	"unwell":                  {"zset", []string{"unwell"}},
 	"hosts":                   {"set", []string{"hosts"}},
 	"types":                   {"set", []string{"types"}},
 	"types:wanted":            {"set", []string{"types:wanted"}},

@@ -38,6 +38,14 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 			return err
 		}},
 		{"heartbeat", func(ctx context.Context, s *store.Store) error { _, err := s.Heartbeat(ctx, h); return err }},
+		{"check", func(ctx context.Context, s *store.Store) error {
+			_, err := s.CheckService(ctx, h, v.Type, "502")
+			return err
+		}},
+		{"check", func(ctx context.Context, s *store.Store) error {
+			_, err := s.CheckService(ctx, h, v.Type, "")
+			return err
+		}},
 		{"announce", func(ctx context.Context, s *store.Store) error {
 			_, err := s.Announce(ctx, store.Poll{Source: "src", Poller: "p", Upsert: map[string]string{v.Key: stream.Announcement{Chain: []string{stream.SlotOf(v.Instance)}}.Encode()},
 				Absent: []string{"other"}, Back: []string{"another"}, GoneAfter: time.Second, Info: store.SourceInfo{Type: "t", URL: "u"}})

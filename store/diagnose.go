@@ -221,7 +221,10 @@ func diagnoseStatus(status stream.Status) []Finding {
 			}
 		}
 		for _, v := range h.Services {
-			if v.Reason != "" {
+			switch {
+			case v.Code == stream.CodeCheckFails || v.Code == stream.CodeCheckIgnored:
+				out = append(out, Finding{Failure, v.Type + " on " + h.Host + ": " + v.Reason, "mend what its check asks, or the check: services." + v.Type + ".check of its file"})
+			case v.Reason != "":
 				out = append(out, Finding{Failure, v.Type + " on " + h.Host + " takes nothing: " + v.Reason, mendService(v, h.Host)})
 			}
 			if v.Capacity != nil && v.Used > *v.Capacity {

@@ -69,6 +69,9 @@ var guards = []guard{
 	{"a lead that is taken back gives way in that step", []cut{{"reap", "    settle(key, slot, because('lead-lost'))", ""}}, leadDies},
 	{"a lead that fails for long gives way", []cut{{"want", "elseif was[1] ~= 'pending' and was[1] ~= 'assigned' then", "elseif false then"},
 		{"want", "if fit or now < till then", "if true then"}}, leadFails},
+	{"who is not ready yet leads nobody", []cut{{"want", "if v[1] ~= 'running' or (v[2] or '') ~= '' or not v[3] then return false end", "if v[1] ~= 'running' or not v[3] then return false end"}}, unreadyBesideALeadThatIsDown},
+	{"a check keeps out half at most", []cut{{"check", "local most = math.floor(n / 2)", "local most = n"}}, checkFailsEverywhere},
+	{"a check keeps out half of those that are up", []cut{{"reap", "weigh(stype) -- half", "-- half"}}, halfDiesBesideWhoFails},
 	{"a slot has one successor at a time", []cut{{"succeed", "or o[1] == 'stopping' and o[2] == s[7] then", "then"}}, movedTwice},
 	{"what is asserted is not waited for besides", []cut{{"assert", "if not o[4] and (o[1] == 'pending' or o[1] == 'assigned') then", "if false then"}}, assertedUnderALaterName},
 	{"a slot is counted once", []cut{{"assert", "if redis.call('ZADD', ns .. 'slots:' .. host, 0, row_of(stype, key, instance)) == 0 and not seen then return end",
@@ -154,6 +157,49 @@ func leadFails(g *stage) error {
 	g.must(g.s.MarkDirty(g.ctx, "s1"))
 	wantMarked(g.t, g.s, "s1", true, "enc")
 	return g.hears("enc.2", "of-b")
+}
+
+// The lead is down for 6 s beside one whose output is not there yet.
+func unreadyBesideALeadThatIsDown(g *stage) error {
+	a, b, v, next := pair(g)
+	g.phase(next, b, stream.Unready)
+	g.must(g.s.Report(g.ctx, v, a.Incarnation, store.Observation{Fields: map[string]string{"up": ""}}))
+	g.pass(6*time.Second, a, b)
+	g.must(g.s.MarkDirty(g.ctx, "s1"))
+	wantMarked(g.t, g.s, "s1", true, "enc")
+	return g.hears("enc.1", "of-a")
+}
+
+// What is asked fails on each host, as a broken check does.
+func checkFailsEverywhere(g *stage) error {
+	g.open()
+	for _, name := range []string{"a", "b"} {
+		_, err := g.s.CheckService(g.ctx, g.host(name), "enc", "502")
+		g.must(err)
+	}
+	g.want("s1")
+	if p := g.place("s1"); p.Outcome != store.Placed {
+		return fmt.Errorf("nobody takes anything: %+v", p)
+	}
+	return nil
+}
+
+// Two of four fail; the other two die.
+func halfDiesBesideWhoFails(g *stage) error {
+	g.open()
+	a, b := g.host("a"), g.host("b")
+	g.host("c")
+	g.host("d")
+	for _, h := range []store.Holder{a, b} {
+		_, err := g.s.CheckService(g.ctx, h, "enc", "502")
+		g.must(err)
+	}
+	g.pass(12*time.Second, a, b)
+	g.want("s1")
+	if p := g.place("s1"); p.Outcome != store.Placed {
+		return fmt.Errorf("nobody takes anything: %+v", p)
+	}
+	return nil
 }
 
 func (g *stage) hears(instance, url string) error {

@@ -87,7 +87,7 @@ var tables = map[string]string{
 // made of them: who says them says them again, or they are what was said.
 var truths = map[string]string{
 	"service:<type>:<host>": "its host registers again", "stream:<key>": "announced; want makes it", "stream:<key>:<slot>": "want makes it of its instances", "stream:<key>:<instance>": "want makes it",
-	"host:<host>": "it registers", "announced:<source>": "what was said", "missing:<source>": "its pollers say it again", "differs:<source>": "its pollers say it again",
+	"host:<host>": "it registers", "unwell": "who fails its check says it again", "announced:<source>": "what was said", "missing:<source>": "its pollers say it again", "differs:<source>": "its pollers say it again",
 	"source:<source>": "its pollers say it again", "sources": "its pollers, and the records that name one", "override:<key>": "what was said",
 	"reaper": "a hold is opened", "seats": "taken again at each beat", "token": "grows by the clock and by assert", "events": "only told",
 	"schema": "written again", "turn:upkeep": "taken again at each period", "asynq:*": "hints", "dirty": "TestALostMarkIsMissed",

@@ -64,6 +64,9 @@ type ServiceRecord struct {
 	Reason   stream.Reason
 	Handover stream.Handover
 	Paused   bool // an operator paused its queue
+	// Check is what its failing check comes to: it takes nothing new, or that is not
+	// heeded; zero: it is well.
+	Check stream.Reason
 }
 
 // Hosts reads every host and service that is known.
@@ -168,7 +171,7 @@ func readService(t, host string, row map[string]string) ServiceRecord {
 		Type: t, Host: host, Capacity: row["capacity"], Limit: -1, Used: atoi(row["used"]),
 		uses: row["uses"], Filter: row["filter"], Prefer: row["prefer"], URL: row["url"], Class: row["class"], Needs: row["needs"],
 		State: stream.HostState(row["state"]), Reason: stream.ParseReason(row["reason"]),
-		Handover: stream.Handover(row["handover"]), Paused: row["paused"] != "",
+		Handover: stream.Handover(row["handover"]), Paused: row["paused"] != "", Check: stream.ParseReason(row["checked"]),
 	}
 	v.Uses, _ = stream.DecodeAmounts(v.uses) // nonsense is told by pooled
 	if v.Capacity != "" {

@@ -167,6 +167,9 @@ func hostStatus(h HostRecord, now int64) stream.HostStatus {
 	}
 	for _, v := range h.Services {
 		status := stream.ServiceStatus{Type: v.Type, Used: v.Used, Uses: v.Uses, Filter: v.Filter, State: v.State, URL: v.URL, Told: v.Reason.Told()}
+		if v.Reason.IsZero() {
+			status.Told = v.Check.Told()
+		}
 		if h.Deadline == 0 {
 			status.State = stream.Down
 		}

@@ -122,6 +122,9 @@ const (
 	CodeForGood        Code = "for-good"        //
 	CodeVersion        Code = "version"         // version
 	CodeConfineLacks   Code = "confine-lacks"   // lacks
+	CodeCheckFails     Code = "check-fails"     // error, type
+	CodeCheckIgnored   Code = "check-ignored"   // error, failing, services, type
+	CodeCheckWell      Code = "check-well"      // type
 	CodeBadCapacity    Code = "bad-capacity"    // capacity, type
 	CodeBadFilter      Code = "bad-filter"      // error
 	CodeBadLabels      Code = "bad-labels"      // error
@@ -273,6 +276,9 @@ var reasons = map[Code]reasonRow{
 	CodeForGood:        says(Info, "an operator said that it will not come back"),
 	CodeVersion:        says(Info, "{version}"),
 	CodeConfineLacks:   says(Warn, "confine: hide does not hold all here: {lacks}"),
+	CodeCheckFails:     says(Bad, "its check fails: {error}; {type} takes nothing new here"),
+	CodeCheckIgnored:   says(Bad, "its check fails: {error}; not heeded, as {failing} of {services} {type} services fail, so that the checker is suspected"),
+	CodeCheckWell:      says(Info, "{type} is well again"),
 	CodeBadCapacity:    says(Bad, "[{type}: ]capacity {capacity} is no whole number from 0 to 1000000"),
 	CodeBadFilter:      says(Bad, "{error}"),
 	CodeBadLabels:      says(Bad, "{error}"),

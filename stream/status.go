@@ -161,8 +161,8 @@ type ServiceStatus struct {
 	Filter string    `json:"filter" show:"printable"`
 	State  HostState `json:"state"`
 	URL    string    `json:"url,omitempty"`
-	// Told is why the service takes nothing although it is up: nonsense in its
-	// hash, say.
+	// Told is why the service takes nothing although it is up, as nonsense in its
+	// hash, or that its check fails.
 	Told
 }
 

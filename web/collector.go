@@ -41,6 +41,7 @@ var pictureMetrics = []struct {
 	{"service_used", []string{"type", "host"}, "Slots that a service has."},
 	{"pool_size", []string{"host", "pool"}, "What a pool of a host has."},
 	{"pool_used", []string{"host", "pool"}, "What the slots there take of it."},
+	{"service_unwell", []string{"type", "host", "heeded"}, "1 while the check of a service fails; heeded: whether it takes nothing new for that (yes, no)."},
 	{"host_up", []string{"host", "state"}, "1 unless the host is down; absent for a host that left as it was told to, as all else of it."},
 	{"host_lease_seconds", []string{"host"}, "Time until the host's lease ends; negative: it ended so long ago."},
 	{"source_good", []string{"source"}, "1 if the last poll was good."},
@@ -202,6 +203,12 @@ func (g gauges) hosts(pic picture) {
 				g.set("service_capacity", float64(*v.Capacity), v.Type, h.Host)
 			}
 			g.set("service_used", float64(v.Used), v.Type, h.Host)
+			switch v.Code {
+			case stream.CodeCheckFails:
+				g.set("service_unwell", 1, v.Type, h.Host, "yes")
+			case stream.CodeCheckIgnored:
+				g.set("service_unwell", 1, v.Type, h.Host, "no")
+			}
 		}
 	}
 }

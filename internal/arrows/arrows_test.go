@@ -19,23 +19,23 @@ const module = "stream-api/"
 // A package that is not listed may import nothing and be imported by nobody,
 // so that a new one has to find its place here first.
 var may = map[string][]string{
-	"stream":                {"internal/legible"},                                                                                                              // the vocabulary
-	"program":               {},                                                                                                                                // looks at files, knows nothing of us
-	"lua":                   {},                                                                                                                                // text and its contract
-	"store":                 {"stream", "lua"},                                                                                                                 // the only owner of Redis keys
-	"store/embedded":        {},                                                                                                                                // a server, knows no key
-	"queue":                 {"stream", "internal/legible"},                                                                                                    // a hint cannot decide anything, so it knows no store
-	"sources":               {"stream", "store", "queue", "program", "internal/orphans", "internal/regular", "internal/confine", "internal/legible"},           //
-	"problem":               {"stream"},                                                                                                                        // pure: the page and the commands say the same
-	"render":                {"stream"},                                                                                                                        // the picture in, a file out: who reads the store is given to it
-	"scheduler/placement":   {"stream"},                                                                                                                        // pure: what is known comes as arguments
-	"scheduler":             {"stream", "store", "queue", "scheduler/placement"},                                                                               // never runners: a decision knows no process
-	"runners":               {"stream", "store", "queue", "runners/plan", "runners/statedir", "runners/supervisor"},                                            // never scheduler: a host obeys the store alone
-	"runners/plan":          {"stream", "runners/supervisor", "program", "internal/confine", "internal/regular"},                                               // what a child is, and not who wants it: no store
-	"runners/statedir":      {"stream", "store", "runners/plan", "runners/supervisor", "internal/regular"},                                                     // files, and no store is asked
-	"runners/supervisor":    {"internal/confine", "internal/legible", "internal/orphans", "internal/probe", "internal/regular", "internal/seclude", "program"}, // small, and older or newer than its runner
-	"config":                {"stream", "program", "runners/plan", "runners/supervisor", "internal/confine", "internal/probe", "internal/regular"},             // decodes into what a child is; otherwise a leaf
-	"web":                   {"stream", "store", "queue", "problem"},                                                                                           //
+	"stream":                {"internal/legible"},                                                                                                                    // the vocabulary
+	"program":               {},                                                                                                                                      // looks at files, knows nothing of us
+	"lua":                   {},                                                                                                                                      // text and its contract
+	"store":                 {"stream", "lua"},                                                                                                                       // the only owner of Redis keys
+	"store/embedded":        {},                                                                                                                                      // a server, knows no key
+	"queue":                 {"stream", "internal/legible"},                                                                                                          // a hint cannot decide anything, so it knows no store
+	"sources":               {"stream", "store", "queue", "program", "internal/orphans", "internal/regular", "internal/confine", "internal/legible"},                 //
+	"problem":               {"stream"},                                                                                                                              // pure: the page and the commands say the same
+	"render":                {"stream"},                                                                                                                              // the picture in, a file out: who reads the store is given to it
+	"scheduler/placement":   {"stream"},                                                                                                                              // pure: what is known comes as arguments
+	"scheduler":             {"stream", "store", "queue", "scheduler/placement"},                                                                                     // never runners: a decision knows no process
+	"runners":               {"stream", "store", "queue", "runners/plan", "runners/statedir", "runners/supervisor", "internal/orphans", "internal/probe", "program"}, // never scheduler: a host obeys the store alone
+	"runners/plan":          {"stream", "runners/supervisor", "program", "internal/confine", "internal/regular"},                                                     // what a child is, and not who wants it: no store
+	"runners/statedir":      {"stream", "store", "runners/plan", "runners/supervisor", "internal/regular"},                                                           // files, and no store is asked
+	"runners/supervisor":    {"internal/confine", "internal/legible", "internal/orphans", "internal/probe", "internal/regular", "internal/seclude", "program"},       // small, and older or newer than its runner
+	"config":                {"stream", "program", "runners/plan", "runners/supervisor", "internal/confine", "internal/probe", "internal/regular"},                   // decodes into what a child is; otherwise a leaf
+	"web":                   {"stream", "store", "queue", "problem"},                                                                                                 //
 	"internal/arrows":       {},
 	"internal/confine":      {"internal/confine/step"},       // files and processes, and no noun of ours
 	"internal/confine/step": {},                              // runs before anything else is initialised
@@ -57,7 +57,7 @@ var home = map[string][]string{
 	"github.com/goccy/go-yaml":               {"config"},
 	"github.com/spf13/cobra":                 {"cmd/stream-api"},
 	"github.com/redis/go-redis/v9":           {"store", "store/embedded", "queue", "cmd/stream-api", "internal/realtest"}, // queue for asynq's keys, cmd to dial
-	"os/exec":                                {"runners/supervisor", "sources", "cmd/stream-api", "config", "internal/realtest", "internal/realrun", "internal/arrows", "internal/orphans", "internal/confine"},
+	"os/exec":                                {"runners", "runners/supervisor", "sources", "cmd/stream-api", "config", "internal/realtest", "internal/realrun", "internal/arrows", "internal/orphans", "internal/confine"},
 	"github.com/go-playground/validator/v10": {"config"},
 }
 

@@ -72,6 +72,7 @@ var rules = []rule{{
 	homes: map[string]string{
 		"runners/supervisor/finish.go":    "post_stop of a child whose supervisor is dead",
 		"sources/exec.go":                 "an exec source",
+		"runners/check.go":                "the check of a service: no child of a slot",
 		"cmd/stream-api/reload.go":        "the new binary reads the new file",
 		"cmd/stream-api/tryrun.go":        "stream-api try",
 		"cmd/stream-api/demohost.go":      "the hosts of the demo",

@@ -53,6 +53,8 @@ type Service struct {
 	// StreamVars are published while the slot runs; they are stored in the
 	// store, so no ${env:} or ${file:} may be in them.
 	StreamVars map[string]stream.Template `yaml:"stream_vars" scopes:"stream source host place slot *" validate:"max=64,dive,keys,var,endkeys"`
+	// Check is how it is found out whether what it depends on is well; nil: nobody asks.
+	Check *Check `yaml:"check"`
 	// Exec is what runs per slot; nil: static, nothing does.
 	Exec *Exec `yaml:"-"`
 }

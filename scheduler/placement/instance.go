@@ -49,6 +49,7 @@ type Service struct {
 	State       stream.HostState
 	HostState   stream.HostState
 	Paused      bool          // an operator paused its queue
+	Unwell      bool          // its check fails
 	Pools       []Pool        // of its host, those that it uses
 	Reason      stream.Reason // why it takes nothing though it is up
 }

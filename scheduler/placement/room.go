@@ -92,5 +92,8 @@ func (v Service) absence() string {
 	if v.Paused && v.HostState == stream.Up {
 		return "paused"
 	}
+	if v.Unwell && v.HostState == stream.Up {
+		return "fails its check"
+	}
 	return string(v.State)
 }
