@@ -119,3 +119,23 @@ func TestTemplatesOfDeployAreReadByTheirPrograms(t *testing.T) {
 		t.Errorf("the zone differs though nothing changed:\n%s\n%s", zone, again)
 	}
 }
+
+// The unit of an edge calls the program as it may be called.
+func TestUnitOfRenderIsUnderstoodByTheProgram(t *testing.T) {
+	t.Parallel()
+	u := readUnit(t, "../../deploy/render/stream-api-render@.service")
+	line := u["Service.ExecStart"]
+	if len(line) != 1 || !strings.HasPrefix(line[0], "/usr/bin/stream-api render -f ") {
+		t.Fatalf("it runs %q", line)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "token"), []byte("a-token-of-this-test"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	filled := strings.NewReplacer("${TEMPLATE}", "../../deploy/render/nginx.conf.tmpl", "${OUTPUT}", filepath.Join(dir, "out"), "${FROM}", fmt.Sprintf("http://127.0.0.1:%d", realtest.FreePort(t)),
+		"${CREDENTIALS_DIRECTORY}", dir, "$RELOAD", "false", " -f ", " ").Replace(line[0])
+	_, stderr, code := realrun.Command(t, "", strings.Fields(filled)[1:]...)
+	if code != 1 || !strings.Contains(stderr, "connection refused") || strings.Contains(filled, "$") {
+		t.Errorf("%s\nends with %d: %s", filled, code, stderr)
+	}
+}
