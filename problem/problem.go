@@ -48,6 +48,12 @@ func Of(s stream.Status, lost []Lost) []Problem {
 	for _, h := range s.Hosts {
 		if h.State == stream.Down && !h.Left {
 			f.bad("host "+h.Host, h.Host+" is down", "its lease ended", 0)
+			continue
+		}
+		for _, v := range h.Services {
+			if v.Code == stream.CodeCheckFails || v.Code == stream.CodeCheckIgnored {
+				f.bad("check "+v.Type+" "+h.Host, v.Type+" on "+h.Host, v.Reason, 0)
+			}
 		}
 	}
 	for _, v := range s.Streams {

@@ -38,7 +38,9 @@ func TestWhatNeedsSomebodyIsFoundAndAlikeThingsArePutTogether(t *testing.T) {
 			{Host: "ham", At: 3, What: "claim", Word: "oom", Answer: "OOM", Do: "give it memory"}, // as the hold says
 		},
 		Troubles: []stream.TroubleStatus{{Host: "ham", What: "no page", Do: "free its port"}},
-		Hosts:    []stream.HostStatus{{Host: "ber", State: stream.Down}, {Host: "dus", State: stream.Down, Left: true}, {Host: "ham", State: stream.Up}},
+		Hosts: []stream.HostStatus{{Host: "ber", State: stream.Down}, {Host: "dus", State: stream.Down, Left: true}, {Host: "ham", State: stream.Up, Services: []stream.ServiceStatus{
+			{Type: "origin", State: stream.Cordoned, Told: stream.Because(stream.CodeCheckFails, "error", "502", "type", "origin").Told()}, {Type: "dist", State: stream.Up},
+		}}},
 		Sources: []stream.SourceStatus{
 			{Name: "in", State: stream.SourceGood, Expect: []string{"s1", "s8", "s9"}, Stalled: []string{"s1"}, Warning: "refuses the password", Refused: 1, Example: "../x", Over: 2, OverExample: "s77", Max: 50,
 				Rules: &stream.RulesStatus{Version: 2, By: "ber"}, Differs: []stream.DifferingFile{{Host: "ham", Since: 9, What: "record goes"}, {Host: "dus", Since: 9, Refused: "other URL"}}},
@@ -65,6 +67,7 @@ func TestWhatNeedsSomebodyIsFoundAndAlikeThingsArePutTogether(t *testing.T) {
 bad s1 of in stands still: listed, but no bytes come in: a frozen publisher, as a rule
 bad 2 new streams of in refused: such as s77; it announces the 50 it may (max_streams)
 bad ber is down: its lease ended
+bad origin on ham: its check fails: 502; origin takes nothing new here
 bad dist of s4: failing: its child failed
 bad Redis refuses claim of ber: NOPERM; mend the ACL
 bad Source off is unknown: connection refused; its streams stay as they are
