@@ -175,6 +175,34 @@ func TestAPinnedSlotThatFailsStaysOnItsHost(t *testing.T) {
 	}
 }
 
+// TestAFailingSlotGoesNowhereThatItsItemDoesNotMean: room on such a host is no better host.
+func TestAFailingSlotGoesNowhereThatItsItemDoesNotMean(t *testing.T) {
+	t.Parallel()
+	for name, host := range map[string]stream.Selector{
+		"labels": {Labels: map[string]stream.Values{"site": {"ham"}}}, "a name": {Name: "a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			a, b := w.host("a"), w.host("b")
+			o := a.options(a.shell("work", `echo "start $(date +%s%N) $STREAM_API_STREAM $STREAM_API_TOKEN $$" >> "$NOTES/log"; exit 1`))
+			o.Labels = stream.Labels{"site": "ham"}
+			a.run(o)
+			w.announceItems("s1", stream.Items{"work": {Host: host}}, nil, "work")
+			a.awaitCount("start", 1)
+			b.run(b.options(b.shell("work", story)))
+			s := w.awaitSlot("s1", "work", "no reason for staying is shown", func(s store.InstanceRecord) bool {
+				return strings.Contains(s.Reason.String(), "no better host")
+			})
+			n := a.count("start")
+			a.awaitCount("start", n+2)
+			if s = w.instance("s1", "work"); s.Host != "a" || b.count("start") != 0 {
+				t.Errorf("it is on %s, and b started it %d times; want a and 0", s.Host, b.count("start"))
+			}
+		})
+	}
+}
+
 func TestASlotThatFailsOnTwoHostsDoesNotWander(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -111,7 +111,7 @@ func (w *world) want(ctx context.Context) {
 		}
 		want := store.Want{Mark: m, Fields: map[string]string{}}
 		for name, by := range declared.BySource {
-			want.Wanted, want.Chain, want.Priority = true, by.Chain, by.Priority
+			want.Wanted, want.Chain, want.Items, want.Priority = true, by.Chain, by.Items, by.Priority
 			want.Fields["source"] = name
 			for k, v := range by.Source {
 				want.Fields["source:"+k] = v
@@ -220,7 +220,13 @@ func (w *world) sent() int {
 // announce announces a stream by hand.
 func (w *world) announce(key string, vars map[string]string, chain ...string) {
 	w.t.Helper()
-	a := stream.Announcement{Chain: chain, Vars: vars, Source: map[string]string{"url": "http://ingest"}}
+	w.announceItems(key, nil, vars, chain...)
+}
+
+// announceItems announces one whose chain says more than names.
+func (w *world) announceItems(key string, items stream.Items, vars map[string]string, chain ...string) {
+	w.t.Helper()
+	a := stream.Announcement{Chain: chain, Items: items, Vars: vars, Source: map[string]string{"url": "http://ingest"}}
 	// After an outage a client remembers for a moment that it could not dial.
 	realtest.Await(w.t, time.Minute, key+" is not announced", func() bool {
 		return w.store.AddStream(context.Background(), key, a) == nil
