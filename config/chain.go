@@ -25,9 +25,15 @@ type chainItem struct {
 	Type string `yaml:"type" validate:"omitempty,slot"`
 	// Vars are ${slot:<name>}.
 	Vars map[string]stream.Template `yaml:"vars" scopes:"stream source *" validate:"max=64,dive,keys,slotvar,endkeys,max=4096"`
+	// Copies is how many instances it has, of which one leads.
+	Copies int `yaml:"copies" validate:"gte=1,lte=16"`
+	// Apart is what they never share: host.
+	Apart string `yaml:"apart" validate:"omitempty,apart"`
 	// Host is which hosts may run it.
 	Host selector `yaml:"host"`
 }
+
+func (c *chainItem) setDefaults() { c.Copies = 1 }
 
 // selector is a host's name or a map of labels, each with a value or a list of them.
 type selector struct{ stream.Selector }
@@ -67,7 +73,7 @@ func (s *selector) decode(d *decoder, n *node, path string, _ rules) {
 }
 
 func (c chainItem) item() stream.Item {
-	i := stream.Item{Type: c.Type, Host: c.Host.Selector}
+	i := stream.Item{Type: c.Type, Copies: c.Copies, Apart: c.Apart, Host: c.Host.Selector}
 	for name, t := range c.Vars {
 		if i.Vars == nil {
 			i.Vars = map[string]string{}
@@ -110,6 +116,9 @@ func (c *Chain) decode(d *decoder, n *node, path string, _ rules) {
 			c.Slots = append(c.Slots, slot)
 		}
 	}
+	if err := c.Items.Check(c.Slots); err != nil && strings.Contains(err.Error(), "instances are too many") {
+		d.problem(n.at, path, "%v", err)
+	}
 	if len(n.items) > stream.MaxChain {
 		d.problem(n.at, path, "%d slots are too many: at most %d", len(n.items), stream.MaxChain)
 	}
@@ -118,6 +127,9 @@ func (c *Chain) decode(d *decoder, n *node, path string, _ rules) {
 // checkItem finds what only the whole item shows. The rest of what stream.Items.Check
 // asks for is said by the tags, where the key is.
 func (d *decoder) checkItem(c chainItem, path string) {
+	if at := join(path, "apart"); c.Apart != "" && c.Copies == 1 {
+		d.problem(d.valueAt(at), at, "there is one copy, so that nothing can be kept apart from it: say how many there are, such as copies: 2")
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Vars)) {
 		for _, ref := range c.Vars[name].Refs() {
 			if at := join(join(path, "vars"), name); ref.OfSlot() && ref.Scope == c.Slot {
@@ -150,6 +162,12 @@ func said(item stream.Item, slot string) string {
 	}
 	if !item.Host.IsZero() {
 		words = append(words, "on "+oneLine(item.Host.String()))
+	}
+	if item.Copies > 1 {
+		words = append(words, fmt.Sprintf("%d copies", item.Copies))
+	}
+	if item.Apart != "" {
+		words = append(words, "apart by "+item.Apart)
 	}
 	if len(words) == 0 {
 		return ""

@@ -6,38 +6,47 @@ import "strings"
 // here. They are looked for by the path of the map, then by the word.
 
 const (
-	orderHint = "slots start when the variables they use are published, so nothing need say an order; what is to run when a child has ended is a hook, plugin.hooks.post_stop of its service"
-	hostHint  = "which hosts may run a slot is said by host, by their network.labels: host: {site: ham}"
-	whereHint = "which streams a host takes is said by stream_filter and stream_prefer of its service"
+	orderHint  = "slots start when the variables they use are published, so nothing need say an order; what is to run when a child has ended is a hook, plugin.hooks.post_stop of its service"
+	copiesHint = "how many instances a slot has is said by copies"
+	apartHint  = "copies are kept off each other's hosts by apart: host"
+	hostHint   = "which hosts may run a slot is said by host, by their network.labels: host: {site: ham}"
+	whereHint  = "which streams a host takes is said by stream_filter and stream_prefer of its service"
 )
 
 // chainHints are words that people write in an item of a chain.
 var chainHints = map[string]string{
-	"name":         "the slot's name is written slot",
-	"service":      "which service runs it is said by type",
-	"env":          "write vars, and ${slot:NAME} in the env of the service",
-	"environment":  "write vars, and ${slot:NAME} in the env of the service",
-	"params":       "parameters are vars: ${slot:NAME} in the service",
-	"parameters":   "parameters are vars: ${slot:NAME} in the service",
-	"after":        orderHint,
-	"depends_on":   orderHint,
-	"needs":        orderHint,
-	"requires":     orderHint,
-	"affinity":     hostHint,
-	"nodeSelector": hostHint,
-	"constraint":   hostHint,
-	"constraints":  hostHint,
-	"where":        hostHint,
-	"labels":       hostHint,
-	"placement":    hostHint,
-	"resources":    "what a child may use is said by plugin.limits of its service",
-	"limits":       "what a child may use is said by plugin.limits of its service",
-	"healthcheck":  "a child that gives no sign of life is started anew by plugin.stall of its service",
-	"restart":      "how a child is started anew is said by plugin.restart of its service",
-	"capacity":     "how many slots a host takes is said by capacity of its service",
-	"filter":       "which streams have the slot is said by rules of the source",
-	"when":         "which streams have the slot is said by rules of the source",
-	"if":           "which streams have the slot is said by rules of the source",
+	"replicas":      copiesHint,
+	"count":         copiesHint,
+	"instances":     copiesHint,
+	"scale":         copiesHint,
+	"antiAffinity":  apartHint,
+	"anti_affinity": apartHint,
+	"spread":        apartHint,
+	"name":          "the slot's name is written slot",
+	"service":       "which service runs it is said by type",
+	"env":           "write vars, and ${slot:NAME} in the env of the service",
+	"environment":   "write vars, and ${slot:NAME} in the env of the service",
+	"params":        "parameters are vars: ${slot:NAME} in the service",
+	"parameters":    "parameters are vars: ${slot:NAME} in the service",
+	"after":         orderHint,
+	"depends_on":    orderHint,
+	"needs":         orderHint,
+	"requires":      orderHint,
+	"affinity":      hostHint,
+	"nodeSelector":  hostHint,
+	"constraint":    hostHint,
+	"constraints":   hostHint,
+	"where":         hostHint,
+	"labels":        hostHint,
+	"placement":     hostHint,
+	"resources":     "what a child may use is said by plugin.limits of its service",
+	"limits":        "what a child may use is said by plugin.limits of its service",
+	"healthcheck":   "a child that gives no sign of life is started anew by plugin.stall of its service",
+	"restart":       "how a child is started anew is said by plugin.restart of its service",
+	"capacity":      "how many slots a host takes is said by capacity of its service",
+	"filter":        "which streams have the slot is said by rules of the source",
+	"when":          "which streams have the slot is said by rules of the source",
+	"if":            "which streams have the slot is said by rules of the source",
 }
 
 // serviceHints are words that people write in a service.
@@ -50,6 +59,8 @@ var serviceHints = map[string]string{
 	"nodeSelector": whereHint,
 	"constraint":   whereHint,
 	"constraints":  whereHint,
+	"replicas":     "how many instances a slot has is said in the chain: {slot: NAME, copies: 2}",
+	"copies":       "how many instances a slot has is said in the chain: {slot: NAME, copies: 2}",
 	"resources":    "what a child may use is said by plugin.limits",
 	"limits":       "write it below plugin",
 	"healthcheck":  "a child that gives no sign of life is started anew by plugin.stall",

@@ -23,6 +23,7 @@ var checks = map[string]func(string) error{
 	"slot":       CheckSlot,
 	"streamkey":  stream.CheckKey,
 	"var":        stream.CheckVar,
+	"apart":      stream.CheckApart,
 	"slotvar":    stream.CheckItemVar,
 	"streamvar":  func(s string) error { return stream.CheckVars(map[string]string{s: ""}) },
 	"pool":       stream.CheckPool,

@@ -8,15 +8,15 @@
 --   pending:<type>, hosts:lease,
 --   outbox, slots:<host>, service:<type>:<host>, load:<type>:<class>, requeue, events.
 -- ARGV: ns, actor, host, incarnation, key, instance, type, token, source, announcement
---   (JSON, '' for none), chain (JSON), priority, n, n pairs of field and value of
+--   (JSON, '' for none), chain (JSON), priority, copy (its number, 0: not known), n, n pairs of field and value of
 --   the stream's record, m, m pairs of published name and value.
 -- RETURN: {'ok', state} (it is this host's) | {'end', why} (end the child) |
 --   {'stale'} (another life of the host speaks).
 -- TWICE: after the first it is this host's under this token: 'ok'.
 local ns, actor, host, incarnation, key, instance = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local stype, token, source, announcement, chain, priority = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], tonumber(ARGV[12])
-local n = tonumber(ARGV[13])
-local FIRST = 14
+local copy, n = tonumber(ARGV[13]), tonumber(ARGV[14])
+local FIRST = 15
 -- include: now
 -- include: ample
 -- include: hold
@@ -75,9 +75,9 @@ mark(key)
 
 redis.call('HSET', at, 'state', 'running', 'type', stype, 'host', host, 'token', token, 'since', int(now), 'reason', '')
 redis.call('HSETNX', at, 'born', int(now))
-redis.call('HSETNX', at, 'score', int((899 - priority) * 10000000000000 + now))
+redis.call('HSETNX', at, 'score', int((899 - priority) * 10000000000000 + (copy > 1 and 5000000000000 or 0) + now))
 redis.call('HSETNX', at, 'restarts', '0')
-redis.call('HSETNX', at, 'copy', '1')
+if copy > 0 then redis.call('HSET', at, 'copy', int(copy)) else redis.call('HSETNX', at, 'copy', '1') end
 redis.call('HDEL', at, 'assigned', 'sending')
 local m = FIRST + 2 * n
 for i = 1, tonumber(ARGV[m]) do redis.call('HSET', at, 'var:' .. ARGV[m + 2 * i - 1], ARGV[m + 2 * i]) end
@@ -85,11 +85,12 @@ take(stype, key, instance, host)
 enlist(stype, key, instance)
 
 -- A store that forgot the stream may have put another of the slot in line. That was
--- for want of this one.
+-- for want of this one, if it has its number.
 if not s[1] then
+  local own = redis.call('HGET', at, 'copy')
   for name in instances_of(key, slot) do
-    local o = redis.call('HMGET', stream .. ':' .. name, 'state', 'host', 'type', 'follows')
-    if not o[4] and (o[1] == 'pending' or o[1] == 'assigned') then
+    local o = redis.call('HMGET', stream .. ':' .. name, 'state', 'host', 'type', 'follows', 'copy')
+    if not o[4] and (o[5] or '1') == own and (o[1] == 'pending' or o[1] == 'assigned') then
       if o[1] == 'assigned' then give_back(o[3], key, name, o[2]) end
       forget(o[3], key, name)
     end

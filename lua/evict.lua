@@ -19,17 +19,23 @@ local FIRST = 10
 -- include: split
 -- include: room
 -- include: pin
+-- include: siblings
 
 local why = held()
 if why then return { 'hold', why } end
 local at = ns .. 'stream:' .. key .. ':' .. instance
-local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid', 'move')
+local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid', 'move', 'apart')
 if s[1] ~= 'running' or s[3] ~= token then return { 'stale' } end
 if s[5] then return { 'ok', s[2] } end
 
 local avoided, failed = { [s[2]] = true }, 1
 for other, till in string.gmatch(s[4] or '', '(%S+)=(%d+)') do
   if tonumber(till) > now and other ~= s[2] then avoided[other], failed = true, failed + 1 end
+end
+if s[6] then
+  for other in pairs(siblings(key, instance)) do
+    if not avoided[other] then avoided[other], failed = true, failed + 1 end
+  end
 end
 -- promised counts the slots that were asked to leave their hosts and have no place
 -- yet: each will take room that is still free. One of a type that shares a pool with

@@ -23,11 +23,12 @@ local FIRST = 10
 -- include: event
 -- include: pin
 -- include: lead
+-- include: siblings
 
 local instance = slot_of(name) and name or redis.call('HGET', ns .. 'stream:' .. key .. ':' .. name, 'lead')
 if not instance then return { 'absent' } end
 local moves, line, slot = ns .. 'moves', member(key, instance), slot_of(instance)
-local s = redis.call('HMGET', ns .. 'stream:' .. key .. ':' .. instance, 'state', 'host', 'token', 'type')
+local s = redis.call('HMGET', ns .. 'stream:' .. key .. ':' .. instance, 'state', 'host', 'token', 'type', 'apart')
 if not s[1] then return { 'absent' } end
 if not pin and not drain then
   local only = pinned(key, instance)
@@ -45,6 +46,13 @@ if drain then
     if from == s[2] and why == '1' then at_a_time = at_a_time - 1 end
   end
   if at_a_time <= 0 then return { 'busy' } end
+end
+if s[5] and target ~= '' then
+  local there = siblings(key, instance)
+  if there[target] then return { 'refused', 'apart: ' .. target .. ' holds ' .. there[target] .. ' of this stream' } end
+  if pin and next(there) then
+    return { 'refused', 'the copies of ' .. slot .. ' are apart, and a pin would bring all of them to ' .. target .. ': move one of them instead' }
+  end
 end
 if target ~= '' and target ~= s[2] then
   local state = redis.call('HGET', ns .. 'service:' .. s[4] .. ':' .. target, 'state')

@@ -19,13 +19,14 @@ local FIRST = 9
 -- include: event
 -- include: index
 -- include: account
+-- include: siblings
 -- include: mirror
 -- include: token
 
 local why = held()
 if why then return { 'hold', why } end
 local at = ns .. 'stream:' .. key .. ':' .. instance
-local s = redis.call('HMGET', at, 'state', 'avoid', 'move', 'off', 'alone')
+local s = redis.call('HMGET', at, 'state', 'avoid', 'move', 'off', 'alone', 'apart')
 local slot = slot_of(instance)
 if not slot or s[1] ~= 'pending' then return { 'gone' } end
 
@@ -36,6 +37,13 @@ if s[2] then
   end
 end
 if s[4] then avoided[s[4]], skip = true, skip + 1 end -- it is to follow what runs there
+
+-- Copies that are apart never share a host, whatever state the others are in.
+if s[6] and not s[5] then
+  for host in pairs(siblings(key, instance)) do
+    if not avoided[host] then avoided[host], skip = true, skip + 1 end
+  end
+end
 
 -- usable re-verifies the picked service: its hash may have been edited, its
 -- lease may have lapsed since it was indexed. It gives the service as read and

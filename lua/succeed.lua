@@ -15,7 +15,7 @@ local ns, actor, key, instance, token, target = ARGV[1], ARGV[2], ARGV[3], ARGV[
 local why = held()
 if why then return { 'hold', why } end
 local stream, slot = ns .. 'stream:' .. key, slot_of(instance)
-local s = redis.call('HMGET', stream .. ':' .. instance, 'state', 'host', 'token', 'score', 'type', 'born', 'copy')
+local s = redis.call('HMGET', stream .. ':' .. instance, 'state', 'host', 'token', 'score', 'type', 'born', 'copy', 'apart')
 if s[1] ~= 'running' or s[3] ~= token or redis.call('HEXISTS', ns .. 'moves', member(key, instance)) == 0 then
   return { 'stale' }
 end
@@ -27,6 +27,7 @@ local next = slot .. '.' .. int((stamp(redis.call('HGET', stream, 'last:' .. slo
 local at, rank = stream .. ':' .. next, int(stamp(s[4]) or now)
 redis.call('HSET', at, 'state', 'pending', 'type', s[5], 'host', '', 'token', '', 'born', s[6] or int(now), 'since', int(now),
   'score', rank, 'reason', '', 'restarts', '0', 'copy', s[7] or '1', 'follows', instance, 'off', s[2])
+if s[8] then redis.call('HSET', at, 'apart', s[8]) end
 if target ~= '*' then redis.call('HSET', at, 'move', target) end
 enlist(s[5], key, next)
 redis.call('ZADD', ns .. 'pending:' .. s[5], rank, member(key, next))

@@ -8,15 +8,16 @@
 --   service:<type>:<host>, load:<type>:<class>, host:<host>, events.
 -- ARGV: ns, actor, key, mark (the score read from dirty), wanted (1 or 0), held
 --   (1 or 0), adds (1: what is said does not all read, so slots are only added),
---   chain (JSON), priority, n, n pairs of slot and type in the order of the chain, m, m
---   pairs of field and value (source, source:<var>, user values, sys:<name>).
---   A slot has one instance, and one more while a move of it is under way.
+--   chain (JSON), priority, n, n rows of slot, type, copies and apart (what these never
+--   share: host, or '') in the order of the chain, m, m
+--   pairs of field and value (items, source, source:<var>, user values, sys:<name>).
+--   A slot has as many instances as copies, and one more of each while a move of it is under way.
 -- RETURN: {'stale'} | {'ok', rows of stop commands, rows of update commands};
 --   a row is {key, instance, type, host, token}.
 -- TWICE: the mark is gone after the first: 'stale'.
 local ns, actor, key, number, wanted, heldback = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5] == '1', ARGV[6] == '1'
 local adds, chain, priority, n = ARGV[7] == '1', ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
-local FIRST = 11
+local FIRST, WIDTH = 11, 4
 -- include: now
 -- include: hold
 -- include: event
@@ -69,21 +70,40 @@ local function line(instance, stype, rank)
   redis.call('ZADD', ns .. 'pending:' .. stype, rank, member(key, instance))
 end
 
--- create makes the record of an instance, anew if it was lost.
-local function create(slot, instance, stype, rank)
-  redis.call('HSET', stream .. ':' .. instance, 'state', 'pending', 'type', stype, 'host', '', 'token', '', 'born', int(now),
-    'since', int(now), 'score', rank, 'reason', '', 'restarts', '0', 'copy', '1')
-  enlist(stype, key, instance)
-  mirror(key, slot, instance, false, 'pending', '')
-  line(instance, stype, rank)
+-- rank is an instance's place in line: by priority, then age; second copies behind all
+-- first ones of their priority.
+local function rank(copy, born)
+  return int((899 - priority) * 10000000000000 + (copy > 1 and 5000000000000 or 0) + born)
 end
 
--- keep chooses which instance of a slot is the one that is wanted: one that is ready,
--- then the one that leads, then one that runs. What follows it is wanted as long as
--- its move is.
-local function keep(slot, stype, list)
-  local at = stream .. ':' .. slot
-  local lead, best, most = redis.call('HGET', at, 'lead'), nil, -9
+-- create makes the record of an instance, anew if it was lost.
+local function create(slot, instance, w, copy)
+  local at, place = stream .. ':' .. instance, rank(copy, now)
+  redis.call('HSET', at, 'state', 'pending', 'type', w.type, 'host', '', 'token', '', 'born', int(now),
+    'since', int(now), 'score', place, 'reason', '', 'restarts', '0', 'copy', int(copy))
+  if w.apart ~= '' then redis.call('HSET', at, 'apart', w.apart) end
+  enlist(w.type, key, instance)
+  mirror(key, slot, instance, false, 'pending', '')
+  line(instance, w.type, place)
+end
+
+-- worth orders the instances of a slot by who stays: one that is ready, then the one
+-- that leads, then one that runs; those that wait go first.
+local function worth(at, v, lead)
+  local state, value = v.s[1], ready(at, { v.s[1], v.s[7], v.s[8] }, {}) and 8 or 0
+  if v.name == lead then value = value + ((state == 'running' or state == 'assigned') and 4 or 0.5) end
+  if state == 'running' then value = value + 2 elseif state == 'assigned' then value = value + 1 end
+  return value
+end
+
+-- LINGER is for how long one copy too many goes on while not all that stay run, ms.
+local LINGER = 60000
+
+-- choose tells which instances of a slot are wanted, by their numbers as copies. What
+-- follows one of them is wanted as long as its move is.
+local function choose(slot, w, list)
+  local at, able, names, behind = stream .. ':' .. slot, {}, {}, {}
+  local lead = redis.call('HGET', at, 'lead')
   if not lead then -- the slot was lost
     for _, v in ipairs(list) do enlist(v.type, key, v.name) end
     settle(key, slot, because('lead-lost'))
@@ -93,26 +113,90 @@ local function keep(slot, stype, list)
   end
   for _, v in ipairs(list) do
     local own = stream .. ':' .. v.name
-    v.s = sound(own) and redis.call('HMGET', own, 'state', 'host', 'token', 'born', 'score', 'follows', 'phase', 'up') or {}
-    if v.type == stype and v.s[1] ~= 'stopping' then
-      local value = ready(own, { v.s[1], v.s[7], v.s[8] }, {}) and 8 or 0
-      if v.s[6] and redis.call('HEXISTS', ns .. 'moves', member(key, v.s[6])) == 1 then value = -8 end
-      if v.name == lead then value = value + 4 end
-      if v.s[1] == 'running' then value = value + 2 elseif v.s[1] == 'assigned' then value = value + 1 end
-      if value > most then best, most = v.name, value end
+    v.s = sound(own) and redis.call('HMGET', own, 'state', 'host', 'token', 'born', 'score', 'follows', 'phase', 'up', 'copy', 'apart') or {}
+    v.copy, v.worth = tonumber(v.s[9]) or 0, worth(own, v, lead)
+    if v.type == w.type and v.s[1] ~= 'stopping' then
+      names[v.name] = true
+      able[#able + 1] = v
     end
   end
-  for _, v in ipairs(list) do
-    local moving = v.s[6] and v.s[6] == best and redis.call('HEXISTS', ns .. 'moves', member(key, best)) == 1
-    if v.name == best or v.type == stype and moving then kept[v.name] = true end
+  for i = #able, 1, -1 do
+    local v = able[i]
+    if v.s[6] and names[v.s[6]] and redis.call('HEXISTS', ns .. 'moves', member(key, v.s[6])) == 1 then
+      behind[v.s[6]] = v
+      table.remove(able, i)
+    end
   end
+  table.sort(able, function(a, b)
+    if a.worth ~= b.worth then return a.worth > b.worth end
+    if a.copy ~= b.copy then return a.copy < b.copy end
+    return number_of(a.name) < number_of(b.name)
+  end)
+  local taken, all = {}, true
+  for i, v in ipairs(able) do
+    if i > w.copies then break end
+    kept[v.name] = v
+    all = all and v.s[1] == 'running'
+    if v.copy >= 1 and v.copy <= w.copies and not taken[v.copy] then taken[v.copy], v.fits = true, true end
+  end
+  local free = 1
+  for i, v in ipairs(able) do
+    if i <= w.copies and not v.fits then
+      while taken[free] do free = free + 1 end
+      taken[free], v.copy, v.another = true, free, true
+    end
+    if kept[v.name] and behind[v.name] then
+      local next = behind[v.name]
+      kept[next.name], next.another, next.copy = next, v.another, v.copy
+    end
+  end
+  -- One too many that runs goes on until all that stay do, for a while.
+  local since = stamp(redis.call('HGET', at, 'fewer'))
+  local lingers = false
+  for i = w.copies + 1, #able do
+    local v = able[i]
+    if v.s[1] == 'running' and not all and now < (since or now) + LINGER then
+      kept[v.name], lingers = v, true
+    end
+  end
+  if lingers then
+    if not since then redis.call('HSET', at, 'fewer', int(now)) end
+    again(key, now + 1000)
+  elseif since then
+    redis.call('HDEL', at, 'fewer')
+  end
+  return taken
+end
+
+-- renew makes a record say what its chain does, and puts it into its place in line.
+local function renew(v, w, changed)
+  local s, record = v.s, stream .. ':' .. v.name
+  local place = rank(v.copy, stamp(s[4]) or now)
+  if s[5] ~= place then redis.call('HSET', record, 'score', place) end
+  if v.another then redis.call('HSET', record, 'copy', int(v.copy)) end
+  if w.apart == '' then
+    if s[10] then redis.call('HDEL', record, 'apart') end
+  elseif s[10] ~= w.apart then
+    redis.call('HSET', record, 'apart', w.apart)
+  end
+  if s[1] == 'pending' then line(v.name, v.type, place) end
+  if (changed or v.another) and s[1] == 'running' then
+    bump(s[2])
+    updates[#updates + 1] = { key, v.name, v.type, s[2], s[3] }
+  end
+end
+
+local chained = {}
+for i = 0, n - 1 do
+  local at = FIRST + WIDTH * i
+  chained[i + 1] = { slot = ARGV[at], type = ARGV[at + 1], copies = tonumber(ARGV[at + 2]), apart = ARGV[at + 3] }
 end
 
 if wanted then
   local was = fields.key
   local fresh, changed = { key = key, chain = chain, priority = int(priority) }, false
   if heldback then fresh['sys:held'] = '1' end
-  local at = FIRST + 2 * n
+  local at = FIRST + WIDTH * n
   for i = 1, tonumber(ARGV[at]) do fresh[ARGV[at + 2 * i - 1]] = ARGV[at + 2 * i] end
   for field, value in pairs(fresh) do
     if fields[field] ~= value then
@@ -130,27 +214,16 @@ if wanted then
   redis.call('ZADD', ns .. 'streams', 0, key)
   if not was then event('appeared', key, '', '', '', fresh.source and because('source', 'source', fresh.source) or '') end
 
-  for i = 0, n - 1 do
-    local slot, stype = ARGV[FIRST + 2 * i], ARGV[FIRST + 2 * i + 1]
-    redis.call('SADD', ns .. 'types:wanted', stype)
+  for _, w in ipairs(chained) do
+    local slot = w.slot
+    redis.call('SADD', ns .. 'types:wanted', w.type)
     if not existing[slot] then recover(slot) end
     if heldback then
       -- An operator holds the stream back: nothing is wanted of it now.
     elseif existing[slot] then
-      keep(slot, stype, existing[slot])
+      w.taken = choose(slot, w, existing[slot])
       for _, v in ipairs(existing[slot]) do
-        local s, record = v.s, stream .. ':' .. v.name
-        local rank = int((899 - priority) * 10000000000000 + (stamp(s[4]) or now))
-        if not s[1] then
-          if kept[v.name] then create(slot, v.name, v.type, rank) end
-        else
-          if s[5] ~= rank then redis.call('HSET', record, 'score', rank) end
-          if s[1] == 'pending' then line(v.name, v.type, rank) end
-        end
-        if changed and s[1] == 'running' then
-          bump(s[2])
-          updates[#updates + 1] = { key, v.name, v.type, s[2], s[3] }
-        end
+        if v.s[1] then renew(v, w, changed) elseif kept[v.name] then create(slot, v.name, w, v.copy) end
       end
       if existing[slot][2] then
         for _, row in ipairs(settle(key, slot, because('lead-unready'))) do updates[#updates + 1] = row end
@@ -163,7 +236,7 @@ elseif fields.key and not fields['sys:gone'] and not hold then
 end
 
 local inchain = {}
-for i = 0, n - 1 do inchain[ARGV[FIRST + 2 * i]] = ARGV[FIRST + 2 * i + 1] end
+for _, w in ipairs(chained) do inchain[w.slot] = w.type end
 for slot, list in pairs(existing) do
   local lead, ending = redis.call('HGET', stream .. ':' .. slot, 'lead'), {}
   for _, v in ipairs(list) do
@@ -185,12 +258,19 @@ for slot, list in pairs(existing) do
   end
 end
 
-for i = 0, wanted and not heldback and n - 1 or -1 do
-  local slot, there = ARGV[FIRST + 2 * i], false
-  for _, v in ipairs(existing[slot] or {}) do there = there or not v.gone end
-  if not there then
-    local last = stamp(redis.call('HGET', stream, 'last:' .. slot)) or 0
-    create(slot, slot .. '.' .. int(last + 1), ARGV[FIRST + 2 * i + 1], int((899 - priority) * 10000000000000 + now))
+-- What still stops of a slot has its place until it is gone.
+for _, w in ipairs(wanted and not heldback and chained or {}) do
+  local slot, there = w.slot, 0
+  for _, v in ipairs(existing[slot] or {}) do
+    if not v.gone and not (kept[v.name] and v.s[6] and kept[v.s[6]]) then there = there + 1 end
+  end
+  for copy = 1, w.copies do
+    if there >= w.copies then break end
+    if not (w.taken or {})[copy] then
+      local last = stamp(redis.call('HGET', stream, 'last:' .. slot)) or 0
+      create(slot, slot .. '.' .. int(last + 1), w, copy)
+      there = there + 1
+    end
   end
 end
 

@@ -96,6 +96,7 @@ func (h *holding) confirm(term int) {
 func (h *holding) assert(ctx context.Context) {
 	h.mu.Lock()
 	c := h.memo.Copy
+	c.Number = h.memo.Values.Copy
 	h.mu.Unlock()
 	v := h.reservation()
 	_, term := h.r.lease.until()

@@ -47,6 +47,9 @@ func (s *Scheduler) explainEach(ctx context.Context, p *pass, left []store.Circu
 		return nil, err
 	}
 	view := placement.NewView(p.stype, p.rules, servicesOf(p.stype, hosts))
+	if err := s.store.Beside(ctx, left); err != nil {
+		return nil, err
+	}
 	chains, err := s.chainsOf(ctx, p, left)
 	if err != nil {
 		return nil, err

@@ -126,3 +126,28 @@ func TestAnItemSaysWhichHostsMayRunIt(t *testing.T) {
 		t.Errorf("named is %s on %s; nobody else may have it, so a drain leaves it on a", v.State, v.Host)
 	}
 }
+
+// TestAPairIsNeverOnOneHost: each copy has a host of its own or waits and says why, and
+// what one of a pair leaves behind leads.
+func TestAPairIsNeverOnOneHost(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	a := r.host("a", offerOf("playout", 4, stream.Class{}))
+	fleet := newFleet(a)
+	r.run(fleet, Options{})
+	r.add("s1", stream.Announcement{Chain: []string{"playout"}, Items: stream.Items{"playout": {Copies: 2, Apart: stream.ApartHost}}})
+	r.awaitState("s1", "playout.1", stream.Running)
+	r.awaitReason("s1", "playout.2", "apart: a holds playout.1, and no other host offers a playout that matches")
+	b := r.host("b", offerOf("playout", 4, stream.Class{}))
+	fleet.mu.Lock()
+	fleet.hosts["b"] = b
+	fleet.mu.Unlock()
+	if v := r.awaitState("s1", "playout.2", stream.Running); v.Host != "b" {
+		t.Errorf("playout.2 is on %s", v.Host)
+	}
+	// A third waits for a host, not for room.
+	r.add("s2", stream.Announcement{Chain: []string{"playout"}, Items: stream.Items{"playout": {Copies: 3, Apart: stream.ApartHost}}})
+	r.awaitState("s2", "playout.2", stream.Running)
+	r.awaitState("s2", "playout.1", stream.Running)
+	r.awaitReason("s2", "playout.3", "apart: a holds playout.1, b holds playout.2, and no other host offers a playout that matches")
+}

@@ -191,7 +191,11 @@ func (s *Scheduler) explainMove(ctx context.Context, m store.Move, c store.Circu
 			others = append(others, h)
 		}
 	}
-	why := placement.NewView(m.Type, rules, servicesOf(m.Type, others)).Explain(waitingSlot(c), placement.Chain{})
+	with := []store.Circumstances{c}
+	if err := s.store.Beside(ctx, with); err != nil {
+		return stream.Reason{}, err
+	}
+	why := placement.NewView(m.Type, rules, servicesOf(m.Type, others)).Explain(waitingSlot(with[0]), placement.Chain{})
 	if why.IsZero() {
 		why = stream.Because(stream.CodeNoRoom)
 	}

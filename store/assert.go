@@ -16,6 +16,7 @@ type Copy struct {
 	Chain        []string          `json:"chain"`
 	Items        stream.Items      `json:"items,omitempty"`
 	Priority     int               `json:"priority"`
+	Number       int               `json:"number"` // of the instance among the copies of its slot; 0: not known
 	Fields       map[string]string `json:"fields"` // of stream:<key> but for the reserved ones
 	Vars         map[string]string `json:"vars"`   // published by the slot
 }
@@ -36,7 +37,7 @@ func (s *Store) Assert(ctx context.Context, v Reservation, incarnation string, c
 	if err != nil {
 		return Asserted{}, fmt.Errorf("assert %s/%s: %w", v.Key, v.Instance, err)
 	}
-	args := []any{v.Host, incarnation, v.Key, v.Instance, v.Type, v.Token, c.Source, c.Announcement, string(chain), c.Priority}
+	args := []any{v.Host, incarnation, v.Key, v.Instance, v.Type, v.Token, c.Source, c.Announcement, string(chain), c.Priority, c.Number}
 	r, err := s.call(ctx, "assert", pairs(pairs(args, withItems(c.Fields, c.Items)), c.Vars)...)
 	if err != nil {
 		return Asserted{}, err

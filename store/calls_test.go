@@ -348,7 +348,7 @@ func TestEveryScriptAnswersOnAnEmptyStore(t *testing.T) {
 // balanced checks the books (I1 to I4, I6) as the random model does.
 func (g *stage) balanced(after string) {
 	g.t.Helper()
-	w := &world{ctx: g.ctx, client: g.client, over: map[string]int{}, handovers: map[[2]string]bool{}}
+	w := &world{ctx: g.ctx, client: g.client, over: map[string]int{}, pairs: map[string]int{}, seen: map[string]int{}, handovers: map[[2]string]bool{}}
 	p, err := w.picture()
 	g.must(err)
 	w.checkRecords(p, after)

@@ -73,7 +73,7 @@ var guards = []guard{
 	{"a check keeps out half at most", []cut{{"check", "local most = math.floor(n / 2)", "local most = n"}}, checkFailsEverywhere},
 	{"a check keeps out half of those that are up", []cut{{"reap", "weigh(stype) -- half", "-- half"}}, halfDiesBesideWhoFails},
 	{"a slot has one successor at a time", []cut{{"succeed", "or o[1] == 'stopping' and o[2] == s[7] then", "then"}}, movedTwice},
-	{"what is asserted is not waited for besides", []cut{{"assert", "if not o[4] and (o[1] == 'pending' or o[1] == 'assigned') then", "if false then"}}, assertedUnderALaterName},
+	{"what is asserted is not waited for besides", []cut{{"assert", "if not o[4] and (o[5] or '1') == own and (o[1] == 'pending' or o[1] == 'assigned') then", "if false then"}}, assertedUnderALaterName},
 	{"a slot is counted once", []cut{{"assert", "if redis.call('ZADD', ns .. 'slots:' .. host, 0, row_of(stype, key, instance)) == 0 and not seen then return end",
 		"redis.call('ZADD', ns .. 'slots:' .. host, 0, row_of(stype, key, instance))"}}, assertedTwice},
 }
@@ -98,7 +98,7 @@ var mendGuards = []guard{
 // may break, without it something must.
 func TestEachGuardIsNeeded(t *testing.T) {
 	t.Parallel()
-	for _, v := range slices.Concat(guards, mendGuards, poolGuards) {
+	for _, v := range slices.Concat(guards, mendGuards, poolGuards, apartGuards) {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
 			if err := v.play(newStage(t)); err != nil {

@@ -34,6 +34,7 @@ var faultList = []fault{
 	{"cut", 12, (*world).cutSome},
 	{"scheduler", 8, (*world).crashScheduler},
 	{"operator", 14, (*world).operate},
+	{"copies", 10, (*world).another},
 	{"scriptflush", 5, func(w *world) { w.do("SCRIPT FLUSH", func() error { return w.client.ScriptFlush(w.ctx).Err() }) }},
 	{"clock", 3, (*world).stepClock},
 	{"backup", 4, (*world).takeBackup},
@@ -97,6 +98,16 @@ func (w *world) publishOrEnd() {
 		w.live[key] = true
 	}
 	w.note("publisher of %s: on air %v", key, w.live[key])
+}
+
+// another has a slot of copies have more or fewer of them, apart or not.
+func (w *world) another() {
+	key := []string{"p1", "s3/p"}[w.rng.IntN(2)]
+	slot := w.plan[key].Chain[0]
+	a := w.plan[key]
+	a.Items = stream.Items{slot: {Copies: 1 + w.rng.IntN(maxCopies), Apart: []string{stream.ApartHost, stream.ApartHost, ""}[w.rng.IntN(3)]}}.Canonical()
+	w.plan[key] = a
+	w.note("%s/%s is to be %s", key, slot, a.Items.Encode())
 }
 
 func (w *world) machine() *machine { return w.machines[w.rng.IntN(len(hostNames))] }

@@ -68,8 +68,8 @@ func (w *world) after(what string) {
 func (w *world) broken(format string, args ...any) { w.fail(fmt.Errorf(format, args...)) }
 
 // checkChildren checks I5 over trees that live, whatever the store says: one
-// for each instance, and one for each slot, or the two that the store once named
-// as an instance and its successor.
+// for each instance, and of a slot only such as the store once named at the same
+// time: copies, or an instance and its successor.
 func (w *world) checkChildren() {
 	seen := map[string][]*supervisor{}
 	for _, m := range w.machines {
@@ -84,7 +84,7 @@ func (w *world) checkChildren() {
 		}
 	}
 	for at, list := range seen {
-		if len(list) == 1 || len(list) == 2 && list[0].Instance != list[1].Instance && (w.handovers[[2]string{list[0].Token, list[1].Token}] || w.handovers[[2]string{list[1].Token, list[0].Token}]) {
+		if w.declared(list) {
 			continue
 		}
 		var names []string
@@ -95,6 +95,49 @@ func (w *world) checkChildren() {
 		slices.Sort(names)
 		w.broken("I5: %s has live children %s", at, strings.Join(names, " and "))
 		return
+	}
+}
+
+// declared tells whether the store named each two of the trees at the same time, as
+// instances of their slot.
+func (w *world) declared(list []*supervisor) bool {
+	for i, a := range list {
+		for _, b := range list[:i] {
+			if a.Instance == b.Instance || !w.handovers[[2]string{a.Token, b.Token}] && !w.handovers[[2]string{b.Token, a.Token}] {
+				return false
+			}
+		}
+	}
+	return len(list) <= maxCopies+1
+}
+
+// items are what the record of a stream says of its slots.
+func (p picture) items(key string) stream.Items {
+	return stream.DecodeItems(p["stream:"+key]["items"])
+}
+
+// together counts the pairs of copies of a slot that are apart and share a host.
+func (p picture) together(key, slot string) int {
+	n, hosts := 0, map[string]int{}
+	for _, name := range p.instances(key, slot) {
+		row := p["stream:"+key+":"+name]
+		if host := row["host"]; host != "" && row["apart"] != "" {
+			n += hosts[host]
+			hosts[host]++
+		}
+	}
+	return n
+}
+
+// checkApart checks I8: placing brings no two copies together that are apart.
+func (w *world) checkApart(p picture, key, slot, what string) {
+	at, n := key+"/"+slot, p.together(key, slot)
+	if n > w.pairs[at] && strings.Contains(what, ": place") {
+		w.broken("I8: place brought copies of %s together", at)
+	}
+	w.pairs[at] = n
+	if n > 0 {
+		w.seen["copies that are apart share a host"]++
 	}
 }
 
@@ -132,6 +175,7 @@ func (w *world) checkRecords(p picture, what string) {
 		}
 		if stream.CheckInstance(slot) != nil {
 			w.checkSlot(p, name, slot)
+			w.checkApart(p, name, slot, what)
 			continue
 		}
 		line := name + "|" + slot
@@ -242,7 +286,7 @@ func (w *world) checkSlot(p picture, key, slot string) {
 		w.indexed("%s is led by %q and has %v", at, row["lead"], list)
 	case row["state"] != p[lead]["state"] || row["host"] != p[lead]["host"]:
 		w.indexed("%s is %s on %q, its lead %s on %q", at, row["state"], row["host"], p[lead]["state"], p[lead]["host"])
-	case len(p.vars(lead)) > 0 && !maps.Equal(p.vars(at), p.vars(lead)):
+	case p[lead]["state"] != "stopping" && len(p.vars(lead)) > 0 && !maps.Equal(p.vars(at), p.vars(lead)):
 		w.indexed("%s says %v, its lead %s %v", at, p.vars(at), row["lead"], p.vars(lead))
 	}
 	if p[lead]["state"] == "running" {
@@ -315,8 +359,8 @@ func (w *world) checkWanted(p picture) {
 			w.broken("I6: %s is announced and unknown", key)
 		case text != "" && row["sys:held"] == "":
 			for _, slot := range w.plan[key].Chain {
-				if len(p.instances(key, slot)) == 0 {
-					w.broken("I6: %s/%s is wanted and has no instance", key, slot)
+				if got, want := p.instances(key, slot), p.items(key).Copies(slot); len(got) < want {
+					w.broken("I6: %s/%s is wanted with %d copies and has %v", key, slot, want, got)
 				}
 			}
 		default: // not announced, or held: what is left only ends
@@ -356,24 +400,28 @@ func (w *world) checkRest() error {
 				}
 				continue
 			}
-			if len(list) != 1 {
-				return fmt.Errorf("L1: %s/%s has the instances %v", key, slot, list)
+			if want := p.items(key).Copies(slot); len(list) != want {
+				return fmt.Errorf("L1: %s/%s of %d copies has the instances %v", key, slot, want, list)
 			}
-			row := p["stream:"+key+":"+list[0]]
-			switch row["state"] {
-			case "running":
-				child := key + "|" + list[0] + " " + row["host"] + " " + row["token"]
-				if children[child] == "" {
-					return fmt.Errorf("L1: %s/%s is running on %s under %s and no child lives there", key, slot, row["host"], row["token"])
+			numbers := map[string]bool{}
+			for _, name := range list {
+				if err := w.checkResting(p, key, name, children); err != nil {
+					return err
 				}
-				delete(children, child)
-			case "pending":
-				if host := w.room(p, key, slot, row["avoid"]); host != "" {
-					return fmt.Errorf("L1: %s/%s is pending though %s has room", key, slot, host)
-				}
-			default:
-				return fmt.Errorf("L1: %s/%s is %q", key, slot, row["state"])
+				numbers[p["stream:"+key+":"+name]["copy"]] = true
 			}
+			for i := range list {
+				if !numbers[strconv.Itoa(i+1)] {
+					return fmt.Errorf("L1: %s/%s has no copy %d of %v", key, slot, i+1, list)
+				}
+			}
+		}
+		text := p["announced:manual"][key]
+		if text == "" {
+			text = p["announced:src"][key]
+		}
+		if a, err := stream.DecodeAnnouncement(text); wanted && (err != nil || a.Items.Encode() != p["stream:"+key]["items"]) {
+			return fmt.Errorf("L1: %s is announced with the items %s and has %s, %v", key, a.Items.Encode(), p["stream:"+key]["items"], err)
 		}
 	}
 	if len(p["moves"]) > 0 {
@@ -385,9 +433,37 @@ func (w *world) checkRest() error {
 	return nil
 }
 
-// room names a host that could take the slot, reckoned without the load sets.
-func (w *world) room(p picture, key, slot, avoid string) string {
-	kind := w.plan[key].Items.Type(slot)
+// checkResting checks that an instance runs, or waits for room.
+func (w *world) checkResting(p picture, key, name string, children map[string]string) error {
+	row := p["stream:"+key+":"+name]
+	switch row["state"] {
+	case "running":
+		child := key + "|" + name + " " + row["host"] + " " + row["token"]
+		if children[child] == "" {
+			return fmt.Errorf("L1: %s/%s is running on %s under %s and no child lives there", key, name, row["host"], row["token"])
+		}
+		delete(children, child)
+	case "pending":
+		if host := w.room(p, key, name, row["avoid"]); host != "" {
+			return fmt.Errorf("L1: %s/%s is pending though %s has room", key, name, host)
+		}
+	default:
+		return fmt.Errorf("L1: %s/%s is %q", key, name, row["state"])
+	}
+	return nil
+}
+
+// room names a host that could take the instance, reckoned without the load sets.
+func (w *world) room(p picture, key, name, avoid string) string {
+	slot := stream.SlotOf(name)
+	kind := p.items(key).Type(slot)
+	if p["stream:"+key+":"+name]["apart"] != "" {
+		for _, other := range p.instances(key, slot) {
+			if host := p["stream:"+key+":"+other]["host"]; host != "" {
+				avoid += " " + host + "="
+			}
+		}
+	}
 	for _, host := range hostNames {
 		row := p["service:"+kind+":"+host]
 		if row == nil || row["state"] != "up" || !slices.Contains(classesFor(key), row["class"]) || strings.Contains(avoid, host+"=") {

@@ -324,6 +324,7 @@ func (p *poller) poll(a *actor) {
 var (
 	slotTypes = []string{"enc", "rec"}
 	hostNames = []string{"a", "b", "c", "d"}
+	maxCopies = 4
 	// hostLabels are what files may say of a host; it changes with a host's life.
 	hostLabels = []stream.Labels{nil, {"site": "x"}, {"site": "y"}}
 	anyClass   = stream.Class{}

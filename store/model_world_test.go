@@ -67,6 +67,7 @@ type world struct {
 	tokens     map[string]string
 	handovers  map[[2]string]bool // tokens of two instances of a slot that the store had at once
 	over       map[string]int     // used of each service and pool after the last step
+	pairs      map[string]int     // copies that are apart and share a host, of each slot after the last step
 	trace      []string
 	seen       map[string]int // outcomes of steps, counted
 	err        error
@@ -75,10 +76,12 @@ type world struct {
 func newWorld(ctx context.Context, client redis.UniversalClient, seed uint64) (*world, error) {
 	w := &world{
 		ctx: ctx, client: client, rng: rand.New(rand.NewPCG(seed, 7)), faults: map[string]bool{}, now: 1000 * second, skew: 1_800_000_000 * second,
-		lives: 1, live: map[string]bool{}, tokens: map[string]string{}, over: map[string]int{}, handovers: map[[2]string]bool{}, seen: map[string]int{},
+		lives: 1, live: map[string]bool{}, tokens: map[string]string{}, over: map[string]int{}, pairs: map[string]int{}, handovers: map[[2]string]bool{}, seen: map[string]int{},
 		plan: map[string]stream.Announcement{
 			"s1": {Chain: []string{"enc", "rec"}, Priority: 5}, "s2": {Chain: []string{"enc"}},
 			"s3/x": {Chain: []string{"cut", "enc"}, Items: stream.Items{"cut": {Type: "rec"}}}, "t1": {Chain: []string{"enc", "rec"}, Priority: 9}, "t2": {Chain: []string{"rec"}},
+			"p1":   {Chain: []string{"enc"}, Items: stream.Items{"enc": {Copies: 2, Apart: stream.ApartHost}}},
+			"s3/p": {Chain: []string{"rec"}, Items: stream.Items{"rec": {Copies: 3, Apart: stream.ApartHost}}},
 		},
 	}
 	var err error

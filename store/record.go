@@ -92,6 +92,7 @@ func (r Record) Successor(instance string) InstanceRecord {
 type InstanceRecord struct {
 	Reservation
 	Copy     int    // its number among the copies of its slot, from 1
+	Apart    string // what the copies of its slot never share; empty: they may share a host
 	Follows  string // the instance whose place it is to take; it is kept off that one's host
 	State    stream.State
 	Since    int64 // server milliseconds, of State, or since when its child runs or does not
@@ -283,7 +284,7 @@ func readInstance(key, instance string, row map[string]string) InstanceRecord {
 		State:       stream.State(row["state"]),
 		Reason:      stream.ParseReason(row["reason"]), Restarts: atoi(row["restarts"]), Move: row["move"],
 		Exit: row["exit"], Speed: row["speed"], FPS: row["fps"], Stale: row["stale"] != "", Up: row["up"] != "",
-		Restart: atoi64(row["restart"]), Copy: max(atoi(row["copy"]), 1), Follows: row["follows"],
+		Restart: atoi64(row["restart"]), Copy: max(atoi(row["copy"]), 1), Apart: row["apart"], Follows: row["follows"],
 		Vars: readVars(row), Avoid: map[string]int64{},
 	}
 	if row["off"] != "" {

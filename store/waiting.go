@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 
@@ -18,6 +19,9 @@ type Circumstances struct {
 	Pin string
 	// Host is which hosts its item means.
 	Host stream.Selector
+	// Beside are the hosts of the other copies of its slot if it may not share one with
+	// them, each with the instance there. Only Beside fills it in.
+	Beside map[string]string
 	// Needs are the variables that the slot waits for on account of its item.
 	Needs []stream.Need
 	// Published says of these, and of each need asked for, whether some holder of that
@@ -89,6 +93,37 @@ func (s *Store) ownNeeds(ctx context.Context, waiting []Circumstances) error {
 	}
 	for _, set := range found {
 		set()
+	}
+	return nil
+}
+
+// Beside fills in the hosts of the other copies of those that may not share one with
+// them. It makes no call if there are none.
+func (s *Store) Beside(ctx context.Context, waiting []Circumstances) error {
+	var keys []string
+	for _, c := range waiting {
+		if c.Apart != "" && !slices.Contains(keys, c.Key) {
+			keys = append(keys, c.Key)
+		}
+	}
+	records, err := s.Records(ctx, keys)
+	if err != nil {
+		return err
+	}
+	byKey := make(map[string]Record, len(records))
+	for _, r := range records {
+		byKey[r.Key] = r
+	}
+	for i, c := range waiting {
+		if c.Apart == "" {
+			continue
+		}
+		waiting[i].Beside = map[string]string{}
+		for _, v := range byKey[c.Key].Of(stream.SlotOf(c.Instance)) {
+			if v.Instance != c.Instance && v.Host != "" {
+				waiting[i].Beside[v.Host] = v.Instance
+			}
+		}
 	}
 	return nil
 }

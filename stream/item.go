@@ -18,7 +18,20 @@ type Item struct {
 	Vars map[string]string `json:"vars,omitempty"`
 	// Host is which hosts may run the slot. In a record it is resolved.
 	Host Selector `json:"host,omitzero"`
+	// Copies is how many instances the slot has, 1 to MaxCopies, of which one leads; 0: one.
+	Copies int `json:"copies,omitempty"`
+	// Apart is what its copies never share: ApartHost; empty: they may share a host.
+	Apart string `json:"apart,omitempty" show:"name"`
 }
+
+// Limits of what a chain asks for.
+const (
+	MaxCopies    = 16
+	MaxInstances = 256 // of a stream
+)
+
+// ApartHost has no host take two copies of a slot.
+const ApartHost = "host"
 
 // ItemScopes are what the templates of an item may refer to; "*" stands for slots.
 const ItemScopes = "stream source *"
@@ -35,6 +48,9 @@ func (m Items) Type(slot string) string {
 	return slot
 }
 
+// Copies is how many instances the slot of a chain has.
+func (m Items) Copies(slot string) int { return max(m[slot].Copies, 1) }
+
 // canonical is the item's one form: what goes without saying is not said.
 func (i Item) canonical(slot string) Item {
 	if i.Type == slot {
@@ -43,14 +59,17 @@ func (i Item) canonical(slot string) Item {
 	if len(i.Vars) == 0 {
 		i.Vars = nil
 	}
+	if i.Copies == 1 {
+		i.Copies = 0
+	}
 	return i
 }
 
-func (i Item) plain() bool { return i.Type == "" && len(i.Vars) == 0 && i.Host.IsZero() }
+func (i Item) plain() bool { return i.Equal(Item{}) }
 
 // Equal tells whether two items say the same.
 func (i Item) Equal(other Item) bool {
-	return i.Type == other.Type && maps.Equal(i.Vars, other.Vars) && i.Host.Equal(other.Host)
+	return i.Type == other.Type && maps.Equal(i.Vars, other.Vars) && i.Copies == other.Copies && i.Apart == other.Apart && i.Host.Equal(other.Host)
 }
 
 // Canonical is the one form of the items of a chain: those that say more than their
@@ -129,6 +148,13 @@ func (m Items) Check(chain []string) error {
 			errs = append(errs, fmt.Errorf("item %s: %w", slot, err))
 		}
 	}
+	instances := 0
+	for _, slot := range chain {
+		instances += m.Copies(slot)
+	}
+	if instances > MaxInstances {
+		errs = append(errs, fmt.Errorf("%d instances are too many: a stream has %d at most", instances, MaxInstances))
+	}
 	return errors.Join(errs...)
 }
 
@@ -141,6 +167,12 @@ func (i Item) check(slot string) error {
 	if err := i.Host.Check(); err != nil {
 		return fmt.Errorf("host: %w", err)
 	}
+	if i.Copies < 0 || i.Copies > MaxCopies {
+		return fmt.Errorf("%d copies: write 1 to %d", i.Copies, MaxCopies)
+	}
+	if err := CheckApart(i.Apart); i.Apart != "" && err != nil {
+		return err
+	}
 	if len(i.Vars) > MaxVars {
 		return fmt.Errorf("%d variables are too many: %d at most", len(i.Vars), MaxVars)
 	}
@@ -150,6 +182,14 @@ func (i Item) check(slot string) error {
 		}
 	}
 	return nil
+}
+
+// CheckApart says why copies cannot be kept apart so, or nil.
+func CheckApart(s string) error {
+	if s == ApartHost {
+		return nil
+	}
+	return fmt.Errorf("%s is nothing that copies can be kept apart by: write %s", Quote(s), ApartHost)
 }
 
 // ownNames are what ${slot:…} means for every slot.

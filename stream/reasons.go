@@ -34,6 +34,7 @@ const (
 	CodeNotUp     Code = "not-up"        // type, away, broken
 	CodeNoOther   Code = "no-other"      // type
 	CodeNoRoom    Code = "no-room"       // host, if one was asked for
+	CodeApart     Code = "apart"         // apart: which hosts hold other copies; type
 	CodeOnHold    Code = "hold"          // cause: why; ms: for how long
 	CodeUnclaimed Code = "unclaimed"     // host, limit
 	CodeHostDown  Code = "host-down"     // host
@@ -164,7 +165,7 @@ type reasonRow struct {
 // what is said where a slot cools down, or services are full, after the rest.
 const (
 	coolingText = "[cooling down on {cooling}: {cause}|cooling down on {cooling}]"
-	restText    = "[; not up: {away}][; {broken}]"
+	restText    = "[; not up: {away}][; {broken}][; apart: {apart}]"
 )
 
 func says(severity Severity, text string) reasonRow { return waits("", severity, text) }
@@ -189,7 +190,8 @@ var reasons = map[Code]reasonRow{
 	CodePoolFull: waits(WhyFull, Warn, "[cooling down on {cooling}: {cause}; |cooling down on {cooling}; ]"+
 		"needs {needs} of {pool}; [{services=1}{host} has {left} of {size}|the emptiest, {host}, has {left} of {size}]"+restText),
 	CodeCooldown:  waits(WhyCooldown, Bad, coolingText+restText),
-	CodeNotUp:     waits(WhyNoService, Warn, "[not up: {away}; {broken}|no {type} service that matches is up: {away}]"),
+	CodeNotUp:     waits(WhyNoService, Warn, "[not up: {away}; {broken}|no {type} service that matches is up: {away}][; apart: {apart}]"),
+	CodeApart:     waits(WhyFull, Warn, "apart: {apart}, and no other host offers a {type} that matches"),
 	CodeNoOther:   waits(WhyNoService, Warn, "no other host offers a {type} that matches"),
 	CodeNoRoom:    waits(WhyFull, Warn, "[no room on {host}|no other host has room]"),
 	CodeOnHold:    waits(WhyHold, Warn, "[{cause}; nothing is taken or given for {ms} ms|on hold: {cause}|on hold]"),

@@ -135,7 +135,7 @@ local function settle(key, slot, why)
       return {}
     end
   elseif was[1] ~= 'pending' and was[1] ~= 'assigned' then
-    least = 1
+    least = was[1] and 1 or 0.5 -- of what is gone nothing can be shown
   end
   local best, rank = nil, 0
   for name in string.gmatch(s[2] or '', '%S+') do
@@ -144,7 +144,8 @@ local function settle(key, slot, why)
       if ready(stream .. ':' .. name, v, says) then r = 4
       elseif v[1] == 'running' then r = 3
       elseif v[1] == 'assigned' then r = 2
-      elseif v[1] == 'pending' then r = 1 end
+      elseif v[1] == 'pending' then r = 1
+      elseif v[1] then r = 0.5 end
       if r > rank then best, rank = name, r end
     end
   end

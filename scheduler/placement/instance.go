@@ -15,6 +15,11 @@ type Instance struct {
 	Avoid map[string]int64
 	// Host is which hosts its item means.
 	Host stream.Selector
+	// Apart is what it may not share with other copies of its slot; empty: it may
+	// share all. Beside are the hosts of those, each with its instance, where a
+	// reason is asked for.
+	Apart  string
+	Beside map[string]string
 	// Needs are the variables of other slots that it waits for on account of its item,
 	// whatever service is to take it.
 	Needs []stream.Need

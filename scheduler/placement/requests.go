@@ -19,7 +19,7 @@ type Search struct {
 // known to be full, at most so many at a time. No request: nothing that it may
 // have has room.
 func Plan(s Instance, candidates []Candidate, full map[string]bool, most int) Search {
-	a := Search{exact: len(s.Avoid) == 0}
+	a := Search{exact: len(s.Avoid) == 0 && s.Apart == ""}
 	if only, otherwise := onlyHost(s); only != "" {
 		a.exact = false
 		a.add(only, candidates, most)

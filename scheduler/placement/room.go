@@ -10,7 +10,7 @@ import (
 // crowded is why none of the services that could take the slot does; none: one has
 // room.
 func (v View) crowded(s Instance, from []Service) stream.Reason {
-	var full, away, cooling, broken []string
+	var full, away, cooling, broken, apart []string
 	var dry []shortage
 	for _, o := range from {
 		switch {
@@ -21,6 +21,8 @@ func (v View) crowded(s Instance, from []Service) stream.Reason {
 		case s.avoids(o.Host) && s.successor(): // it waits for another host than its own
 		case s.avoids(o.Host):
 			cooling = append(cooling, o.Host)
+		case s.Beside[o.Host] != "":
+			apart = append(apart, o.Host+" holds "+s.Beside[o.Host])
 		case o.full():
 			full = append(full, fmt.Sprintf("%d/%d", o.Used, o.Limit))
 		default:
@@ -50,10 +52,12 @@ func (v View) crowded(s Instance, from []Service) stream.Reason {
 		why = stream.Because(stream.CodeCooldown)
 	case len(away) > 0:
 		why = stream.Because(stream.CodeNotUp, "type", v.stype)
+	case len(apart) > 0:
+		return stream.Because(stream.CodeApart, "apart", list(apart, ", "), "type", v.stype)
 	case len(broken) > 0:
 		why = stream.Because(stream.CodeNonsense)
 	}
-	why = why.With("cooling", list(cooling, ", "), "away", list(away, ", "), "broken", list(broken, "; "))
+	why = why.With("cooling", list(cooling, ", "), "away", list(away, ", "), "broken", list(broken, "; "), "apart", list(apart, ", "))
 	if len(cooling) > 0 {
 		why = why.After(failure(s))
 	}
