@@ -1,6 +1,6 @@
 -- elsewhere: tells whether giving an instance up would help, as release decides it.
 -- It changes nothing, and its answer may be out of date at once.
--- KEYS: none. Touches reaper, stream:<key>:<instance>, override:<key>, load:<type>:<class>,
+-- KEYS: none. Touches reaper, stream:<key>:<slot>, stream:<key>:<instance>, override:<key>, load:<type>:<class>,
 --   hosts:lease, host:<host>, slots:<host>, service:<type>:<host>.
 -- ARGV: ns, actor, key, instance, type, host (that has it), n, n classes that may take it.
 -- RETURN: {'yes'} | {'no'} | {'hold', reason, until (ms), '' if that is not known}.

@@ -227,3 +227,20 @@ var apartGuards = func() []guard {
 	}
 	return append(out, guard{"copies are kept apart", []cut{{"place", "if s[6] and not s[5] then", "if false then"}}, apartFrom(stream.Running)})
 }()
+
+// A copy whose child keeps failing stays where it is if only the hosts of the other
+// copies have room: it could be given to none of them.
+func TestGivingACopyUpHelpsOnlyWhereNoOtherCopyIs(t *testing.T) {
+	t.Parallel()
+	g := newStage(t).open()
+	a, b := g.host("a"), g.host("b")
+	g.copies(2, stream.ApartHost)
+	one, two := g.copyOn("enc.1", "a"), g.copyOn("enc.2", "b")
+	g.up(one.Reservation, a)
+	g.up(two.Reservation, b)
+	classes := []string{stream.Class{}.ID()}
+	give := store.Release{Reason: stream.Because(stream.CodeEnded), Avoid: time.Minute, OnlyIfRoom: true, Classes: classes}
+	if got, err := g.s.Release(g.ctx, one.Reservation, a.Incarnation, give); err != nil || got != store.Stays {
+		t.Errorf("given up: %v, %v; no host may have it but its own", got, err)
+	}
+}
