@@ -4,6 +4,7 @@
 -- instance ran before the old one ended leaves none.
 -- include: event
 -- include: names
+-- include: instances
 
 -- lit tells whether the child of an instance runs and others may build on it; v is its
 -- state, phase and up.
@@ -13,7 +14,7 @@ local function lit(v) return (v[1] == 'running' or v[1] == 'stopping') and (v[2]
 -- last one of its slot.
 local function darken(key, instance, since)
   local stream, slot = ns .. 'stream:' .. key, slot_of(instance)
-  for name in string.gmatch(redis.call('HGET', stream .. ':' .. slot, 'instances') or '', '%S+') do
+  for name in instances_of(key, slot) do
     local other = stream .. ':' .. name
     if name ~= instance and sound(other) and lit(redis.call('HMGET', other, 'state', 'phase', 'up')) then return end
   end
