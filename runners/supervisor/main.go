@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -160,8 +161,13 @@ func (s *supervisor) build(spec Spec) error {
 	return err
 }
 
+// resting has one rest follow the other: what one has locked is not the other's to give back.
+var resting sync.Mutex
+
 // rest prepares for the long and quiet part of the life: after the first start, and again when probing is over.
 func rest() {
+	resting.Lock()
+	defer resting.Unlock()
 	_ = unix.Munlockall() // what is locked cannot be given back
 	shrink()
 	_ = stayResident() // CheckResident had the host say at its start why not

@@ -38,14 +38,18 @@ func TestSupervisorsStayInMemoryAndChildrenAreNotLocked(t *testing.T) {
 	child := r.await(EventStarted).PID
 	state, err := ReadState(r.dir)
 	r.must(err)
-	until(t, "the supervisor is locked", func() bool { return memoryOf(t, state.Supervisor.PID, "VmLck") > 0 })
+	// The kernel locks one mapping after the other, and a reading may come in the midst of it; what the heap maps later is
+	// not locked.
+	until(t, "nearly all that the supervisor maps is locked", func() bool {
+		return memoryOf(t, state.Supervisor.PID, "VmLck") > memoryOf(t, state.Supervisor.PID, "VmSize")/10*9
+	})
 	if got := memoryOf(t, child, "VmLck"); got != 0 {
 		t.Errorf("%d kB of the child are locked", got)
 	}
 	// Locked is what is used, not what is mapped.
 	rss := memoryOf(t, state.Supervisor.PID, "VmRSS")
 	t.Logf("a locked supervisor has %d kB in memory", rss)
-	if mapped := memoryOf(t, state.Supervisor.PID, "VmLck"); rss > mapped/4 || rss > 100<<10 {
+	if mapped := memoryOf(t, state.Supervisor.PID, "VmSize"); rss > mapped/4 || rss > 100<<10 {
 		t.Errorf("%d kB of %d that are mapped are in memory", rss, mapped)
 	}
 }
