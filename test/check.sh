@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 fail=0
 say() { echo "check: $*" >&2; fail=1; }
 
-unformatted=$(gofmt -l cmd config internal lua queue runners scheduler sources store stream test web)
+unformatted=$(gofmt -l cmd config internal lua problem queue render runners scheduler sources store stream test web)
 [ -z "$unformatted" ] || say "not formatted (gofmt -w): $unformatted"
 go vet ./... || say "go vet"
 # Pinned in go.mod. The first run reads all libraries (two minutes on two cores), each later one what changed.
