@@ -19,6 +19,12 @@ const startsEnv = "STREAM_API_TEST_READY_STARTS"
 // nginxConf writes the configuration of a real nginx that serves a directory at a free port.
 func nginxConf(t *testing.T, root string) (conf string, port int) {
 	t.Helper()
+	return nginxServer(t, "", fmt.Sprintf("root %s; autoindex on;", root))
+}
+
+// nginxServer writes the configuration of a real nginx with one server at a free port, and more beside it.
+func nginxServer(t *testing.T, more, server string) (conf string, port int) {
+	t.Helper()
 	port = realtest.FreePort(t)
 	dir, err := os.MkdirTemp("", "sa-nginx-")
 	if err != nil {
@@ -33,8 +39,9 @@ func nginxConf(t *testing.T, root string) (conf string, port int) {
 	text := fmt.Sprintf(`daemon off; %s worker_processes 1; pid %[2]s/pid; error_log %[2]s/error.log;
 events { worker_connections 64; }
 http { access_log off; client_body_temp_path %[2]s; proxy_temp_path %[2]s; fastcgi_temp_path %[2]s; uwsgi_temp_path %[2]s; scgi_temp_path %[2]s;
-  server { listen 127.0.0.1:%[3]d; root %[4]s; autoindex on; } }
-`, user, dir, port, root)
+  %[5]s
+  server { listen 127.0.0.1:%[3]d; %[4]s } }
+`, user, dir, port, server, more)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

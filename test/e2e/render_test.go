@@ -25,12 +25,18 @@ type edge struct {
 
 func follow(t *testing.T, redis, template string) *edge {
 	t.Helper()
-	e := &edge{dir: t.TempDir()}
-	e.file = filepath.Join(e.dir, "out")
-	if err := os.WriteFile(filepath.Join(e.dir, "x.tmpl"), []byte(template), 0o600); err != nil {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "x.tmpl"), []byte(template), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := exec.Command(realrun.Binary(t), "render", "-t", filepath.Join(e.dir, "x.tmpl"), "-o", e.file, "-f", "--settle", "1s", "--", "sh", "-c", "echo ran >>"+filepath.Join(e.dir, "ran"))
+	return followIn(t, redis, dir, "sh", "-c", "echo ran >>"+filepath.Join(dir, "ran"))
+}
+
+// followIn fills in x.tmpl of a directory, and runs a command.
+func followIn(t *testing.T, redis, dir string, command ...string) *edge {
+	t.Helper()
+	e := &edge{dir: dir, file: filepath.Join(dir, "out")}
+	c := exec.Command(realrun.Binary(t), append([]string{"render", "-t", filepath.Join(dir, "x.tmpl"), "-o", e.file, "-f", "--settle", "1s", "--"}, command...)...)
 	c.Env = append(os.Environ(), "STREAM_API_REDIS="+redis)
 	said, err := os.Create(filepath.Join(e.dir, "said"))
 	if err != nil {
