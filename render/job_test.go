@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -19,6 +20,7 @@ import (
 type desk struct {
 	*Job
 	t       *testing.T
+	mu      sync.Mutex // of what is below, while a follower is at work
 	picture stream.Status
 	broken  error // of the source
 	fails   error // of the command
@@ -27,16 +29,32 @@ type desk struct {
 	hints   chan struct{}
 }
 
-func (d *desk) Read(context.Context) (stream.Status, error) { return d.picture, d.broken }
-func (d *desk) Hints() <-chan struct{}                      { return d.hints }
+func (d *desk) Read(context.Context) (stream.Status, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.picture, d.broken
+}
+
+func (d *desk) Hints() <-chan struct{} { return d.hints }
+
+// with is how the test changes or reads what a follower at work does, too.
+func (d *desk) with(f func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f()
+}
 
 func newDesk(t *testing.T, text string) *desk {
 	t.Helper()
 	dir := t.TempDir()
 	d := &desk{t: t, picture: network(), hints: make(chan struct{}, 1)}
 	d.Job = &Job{Template: filepath.Join(dir, "x.tmpl"), Output: filepath.Join(dir, "out.conf"), Source: d, Settle: time.Second, Env: os.Getenv, Now: time.Now}
-	d.Say = func(format string, args ...any) { d.said = append(d.said, fmt.Sprintf(format, args...)) }
+	d.Say = func(format string, args ...any) {
+		d.with(func() { d.said = append(d.said, fmt.Sprintf(format, args...)) })
+	}
 	d.Command = func(context.Context) error {
+		d.mu.Lock()
+		defer d.mu.Unlock()
 		d.ran = append(d.ran, time.Now())
 		return d.fails
 	}
@@ -193,7 +211,7 @@ func TestFollowerRunsItsCommandOnceInSettleAndRetriesIt(t *testing.T) {
 		over := make(chan error)
 		go func() { over <- d.Follow(ctx) }()
 		key := func(i int) {
-			d.picture.Streams = []stream.StreamStatus{{Key: fmt.Sprint(i)}}
+			d.with(func() { d.picture.Streams = []stream.StreamStatus{{Key: fmt.Sprint(i)}} })
 			select {
 			case d.hints <- struct{}{}:
 			default:
@@ -207,6 +225,7 @@ func TestFollowerRunsItsCommandOnceInSettleAndRetriesIt(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		d.is("1999 ", false)
+		synctest.Wait()
 		if n := len(d.ran); n < 20 || n > 22 {
 			t.Errorf("it ran %d times in 20 s", n)
 		}
@@ -216,23 +235,24 @@ func TestFollowerRunsItsCommandOnceInSettleAndRetriesIt(t *testing.T) {
 			}
 		}
 		// Without a hint it is late, and not lost.
-		d.picture.Streams = nil
+		d.with(func() { d.picture.Streams = nil })
 		time.Sleep(idle + time.Second)
 		d.is("", false)
 
-		d.ran, d.fails = nil, errors.New("exit status 1")
+		d.with(func() { d.ran, d.fails = nil, errors.New("exit status 1") })
 		key(1)
 		time.Sleep(100 * time.Second)
 		synctest.Wait()
 		if n := len(d.ran); n < 5 || n > 8 {
 			t.Errorf("a command that fails ran %d times in 100 s: %v", n, d.ran)
 		}
-		d.fails = nil
+		d.with(func() { d.fails = nil })
 		time.Sleep(againMost + time.Second)
 		synctest.Wait()
 		d.is("1 ", false)
 		n := len(d.ran)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if len(d.ran) != n {
 			t.Error("it runs on after it succeeded")
 		}
@@ -241,10 +261,10 @@ func TestFollowerRunsItsCommandOnceInSettleAndRetriesIt(t *testing.T) {
 			t.Errorf("it said:\n%s", said)
 		}
 
-		d.said, d.broken = nil, errors.New("connection refused")
+		d.with(func() { d.said, d.broken = nil, errors.New("connection refused") })
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		d.broken = nil
+		d.with(func() { d.broken = nil })
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if want := []string{"connection refused; " + d.Output + " stays as it is", d.Output + " is kept up to date again"}; strings.Join(d.said, "\n") != strings.Join(want, "\n") {
