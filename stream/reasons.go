@@ -279,7 +279,7 @@ var reasons = map[Code]reasonRow{
 	CodeVersion:        says(Info, "{version}"),
 	CodeConfineLacks:   says(Warn, "confine: hide does not hold all here: {lacks}"),
 	CodeCheckFails:     says(Bad, "its check fails: {error}; {type} takes nothing new here"),
-	CodeCheckIgnored:   says(Bad, "its check fails: {error}; not heeded, as {failing} of {services} {type} services fail, so that the checker is suspected"),
+	CodeCheckIgnored:   says(Warn, "its check fails: {error}; not heeded, as {failing} of {services} {type} services fail, so that the checker is suspected"),
 	CodeCheckWell:      says(Info, "{type} is well again"),
 	CodeBadCapacity:    says(Bad, "[{type}: ]capacity {capacity} is no whole number from 0 to 1000000"),
 	CodeBadFilter:      says(Bad, "{error}"),

@@ -257,6 +257,9 @@ func printTrial(t plan.Trial) error {
 	for _, arg := range t.Args {
 		fmt.Fprintf(&out, "  arg      %s\n", mask(arg))
 	}
+	if t.Ready != nil {
+		fmt.Fprintf(&out, "ready      %s (every %v, within %v)\n", mask(t.Ready.String()), t.Ready.Interval.Round(time.Millisecond), t.Ready.Timeout.Round(time.Millisecond))
+	}
 	for _, h := range t.PostStop {
 		fmt.Fprintf(&out, "post_stop  %s (within %v)\n", mask(strings.Join(h.Argv, " ")), h.Timeout.Round(time.Millisecond))
 	}

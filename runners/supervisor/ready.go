@@ -66,6 +66,21 @@ func (r *Ready) Check() error {
 	return nil
 }
 
+// String is the kind, and what it asks.
+func (r *Ready) String() string {
+	switch {
+	case r.HTTP != "":
+		return "http " + r.HTTP
+	case r.TCP != "":
+		return "tcp " + r.TCP
+	case r.File != "":
+		return "file " + r.File
+	case r.Progress:
+		return "progress"
+	}
+	return "command " + strings.Join(r.Command, " ")
+}
+
 // readying finds out whether one child is ready. It is of the walking goroutine alone, which waits on its channels; a probe
 // under way has a goroutine of its own, and one that is a process ends with the child's tree.
 type readying struct {

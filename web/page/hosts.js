@@ -122,7 +122,8 @@ function patchPool(bar, pool) {
 function patchBar(bar, service, host) {
   const limit = service.capacity;
   const part = limit === null ? (service.used ? 0.15 : 0) : limit > 0 ? Math.min(1, service.used / limit) : 1;
-  const level = service.reason ? "bad" : limit !== null && service.used > limit ? "bad" : limit !== null && service.used >= limit ? "warn" : "ok";
+  const over = limit !== null && service.used > limit; // what is told of a service need not keep anything from it
+  const level = over || service.reason && service.severity !== "warn" ? "bad" : service.reason || service.used === limit ? "warn" : "ok";
   mark(bar.node, "data-level", level);
   mark(bar.node, "data-open", limit === null ? "" : null);
   const width = (part * 100).toFixed(1) + "%";
