@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -16,6 +18,9 @@ func (s *Store) held(ctx context.Context, now int64) (*stream.HoldStatus, error)
 	r, err := s.ask(ctx, "held")
 	if isRefusal(err) {
 		return s.noTick(ctx, now)
+	}
+	if text, ok := redisAnswer(err); ok && strings.HasPrefix(text, "NOPERM") {
+		return s.heldAsRead(ctx, now)
 	}
 	if err != nil {
 		return nil, err
@@ -34,6 +39,25 @@ func (s *Store) held(ctx context.Context, now int64) (*stream.HoldStatus, error)
 		return &stream.HoldStatus{Until: until, Told: why.Told()}, nil
 	}
 	return nil, r.unexpected("held")
+}
+
+// heldAsRead is what a user can tell who may read and run no script: a hold that
+// was noted, and that nobody ticks. That Redis's clock went back is left out.
+func (s *Store) heldAsRead(ctx context.Context, now int64) (*stream.HoldStatus, error) {
+	row, err := s.client.HGetAll(ctx, s.key("reaper")).Result()
+	if err != nil && !isRefusal(err) {
+		return nil, fmt.Errorf("read reaper: %w", err)
+	}
+	until, mass := atoi64(row["until"]), atoi64(row["mass_until"])
+	switch {
+	case until > now:
+		return &stream.HoldStatus{Until: until, Told: stream.ParseReason(row["reason"]).Told()}, nil
+	case mass > now:
+		return &stream.HoldStatus{Until: mass, Told: stream.Because(stream.CodeMassLapse).Told()}, nil
+	case now-atoi64(row["tick"]) > (3 * time.Second).Milliseconds():
+		return s.noTick(ctx, now)
+	}
+	return nil, nil
 }
 
 // ask runs a script that only reads. It neither writes a layout into a store that
