@@ -62,6 +62,12 @@ func TestPeopleAreToldOfTheHoldThatScriptsKeep(t *testing.T) {
 			if code != c.code || c.until && told.Hold.Until != g.c.us/1000+5000 {
 				t.Errorf("people are told of %q, %+v; want %q", code, told.Hold, c.code)
 			}
+			// The same for who may run no script.
+			read, err := store.HeldAsRead(g.ctx, g.s, g.c.us/1000)
+			g.must(err)
+			if (read == nil) != (told.Hold == nil) || read != nil && (read.Code != code || c.until && read.Until != told.Hold.Until) {
+				t.Errorf("by reading it is %+v; the script says %+v", read, told.Hold)
+			}
 			if !maps.Equal(before, g.content()) {
 				t.Error("to look at it changed the store")
 			}

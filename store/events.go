@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -21,6 +23,13 @@ type Event struct {
 	Token  string `json:"token,omitempty" show:"name"`
 	stream.Told
 	Actor string `json:"actor,omitempty"`
+}
+
+// At is when it happened, store's ms, by its ID; false for what is no id.
+func (e Event) At() (ms int64, ok bool) {
+	text, _, _ := strings.Cut(e.ID, "-")
+	ms, err := strconv.ParseInt(text, 10, 64)
+	return ms, err == nil
 }
 
 // Events reads up to n events after the given id (exclusive; "0" for the

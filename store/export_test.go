@@ -67,3 +67,8 @@ func TellRefusal(s *Store, script string, err error) { s.tellRefusal(script, err
 
 // SweepAside forgets what was set aside and is no more.
 func SweepAside(ctx context.Context, s *Store) error { return s.sweepAside(ctx) }
+
+// HeldAsRead is what a user is told of a hold who may run no script.
+func HeldAsRead(ctx context.Context, s *Store, now int64) (*stream.HoldStatus, error) {
+	return s.heldAsRead(ctx, now)
+}

@@ -41,21 +41,23 @@ func (s *Store) held(ctx context.Context, now int64) (*stream.HoldStatus, error)
 	return nil, r.unexpected("held")
 }
 
-// heldAsRead is what a user can tell who may read and run no script: a hold that
-// was noted, and that nobody ticks. That Redis's clock went back is left out.
+// heldAsRead is the same for a user who may read and run no script: the order and
+// the limits are those of held() there.
 func (s *Store) heldAsRead(ctx context.Context, now int64) (*stream.HoldStatus, error) {
 	row, err := s.client.HGetAll(ctx, s.key("reaper")).Result()
 	if err != nil && !isRefusal(err) {
 		return nil, fmt.Errorf("read reaper: %w", err)
 	}
-	until, mass := atoi64(row["until"]), atoi64(row["mass_until"])
+	tick, until, mass := atoi64(row["tick"]), atoi64(row["until"]), atoi64(row["mass_until"])
 	switch {
+	case now-tick > (3 * time.Second).Milliseconds():
+		return s.noTick(ctx, now)
+	case tick-now > (500 * time.Millisecond).Milliseconds():
+		return &stream.HoldStatus{Until: now, Told: stream.Because(stream.CodeClockBack).Told()}, nil
 	case until > now:
 		return &stream.HoldStatus{Until: until, Told: stream.ParseReason(row["reason"]).Told()}, nil
 	case mass > now:
 		return &stream.HoldStatus{Until: mass, Told: stream.Because(stream.CodeMassLapse).Told()}, nil
-	case now-atoi64(row["tick"]) > (3 * time.Second).Milliseconds():
-		return s.noTick(ctx, now)
 	}
 	return nil, nil
 }

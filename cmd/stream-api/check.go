@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"stream-api/problem"
 	"stream-api/store"
@@ -135,18 +134,10 @@ func (w *watcher) read(ctx context.Context) (stream.Status, error) {
 	for _, e := range events {
 		w.after = e.ID
 		if e.Event == problem.EventLost {
+			at, _ := e.At() // Redis gave the id
 			stream.Show(&e)
-			w.lost.Add(problem.Lost{At: eventTime(e).UnixMilli(), Stream: e.Stream, Slot: e.Slot, Host: e.Host, Told: e.Told})
+			w.lost.Add(problem.Lost{At: at, Stream: e.Stream, Slot: e.Slot, Host: e.Host, Told: e.Told})
 		}
 	}
 	return status, err
-}
-
-// eventTime is when an event happened, by the store's clock.
-func eventTime(e store.Event) time.Time {
-	var ms int64
-	if _, err := fmt.Sscanf(e.ID, "%d-", &ms); err != nil {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -109,9 +108,8 @@ func followEvents(ctx context.Context, s *store.Store, after string, print func(
 
 func printEvent(e store.Event) error {
 	at := "?"
-	ms, _, _ := strings.Cut(e.ID, "-")
-	if n, err := strconv.ParseInt(ms, 10, 64); err == nil {
-		at = time.UnixMilli(n).Format("15:04:05.000")
+	if ms, ok := e.At(); ok {
+		at = time.UnixMilli(ms).Format("15:04:05.000")
 	}
 	var what []string
 	for _, part := range []struct{ name, value string }{{"stream", e.Stream}, {"slot", e.Slot}, {"host", e.Host}, {"reason", e.Reason}} {

@@ -31,12 +31,8 @@ func (r *reader) readRemote(ctx context.Context, base string, instance store.Ins
 	if err != nil {
 		return err
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.ResponseHeaderTimeout = 10 * time.Second
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse // the proof is for this host alone
-	}}
+	client := pageClient(10 * time.Second)
+	defer client.CloseIdleConnections()
 	answer, err := client.Do(request)
 	if ctx.Err() != nil {
 		return nil
@@ -68,6 +64,16 @@ func (r *reader) readRemote(ctx context.Context, base string, instance store.Ins
 		return fmt.Errorf("the log from %s broke off: %w", host, err)
 	}
 	return nil
+}
+
+// pageClient asks a page, whose answer begins within limit, and follows no redirect: what
+// shows who asks, a token or its proof, is for that page alone.
+func pageClient(limit time.Duration) *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.ResponseHeaderTimeout = limit
+	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 }
 
 // request asks for a log at an address that Redis names, which may be anybody's:

@@ -105,14 +105,7 @@ func newPageSource(from, tokenFile string, insecure bool) (*pageSource, error) {
 	if at.Scheme == "http" && !insecure && !onThisMachine(at.Hostname()) {
 		return nil, usageError("--from %s: without TLS whoever is between reads the token along: give that page web.tls and write https, or take it so with --insecure", stream.Shown(from))
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.ResponseHeaderTimeout = readLimit
-	return &pageSource{
-		base: at, token: (&reader{tokenFile: tokenFile}).token, hints: make(chan struct{}, 1),
-		client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse // the token is for this page alone
-		}},
-	}, nil
+	return &pageSource{base: at, token: (&reader{tokenFile: tokenFile}).token, hints: make(chan struct{}, 1), client: pageClient(readLimit)}, nil
 }
 
 func (p *pageSource) Hints() <-chan struct{} { return p.hints }

@@ -3,7 +3,7 @@
 -- include: sound
 
 -- amounts reads {"cpu":1500,"nvenc":1000}, thousandths by pool; nil for what a hand
--- wrote otherwise. stream.ParseAmounts is the same.
+-- wrote otherwise. stream.DecodeAmounts is the same.
 local function amounts(text)
   local out, inside = {}, string.match((not text or text == '') and '{}' or text, '^%s*{%s*(.-)%s*}%s*$')
   if not inside then return nil end

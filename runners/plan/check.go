@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"time"
 
 	"stream-api/internal/confine"
@@ -41,9 +40,5 @@ func (c *Check) Kinds() []string {
 
 // Templates are all of the check, by the path of their key below its own.
 func (c *Check) Templates() []Use {
-	uses := []Use{{"http", c.HTTP}, {"tcp", c.TCP}}
-	for i, t := range c.Command {
-		uses = append(uses, Use{fmt.Sprintf("command[%d]", i), t})
-	}
-	return uses
+	return append([]Use{{"http", c.HTTP}, {"tcp", c.TCP}}, usesOf("command", c.Command)...)
 }

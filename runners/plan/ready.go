@@ -40,10 +40,7 @@ func (r *Ready) Kinds() []string {
 }
 
 func (r *Ready) templates() []Use {
-	uses := []Use{{"http", r.HTTP}, {"tcp", r.TCP}, {"file", r.File}}
-	for i, t := range r.Command {
-		uses = append(uses, Use{fmt.Sprintf("command[%d]", i), t})
-	}
+	uses := append([]Use{{"http", r.HTTP}, {"tcp", r.TCP}, {"file", r.File}}, usesOf("command", r.Command)...)
 	for i := range uses {
 		uses[i].Path = "plugin.ready." + uses[i].Path
 	}

@@ -73,6 +73,15 @@ type Use struct {
 	Template stream.Template
 }
 
+// usesOf are the elements of a list.
+func usesOf(path string, templates []stream.Template) []Use {
+	var uses []Use
+	for i, t := range templates {
+		uses = append(uses, Use{fmt.Sprintf("%s[%d]", path, i), t})
+	}
+	return uses
+}
+
 // Templates are all of the service, in the order of their paths.
 func (s *Service) Templates() []Use {
 	var uses []Use
@@ -84,9 +93,7 @@ func (s *Service) Templates() []Use {
 		return uses
 	}
 	list := func(path string, templates []stream.Template) {
-		for i, t := range templates {
-			uses = append(uses, Use{fmt.Sprintf("plugin.%s[%d]", path, i), t})
-		}
+		uses = append(uses, usesOf("plugin."+path, templates)...)
 	}
 	list("args", e.Args)
 	for _, name := range slices.Sorted(maps.Keys(e.Env)) {
