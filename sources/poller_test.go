@@ -391,6 +391,8 @@ func TestRestartedPollerRepeatsAndForgetsNothing(t *testing.T) {
 	ingest.set("s1@a", "s3@a")
 	second := w.poll(ingest.config(), "b")
 	w.await(20*time.Second, "ingest", "s1", "s3")
+	// The announcement is stored before the hints are given, appeared first.
+	realtest.Await(t, 20*time.Second, "no hint that s2 is gone", func() bool { _, gone := second.hints.got(); return gone != "" })
 	if appeared, gone := second.hints.got(); appeared != "s3" || gone != "s2" {
 		t.Errorf("hints after the restart: appeared %q, gone %q; want s3, s2", appeared, gone)
 	}
@@ -399,7 +401,7 @@ func TestRestartedPollerRepeatsAndForgetsNothing(t *testing.T) {
 // stop2 ends a poller after its first announcement.
 func (r *running) stop2(w *world) {
 	w.t.Helper()
-	realtest.Await(w.t, 5*time.Second, "nothing announced", func() bool { appeared, _ := r.hints.got(); return appeared != "" })
+	realtest.Await(w.t, 20*time.Second, "nothing announced", func() bool { appeared, _ := r.hints.got(); return appeared != "" })
 	r.stop()
 }
 
