@@ -112,6 +112,8 @@ func (d *decoder) custom(n *node, path string, v reflect.Value, r rules) bool {
 	case **plan.Ready:
 		*t = defaultReady()
 		d.fields(n, path, v.Elem())
+	case *plan.OnChange:
+		d.decodeOnChange(n, path, t)
 	case *plan.Commands:
 		d.decodeCommands(n, path, t, r)
 	default:

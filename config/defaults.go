@@ -41,7 +41,6 @@ func stallAfter(kind string) time.Duration {
 
 func (s *Service) setDefaults() {
 	s.Handover = stream.StopFirst
-	s.OnSourceChange = plan.Restart
 	s.OnNewSession = plan.Ignore
 }
 

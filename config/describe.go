@@ -183,7 +183,11 @@ func (s *Service) describe(p *page, c *Config) {
 	if c := s.Check; c != nil {
 		p.line("  check      %s, every %s, within %s; unwell after %d, well after %d", checkText(c), short(c.Interval), short(c.Timeout), c.Fall, c.Rise)
 	}
-	p.line("  handover   %s; store lost: %s; source changed: %s; new session: %s", s.Handover, s.OnStoreLoss, s.OnSourceChange, s.OnNewSession)
+	changed := ""
+	if s.OnChange.Do != "" {
+		changed = fmt.Sprintf("values changed: %s; ", s.OnChange)
+	}
+	p.line("  handover   %s; store lost: %s; %ssource changed: %s; new session: %s", s.Handover, s.OnStoreLoss, changed, s.SourceChange(), s.OnNewSession)
 }
 
 func describeExec(e *plan.Exec, p *page, c *Config) {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 
@@ -59,6 +60,26 @@ func (d *decoder) decodeCommands(n *node, path string, c *plan.Commands, r rules
 	var list []plan.Command
 	d.decode(n, path, &list, r)
 	*c = list
+}
+
+// decodeOnChange reads restart, ignore or {signal: NAME}.
+func (d *decoder) decodeOnChange(n *node, path string, c *plan.OnChange) {
+	const forms = "restart, ignore or {signal: HUP}"
+	switch {
+	case n.kind == mapKind:
+		d.fields(n, path, reflect.ValueOf(c).Elem())
+		if c.Do = plan.Signal; c.Signal == "" && len(n.entries) == 0 {
+			d.problem(n.at, path, "it says nothing: write "+forms)
+		}
+	case n.kind != scalarKind:
+		d.problem(n.at, path, "%s is expected, but this is %s", forms, n.kind)
+	case n.text == string(plan.Restart) || n.text == string(plan.Ignore):
+		c.Do = plan.Reaction(n.text)
+	case n.text == string(plan.Signal):
+		d.problem(n.at, path, "which one? Write {signal: HUP}, or USR1 or USR2: what the program does not heed ends it")
+	default:
+		d.problem(n.at, path, "%s is not one of %s%s", stream.Quote(n.text), forms, suggest(n.text, []string{"restart", "ignore"}))
+	}
 }
 
 func (p *Plugin) decode(d *decoder, n *node, path string, _ rules) {

@@ -225,5 +225,5 @@ services:
 }
 
 func modes(s *Service) []string {
-	return []string{string(s.Handover), string(s.OnStoreLoss), string(s.OnSourceChange), string(s.OnNewSession)}
+	return []string{string(s.Handover), string(s.OnStoreLoss), s.SourceChange(), string(s.OnNewSession)}
 }

@@ -68,6 +68,7 @@ func (d *decoder) warnMachine(c *Config) {
 			d.warnArguments(at, check.Command)
 		}
 		if e := s.Plugin.Exec; e != nil {
+			d.warnUntold(s, path)
 			d.warnProgram(join(path, "plugin.path"), e.Path)
 			d.warnCommands(join(path, "plugin"), e)
 			for i, file := range e.EnvFile {
@@ -104,6 +105,23 @@ func (d *decoder) warnDevices(c *Config) {
 				}
 				path := element(join(join("services", name), "places"), i)
 				d.warn(d.at(path), path, "%s is in the places of %s, too: both would run on it at the same time, as neither counts the slots of the other: write network.pools, and uses for both", value, other)
+			}
+		}
+	}
+}
+
+// warnUntold finds what may change in the arguments of a program that is not started anew
+// for it.
+func (d *decoder) warnUntold(s *Service, path string) {
+	if s.OnChange.Do != plan.Ignore && s.OnChange.Do != plan.Signal {
+		return
+	}
+	for i, arg := range s.Exec.Args {
+		at := element(join(path, "plugin.args"), i)
+		for _, ref := range arg.Refs() {
+			if ref.OfSlot() || ref.Scope == "stream" || ref.Scope == "source" || ref.OfItem() || ref.Scope == "slot" && ref.Name == "lead" {
+				d.warn(d.valueAt(at), at, "%s may change, and on_change is %s: a program that runs sees new values in STREAM_API_ENV, and never other arguments; put it into env", ref, s.OnChange)
+				break
 			}
 		}
 	}

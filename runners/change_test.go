@@ -24,6 +24,15 @@ func (h *host) values() string {
 	return strings.TrimSpace(strings.ReplaceAll(string(text), "\n", " "))
 }
 
+// awaitNote waits for a note to be so.
+func (h *host) awaitNote(name, want string) {
+	h.w.t.Helper()
+	realtest.Await(h.w.t, 60e9, name+" is not "+want, func() bool {
+		text, err := os.ReadFile(filepath.Join(h.notes, name))
+		return err == nil && strings.TrimSpace(string(text)) == want
+	})
+}
+
 func (h *host) awaitValues(want string) {
 	h.w.t.Helper()
 	realtest.Await(h.w.t, 60e9, "values are not "+want, func() bool { return h.values() == want })

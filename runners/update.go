@@ -20,18 +20,18 @@ type updating struct {
 	stale    bool        // would be started otherwise now
 	answered int64       // the operator's wish for a restart that was fulfilled last
 
-	// An upstream that changes all the time must not restart the child all the
-	// time: the first change does at once, each further one by the restart policy.
+	// An upstream that changes all the time must not restart or signal the child all
+	// the time: the first change does at once, each further one by the restart policy.
 	latest   store.Record
-	restarts supervisor.Failures // for changed variables, as the policy remembers them
-	last     time.Time           // of these restarts; zero: none
+	restarts supervisor.Failures // for changed variables, as the policy remembers them; signals count as well
+	last     time.Time           // of these; zero: none
 	earliest time.Time           // of the next
 	due      <-chan time.Time    // fires then, if one waits
 }
 
-// mayRestart tells whether a changed variable may restart the child now; if not,
-// it is looked at again when it may.
-func (u *updating) mayRestart() bool {
+// mayDisturb tells whether a changed variable may restart or signal the child now; if
+// not, it is looked at again when it may.
+func (u *updating) mayDisturb() bool {
 	rest := time.Until(u.earliest)
 	if rest > 0 {
 		u.due = time.After(rest)
@@ -39,8 +39,8 @@ func (u *updating) mayRestart() bool {
 	return rest <= 0
 }
 
-// restarted takes note of a restart for changed variables.
-func (u *updating) restarted(policy supervisor.Restart) {
+// disturbed takes note of a restart or a signal for changed variables.
+func (u *updating) disturbed(policy supervisor.Restart) {
 	now, ran := time.Now(), policy.Within // before the first all was well
 	if !u.last.IsZero() {
 		ran = now.Sub(u.last)
@@ -82,14 +82,47 @@ func (h *holding) refresh(ctx context.Context, rec store.Record) {
 		h.updating.weighed = true
 	case plan.Restarts:
 		byVars := c.Why.Code == stream.CodeVarsChanged
-		if byVars && !h.updating.mayRestart() {
+		if byVars && !h.updating.mayDisturb() {
 			return
 		}
 		h.updating.weighed = h.restart(ctx, c.To, v, c.Why)
 		if byVars && h.updating.weighed {
-			h.updating.restarted(h.service.Exec.Restart)
+			h.updating.disturbed(h.service.Exec.Restart)
+		}
+	case plan.Tells:
+		if c.Signal != "" && !h.updating.mayDisturb() {
+			return
+		}
+		h.updating.weighed = h.handOver(ctx, c, v)
+		if c.Signal != "" && h.updating.weighed {
+			h.updating.disturbed(h.service.Exec.Restart)
 		}
 	}
+}
+
+// handOver has the child read what it would be started with now; false if that has to
+// be tried again.
+func (h *holding) handOver(ctx context.Context, c plan.Change, v plan.Values) bool {
+	sup := h.supervisor()
+	if sup == nil {
+		return false
+	}
+	within, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if err := sup.Change(within, c.To, c.Signal); err != nil {
+		h.logger().Warn().Err(err).Msg("the child is not told what changed yet")
+		return false
+	}
+	h.runs, h.updating.stale = c.To, false
+	h.keepValues(v)
+	event := ""
+	if c.Signal != "" {
+		event = "signalled"
+	}
+	h.logger().Info().Str("state", string(PhaseRunning)).Stringer("reason", c.Why).Str("signal", c.Signal).Msg("the child has what changed")
+	h.tell(event, c.Why, map[string]string{"stale": ""})
+	h.flush(ctx)
+	return true
 }
 
 func (h *holding) showStale(ctx context.Context, stale bool) {

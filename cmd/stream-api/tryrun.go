@@ -46,6 +46,11 @@ func runTrial(ctx context.Context, t plan.Trial) (err error) {
 	if t.Confine.Confines() {
 		env = append(env, confine.Env+"="+string(t.Confine.Level))
 	}
+	values, err := supervisor.WriteEnviron(s.dir, env)
+	if err != nil {
+		return err
+	}
+	env = append(env, supervisor.EnvEnv+"="+values)
 	end, reason := error(nil), "exited"
 	for _, h := range t.PreStart {
 		if end = s.hook(ctx, h, env); end != nil {

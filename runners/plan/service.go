@@ -18,15 +18,6 @@ const (
 	Stop StoreLoss = "stop" // they end before anybody else could be given their slots
 )
 
-// Reaction says what a change of its inputs does to a running child.
-type Reaction string
-
-// The reactions.
-const (
-	Restart Reaction = "restart"
-	Ignore  Reaction = "ignore"
-)
-
 // Service is what this host offers for one type. The tags are those of the file,
 // whose decoder fills in what it leaves out: there are no defaults here.
 type Service struct {
@@ -46,8 +37,10 @@ type Service struct {
 	Handover stream.Handover `yaml:"handover" validate:"oneof=stop_first start_first"`
 	// OnStoreLoss is keep or stop; as lease.on_store_loss if not given.
 	OnStoreLoss StoreLoss `yaml:"on_store_loss" validate:"omitempty,oneof=keep stop"`
-	// OnSourceChange (restart or ignore): the stream's source is another.
-	OnSourceChange Reaction `yaml:"on_source_change" validate:"oneof=restart ignore"`
+	// OnChange is what a changed environment does to a running child.
+	OnChange OnChange `yaml:"on_change"`
+	// OnSourceChange (restart or ignore): the stream's source is another; as OnChange if not given.
+	OnSourceChange Reaction `yaml:"on_source_change" validate:"omitempty,oneof=restart ignore"`
 	// OnNewSession (restart or ignore): the publisher began anew.
 	OnNewSession Reaction `yaml:"on_new_session" validate:"oneof=restart ignore"`
 	// StreamVars are published while the slot runs; they are stored in the

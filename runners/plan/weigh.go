@@ -14,13 +14,16 @@ const (
 	Stays                  // a start would be the same
 	Stale                  // it would differ, and that is no reason to restart
 	Restarts               // it would differ because of the stream
+	Tells                  // the same, and the child is told instead
 )
 
 // Change is what Weigh finds.
 type Change struct {
 	Do  Effect
-	Why stream.Reason   // of a restart
-	To  supervisor.Exec // what is to run after a restart
+	Why stream.Reason   // of a restart, or of what the child is told
+	To  supervisor.Exec // what is to run after the next start
+	// Signal is sent to a child that is told; empty: it reads the new values by itself.
+	Signal string
 }
 
 // Weigh compares what runs with what would be started now. before are the values
@@ -28,12 +31,16 @@ type Change struct {
 func (s *Service) Weigh(at Subject, runs supervisor.Exec, before, now Values, here stream.Lookup) Change {
 	if s.anew(before, now) {
 		if wanted, err := s.Exec.Resolve(at, now, here); err == nil {
-			return Change{Restarts, stream.Because(stream.CodeNewSession), wanted}
+			return Change{Do: Restarts, Why: stream.Because(stream.CodeNewSession), To: wanted}
 		}
 	}
-	considered := now
-	if s.OnSourceChange == Ignore {
+	considered, how := now, s.OnChange
+	switch onSource := s.onSource(); {
+	case onSource == how.Do || onSource == Restart && how.Do == "":
+	case onSource == Ignore:
 		considered = now.from(before)
+	case s.differs(at, now, now.from(before), here):
+		how = OnChange{Do: Restart}
 	}
 	wanted, err := s.Exec.Resolve(at, considered, here)
 	if err != nil {
@@ -49,7 +56,21 @@ func (s *Service) Weigh(at Subject, runs supervisor.Exec, before, now Values, he
 	if err == nil && then.Same(wanted) {
 		return Change{Do: Stale} // the file or a secret changed, the stream did not
 	}
-	return Change{Restarts, stream.Because(stream.CodeVarsChanged), wanted}
+	c := Change{Do: Restarts, Why: stream.Because(stream.CodeVarsChanged), To: wanted}
+	if how.Do == Ignore || how.Do == Signal {
+		c.Do, c.Signal = Tells, how.Signal
+	}
+	return c
+}
+
+// differs tells whether what would run is another with these values than with those.
+func (s *Service) differs(at Subject, these, those Values, here stream.Lookup) bool {
+	a, err := s.Exec.Resolve(at, these, here)
+	if err != nil {
+		return false
+	}
+	b, err := s.Exec.Resolve(at, those, here)
+	return err == nil && !a.Same(b)
 }
 
 // anew tells whether the publisher began anew and the child has to, too.

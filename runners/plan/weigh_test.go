@@ -44,6 +44,11 @@ func TestWeighTellsAChangeOfTheStreamFromOneOfTheFile(t *testing.T) {
 	ignore := func(s *Service) { s.OnSourceChange = Ignore }
 	confined := func(s *Service) { s.Exec.Confine = confine.Policy{Level: confine.Hide} }
 	renew := func(s *Service) { s.OnNewSession = Restart }
+	// What is said of any change, and nothing of the source.
+	calm := func(s *Service) { s.OnChange, s.OnSourceChange = OnChange{Do: Ignore}, "" }
+	told := func(s *Service) { s.OnChange, s.OnSourceChange = OnChange{Do: Signal, Signal: "HUP"}, "" }
+	strict := func(s *Service) { s.OnSourceChange = Restart }
+	lead := func(v *Values) { v.Lead = true }
 	for name, c := range map[string]struct {
 		service *Service
 		now     Values
@@ -62,9 +67,23 @@ func TestWeighTellsAChangeOfTheStreamFromOneOfTheFile(t *testing.T) {
 		"a new session":                       {service(same), changed(again), Stays, ""},
 		"a new session that counts":           {service(same, renew), changed(again), Restarts, stream.CodeNewSession},
 		"an upstream that is gone":            {service(same), changed(gone), Unknown, ""},
+
+		"a value, which it is told":                {service(same, told), changed(other), Tells, stream.CodeVarsChanged},
+		"a value, which it reads by itself":        {service(same, calm), changed(other), Tells, stream.CodeVarsChanged},
+		"the file, of which nothing is told":       {service(same+" x", told), before, Stale, ""},
+		"another source, as any change":            {service(same, calm), changed(moved), Tells, stream.CodeVarsChanged},
+		"another source, said narrower":            {service(same, calm, strict), changed(moved), Restarts, stream.CodeVarsChanged},
+		"a value beside a source said narrower":    {service(same, told, strict), changed(other), Tells, stream.CodeVarsChanged},
+		"another source passed over, and a value":  {service(same, told, ignore), changed(func(v *Values) { moved(v); other(v) }), Tells, stream.CodeVarsChanged},
+		"a new session that counts, said narrower": {service(same, calm, renew), changed(func(v *Values) { again(v); other(v) }), Restarts, stream.CodeNewSession},
+		"who leads, which it does not use":         {service(same), changed(lead), Stays, ""},
 	} {
-		if got := c.service.Weigh(Subject{}, ran, before, c.now, here); got.Do != c.want || got.Why.Code != c.why {
+		got := c.service.Weigh(Subject{}, ran, before, c.now, here)
+		if got.Do != c.want || got.Why.Code != c.why {
 			t.Errorf("%s: %d, %q; want %d, %q", name, got.Do, got.Why, c.want, c.why)
+		}
+		if got.Do == Tells && got.Signal != c.service.OnChange.Signal {
+			t.Errorf("%s: signal %q", name, got.Signal)
 		}
 	}
 }

@@ -48,6 +48,9 @@ func (l *life) beginAttempt() Spec {
 	if err := l.vars.reset(); err != nil {
 		l.warn("variables: %v", err)
 	}
+	if err := l.environ.begin(spec.environ()); err != nil {
+		l.warn("%s: %v", EnvEnv, err)
+	}
 	return spec
 }
 
@@ -70,6 +73,7 @@ func (l *life) runChild(spec Spec) (exit Exit, refused bool) {
 		exit.Reason = ExitRestart
 		return exit, false
 	}
+	spec = l.startsWith(spec)
 	readying := l.newReadying(spec)
 	out, err := newOutput(l.journal, [2]string{MarkOut, MarkErr}, l.alive)
 	if err != nil {
@@ -87,7 +91,7 @@ func (l *life) runChild(spec Spec) (exit Exit, refused bool) {
 	memory := watchMemory("", l.ownCgroup())
 	l.announce(p, began)
 	readying.begin()
-	exit.Reason = l.watch(spec, p, readying)
+	exit.Reason = l.watch(spec, p, began, readying)
 	exit.Ran = time.Since(began)
 	l.tree.endChild()
 	readying.end()
@@ -147,7 +151,7 @@ func (l *life) announce(p *process, at time.Time) {
 }
 
 // watch returns why the child is to end, after asking it where that is the way. What then is left is the caller's.
-func (l *life) watch(spec Spec, p *process, readying *readying) string {
+func (l *life) watch(spec Spec, p *process, began time.Time, readying *readying) string {
 	l.alive()
 	stall := time.NewTimer(max(spec.Stall, time.Second))
 	defer stall.Stop()
@@ -169,8 +173,16 @@ func (l *life) watch(spec Spec, p *process, readying *readying) string {
 		if l.takeKick() {
 			l.past = l.past.fresh()
 		}
+		var old <-chan time.Time // enough for what it is to be told
+		switch signal, in := l.due(time.Since(began)); {
+		case signal != "":
+			l.hand(p, signal)
+		case in > 0:
+			old = time.After(in)
+		}
 		due, late, answer := readying.waits()
 		select {
+		case <-old:
 		case <-due:
 			readying.ask()
 		case err := <-answer:
@@ -269,6 +281,9 @@ func (l *life) afterwards(spec Spec, exit Exit, reason string) string {
 		if err := l.hook(spec, h, true, EnvExit+"="+exit.Reason); err != nil {
 			l.warn("post_stop: %v", err)
 		}
+	}
+	if err := l.environ.end(); err != nil {
+		l.warn("%s: %v", EnvEnv, err)
 	}
 	l.change(func(s *State) { s.Dirty = false })
 	if later, over := l.over(); reason == "" && over {

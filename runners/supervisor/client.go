@@ -200,6 +200,14 @@ func (c *Client) Restart(ctx context.Context, next Exec) error {
 	return err
 }
 
+// Change has the child told that it would be started with next now, under the same token and directory: the file behind EnvEnv
+// has the new environment, and signal (HUP, USR1, USR2; empty: none) is sent to the child, and to nothing that it started, once
+// the file is replaced and it is a second old. The next start is with next. It returns when the supervisor has taken it in.
+func (c *Client) Change(ctx context.Context, next Exec, signal string) error {
+	_, err := c.ask(ctx, request{Op: opChange, Change: &next, Signal: signal})
+	return err
+}
+
 // Kick starts a waiting child at once, with fresh backoff: its publisher is back.
 func (c *Client) Kick(ctx context.Context) error {
 	_, err := c.ask(ctx, request{Op: opKick})

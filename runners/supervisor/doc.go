@@ -72,7 +72,7 @@
 //
 // spec.json is what to run; after the end it is rewritten without environment, arguments and secrets. state.json is the
 // last known State. lock is locked as long as the supervisor lives, and is the only sign of that. sock and prog are the
-// sockets of the protocol and of ffmpeg's -progress; log and log.1 the log; io/vars what the child publishes; work its
+// sockets of the protocol and of ffmpeg's -progress; log and log.1 the log; io/vars what the child publishes; env/now its environment as a start would have it now, while it runs; work its
 // working directory, kept over restarts; stderr what the supervisor itself has to say, empty unless it broke. Nothing is
 // synced to the disk: what is written is about processes, and a crash that loses it ends these too.
 //

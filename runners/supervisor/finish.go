@@ -49,6 +49,7 @@ func Finish(ctx context.Context, dir string) error {
 	f.State.Phase, f.State.Child, f.State.Dirty = PhaseEnded, Process{}, false
 	f.State.End = &End{Reason: EndLost, Text: "the supervisor was killed", At: time.Now()}
 	errs = append(errs, writeJSON(filepath.Join(dir, fileState), f.State))
+	errs = append(errs, removeEnviron(environPath(dir)))
 	if f.SpecErr == nil {
 		errs = append(errs, writeJSON(filepath.Join(dir, fileSpec), f.Spec.without()))
 	}

@@ -16,6 +16,7 @@ type life struct {
 	cgroup  *cgroup // of the walking goroutine alone; nil where there is none
 	journal *journal
 	vars    *varsFile
+	environ *environFile
 	saver   *saver
 	emit    func(Event)
 	watched func() bool // a runner is connected
@@ -24,10 +25,13 @@ type life struct {
 	born time.Time     // of the supervisor: the zero of its monotonic clock
 	sign atomic.Int64  // time of the latest sign of life, since born
 
-	mu     sync.Mutex
-	spec   Spec
-	state  State
-	wishes wishes
+	mu      sync.Mutex
+	spec    Spec
+	state   State
+	wishes  wishes
+	edition int  // of spec, as changes count
+	runs    int  // edition that the child was started with
+	asked   told // when the file has the change
 
 	// Of the walking goroutine alone.
 	past    Failures
@@ -44,6 +48,7 @@ type wishes struct {
 	reason  string // of the end
 	restart bool
 	kick    bool
+	told    told
 }
 
 type endWish int

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,6 +41,7 @@ type journal struct {
 
 	mu      sync.Mutex
 	mask    *masker
+	secrets []string // that it masks
 	buffer  []byte
 	dropped int
 	tail    []string // last stderr lines of the child
@@ -58,7 +60,7 @@ const logMax = 1 << 20
 
 func newJournal(dir string, maxBytes int64, secrets []string, warn func(string, ...any)) *journal {
 	return &journal{
-		path: filepath.Join(dir, fileLog), max: maxBytes, now: time.Now, warn: warn, mask: newMasker(secrets),
+		path: filepath.Join(dir, fileLog), max: maxBytes, now: time.Now, warn: warn, mask: newMasker(secrets), secrets: secrets,
 		more: make(chan struct{}, 1), stop: make(chan struct{}), finished: make(chan struct{}),
 	}
 }
@@ -67,7 +69,15 @@ func newJournal(dir string, maxBytes int64, secrets []string, warn func(string, 
 func (j *journal) setMask(secrets []string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.mask = newMasker(secrets)
+	j.secrets, j.mask = secrets, newMasker(secrets)
+}
+
+// addMask takes secrets that there are besides.
+func (j *journal) addMask(secrets []string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	all := slices.Compact(slices.Sorted(slices.Values(slices.Concat(j.secrets, secrets))))
+	j.secrets, j.mask = all, newMasker(all)
 }
 
 // line takes one line of the child or of a hook.

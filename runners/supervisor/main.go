@@ -126,10 +126,11 @@ func (s *supervisor) build(spec Spec) error {
 	s.journal = newJournal(s.dir, logMax, spec.Mask, l.warn)
 	s.forker = newForker(s.guard.over)
 	s.tree = &tree{forker: s.forker, warn: l.warn}
-	s.saver = newSaver(s.dir, l.snapshot, l.warn)
+	s.saver = newSaver(s.dir, l.snapshot, l.handOver, l.warn)
 	if s.vars, err = newVarsFile(s.dir, s.published, l.warn); err != nil {
 		return err
 	}
+	l.environ = &environFile{path: environPath(s.dir)}
 	l.forker, l.tree, l.journal, l.vars, l.saver = s.forker, s.tree, s.journal, s.vars, s.saver
 	s.server.saver = s.saver
 	base, cgErr := findCgroup("")

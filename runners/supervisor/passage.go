@@ -21,7 +21,7 @@ func (s *Spec) policy() confine.Policy {
 
 // mine are the places in the slot's directory that are the child's own.
 func (s *Spec) mine() []string {
-	return []string{filepath.Join(s.Dir, dirWork), filepath.Join(s.Dir, dirVars), filepath.Join(s.Dir, fileProgress)}
+	return []string{filepath.Join(s.Dir, dirWork), filepath.Join(s.Dir, dirVars), filepath.Join(s.Dir, dirEnv), filepath.Join(s.Dir, fileProgress)}
 }
 
 // passage makes the passage of one start; nil if the child is kept from nothing.

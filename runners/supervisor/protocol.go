@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"stream-api/internal/legible"
@@ -29,6 +30,7 @@ const (
 	opStop    operation = "stop"
 	opEnd     operation = "end"
 	opRestart operation = "restart"
+	opChange  operation = "change"
 	opKick    operation = "kick"
 	opAway    operation = "away"
 	opPace    operation = "pace"
@@ -46,7 +48,8 @@ type request struct {
 	Deadline int64         `json:"deadline,omitempty"` // go, feed
 	Away     bool          `json:"away,omitempty"`
 	Pace     time.Duration `json:"pace,omitempty"`
-	Change   *Exec         `json:"change,omitempty"` // restart: what runs from then on
+	Change   *Exec         `json:"change,omitempty"` // restart, change: what runs from then on
+	Signal   string        `json:"signal,omitempty"` // change: what tells the child; empty: nothing does
 }
 
 // message is what a supervisor sends: one of a greeting, a reply, an event.
@@ -162,6 +165,10 @@ func decodeRequest(line []byte) (request, error) {
 	case opRestart:
 		if r.Change == nil {
 			return request{}, fmt.Errorf("%w: a restart that does not say what to run", ErrRequest)
+		}
+	case opChange:
+		if r.Change == nil || r.Signal != "" && !slices.Contains(changeSignals, r.Signal) {
+			return request{}, fmt.Errorf("%w: a change that does not say what to run, or a signal that is not one of %v", ErrRequest, changeSignals)
 		}
 	case opPace:
 		if r.Pace < 0 {

@@ -12,31 +12,36 @@ import (
 type saver struct {
 	dir      string
 	snapshot func() (Spec, State)
+	handOver func() error // a changed environment
 	warn     func(format string, a ...any)
 
-	mu       sync.Mutex
-	last     time.Time
-	withSpec bool
+	mu          sync.Mutex
+	last        time.Time
+	withSpec    bool
+	withEnviron bool
 
 	due      chan struct{}
 	stop     chan struct{}
 	finished chan struct{}
 }
 
-func newSaver(dir string, snapshot func() (Spec, State), warn func(string, ...any)) *saver {
+func newSaver(dir string, snapshot func() (Spec, State), handOver func() error, warn func(string, ...any)) *saver {
 	return &saver{
-		dir: dir, snapshot: snapshot, warn: warn,
+		dir: dir, snapshot: snapshot, handOver: handOver, warn: warn,
 		due: make(chan struct{}, 1), stop: make(chan struct{}), finished: make(chan struct{}),
 	}
 }
 
 // state asks for the state to be written, spec for both.
-func (s *saver) state() { s.ask(false) }
-func (s *saver) spec()  { s.ask(true) }
+func (s *saver) state() { s.ask(false, false) }
+func (s *saver) spec()  { s.ask(true, false) }
 
-func (s *saver) ask(withSpec bool) {
+// environ asks for both, and for a changed environment to be handed over: what cannot be written is tried again with the next.
+func (s *saver) environ() { s.ask(true, true) }
+
+func (s *saver) ask(withSpec, withEnviron bool) {
 	s.mu.Lock()
-	s.withSpec = s.withSpec || withSpec
+	s.withSpec, s.withEnviron = s.withSpec || withSpec, s.withEnviron || withEnviron
 	s.mu.Unlock()
 	select {
 	case s.due <- struct{}{}:
@@ -50,7 +55,7 @@ func (s *saver) nowAndThen() {
 	old := time.Since(s.last) > 10*time.Second
 	s.mu.Unlock()
 	if old {
-		s.ask(false)
+		s.state()
 	}
 }
 
@@ -73,11 +78,19 @@ func (s *saver) run() {
 
 func (s *saver) write() error {
 	s.mu.Lock()
-	withSpec := s.withSpec
-	s.withSpec, s.last = false, time.Now()
+	withSpec, withEnviron := s.withSpec, s.withEnviron
+	s.withSpec, s.withEnviron, s.last = false, false, time.Now()
 	s.mu.Unlock()
+	var late error
+	if withEnviron {
+		if late = s.handOver(); late != nil {
+			s.mu.Lock()
+			s.withEnviron = true
+			s.mu.Unlock()
+		}
+	}
 	spec, state := s.snapshot()
-	err := writeJSON(filepath.Join(s.dir, fileState), state)
+	err := errors.Join(late, writeJSON(filepath.Join(s.dir, fileState), state))
 	if withSpec {
 		err = errors.Join(err, writeJSON(filepath.Join(s.dir, fileSpec), spec))
 	}

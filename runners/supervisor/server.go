@@ -136,6 +136,8 @@ func (s *server) do(c *conn, r request, done *reply) error {
 		s.life.wishEnd(endNow, EndKilled)
 	case opRestart:
 		return s.restart(*r.Change)
+	case opChange:
+		return s.change(*r.Change, r.Signal)
 	case opKick:
 		s.life.wish(func(w *wishes) { w.kick = true })
 	case opAway:
@@ -153,13 +155,9 @@ func (s *server) do(c *conn, r request, done *reply) error {
 }
 
 func (s *server) restart(wanted Exec) error {
-	if _, over := s.life.over(); over {
-		return ErrEnding
-	}
-	next := s.life.currentSpec()
-	next.Exec = wanted
-	if err := next.complete(); err != nil {
-		return fmt.Errorf("%w: %w", ErrRequest, err)
+	next, err := s.next(wanted)
+	if err != nil {
+		return err
 	}
 	s.life.wish(func(w *wishes) {
 		s.life.spec = next
@@ -167,6 +165,28 @@ func (s *server) restart(wanted Exec) error {
 	})
 	s.saver.spec()
 	return nil
+}
+
+func (s *server) change(wanted Exec, signal string) error {
+	next, err := s.next(wanted)
+	if err != nil {
+		return err
+	}
+	s.life.changes(next, signal)
+	return nil
+}
+
+// next is the spec with something else to run.
+func (s *server) next(wanted Exec) (Spec, error) {
+	if _, over := s.life.over(); over {
+		return Spec{}, ErrEnding
+	}
+	next := s.life.currentSpec()
+	next.Exec = wanted
+	if err := next.complete(); err != nil {
+		return Spec{}, fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	return next, nil
 }
 
 // finish takes leave of the runner and waits, no longer than patience, until it has been told everything.

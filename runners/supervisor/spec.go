@@ -19,7 +19,7 @@ import (
 // SpecVersion is the version of spec.json and state.json.
 const SpecVersion = 1
 
-// Variables the supervisor adds to the child's environment.
+// Variables the supervisor adds to the child's environment, besides EnvEnv.
 const (
 	EnvVars     = "STREAM_API_VARS"     // a file; complete lines name=value in it are published
 	EnvProgress = "STREAM_API_PROGRESS" // a URL for ffmpeg's -progress
@@ -114,13 +114,14 @@ func (s *Spec) environ(more ...string) []string {
 	own := append([]string{
 		EnvVars + "=" + varsPath(s.Dir),
 		EnvProgress + "=" + "unix:" + filepath.Join(s.Dir, fileProgress),
+		EnvEnv + "=" + environPath(s.Dir),
 	}, more...)
 	env := make([]string, 0, len(s.Env)+len(own))
 	if s.Confine.Confines() {
 		own = append(own, confine.Env+"="+string(s.Confine.Level))
 	}
 	for _, kv := range s.Env {
-		if name, _, _ := strings.Cut(kv, "="); name != EnvVars && name != EnvProgress && name != confine.Env {
+		if name, _, _ := strings.Cut(kv, "="); name != EnvVars && name != EnvProgress && name != EnvEnv && name != confine.Env {
 			env = append(env, kv)
 		}
 	}
