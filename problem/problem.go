@@ -14,8 +14,10 @@ type Problem struct {
 	// ID is the same as long as it lasts.
 	ID    string          `json:"id" show:"printable"`
 	Level stream.Severity `json:"level"` // warn or bad
-	What  string          `json:"what"`
-	Why   string          `json:"why"`
+	// Kind is what becomes of a slot: down, degraded or fragile; empty: it is of something else.
+	Kind stream.Condition `json:"kind,omitempty"`
+	What string           `json:"what"`
+	Why  string           `json:"why"`
 	// Since is when it began, store's ms; 0: not known. Until is when it ends by itself; 0: not known.
 	Since int64 `json:"since,omitempty"`
 	Until int64 `json:"until,omitempty"`
@@ -47,7 +49,7 @@ func Of(s stream.Status, lost []Lost) []Problem {
 	}
 	for _, h := range s.Hosts {
 		if h.State == stream.Down && !h.Left {
-			f.bad("host "+h.Host, h.Host+" is down", "its lease ended", 0)
+			f.bad("host "+h.Host, h.Host+" is down", "its lease ended", h.Since)
 			continue
 		}
 		for _, v := range h.Services {
@@ -58,6 +60,9 @@ func Of(s stream.Status, lost []Lost) []Problem {
 	}
 	for _, v := range s.Streams {
 		f.slots(v)
+	}
+	for _, v := range s.Fragile {
+		f.fragile(v)
 	}
 	for _, m := range MissingOf(s) {
 		f.warn("missing "+m.Key, m.Key+" is missing", "source "+m.Source+" expects it and nobody publishes it", 0)

@@ -95,6 +95,54 @@ warn s8, s9 are missing: source in expects them and nobody publishes them`
 	}
 }
 
+// A slot is down when nothing of it runs, and degraded when some of it does; what runs is fragile besides if it would
+// have no place again.
+func TestSlotsAreDownDegradedOrFragile(t *testing.T) {
+	t.Parallel()
+	apart := stream.Because(stream.CodeApart, "apart", "ham holds playout.1", "type", "playout")
+	of := func(n int, state stream.State, phase stream.Phase, why stream.Reason) stream.InstanceStatus {
+		v := instance("playout", state, phase, int64(n), why)
+		v.Copy, v.Instance, v.Lead = n, fmt.Sprintf("playout.%d", n), n == 1
+		v.Name = v.Instance
+		return v
+	}
+	runs, waits := of(1, stream.Running, stream.Runs, stream.Reason{}), of(2, stream.Pending, "", apart)
+	fails := of(2, stream.Running, stream.Failing, stream.Because(stream.CodeExited, "exit", "exit 1"))
+	successor := of(1, stream.Pending, "", apart)
+	successor.Instance, successor.Name = "playout.3", "playout.3"
+	down := of(1, stream.Pending, "", stream.Because(stream.CodeNotUp, "type", "playout", "away", "ber down"))
+	slow := runs
+	slow.Speed = "0.5x"
+	alone := instance("playout", stream.Pending, "", 4, apart)
+	for name, c := range map[string]struct {
+		slots   []stream.InstanceStatus
+		fragile []stream.FragileStatus
+		want    string
+	}{
+		"all run":             {slots: []stream.InstanceStatus{runs, of(2, stream.Running, stream.Runs, stream.Reason{})}},
+		"one waits":           {slots: []stream.InstanceStatus{runs, waits}, want: "degraded warn playout of s1: degraded: 1 of 2 run; playout.2 pending: apart: ham holds playout.1, and no other host offers a playout that matches"},
+		"one fails":           {slots: []stream.InstanceStatus{runs, fails}, want: "degraded warn playout of s1: degraded: 1 of 2 run; playout.2 failing: exit 1"},
+		"one is on its way":   {slots: []stream.InstanceStatus{runs, of(2, stream.Assigned, "", stream.Reason{})}},
+		"one is being ended":  {slots: []stream.InstanceStatus{runs, of(2, stream.Stopping, "", stream.Reason{})}},
+		"its successor waits": {slots: []stream.InstanceStatus{runs, of(2, stream.Running, stream.Runs, stream.Reason{}), successor}, want: " warn playout.3 of s1: pending: apart: ham holds playout.1, and no other host offers a playout that matches"},
+		"none runs":           {slots: []stream.InstanceStatus{down, fails}, want: "down bad playout of s1: down: 0 of 2 run; playout.1 pending: no playout service that matches is up: ber down; playout.2 failing: exit 1"},
+		"one copy, and slow":  {slots: []stream.InstanceStatus{slow, waits}, want: "degraded warn playout, playout.1 of s1: degraded: 1 of 2 run; playout.2 pending: apart: ham holds playout.1, and no other host offers a playout that matches; playout.1 slower than real time: 0.5x"},
+		"one wanted waits":    {slots: []stream.InstanceStatus{alone}, want: "down warn playout of s1: pending: apart: ham holds playout.1, and no other host offers a playout that matches"},
+		"fragile": {slots: []stream.InstanceStatus{runs}, fragile: []stream.FragileStatus{{Stream: "s1", Slot: "playout", Instance: "playout.1", Name: "playout", Told: stream.Because(stream.CodeNoOffer, "type", "playout").Told()}},
+			want: "fragile warn playout of s1: fragile: it runs, and would have no place again: nobody offers playout"},
+	} {
+		found := Of(stream.Status{Streams: []stream.StreamStatus{{Key: "s1", Slots: c.slots}}, Fragile: c.fragile}, nil)
+		together, _ := Together(found, 10)
+		var got []string
+		for _, p := range together {
+			got = append(got, fmt.Sprintf("%s %s %s: %s", p.Kind, p.Level, p.What, p.Why))
+		}
+		if text := strings.Join(got, "\n"); text != c.want {
+			t.Errorf("%s:\n%s\nwant:\n%s", name, text, c.want)
+		}
+	}
+}
+
 func TestProblemsBeginAndEndAndWhatIsShortIsNotTold(t *testing.T) {
 	t.Parallel()
 	p := func(id string, level stream.Severity, since int64) Problem {

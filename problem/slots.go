@@ -2,6 +2,7 @@ package problem
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,26 +57,95 @@ func isSlow(v stream.InstanceStatus) bool {
 	return err == nil && speed < slow
 }
 
-// slots are the instances of a stream that do not do what they should.
+// slots are what a stream's slots do not do that they should.
 func (f *finder) slots(v stream.StreamStatus) {
-	for _, slot := range v.Slots {
-		level := severity(slot)
-		if level != stream.Warn && level != stream.Bad {
-			continue
+	for _, slot := range v.BySlot() {
+		condition := slot.Condition()
+		several := slot.Wanted > 1 && condition != ""
+		if several {
+			f.several(v.Key, slot)
 		}
-		in := &inSlot{key: v.Key, slot: slot.Slot, state: slot.Shown(), why: slot.Reason, place: len(f.found)}
-		in.follows = slot.State == stream.Pending && slot.Exit == "" && (slot.Reason == "" || slot.Code == stream.CodeNeeds)
-		switch {
-		case in.why != "":
-		case in.state == string(stream.Running):
-			in.why = "slower than real time: " + slot.Speed
-		case in.state == string(stream.Failing):
-			in.why = "its child failed"
-		default:
-			in.why = "in line"
+		for _, one := range slot.Instances {
+			if several && one.Shown() != string(stream.Running) {
+				continue // it is part of what is said of its slot
+			}
+			f.instance(v.Key, one, condition)
 		}
-		f.found = append(f.found, Problem{ID: "slot " + v.Key + " " + slot.Instance, Level: level, What: slot.Name + " of " + v.Key, Why: in.said(), Since: slot.Since, slot: in})
 	}
+}
+
+// instance is an instance that does not do what it should.
+func (f *finder) instance(key string, v stream.InstanceStatus, condition stream.Condition) {
+	level := severity(v)
+	if level != stream.Warn && level != stream.Bad {
+		return
+	}
+	in := &inSlot{key: key, slot: v.Name, state: v.Shown(), why: v.Reason, place: len(f.found)}
+	in.follows = follows(v)
+	switch {
+	case in.why != "":
+	case in.state == string(stream.Running):
+		in.why = "slower than real time: " + v.Speed
+	default:
+		in.why = unsaid(v)
+	}
+	if in.state == string(stream.Running) {
+		condition = ""
+	}
+	f.found = append(f.found, Problem{ID: "slot " + key + " " + v.Instance, Kind: condition, Level: level, What: v.Name + " of " + key, Why: in.said(), Since: v.Since, slot: in})
+}
+
+// several is a slot with more than one instance, of which some or all do not run. While
+// one does it is a warning, whatever the others do.
+func (f *finder) several(key string, slot stream.SlotStatus) {
+	level, condition := stream.Info, slot.Condition()
+	in := &inSlot{key: key, slot: slot.Slot, state: string(condition), follows: true, place: len(f.found)}
+	said := []string{fmt.Sprintf("%d of %d run", slot.Running, slot.Wanted)}
+	for _, v := range slot.Waiting {
+		said = append(said, v.Name+" "+v.Shown()+": "+orElse(v.Reason, unsaid(v)))
+		switch own := severity(v); {
+		case own == stream.Bad, own == stream.Warn && level == stream.Info:
+			level = own
+		}
+		in.follows = in.follows && follows(v)
+	}
+	if condition == stream.SlotDegraded && level == stream.Bad {
+		level = stream.Warn
+	}
+	if level == stream.Info {
+		return // they are on their way
+	}
+	in.why = strings.Join(said, "; ")
+	f.found = append(f.found, Problem{ID: "slot " + key + " " + slot.Slot, Kind: condition, Level: level, What: slot.Slot + " of " + key, Why: in.said(), Since: slot.Since(), slot: in})
+}
+
+// fragile is an instance that runs and would find no place again.
+func (f *finder) fragile(v stream.FragileStatus) {
+	in := &inSlot{key: v.Stream, slot: v.Name, state: string(stream.SlotFragile), why: "it runs, and would have no place again: " + v.Reason, place: len(f.found)}
+	f.found = append(f.found, Problem{ID: "fragile " + v.Stream + " " + v.Instance, Kind: stream.SlotFragile, Level: stream.Warn, What: v.Name + " of " + v.Stream, Why: in.said(), slot: in})
+}
+
+// follows tells that it only waits for another, as a rule one of its stream.
+func follows(v stream.InstanceStatus) bool {
+	return v.State == stream.Pending && v.Exit == "" && (v.Reason == "" || v.Code == stream.CodeNeeds)
+}
+
+// unsaid is why an instance that gives no reason does not run.
+func unsaid(v stream.InstanceStatus) string {
+	switch v.Shown() {
+	case string(stream.Failing):
+		return "its child failed"
+	case string(stream.Pending):
+		return "in line"
+	}
+	return "on its way"
+}
+
+func orElse(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
 }
 
 func (s *inSlot) said() string {
@@ -98,6 +168,7 @@ type group struct {
 	id          string
 	slots, keys []string
 	level       stream.Severity
+	kind        stream.Condition
 	why         string
 	since       int64
 	follows     bool
@@ -119,14 +190,14 @@ func Together(list []Problem, most int) (out []Problem, more int) {
 			id := [4]string{p.slot.slot, p.slot.state, p.slot.why, string(p.Level)}
 			g := byReason[id]
 			if g == nil {
-				g = &group{slots: []string{p.slot.slot}, level: p.Level, why: p.slot.said(), since: p.Since, follows: p.slot.follows}
+				g = &group{slots: []string{p.slot.slot}, level: p.Level, kind: p.Kind, why: p.slot.said(), since: p.Since, follows: p.slot.follows}
 				byReason[id] = g
 				reasons = append(reasons, g)
 			}
 			if !slices.Contains(g.keys, p.slot.key) {
 				g.keys = append(g.keys, p.slot.key)
 			}
-			g.since = min(g.since, p.Since)
+			g.since = earlier(g.since, p.Since)
 		case strings.HasPrefix(p.ID, "missing "):
 			missing[p.Why] = append(missing[p.Why], len(out))
 			out = append(out, p)
@@ -136,13 +207,31 @@ func Together(list []Problem, most int) (out []Problem, more int) {
 	}
 	out = misses(out, missing)
 	for _, g := range ofTheSame(reasons) {
-		out = append(out, Problem{ID: g.id, Level: g.level, What: some(g.slots) + " of " + some(g.keys), Why: g.why, Since: g.since})
+		out = append(out, Problem{ID: g.id, Kind: g.kind, Level: g.level, What: some(g.slots) + " of " + some(g.keys), Why: g.why, Since: g.since})
 	}
 	sorted(out)
 	if more = len(out) - most; more > 0 {
 		return out[:most], more
 	}
 	return out, 0
+}
+
+// earlier is the earlier of two times, of which 0 is not known.
+func earlier(a, b int64) int64 {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
+}
+
+// worse is the worse of two conditions.
+func worse(a, b stream.Condition) stream.Condition {
+	for _, c := range []stream.Condition{stream.SlotDown, stream.SlotDegraded, stream.SlotFragile} {
+		if a == c || b == c {
+			return c
+		}
+	}
+	return ""
 }
 
 // ofTheSame puts together the slots of the same streams.
@@ -159,7 +248,7 @@ func ofTheSame(reasons []*group) []*group {
 			out = append(out, g)
 			continue
 		}
-		all.since = min(all.since, g.since)
+		all.since, all.kind = earlier(all.since, g.since), worse(all.kind, g.kind)
 		if g.level == stream.Bad {
 			all.level = stream.Bad
 		}

@@ -17,6 +17,7 @@ var kept = []string{
 	"StreamStatus.Key", "RulesStatus.By", "DifferingFile.Host", "StreamStatus.Source", "StreamStatus.Chain", "Item.Type", "StreamStatus.SwitchedOn", "StreamStatus.SwitchedOff", "InstanceStatus.Slot", "InstanceStatus.Instance", "InstanceStatus.Name", "InstanceStatus.Type", "InstanceStatus.Host", "InstanceStatus.Token", "InstanceStatus.Pin",
 	"HostStatus.Host", "ServiceStatus.Type", "ServiceStatus.Filter", "SourceStatus.Name", "SourceStatus.Expect", "SourceStatus.Stalled", "SourceStatus.OverExample",
 	"WhyStatus.Key", "WhyStatus.Slot", "WhyStatus.Instance", "WhyStatus.Name", "WhyStatus.Type", "WhyStatus.Host", "WhyHost.Host", "WhyDo.Command",
+	"StreamStatus.Down", "StreamStatus.Degraded", "FragileStatus.Stream", "FragileStatus.Slot", "FragileStatus.Instance", "FragileStatus.Name", "FragileStatus.Type", "FragileStatus.Host", "ServiceStatus.Needs",
 	"RefusedStatus.Host", "Item.Apart", "PoolStatus.Pool", "ServiceStatus.Uses", "Event.ID", "Event.Event", "Event.Stream", "Event.Slot", "Event.Host", "Event.Token",
 }
 

@@ -124,6 +124,9 @@ func streamStatus(r Record) stream.StreamStatus {
 	if out.Chain == nil {
 		out.Chain = []string{}
 	}
+	if labels, err := stream.ParseLabels(r.Sys["labels"]); err == nil { // what a hand broke is none
+		out.Labels = labels
+	}
 	order := slices.Clone(r.Chain)
 	var rest []string
 	for slot := range r.Slots {
@@ -138,6 +141,7 @@ func streamStatus(r Record) stream.StreamStatus {
 			out.Slots = append(out.Slots, instanceStatus(slot, r, v, len(all) == 1))
 		}
 	}
+	out.Judge()
 	return out
 }
 
@@ -155,7 +159,7 @@ func instanceStatus(slot string, r Record, v InstanceRecord, alone bool) stream.
 }
 
 func hostStatus(h HostRecord, now int64) stream.HostStatus {
-	out := stream.HostStatus{Host: h.Host, State: h.State, URL: h.URL, Version: h.Version, Lacks: h.Lacks, Layouts: h.Layouts.String(), Labels: h.Labels, Services: []stream.ServiceStatus{}}
+	out := stream.HostStatus{Host: h.Host, State: h.State, Since: h.Since, URL: h.URL, Version: h.Version, Lacks: h.Lacks, Layouts: h.Layouts.String(), Labels: h.Labels, Services: []stream.ServiceStatus{}}
 	out.Left = h.Left()
 	if h.Deadline != 0 {
 		out.LeaseMS = h.Deadline - now
@@ -166,7 +170,7 @@ func hostStatus(h HostRecord, now int64) stream.HostStatus {
 		out.Pools = append(out.Pools, stream.PoolStatus{Pool: name, Size: h.Pools[name], Used: h.Taken[name]})
 	}
 	for _, v := range h.Services {
-		status := stream.ServiceStatus{Type: v.Type, Used: v.Used, Uses: v.Uses, Filter: v.Filter, State: v.State, URL: v.URL, Told: v.Reason.Told()}
+		status := stream.ServiceStatus{Type: v.Type, Used: v.Used, Uses: v.Uses, Filter: v.Filter, Needs: v.Needs, State: v.State, URL: v.URL, Told: v.Reason.Told()}
 		if v.Reason.IsZero() {
 			status.Told = v.Check.Told()
 		}

@@ -15,8 +15,24 @@ type Status struct {
 	Streams  []StreamStatus  `json:"streams"`
 	Hosts    []HostStatus    `json:"hosts"`
 	Sources  []SourceStatus  `json:"sources"`
+	// Fragile are the instances that run and would find no place if they had to start
+	// again.
+	Fragile []FragileStatus `json:"fragile,omitempty"`
 	// Aside are the keys that a hand made another type.
 	Aside []OddKey `json:"aside,omitempty"`
+}
+
+// FragileStatus is an instance that runs and would find no place if it had to start
+// again, as what its host's file says was changed, say.
+type FragileStatus struct {
+	Stream   string `json:"stream" show:"name"`
+	Slot     string `json:"slot" show:"name"`
+	Instance string `json:"instance" show:"name"`
+	Name     string `json:"name" show:"name"` // what people see of it
+	Type     string `json:"type" show:"name"` // of the service
+	Host     string `json:"host" show:"name"`
+	// Told is the reason that it would have for waiting.
+	Told
 }
 
 // OddKey is a key of the store that a hand made another type; types are as Redis
@@ -70,8 +86,14 @@ type StreamStatus struct {
 	Held        bool     `json:"held,omitempty"`
 	// Told is why it has no slots, or does not read.
 	Told
-	Vars  map[string]string `json:"vars"`
-	Slots []InstanceStatus  `json:"slots"`
+	Vars map[string]string `json:"vars"`
+	// Labels say where its source stands.
+	Labels map[string]string `json:"labels,omitempty"`
+	Slots  []InstanceStatus  `json:"slots"`
+	// Down are the slots of which nothing runs, Degraded those of which some of what is
+	// wanted runs.
+	Down     []string `json:"down,omitempty" show:"name"`
+	Degraded []string `json:"degraded,omitempty" show:"name"`
 }
 
 // InstanceStatus is one instance of a slot of a stream.
@@ -127,6 +149,7 @@ func (s InstanceStatus) Shown() string {
 type HostStatus struct {
 	Host    string    `json:"host" show:"name"`
 	State   HostState `json:"state"`
+	Since   int64     `json:"since"`    // server ms, of State
 	LeaseMS int64     `json:"lease_ms"` // until its lease ends; negative: lapsed
 	// Left: it is down because it was told to end, and held nothing any more.
 	Left    bool   `json:"left,omitempty"`
@@ -157,13 +180,21 @@ type ServiceStatus struct {
 	Capacity *int   `json:"capacity"` // null: no limit
 	Used     int    `json:"used"`
 	// Uses is what one slot takes of the host's pools.
-	Uses   Amounts   `json:"uses,omitempty" show:"name"`
-	Filter string    `json:"filter" show:"printable"`
-	State  HostState `json:"state"`
-	URL    string    `json:"url,omitempty"`
+	Uses   Amounts `json:"uses,omitempty" show:"name"`
+	Filter string  `json:"filter" show:"printable"`
+	// Needs are the variables of other slots that its slots wait for, such as dist:url.
+	Needs string    `json:"needs,omitempty" show:"name"`
+	State HostState `json:"state"`
+	URL   string    `json:"url,omitempty"`
 	// Told is why the service takes nothing although it is up, as nonsense in its
 	// hash, or that its check fails.
 	Told
+}
+
+// Takes tells whether it takes slots, as far as it is not full: it and its host are up,
+// and nothing keeps it from that. A check that is not heeded does not.
+func (s ServiceStatus) Takes(h HostState) bool {
+	return h == Up && s.State == Up && (s.Reason == "" || s.Code == CodeCheckIgnored)
 }
 
 // RulesStatus is which rules of a source are in force: its version, the host whose file they are of, and since when.

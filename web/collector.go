@@ -33,8 +33,11 @@ var pictureMetrics = []struct {
 	{"store_refuses", []string{"why"}, "1 while Redis refuses what it is asked, by why: of whoever writes (oom, misconf, readonly, noreplicas), of this process, or of one that says so in the store."},
 	{"streams", nil, "Streams that have a record."},
 	{"slots", []string{"type", "state"}, "Slots by state: pending, assigned, starting, failing (no child runs, or one that keeps failing), running, stopping."},
+	{"slots_down", []string{"type"}, "Slots of which nothing runs."},
+	{"slots_degraded", []string{"type"}, "Slots of which some of the instances that are wanted run, and some do not."},
+	{"slots_fragile", []string{"type"}, "Instances that run and would find no place if they had to start again."},
 	{"slots_pending", []string{"type", "why"}, "Pending slots by class of reason: full, needs, cooldown, pinned, no-service, hold, other."},
-	{"slot_wait_seconds", []string{"type"}, "How long the longest waiting wanted slot has not been running."},
+	{"slot_wait_seconds", []string{"type"}, "For how long nothing has been running of the slot that has waited longest."},
 	{"slot_speed", []string{"stream", "type", "host"}, "Speed that ffmpeg reports; 1 is real time."},
 	{"slots_stale", []string{"type"}, "Running slots whose environment would now differ."},
 	{"service_capacity", []string{"type", "host"}, "Slots that a service takes at once; absent: no limit."},
@@ -155,7 +158,6 @@ func (g gauges) slots(pic picture) {
 				if since, known := g.c.idle[name]; known {
 					idle[name] = min(since, slot.Since)
 				}
-				longest[kind] = max(longest[kind], float64(pic.at-idle[name])/1000)
 			}
 			if slot.Stale {
 				stale[kind]++
@@ -166,6 +168,7 @@ func (g gauges) slots(pic picture) {
 		}
 	}
 	g.c.idle = idle
+	g.conditions(pic, longest)
 	for at, n := range states {
 		g.set("slots", float64(n), at[0], at[1])
 	}
@@ -177,6 +180,38 @@ func (g gauges) slots(pic picture) {
 	}
 	for kind, n := range stale {
 		g.set("slots_stale", float64(n), kind)
+	}
+}
+
+// conditions counts slots as a whole; longest is by type for how long nothing of one has
+// been running.
+func (g gauges) conditions(pic picture, longest map[string]float64) {
+	counts := map[string]map[string]int{"slots_down": {}, "slots_degraded": {}, "slots_fragile": {}}
+	for _, v := range pic.streams {
+		for _, slot := range v.status.BySlot() {
+			for _, of := range counts {
+				of[slot.Type] += 0
+			}
+			switch slot.Condition() {
+			case stream.SlotDegraded:
+				counts["slots_degraded"][slot.Type]++
+			case stream.SlotDown:
+				counts["slots_down"][slot.Type]++
+				var last int64 // since the last of them does not run
+				for _, one := range slot.Waiting {
+					last = max(last, g.c.idle[slotName{v.status.Key, one.Name}])
+				}
+				longest[slot.Type] = max(longest[slot.Type], float64(pic.at-last)/1000)
+			}
+		}
+	}
+	for _, v := range pic.parts.Fragile {
+		counts["slots_fragile"][v.Type]++
+	}
+	for name, of := range counts {
+		for kind, n := range of {
+			g.set(name, float64(n), kind)
+		}
 	}
 }
 

@@ -144,7 +144,21 @@ func (c *crew) appear(key string, vars map[string]string, chain ...string) {
 	c.want(key, true, vars, chain...)
 }
 
+// relate makes a stream whose chain says more of its slots than their names.
+func (c *crew) relate(key string, items stream.Items, chain ...string) {
+	c.t.Helper()
+	if err := c.store.AddStream(c.ctx, key, stream.Announcement{Chain: chain, Items: items}); err != nil {
+		c.t.Fatal(err)
+	}
+	c.wantItems(key, true, items, nil, chain...)
+}
+
 func (c *crew) want(key string, wanted bool, vars map[string]string, chain ...string) store.Commands {
+	c.t.Helper()
+	return c.wantItems(key, wanted, nil, vars, chain...)
+}
+
+func (c *crew) wantItems(key string, wanted bool, items stream.Items, vars map[string]string, chain ...string) store.Commands {
 	c.t.Helper()
 	marks, err := c.store.Dirty(c.ctx, 10_000)
 	if err != nil {
@@ -158,7 +172,7 @@ func (c *crew) want(key string, wanted bool, vars map[string]string, chain ...st
 	for name, value := range vars {
 		fields[name] = value
 	}
-	cmds, err := c.store.Want(c.ctx, store.Want{Mark: marks[at], Wanted: wanted, Chain: chain, Fields: fields})
+	cmds, err := c.store.Want(c.ctx, store.Want{Mark: marks[at], Wanted: wanted, Chain: chain, Items: items, Fields: fields})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -179,10 +193,15 @@ func (c *crew) instance(key, slot string) string {
 // child was started.
 func (c *crew) run(key, slot, host, filter string) store.Reservation {
 	c.t.Helper()
-	placed, err := c.store.Place(c.ctx, []store.Request{{Key: key, Instance: c.instance(key, slot), Type: slot, Only: host,
+	return c.runInstance(key, c.instance(key, slot), slot, host, filter)
+}
+
+func (c *crew) runInstance(key, instance, kind, host, filter string) store.Reservation {
+	c.t.Helper()
+	placed, err := c.store.Place(c.ctx, []store.Request{{Key: key, Instance: instance, Type: kind, Only: host,
 		Candidates: []store.Candidate{{Class: stream.Class{Filter: filter}.ID()}}}})
 	if err != nil || placed[0].Outcome != store.Placed {
-		c.t.Fatalf("place %s %s on %s: %+v, %v", key, slot, host, placed, err)
+		c.t.Fatalf("place %s %s on %s: %+v, %v", key, instance, host, placed, err)
 	}
 	if err := c.store.Claim(c.ctx, placed[0].Reservation, host+"-1"); err != nil {
 		c.t.Fatal(err)

@@ -121,7 +121,7 @@ func roomWithout(hosts []stream.HostStatus, lost, kind string) map[string]int {
 		}
 		for _, v := range h.Services {
 			switch {
-			case v.Type != kind || v.State != stream.Up || v.Reason != "":
+			case v.Type != kind || !v.Takes(h.State):
 			case v.Capacity == nil:
 				room[v.Filter] = unlimited
 			case room[v.Filter] < unlimited:

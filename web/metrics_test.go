@@ -187,6 +187,44 @@ func TestASlotWithoutAChildIsNotCountedAsRunning(t *testing.T) {
 	}
 }
 
+// StreamApiSlotDegraded and StreamApiSlotFragile go by these; a stand-by that waits is no slot that waits.
+func TestScrapeTellsWhatIsDownDegradedAndFragile(t *testing.T) {
+	t.Parallel()
+	c := newCrew(t)
+	c.host("a", offer{kind: "enc", capacity: 1}, offer{kind: "hls", capacity: 2}, offer{kind: "rec", capacity: 2})
+	c.relate("s1", stream.Items{"enc": {Copies: 2, Apart: stream.ApartHost}, "rec": {Copies: 2}}, "enc", "hls", "rec", "none")
+	c.runInstance("s1", "enc.1", "enc", "a", "")
+	c.run("s1", "hls", "a", "")
+	c.runInstance("s1", "rec.1", "rec", "a", "")
+	c.runInstance("s1", "rec.2", "rec", "a", "")
+	c.host("a", offer{kind: "enc", capacity: 1}, offer{kind: "hls", filter: "^x", capacity: 2}, offer{kind: "rec", capacity: 1}) // its file says less now
+	m := NewMetrics("1.2")
+	s, err := New(Options{Store: c.store, Listen: "127.0.0.1:0", Metrics: m, Log: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := ask(s.Handler(), asking{path: "/metrics"}).Body.String()
+	for _, line := range []string{
+		`stream_api_slots_down{type="enc"} 0`, `stream_api_slots_down{type="none"} 1`, `stream_api_slots_degraded{type="enc"} 1`, `stream_api_slots_degraded{type="rec"} 0`,
+		`stream_api_slots_degraded{type="none"} 0`, `stream_api_slots_fragile{type="hls"} 1`, `stream_api_slots_fragile{type="rec"} 2`, `stream_api_slots_fragile{type="enc"} 0`,
+	} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("the scrape lacks %s", line)
+		}
+	}
+	if strings.Contains(text, `stream_api_slot_wait_seconds{type="enc"}`) || !strings.Contains(text, `stream_api_slot_wait_seconds{type="none"}`) {
+		t.Error("want that a slot waits of which nothing runs, and none of which something does")
+	}
+	var status stream.Status
+	if err := json.Unmarshal(ask(s.Handler(), asking{path: "/api/v1/status"}).Body.Bytes(), &status); err != nil {
+		t.Fatal(err)
+	}
+	v := status.Streams[0]
+	if strings.Join(v.Down, " ") != "none" || strings.Join(v.Degraded, " ") != "enc" || len(status.Fragile) != 3 || status.Fragile[0].Reason != "the filter of the only hls service does not match this stream" {
+		t.Errorf("down %q, degraded %q, fragile %+v", v.Down, v.Degraded, status.Fragile)
+	}
+}
+
 func TestDurationsAreReadOutOfTheFeed(t *testing.T) {
 	t.Parallel()
 	l := newLifetimes()

@@ -92,7 +92,7 @@ func (p *packing) place(kind string, one homeless) bool {
 		}
 		for i := range h.Services {
 			v := &h.Services[i]
-			if v.Type != kind || v.State != stream.Up || v.Reason != "" || !p.matches.match(v.Filter, one.key) {
+			if v.Type != kind || !v.Takes(h.State) || !p.matches.match(v.Filter, one.key) {
 				continue
 			}
 			if full, ok := p.fullness(h, v); ok && (host == nil || full < least) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"stream-api/problem"
+	"stream-api/scheduler/placement"
 	"stream-api/stream"
 )
 
@@ -43,8 +44,10 @@ type parts struct {
 	// Problems are what needs somebody, alike things together; More are not listed.
 	Problems []problem.Problem `json:"problems"`
 	More     int               `json:"more"`
-	Aside    []stream.OddKey   `json:"aside"`
-	Demo     *DemoState        `json:"demo"`
+	// Fragile are instances that run and would find no place again.
+	Fragile []stream.FragileStatus `json:"fragile"`
+	Aside   []stream.OddKey        `json:"aside"`
+	Demo    *DemoState             `json:"demo"`
 }
 
 // maxProblems is how many are listed.
@@ -63,10 +66,12 @@ func (b *board) assemble(streams map[string]seen, over *stream.Status) parts {
 	for _, key := range slices.Sorted(maps.Keys(streams)) {
 		over.Streams = append(over.Streams, streams[key].status)
 	}
+	over.Fragile = placement.Fragile(*over)
 	p := parts{
 		Hosts: make([]hostView, 0, len(over.Hosts)), Sources: over.Sources, Hold: over.Hold, Refused: b.refused(over.Refused),
 		Troubles: slices.Concat([]stream.TroubleStatus{}, over.Troubles),
 		Headroom: headroom(*over, b.matches), Missing: problem.MissingOf(*over), Aside: over.Aside,
+		Fragile: slices.Concat([]stream.FragileStatus{}, over.Fragile),
 	}
 	whole := *over
 	whole.Refused = p.Refused
@@ -100,7 +105,7 @@ func (b *board) refused(told []stream.RefusedStatus) []stream.RefusedStatus {
 
 // status is the picture in the form of the contract.
 func (p picture) status() stream.Status {
-	out := stream.Status{At: p.at, Hold: p.parts.Hold, Refused: p.parts.Refused, Troubles: p.parts.Troubles, Streams: []stream.StreamStatus{}, Hosts: []stream.HostStatus{}, Sources: p.parts.Sources, Aside: p.parts.Aside}
+	out := stream.Status{At: p.at, Hold: p.parts.Hold, Refused: p.parts.Refused, Troubles: p.parts.Troubles, Streams: []stream.StreamStatus{}, Hosts: []stream.HostStatus{}, Sources: p.parts.Sources, Fragile: p.parts.Fragile, Aside: p.parts.Aside}
 	for _, key := range slices.Sorted(maps.Keys(p.streams)) {
 		out.Streams = append(out.Streams, p.streams[key].status)
 	}

@@ -56,9 +56,10 @@ func checked(ctx context.Context, g *global) (stream.Status, []problem.Lost, err
 // judgement is the exit code, what there is to say, and the figures with the | before them.
 func judgement(s stream.Status, lost []problem.Lost) (code int, text, figures string) {
 	found := problem.Of(s, lost)
-	worst := map[stream.Severity]int{}
+	worst, kinds := map[stream.Severity]int{}, map[stream.Condition]int{}
 	for _, p := range found {
 		worst[p.Level]++
+		kinds[p.Kind]++
 	}
 	switch {
 	case worst[stream.Bad] > 0:
@@ -105,8 +106,8 @@ func judgement(s stream.Status, lost []problem.Lost) (code int, text, figures st
 			text += fmt.Sprintf("; and %d more", more)
 		}
 	}
-	figures = fmt.Sprintf(" | slots=%d;;;0;%d slots_wanted=%d streams=%d hosts_up=%d;;;0;%d sources_good=%d;;;0;%d problems_bad=%d;;0 problems_warn=%d;0",
-		running, wanted, wanted, len(s.Streams), up, hosts, good, len(s.Sources), worst[stream.Bad], worst[stream.Warn])
+	figures = fmt.Sprintf(" | slots=%d;;;0;%d slots_wanted=%d slots_down=%d slots_degraded=%d slots_fragile=%d streams=%d hosts_up=%d;;;0;%d sources_good=%d;;;0;%d problems_bad=%d;;0 problems_warn=%d;0",
+		running, wanted, wanted, kinds[stream.SlotDown], kinds[stream.SlotDegraded], kinds[stream.SlotFragile], len(s.Streams), up, hosts, good, len(s.Sources), worst[stream.Bad], worst[stream.Warn])
 	return code, text, figures
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"stream-api/config"
+	"stream-api/scheduler/placement"
 	"stream-api/store"
 	"stream-api/stream"
 )
@@ -68,6 +69,7 @@ func readInstance(ctx context.Context, s *store.Store, key, name string) (store.
 func readStatus(ctx context.Context, s *store.Store) (stream.Status, error) {
 	status, err := s.Status(ctx)
 	stream.Show(&status)
+	status.Fragile = placement.Fragile(status)
 	return status, err
 }
 

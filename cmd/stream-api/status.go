@@ -141,6 +141,9 @@ func printStatus(w io.Writer, status stream.Status, colours bool) error {
 			return err
 		}
 	}
+	if err := printNeeds(w, status, colours); err != nil {
+		return err
+	}
 	if err := slotTable(status).write(w, colours); err != nil {
 		return err
 	}

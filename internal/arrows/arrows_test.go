@@ -35,7 +35,7 @@ var may = map[string][]string{
 	"runners/statedir":      {"stream", "store", "runners/plan", "runners/supervisor", "internal/regular"},                                                           // files, and no store is asked
 	"runners/supervisor":    {"internal/confine", "internal/legible", "internal/orphans", "internal/probe", "internal/regular", "internal/seclude", "program"},       // small, and older or newer than its runner
 	"config":                {"stream", "program", "runners/plan", "runners/supervisor", "internal/confine", "internal/probe", "internal/regular"},                   // decodes into what a child is; otherwise a leaf
-	"web":                   {"stream", "store", "queue", "problem"},                                                                                                 //
+	"web":                   {"stream", "store", "queue", "problem", "scheduler/placement"},                                                                          // placement to say what would find a place, and never to give one
 	"internal/arrows":       {},
 	"internal/confine":      {"internal/confine/step"},       // files and processes, and no noun of ours
 	"internal/confine/step": {},                              // runs before anything else is initialised
