@@ -1,19 +1,21 @@
 -- place: gives one pending instance to the least loaded service that may have it,
 -- in one step. The caller decides eligibility once per class (Lua has no
--- regular expressions) and names the classes tier by tier; within a tier the
--- lowest load wins, then the name, never chance.
+-- regular expressions) and names candidates rank by rank: a class, or one host of it;
+-- within a rank the lowest load wins, then the name, never chance.
 -- KEYS: none. Touches reaper, stream:<key>:<slot>,
 --   stream:<key>:<instance>, pending:<type>,
 --   load:<type>:<class>, service:<type>:<host>, slots:<host>, hosts:lease,
 --   host:<host>, outbox, token, events.
--- ARGV: ns, actor, key, instance, type, nonce, only (a host, or ''), n, then n pairs of
---   tier and class, tiers ascending; at most 8.
--- RETURN: {'placed', host, token, now} | {'full'} | {'hold', reason} | {'gone'}
+-- ARGV: ns, actor, key, instance, type, nonce, closed (hosts that one before it was
+--   refused, separated by spaces: it gets none of them), n, then n rows of rank, class and host ('' for any),
+--   ranks ascending; at most 8.
+-- RETURN: {'placed', host, token, now} | {'full', class, host, class, host, ...} (the hosts that may
+--   have room and were passed over for this instance's own sake) | {'hold', reason} | {'gone'}
 --   (not pending any more: somebody else placed it, or nobody wants it).
 -- TWICE: after the first the slot is not pending: 'gone'. The outbox has it.
 local ns, actor, key, instance, stype, nonce = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local only, n = ARGV[7], tonumber(ARGV[8])
-local FIRST = 9
+local refused, n = ARGV[7], tonumber(ARGV[8])
+local FIRST, WIDTH = 9, 3
 -- include: now
 -- include: hold
 -- include: event
@@ -30,7 +32,8 @@ local s = redis.call('HMGET', at, 'state', 'avoid', 'move', 'off', 'alone', 'apa
 local slot = slot_of(instance)
 if not slot or s[1] ~= 'pending' then return { 'gone' } end
 
-local avoided, skip = {}, 0
+local avoided, skip, closed = {}, 0, {}
+for host in string.gmatch(refused, '%S+') do closed[host] = true end
 if s[2] then
   for host, till in string.gmatch(s[2], '(%S+)=(%d+)') do
     if tonumber(till) > now then avoided[host], skip = true, skip + 1 end
@@ -45,12 +48,22 @@ if s[6] and not s[5] then
   end
 end
 
+local passed = {}
+local function pass(class, host)
+  table.insert(passed, class)
+  table.insert(passed, host)
+end
+
 -- usable re-verifies the picked service: its hash may have been edited, its
 -- lease may have lapsed since it was indexed. It gives the service as read and
 -- its load score and the pools of its host if it uses any, or nil and 1 if the host had
 -- no business in this load set and left it, else 0.
 local function usable(class, host)
-  if avoided[host] or (only ~= '' and host ~= only) then return nil, 0 end
+  if avoided[host] then
+    pass(class, host)
+    return nil, 0
+  end
+  if closed[host] then return nil, 0 end
   local v, view = redis.pcall('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'capacity', 'used', 'state', 'class', 'places', 'uses')
   if v[6] then
     view = pools(host)
@@ -66,13 +79,17 @@ local function usable(class, host)
 end
 
 -- first finds the least loaded usable host of a class: nearly always the
--- head of its load set, so the cost does not grow with the hosts.
-local function first(class)
+-- head of its load set, so the cost does not grow with the hosts. Or it is about the
+-- one host of it that is named.
+local function first(class, only)
   local load, offset, width = ns .. 'load:' .. stype .. ':' .. class, 0, skip + 1
   if only ~= '' then
-    if not redis.call('ZSCORE', load, only) then return nil end
-    local service, value, view = usable(class, only)
-    if service then return only, value, service, view end
+    if redis.call('ZSCORE', load, only) then
+      local service, value, view = usable(class, only)
+      if service then return only, value, service, view end
+    elseif redis.call('HGET', ns .. 'service:' .. stype .. ':' .. only, 'class') ~= class then
+      pass(class, only) -- another class of it may have room
+    end
     return nil
   end
   while true do
@@ -87,17 +104,16 @@ local function first(class)
   end
 end
 
-local tier, best, load, seen, shared
-for i = 0, n - 1 do
-  local t, class = ARGV[FIRST + 2 * i], ARGV[FIRST + 2 * i + 1]
-  if best and t ~= tier then break end
-  tier = t
-  local host, value, service, view = first(class)
+local rank, best, load, seen, shared
+for i = FIRST, FIRST + WIDTH * (n - 1), WIDTH do
+  if best and ARGV[i] ~= rank then break end
+  rank = ARGV[i]
+  local host, value, service, view = first(ARGV[i + 1], ARGV[i + 2])
   if host and (not best or value < load or (value == load and host < best)) then
     best, load, seen, shared = host, value, service, view
   end
 end
-if not best then return { 'full' } end
+if not best then return { 'full', unpack(passed) } end
 
 local token, line, time = issue(), member(key, instance), int(now)
 redis.call('HSET', at, 'state', 'assigned', 'host', best, 'token', token, 'since', time,

@@ -154,7 +154,7 @@ func (w *world) place(ctx context.Context) {
 					continue
 				}
 				if tier, ok := rule.Admits(p.Key); ok {
-					candidates = append(candidates, store.Candidate{Tier: tier, Class: id})
+					candidates = append(candidates, store.Candidate{Rank: int(tier), Class: id})
 				}
 			}
 			for some := range slices.Chunk(candidates, store.MaxClasses) {

@@ -154,7 +154,9 @@ func (s *Scheduler) evictIfRoom(ctx context.Context, m store.Move) error {
 	var classes []string // none, if it may be on this host alone
 	if only := instances[0].Host.Name; only == "" || only != m.Host {
 		for _, c := range placement.Candidates(waitingSlot(instances[0]), rules) {
-			classes = append(classes, c.Class)
+			if c.Host == "" {
+				classes = append(classes, c.Class)
+			}
 		}
 	}
 	asked, err := s.store.Evict(ctx, m, false, classes)

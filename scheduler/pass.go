@@ -42,7 +42,7 @@ func (s *Scheduler) place(ctx context.Context) (time.Duration, error) {
 	}
 	var refused error
 	for _, t := range types {
-		p := pass{s: s, stype: t, thorough: thorough, full: map[string]bool{}}
+		p := pass{s: s, stype: t, thorough: thorough}
 		if err := p.run(ctx); err != nil {
 			s.touched.add(t)
 			if store.IsWrongType(err) {
@@ -91,8 +91,8 @@ func (s *Scheduler) withNeedy(ctx context.Context, types, all []string) ([]strin
 type pass struct {
 	s        *Scheduler
 	stype    string
-	thorough bool // to the end of the queue, writing down reasons
-	full     map[string]bool
+	thorough bool            // to the end of the queue, writing down reasons
+	known    placement.Known // of room
 	rules    []placement.Class
 	hold     stream.Reason // nothing is given now, and why
 	placed   int
@@ -141,7 +141,7 @@ func (p *pass) done() bool {
 
 func (p *pass) nothingOpen() bool {
 	for _, r := range p.rules {
-		if r.Rule != nil && !p.full[r.ID] {
+		if r.Rule != nil && !p.known.Full(r.ID) {
 			return false
 		}
 	}
@@ -171,6 +171,7 @@ func (p *pass) page(ctx context.Context, instances []store.Circumstances) error 
 		if err != nil {
 			return err
 		}
+		closed := p.known.Closed()
 		for len(instances) > 0 && len(requests) < passBatch && len(searches) < most {
 			c := instances[0]
 			instances = instances[1:]
@@ -186,12 +187,12 @@ func (p *pass) page(ctx context.Context, instances []store.Circumstances) error 
 				p.idle[idleInstance{c.Key, c.Instance}] = true
 			}
 			placement.ByLoad(open, heads)
-			a := search{c, placement.Plan(waitingSlot(c), open, p.full, store.MaxClasses)}
-			if len(a.Requests) == 0 {
+			a := search{c, placement.Plan(waitingSlot(c), open, &p.known, store.MaxClasses)}
+			if len(a.requests) == 0 {
 				p.left = append(p.left, c)
 				continue
 			}
-			searches, requests = append(searches, a), append(requests, a.requests()...)
+			searches, requests = append(searches, a), append(requests, a.asks(closed)...)
 		}
 		if len(requests) == 0 {
 			continue
@@ -215,7 +216,7 @@ func (p *pass) page(ctx context.Context, instances []store.Circumstances) error 
 func (p *pass) heads(ctx context.Context) (heads map[string]float64, most int, err error) {
 	var open []string
 	for _, r := range p.rules {
-		if r.Rule != nil && !p.full[r.ID] {
+		if r.Rule != nil && !p.known.Full(r.ID) {
 			open = append(open, r.ID)
 		}
 	}
@@ -228,8 +229,8 @@ func (p *pass) heads(ctx context.Context) (heads map[string]float64, most int, e
 
 func (p *pass) learn(searches []search, answers []store.Placement) {
 	for _, a := range searches {
-		n := len(a.Requests)
-		result := a.outcome(answers[:n], p.full)
+		n := len(a.requests)
+		result := a.outcome(answers[:n], &p.known)
 		answers = answers[n:]
 		switch result.Outcome {
 		case store.Placed:

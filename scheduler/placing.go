@@ -40,18 +40,19 @@ func poolsOf(v store.ServiceRecord, h store.HostRecord) []placement.Pool {
 	return out
 }
 
-// search is one pending instance's way through the store.
+// search is one pending instance's way through the store: requests in order until one
+// of them is granted.
 type search struct {
 	instance store.Circumstances
-	placement.Search
+	requests [][]placement.Candidate
 }
 
-func (a search) requests() []store.Request {
-	out := make([]store.Request, len(a.Requests))
-	for i, r := range a.Requests {
-		out[i] = store.Request{Key: a.instance.Key, Instance: a.instance.Instance, Type: a.instance.Type, Only: r.Only, Candidates: make([]store.Candidate, len(r.Candidates))}
-		for k, c := range r.Candidates {
-			out[i].Candidates[k] = store.Candidate{Tier: c.Tier, Class: c.Class}
+func (a search) asks(closed []string) []store.Request {
+	out := make([]store.Request, len(a.requests))
+	for i, candidates := range a.requests {
+		out[i] = store.Request{Key: a.instance.Key, Instance: a.instance.Instance, Type: a.instance.Type, Closed: closed, Candidates: make([]store.Candidate, len(candidates))}
+		for k, c := range candidates {
+			out[i].Candidates[k] = store.Candidate(c)
 		}
 	}
 	return out
@@ -59,12 +60,16 @@ func (a search) requests() []store.Request {
 
 // outcome takes in the answers to its requests, and tells what became of the slot:
 // the first answer that is not Full, or Full.
-func (a search) outcome(answers []store.Placement, full map[string]bool) store.Placement {
+func (a search) outcome(answers []store.Placement, known *placement.Known) store.Placement {
 	for i, answer := range answers {
 		if answer.Outcome != store.Full {
 			return answer
 		}
-		a.Learn(i, full)
+		passed := make([]placement.Candidate, len(answer.Passed))
+		for k, p := range answer.Passed {
+			passed[k] = placement.Candidate{Class: p.Class, Host: p.Host}
+		}
+		known.Learn(a.requests[i], passed)
 	}
 	return store.Placement{Outcome: store.Full}
 }

@@ -32,7 +32,7 @@ func (g *stage) ofEnc() []store.InstanceRecord {
 // copyOn places an instance of enc, on one host or any.
 func (g *stage) copyOn(instance, host string) store.Placement {
 	g.t.Helper()
-	got, err := g.s.Place(g.ctx, []store.Request{{Key: "s1", Instance: instance, Type: "enc", Only: host, Candidates: []store.Candidate{{Class: stream.Class{}.ID()}}}})
+	got, err := g.s.Place(g.ctx, []store.Request{{Key: "s1", Instance: instance, Type: "enc", Candidates: []store.Candidate{{Class: stream.Class{}.ID(), Host: host}}}})
 	g.must(err)
 	return got[0]
 }

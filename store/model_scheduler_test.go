@@ -161,7 +161,9 @@ func (s *scheduler) place(a *actor) {
 		for i, v := range waiting {
 			requests[i] = store.Request{Key: v.Key, Instance: v.Instance, Type: v.Type, Candidates: candidatesFor(v.Key)}
 			if target, ok := s.targets[v.Key+"|"+v.Instance]; ok && target != "*" {
-				requests[i].Only = target
+				for k := range requests[i].Candidates {
+					requests[i].Candidates[k].Host = target
+				}
 			}
 		}
 		_, _ = ask(a, "place", func(ctx context.Context) ([]store.Placement, error) {
@@ -335,9 +337,9 @@ func candidatesFor(key string) []store.Candidate {
 	var c []store.Candidate
 	for _, labels := range hostLabels {
 		with := func(class stream.Class) string { class.Labels = labels.Encode(); return class.ID() }
-		c = append(c, store.Candidate{Tier: stream.TierNeutral, Class: with(anyClass)})
+		c = append(c, store.Candidate{Rank: 1, Class: with(anyClass)})
 		if strings.HasPrefix(key, "s1") || strings.HasPrefix(key, "s3") {
-			c = append([]store.Candidate{{Tier: stream.TierWanted, Class: with(someClass)}}, c...)
+			c = append([]store.Candidate{{Rank: 0, Class: with(someClass)}}, c...)
 		}
 	}
 	return c

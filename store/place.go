@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -14,19 +15,21 @@ import (
 // grows with them and with nothing else.
 const MaxClasses = 8
 
-// Candidate is a class that may take a slot, in its tier.
+// Candidate is who may take a slot: a class, or one host of it. Of those of a rank the
+// least loaded takes it, of a later rank none while one of an earlier has room.
 type Candidate struct {
-	Tier  stream.Tier
+	Rank  int
 	Class string // stream.Class.ID
+	Host  string // empty: any of the class
 }
 
 // Request asks for a place for one pending slot.
 type Request struct {
 	Key, Instance, Type string
-	// Only, if set, is the one host that may take it.
-	Only string
-	// Candidates, tiers ascending, MaxClasses at most.
+	// Candidates, ranks ascending, MaxClasses at most.
 	Candidates []Candidate
+	// Closed are hosts that a slot before it in line was refused.
+	Closed []string
 }
 
 // Outcome of a Request.
@@ -45,9 +48,14 @@ const (
 type Placement struct {
 	Outcome Outcome
 	Reservation
+	Passed []Passed      // of Full: everybody else but these has no room for anybody
 	Reason stream.Reason // of OnHold
 	Err    error         // of Broken
 }
+
+// Passed is a host of a class that was passed over for the slot's own sake: it avoids it,
+// may not share it, or asked it as one of another class. It may have room.
+type Passed struct{ Class, Host string }
 
 // Place asks for several places in one step, in order: nothing happens between
 // them, so that room which becomes free meanwhile cannot go to a request after
@@ -89,6 +97,9 @@ func (s *Store) Place(ctx context.Context, requests []Request) ([]Placement, err
 			out[i].Host, out[i].Token = r.str(1), r.str(2)
 		case "full":
 			out[i].Outcome = Full
+			for k := 1; k+1 < len(r); k += 2 {
+				out[i].Passed = append(out[i].Passed, Passed{Class: r.str(k), Host: r.str(k + 1)})
+			}
 		case "gone":
 			out[i].Outcome = Taken
 		case "hold":
@@ -107,9 +118,9 @@ func (s *Store) placeOnce(ctx context.Context, requests []Request) ([]*redis.Cmd
 		if len(q.Candidates) > MaxClasses {
 			return nil, fmt.Errorf("%d classes in one request: %d at most", len(q.Candidates), MaxClasses)
 		}
-		args := []any{q.Key, q.Instance, q.Type, nonce(), q.Only, len(q.Candidates)}
+		args := []any{q.Key, q.Instance, q.Type, nonce(), strings.Join(q.Closed, " "), len(q.Candidates)}
 		for _, c := range q.Candidates {
-			args = append(args, int(c.Tier), c.Class)
+			args = append(args, c.Rank, c.Class, c.Host)
 		}
 		script, argv := s.prepare("place", args)
 		cmds[i] = pipe.EvalSha(ctx, script.SHA, nil, argv...)

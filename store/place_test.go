@@ -27,13 +27,17 @@ func (g *stage) offer(name string, capacity *int, class stream.Class) store.Hold
 
 func (g *stage) ask(key, only string, candidates ...store.Candidate) string {
 	g.t.Helper()
-	got, err := g.s.Place(g.ctx, []store.Request{{Key: key, Instance: "enc.1", Type: "enc", Only: only, Candidates: candidates}})
+	candidates = slices.Clone(candidates)
+	for i := range candidates {
+		candidates[i].Host = only
+	}
+	got, err := g.s.Place(g.ctx, []store.Request{{Key: key, Instance: "enc.1", Type: "enc", Candidates: candidates}})
 	g.must(err)
 	return got[0].Host
 }
 
 func neutral(c stream.Class) store.Candidate {
-	return store.Candidate{Tier: stream.TierNeutral, Class: c.ID()}
+	return store.Candidate{Rank: 1, Class: c.ID()}
 }
 
 // TestPlaceTakesTheLeastLoaded by its share of the capacity, then by name; and
@@ -77,7 +81,7 @@ func TestPlaceGoesThroughTheTiers(t *testing.T) {
 	g.offer("neutral", limit(9), stream.Class{})
 	g.offer("wanted", limit(1), prefers)
 	g.offer("last", limit(9), other)
-	candidates := []store.Candidate{{Tier: stream.TierWanted, Class: prefers.ID()}, {Tier: stream.TierNeutral, Class: stream.Class{}.ID()}, {Tier: stream.TierOther, Class: other.ID()}}
+	candidates := []store.Candidate{{Rank: 0, Class: prefers.ID()}, {Rank: 1, Class: stream.Class{}.ID()}, {Rank: 2, Class: other.ID()}}
 	for i, want := range []string{"wanted", "neutral", "neutral"} {
 		key := fmt.Sprintf("s%d", i)
 		g.want(key)
@@ -273,4 +277,44 @@ func commandTime(g *stage) float64 {
 		g.t.Fatalf("commandstats: %v in %v", err, info["Commandstats"]["cmdstat_evalsha"])
 	}
 	return per
+}
+
+// TestARefusalTellsWhoWasPassedOver: a refusal proves that those asked have no room, save
+// those that were passed over for the slot's own sake.
+func TestARefusalTellsWhoWasPassedOver(t *testing.T) {
+	t.Parallel()
+	g := newStage(t).open()
+	class, other := stream.Class{}, stream.Class{Prefer: "^s"}
+	g.offer("a", limit(1), class)
+	g.offer("b", limit(1), class)
+	g.offer("c", limit(1), other)
+	g.want("s1")
+	g.want("s2")
+	ask := func(key string, candidates ...store.Candidate) string {
+		t.Helper()
+		got, err := g.s.Place(g.ctx, []store.Request{{Key: key, Instance: "enc.1", Type: "enc", Candidates: candidates, Closed: []string{"c"}}})
+		g.must(err)
+		return fmt.Sprint(got[0].Host, got[0].Passed)
+	}
+	g.must(g.client.HSet(g.ctx, "stream:s2:enc.1", "avoid", "a=9999999999999").Err())
+	each, named := store.Candidate{Rank: 1, Class: class.ID()}, store.Candidate{Class: class.ID(), Host: "a"}
+	if got, want := ask("s2", store.Candidate{Class: other.ID(), Host: "a"}, store.Candidate{Rank: 1, Class: other.ID()}), fmt.Sprint([]store.Passed{{other.ID(), "a"}}); got != want {
+		t.Errorf("a as one of another class, and one that is closed: %s, want %s", got, want)
+	}
+	if got := ask("s1", store.Candidate{Class: class.ID(), Host: "b"}, each); got != "b[]" {
+		t.Errorf("the host of the first rank has room, and it went to %s", got)
+	}
+	if got, want := ask("s2", each), fmt.Sprint([]store.Passed{{class.ID(), "a"}}); got != want {
+		t.Errorf("a avoids it and b is full: %s, want %s", got, want)
+	}
+	if got, want := ask("s2", named), fmt.Sprint([]store.Passed{{class.ID(), "a"}}); got != want {
+		t.Errorf("the one that is named avoids it: %s, want %s", got, want)
+	}
+	g.must(g.client.HDel(g.ctx, "stream:s2:enc.1", "avoid").Err())
+	if got := ask("s2", store.Candidate{Class: class.ID(), Host: "b"}); got != "[]" {
+		t.Errorf("the one that is named is full: %s", got)
+	}
+	if got := ask("s2", store.Candidate{Class: class.ID(), Host: "b"}, named); got != "a[]" {
+		t.Errorf("one of two that are named has room, and it went to %s", got)
+	}
 }

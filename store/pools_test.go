@@ -40,7 +40,7 @@ func (g *stage) typed(key, kind string) store.Placement {
 
 func (g *stage) typedOn(key, kind, host string) store.Placement {
 	g.t.Helper()
-	got, err := g.s.Place(g.ctx, []store.Request{{Key: key, Instance: kind + ".1", Type: kind, Only: host, Candidates: []store.Candidate{neutral(stream.Class{})}}})
+	got, err := g.s.Place(g.ctx, []store.Request{{Key: key, Instance: kind + ".1", Type: kind, Candidates: []store.Candidate{{Class: stream.Class{}.ID(), Host: host}}}})
 	g.must(err)
 	return got[0]
 }

@@ -141,7 +141,7 @@ func (g *stage) placeOn(key, host string) store.Placement {
 		instance = r.Slots["enc"].Lead
 	}
 	got, err := g.s.Place(g.ctx, []store.Request{{
-		Key: key, Instance: instance, Type: "enc", Only: host, Candidates: []store.Candidate{{Class: stream.Class{}.ID()}},
+		Key: key, Instance: instance, Type: "enc", Candidates: []store.Candidate{{Class: stream.Class{}.ID(), Host: host}},
 	}})
 	g.must(err)
 	return got[0]

@@ -18,7 +18,7 @@ func (g *stage) successor(host string) store.Reservation {
 	r, err := g.s.Record(g.ctx, "s1")
 	g.must(err)
 	next := r.Successor(m.Instance)
-	got, err := g.s.Place(g.ctx, []store.Request{{Key: "s1", Instance: next.Instance, Type: "enc", Only: host, Candidates: []store.Candidate{{Class: stream.Class{}.ID()}}}})
+	got, err := g.s.Place(g.ctx, []store.Request{{Key: "s1", Instance: next.Instance, Type: "enc", Candidates: []store.Candidate{{Class: stream.Class{}.ID(), Host: host}}}})
 	g.must(err)
 	if got[0].Outcome != store.Placed {
 		g.t.Fatalf("no place on %s: %+v", host, got[0])
@@ -244,7 +244,7 @@ func TestASlotWhoseTypeHasAnotherName(t *testing.T) {
 	held := map[string]store.Reservation{}
 	for i, w := range waiting {
 		h := []store.Holder{a, b}[i]
-		got, err := g.s.Place(g.ctx, []store.Request{{Key: w.Key, Instance: w.Instance, Type: w.Type, Only: h.Host, Candidates: []store.Candidate{{Class: stream.Class{}.ID()}}}})
+		got, err := g.s.Place(g.ctx, []store.Request{{Key: w.Key, Instance: w.Instance, Type: w.Type, Candidates: []store.Candidate{{Class: stream.Class{}.ID(), Host: h.Host}}}})
 		g.must(err)
 		v := got[0].Reservation
 		held[stream.SlotOf(v.Instance)] = v

@@ -97,3 +97,28 @@ func (l Labels) String() string {
 	}
 	return strings.Join(parts, " ")
 }
+
+// Distance is how near two places are, the nearer the less.
+type Distance int
+
+// The distances.
+const (
+	SameHost Distance = iota
+	SameSite
+	SameRegion
+	Far
+)
+
+// Distance between places that have labels: they are of a site, of a region, or far from
+// each other.
+func (l Labels) Distance(other Labels) Distance {
+	switch {
+	case l[LabelSite] != "" && l[LabelSite] == other[LabelSite]:
+		return SameSite
+	case l[LabelRegion] != "" && l[LabelRegion] == other[LabelRegion]:
+		return SameRegion
+	}
+	return Far
+}
+
+func (d Distance) String() string { return [...]string{"host", "site", "region", "far"}[d] }

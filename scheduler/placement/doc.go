@@ -7,10 +7,15 @@
 //	filter.go    which classes take streams of this key
 //	select.go    of these, those on hosts that its item means
 //	needs.go     of these, those all of whose variables are published
-//	tier.go      who asked for the stream comes first, who prefers others last
-//	rank.go      within a tier, the class with the emptiest host first
+//	rank.go      who asked for the stream comes first, who prefers others last; then
+//	near.go      the nearer to its targets: their hosts, their sites, their regions
+//	spread.go    those with fewer of its siblings
 //	host.go      the one host that it may go to: a pin, a planned move
-//	requests.go  so many classes at a time, without those that are full
+//	known.go     nothing that one before it was refused
+//	requests.go  so many candidates at a time
+//
+// A candidate is a class, or one host of it, with its rank; within a rank the least
+// loaded host gets the slot, then the name decides.
 //
 // Class by class, since services of one class are interchangeable: the cost is
 // that of the classes and not of the hosts. Which host of a class gets the slot,
@@ -23,7 +28,7 @@
 // sure, comes last (room.go, with the hosts that are avoided in avoid.go).
 //
 // A policy is a file: its decision, and beside it its explanation. A new one
-// narrows candidates in Candidates or orders them in ByLoad, and takes its place
+// narrows candidates in Candidates or orders them there, and takes its place
 // in Explain; its code gets a sentence in stream/reasons.go and a row in
 // docs/reasons.md.
 package placement

@@ -20,6 +20,12 @@ type Instance struct {
 	// reason is asked for.
 	Apart  string
 	Beside map[string]string
+	// Near is what its item wishes it to be near, as far as there is such a place.
+	Near []Target
+	// Spread is the label over whose values its item wishes copies to be spread, and
+	// Siblings how many other copies are where it has a value.
+	Spread   string
+	Siblings map[string]int
 	// Needs are the variables of other slots that it waits for on account of its item,
 	// whatever service is to take it.
 	Needs []stream.Need
@@ -41,10 +47,12 @@ type Class struct {
 	Rule *stream.Rule // nil: the class is nonsense, its services take nothing
 }
 
-// Candidate is a class that may take a slot, in its tier.
+// Candidate is a class that may take a slot, or one host of it; of those of a rank the
+// least loaded takes it, of a later rank none while one of an earlier has room.
 type Candidate struct {
-	Tier  stream.Tier
+	Rank  int
 	Class string
+	Host  string // empty: any of the class
 }
 
 // Service is one service of a type, as a look at the hosts found it.

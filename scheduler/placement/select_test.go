@@ -43,10 +43,9 @@ func TestAnItemMeansHosts(t *testing.T) {
 			t.Parallel()
 			tt.of.Key, tt.of.Instance, tt.of.Type = "s1", "record.1", "record"
 			asked, only := map[string]bool{}, ""
-			for _, q := range Plan(tt.of, Candidates(tt.of, classes), map[string]bool{}, 8).Requests {
-				only = q.Only
-				for _, c := range q.Candidates {
-					asked[c.Class] = true
+			for _, candidates := range Plan(tt.of, Candidates(tt.of, classes), &Known{}, 8) {
+				for _, c := range candidates {
+					only, asked[c.Class] = c.Host, true
 				}
 			}
 			if len(asked) != len(tt.asks) || only != tt.only {

@@ -228,7 +228,7 @@ func (f *field) runLimit(ctx context.Context) error {
 }
 
 func (f *field) place(ctx context.Context, keys []string, slot string) error {
-	candidates := []store.Candidate{{Tier: stream.TierNeutral, Class: stream.Class{}.ID()}}
+	candidates := []store.Candidate{{Class: stream.Class{}.ID()}}
 	for len(keys) > 0 {
 		n := min(batch, len(keys))
 		requests := make([]store.Request, n)
