@@ -2,16 +2,18 @@
 -- used with slots:<host>, the load sets with the service hashes, the class
 -- with filters and labels as they are now, lists with who is in them. Rows that belong to nobody
 -- leave, as do services that are offered no more and hold nothing. used is
--- lowered only by a caller who has looked at every record: rows may be lost.
+-- lowered only by a caller who has looked at every record: rows may be lost. What the
+-- host took since that look began, one for each step of its revision, is not in it.
 -- KEYS: none. Touches host:<host>, slots:<host>, stream:<key>:<instance>,
 --   service:<type>:<host>, load:<type>:<class>, classes:<type>, types, hosts, hosts:lease,
 --   draining, events.
--- ARGV: ns, actor, host, n, then n services of 3: type, paused (1 or 0: its queue
---   is paused), records ('' for not known, else how many were just found to name it).
+-- ARGV: ns, actor, host, rev (of the host before the records were looked at), n, then n
+--   services of 3: type, paused (1 or 0: its queue is paused), records ('' for not
+--   known, else how many were found to name it).
 -- RETURN: {'ok', corrections made, services with fewer rows than used}.
 -- TWICE: the second finds nothing to correct.
-local ns, actor, host, n = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
-local FIRST, WIDTH = 5, 3
+local ns, actor, host, seen, n = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local FIRST, WIDTH = 6, 3
 -- include: now
 -- include: event
 -- include: index
@@ -36,7 +38,7 @@ end
 
 local h = ns .. 'host:' .. host
 sound(h)
-local v = redis.call('HMGET', h, 'state', 'ttl', 'want', 'labels')
+local v = redis.call('HMGET', h, 'state', 'ttl', 'want', 'labels', 'rev')
 local state = v[1] or 'down'
 if v[1] then
   redis.call('SADD', ns .. 'hosts', host)
@@ -48,11 +50,12 @@ if state ~= 'down' and stamp(v[2]) then
 end
 
 -- figure gives what used should be, beside what it was and the rows say.
+local since = seen and tonumber(v[5]) and tonumber(v[5]) - seen
 local function figure(rows, was, records)
   was = whole(was)
   if not was or was <= rows then return rows end
-  if records ~= '' then return math.max(rows, math.min(was, tonumber(records))) end
-  short = short + 1
+  if records ~= '' and since and since >= 0 then was = math.max(rows, math.min(was, tonumber(records) + since)) end
+  if was > rows then short = short + 1 end
   return was
 end
 

@@ -112,6 +112,10 @@ func (s *Scheduler) mend(ctx context.Context, hosts []store.HostRecord, paused m
 	if err != nil || r.Short == 0 {
 		return m.Corrections + r.Mended, r.Refused, err
 	}
+	// Read again: mending gave some of them more.
+	if hosts, err = s.store.Hosts(ctx); err != nil {
+		return 0, nil, err
+	}
 	if m, err = s.mender.All(ctx, ttl); err != nil {
 		return 0, nil, err
 	}

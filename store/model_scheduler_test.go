@@ -58,11 +58,16 @@ func (s *scheduler) work(a *actor) {
 }
 
 // upkeep makes what is derived agree with the records; a second whole round after
-// a hand tore something mends what the first began.
+// a hand tore something mends what the first began, but for hosts that were given
+// something meanwhile.
 func (s *scheduler) upkeep(a *actor) {
 	w, tears := a.w, a.w.tears
 	if tears != s.tears {
 		s.tears, s.rounds = tears, 0
+	}
+	hosts, err := ask(a, "hosts", func(ctx context.Context) ([]store.HostRecord, error) { return w.store.Hosts(ctx) })
+	if err != nil {
+		return
 	}
 	var held store.Held
 	if !w.noMend {
@@ -72,17 +77,11 @@ func (s *scheduler) upkeep(a *actor) {
 		}
 		held = m.Held
 	}
-	r, err := ask(a, "reindex", func(ctx context.Context) (store.Reindexed, error) {
-		hosts, err := w.store.Hosts(ctx)
-		if err != nil {
-			return store.Reindexed{}, err
-		}
-		return w.store.ReindexHosts(ctx, hosts, nil, held)
-	})
+	r, err := ask(a, "reindex", func(ctx context.Context) (store.Reindexed, error) { return w.store.ReindexHosts(ctx, hosts, nil, held) })
 	if err != nil || len(r.Refused) > 0 {
 		return
 	}
-	if s.rounds++; s.rounds >= 2 && tears == w.tears {
+	if s.rounds++; s.rounds >= 2 && tears == w.tears && r.Short == 0 {
 		w.torn = false
 	}
 }

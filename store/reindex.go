@@ -28,7 +28,8 @@ func (s *Store) Reindex(ctx context.Context, host string, paused map[string]bool
 
 // ReindexHosts is Reindex of hosts as they were just read, in few round trips;
 // paused is host → type → whether its queue is paused, held what all records say
-// is held (Mended.Held); without it, nil, no figure is lowered.
+// is held (Mended.Held), found after the hosts were read: what they were given since may
+// not be in it. Without it, nil, no figure is lowered.
 func (s *Store) ReindexHosts(ctx context.Context, hosts []HostRecord, paused map[string]map[string]bool, held Held) (Reindexed, error) {
 	out := Reindexed{Refused: map[string]error{}}
 	for part := range slices.Chunk(hosts, reindexBatch) {
@@ -66,7 +67,7 @@ type Reindexed struct {
 }
 
 func (h HostRecord) reindexArgs(paused map[string]bool, held Held) []any {
-	args := []any{h.Host, len(h.Services)}
+	args := []any{h.Host, h.rev, len(h.Services)}
 	for _, v := range h.Services {
 		args = append(args, v.Type, bit(paused == nil && v.Paused || paused[v.Type]), held.of(v.Type, h.Host))
 	}

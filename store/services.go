@@ -35,6 +35,7 @@ type HostRecord struct {
 	// Pools is what its services share, Taken what their slots take of it.
 	Pools, Taken stream.Amounts
 	Services     []ServiceRecord
+	rev          string // as read: what is held changes only with it
 }
 
 // Left tells whether the host is down of its own will, with nothing left to
@@ -128,7 +129,7 @@ func (s *Store) hosts(ctx context.Context, names []string, deadline func(host st
 		h := HostRecord{
 			Host: names[i], State: stream.HostState(row["state"]), Want: stream.HostState(row["want"]),
 			Incarnation: row["incarnation"], HostID: row["host_id"], Reason: stream.ParseReason(row["reason"]),
-			Deadline: deadline(names[i]), URL: row["url"], Version: row["version"], Lacks: row["lacks"], Layouts: stream.ParseLayouts(row["layouts"]),
+			Deadline: deadline(names[i]), URL: row["url"], Version: row["version"], Lacks: row["lacks"], Layouts: stream.ParseLayouts(row["layouts"]), rev: row["rev"],
 		}
 		labels, odd := stream.ParseLabels(row["labels"])
 		h.Labels, oddLabels[i] = labels, odd
