@@ -22,7 +22,7 @@ import (
 
 // startLimit bounds the start of a server; it is generous because tests run
 // in parallel on small machines, and a server that is ready is seen at once.
-const startLimit = 20 * time.Second
+const startLimit = 2 * time.Minute
 
 // silence ends go-redis's own talk on stderr, a line for each failed dial, in
 // which the output of a test of an outage would drown.
