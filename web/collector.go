@@ -57,7 +57,7 @@ var pictureMetrics = []struct {
 	{"source_stalled", []string{"source"}, "Streams that are listed but whose bytes do not grow."},
 	{"keys_aside", nil, "Keys of the store that a hand made another type and that were set aside."},
 	{"hold", nil, "1 while nothing is taken or given."},
-	{"headroom_unplaced_slots", []string{"host"}, "Slots that would have no place if this host were lost."},
+	{"headroom_unplaced_slots", []string{"host"}, "Slots of which nothing would run if this host were lost, as they would have no place."},
 	{"queue_pending", []string{"queue"}, "Tasks that wait in a queue."},
 	{"queue_lag_seconds", []string{"queue"}, "Age of the oldest task that waits."},
 	{"queue_archived", []string{"queue"}, "Tasks that failed and are kept with their reason."},
@@ -216,9 +216,9 @@ func (g gauges) conditions(pic picture, longest map[string]float64) {
 }
 
 func (g gauges) hosts(pic picture) {
-	unplaced := map[string]int{}
+	down := map[string]int{}
 	for _, loss := range pic.parts.Headroom.Losses {
-		unplaced[loss.Host] = loss.Unplaced
+		down[loss.Host] = loss.Down
 	}
 	for _, h := range pic.parts.Hosts {
 		if h.Left {
@@ -228,7 +228,7 @@ func (g gauges) hosts(pic picture) {
 		if h.LeaseEnd != 0 {
 			g.set("host_lease_seconds", float64(h.LeaseEnd-pic.at)/1000, h.Host)
 		}
-		g.set("headroom_unplaced_slots", float64(unplaced[h.Host]), h.Host)
+		g.set("headroom_unplaced_slots", float64(down[h.Host]), h.Host)
 		for _, p := range h.Pools {
 			g.set("pool_size", p.Size.Float(), h.Host, p.Pool)
 			g.set("pool_used", p.Used.Float(), h.Host, p.Pool)

@@ -1,111 +1,198 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	"stream-api/stream"
 )
 
-// Headroom answers whether the work would survive the loss of any one host.
+// Headroom answers whether the work would survive the loss of any one host: a slot does
+// while an instance of it runs.
 type Headroom struct {
 	Survives bool   `json:"survives"`
 	Text     string `json:"text"`
-	// Losses are the hosts whose loss would leave slots without a place, the
+	// Losses are the hosts whose loss would leave instances without a place, the
 	// worst first.
 	Losses []Loss `json:"losses"`
 }
 
 // Loss is what the loss of one host would mean.
 type Loss struct {
-	Host     string         `json:"host"`
-	Slots    int            `json:"slots"`    // it holds
-	Unplaced int            `json:"unplaced"` // of them, without a place elsewhere
-	ByType   map[string]int `json:"by_type"`  // unplaced, by type
+	Host  string `json:"host"`
+	Slots int    `json:"slots"` // instances that it holds
+	// Down are slots of which nothing would run, as there is no place elsewhere.
+	Down   int            `json:"down"`
+	ByType map[string]int `json:"by_type"` // of Down
+	// Names are those of Down of which it is sure which they are.
+	Names []string `json:"names"`
+	// Degraded are slots of which another instance would run, but not as many as wanted.
+	Degraded []string `json:"degraded"`
 }
 
-// homeless is a slot of a host that is lost: of which stream, and which hosts its item
-// means.
+// homeless is an instance of a host that is lost: of which stream, and which hosts may
+// have it.
 type homeless struct {
-	key  string
-	host stream.Selector
+	key, name string
+	host      stream.Selector
+	beside    map[string]bool // hosts of the copies that it is apart from
+	spare     bool            // another instance of its slot runs elsewhere
+	bound     bool            // to the host that is lost: it goes nowhere else
 }
 
-// headroom places the slots of each host on what the others have left,
-// respecting filters, capacities, states and what items say of hosts. It finds the best distribution,
-// not just one: a slot that many services could take makes way for one that
-// few can.
-func headroom(s stream.Status, matches matcher) Headroom {
-	held := map[string]map[string][]homeless{} // host → type → slots
-	pooled := poolTypes(s.Hosts)
+func (h homeless) String() string { return h.name + " of " + h.key }
+
+// held sorts the instances that run or are about to by their host and type; which are the
+// types of which it counts which host takes them, and not only of what class it is.
+func held(s stream.Status) (byHost map[string]map[string][]homeless, particular map[string]bool) {
+	byHost, particular = map[string]map[string][]homeless{}, poolTypes(s.Hosts)
 	for _, v := range s.Streams {
-		for _, slot := range v.Slots {
-			if slot.Host == "" || slot.State != stream.Running && slot.State != stream.Assigned {
-				continue
-			}
-			if held[slot.Host] == nil {
-				held[slot.Host] = map[string][]homeless{}
-			}
-			one := homeless{v.Key, v.Items[slot.Slot].Host}
-			held[slot.Host][slot.Type] = append(held[slot.Host][slot.Type], one)
-			if !one.host.IsZero() {
-				pooled[slot.Type] = true // which host it is counts
+		for _, slot := range v.BySlot() {
+			for _, one := range slot.Instances {
+				if one.Host == "" || one.State != stream.Running && one.State != stream.Assigned {
+					continue
+				}
+				if byHost[one.Host] == nil {
+					byHost[one.Host] = map[string][]homeless{}
+				}
+				item := v.Items[one.Slot]
+				h := homeless{key: v.Key, name: one.Slot, host: item.Host, beside: map[string]bool{}, bound: bound(one.Instance)}
+				for _, other := range slot.Instances {
+					if other.Instance == one.Instance || other.Host == "" {
+						continue
+					}
+					h.beside[other.Host] = item.Apart != ""
+					h.spare = h.spare || other.Host != one.Host && other.Shown() == string(stream.Running)
+				}
+				byHost[one.Host][one.Type] = append(byHost[one.Host][one.Type], h)
+				if !h.host.IsZero() || len(h.beside) > 0 || h.bound {
+					particular[one.Type] = true
+				}
 			}
 		}
 	}
+	return byHost, particular
+}
+
+// bound tells whether an instance is that of one host.
+func bound(instance string) bool {
+	i, err := stream.ParseInstance(instance)
+	return err == nil && i.Host != ""
+}
+
+// headroom places the instances of each host on what the others have left,
+// respecting filters, capacities, pools, states and what items say of hosts. It finds the
+// best distribution, not just one: a slot that many services could take makes way for one
+// that few can.
+func headroom(s stream.Status, matches matcher) Headroom {
+	all, particular := held(s)
 	out := Headroom{Survives: true, Text: "yes", Losses: []Loss{}}
-	for _, host := range slices.Sorted(maps.Keys(held)) {
-		loss := Loss{Host: host, ByType: map[string]int{}}
-		shared := map[string][]homeless{} // of types that use pools elsewhere, or choose hosts
-		lost := func(kind string, n int) {
-			if n > 0 {
-				loss.ByType[kind] = n
-				loss.Unplaced += n
+	for _, host := range slices.Sorted(maps.Keys(all)) {
+		loss := Loss{Host: host, ByType: map[string]int{}, Names: []string{}, Degraded: []string{}}
+		shared := map[string][]homeless{}
+		for kind, ones := range all[host] {
+			loss.Slots += len(ones)
+			if particular[kind] {
+				shared[kind] = ones
+				continue
 			}
-		}
-		for kind, slots := range held[host] {
-			loss.Slots += len(slots)
-			if pooled[kind] {
-				shared[kind] = slots
-			} else {
-				keys := make([]string, len(slots))
-				for i, one := range slots {
-					keys[i] = one.key
+			keys := make([]string, len(ones))
+			for i, one := range ones {
+				keys[i] = one.key
+			}
+			n := len(keys) - placeable(keys, roomWithout(s.Hosts, host, kind), matches)
+			loss.add(kind, n)
+			if n == len(ones) {
+				for _, one := range ones {
+					loss.Names = append(loss.Names, one.String())
 				}
-				lost(kind, len(keys)-placeable(keys, roomWithout(s.Hosts, host, kind), matches))
 			}
 		}
-		for kind, n := range unpacked(shared, s.Hosts, host, matches) {
-			lost(kind, n)
+		for kind, ones := range unpacked(shared, s.Hosts, host, matches) {
+			loss.take(kind, shared[kind], ones)
 		}
-		if loss.Unplaced > 0 {
+		slices.Sort(loss.Names)
+		slices.Sort(loss.Degraded)
+		if loss.Down+len(loss.Degraded) > 0 {
 			out.Losses = append(out.Losses, loss)
 		}
 	}
-	if len(out.Losses) == 0 {
-		if len(held) == 0 {
-			out.Text = "nothing runs"
-		}
-		return out
+	slices.SortStableFunc(out.Losses, func(a, b Loss) int {
+		return cmp.Or(cmp.Compare(b.Down, a.Down), cmp.Compare(len(b.Degraded), len(a.Degraded)))
+	})
+	switch {
+	case len(all) == 0:
+		out.Text = "nothing runs"
+	case len(out.Losses) > 0:
+		out.Survives, out.Text = out.Losses[0].Down == 0, lossText(out.Losses)
 	}
-	slices.SortStableFunc(out.Losses, func(a, b Loss) int { return b.Unplaced - a.Unplaced })
-	out.Survives, out.Text = false, lossText(out.Losses)
 	return out
 }
 
-func lossText(losses []Loss) string {
-	worst := losses[0]
-	text := fmt.Sprintf("no: %d slots of %s would have no place", worst.Unplaced, worst.Host)
-	if worst.Unplaced == 1 {
-		text = fmt.Sprintf("no: 1 slot of %s would have no place", worst.Host)
+// take counts those of a type that found no place: their slot is down if nothing of it
+// runs elsewhere, and nothing of it found one.
+func (l *Loss) take(kind string, all, unplaced []homeless) {
+	here, left := map[string]int{}, map[string]int{} // by slot
+	for _, one := range all {
+		if !one.spare {
+			here[one.String()]++
+		}
 	}
-	switch more := len(losses) - 1; {
-	case more == 1:
-		text += ", nor some of 1 other host"
-	case more > 1:
-		text += fmt.Sprintf(", nor some of %d other hosts", more)
+	for _, one := range unplaced {
+		left[one.String()]++
+	}
+	var down []string
+	for _, slot := range slices.Sorted(maps.Keys(left)) {
+		if here[slot] > 0 && left[slot] == here[slot] {
+			down = append(down, slot)
+		} else {
+			l.Degraded = append(l.Degraded, slot)
+		}
+	}
+	l.add(kind, len(down))
+	if len(down) == len(here) { // else another of them may be left, as the order of their line decides
+		l.Names = append(l.Names, down...)
+	}
+}
+
+func (l *Loss) add(kind string, n int) {
+	if n > 0 {
+		l.ByType[kind] += n
+		l.Down += n
+	}
+}
+
+// maxNamed is how many slots a sentence names.
+const maxNamed = 3
+
+// lossText says what the worst loss would mean, and how many others there are.
+func lossText(losses []Loss) string {
+	worst, others := losses[0], 0
+	for _, l := range losses[1:] {
+		if l.Down > 0 || worst.Down == 0 {
+			others++
+		}
+	}
+	text := fmt.Sprintf("no: %d of the slots of %s would be down", worst.Down, worst.Host)
+	switch {
+	case worst.Down == 0 && len(worst.Degraded) <= maxNamed:
+		text = "yes; without " + worst.Host + " " + strings.Join(worst.Degraded, ", ") + " would have fewer copies"
+	case worst.Down == 0:
+		text = fmt.Sprintf("yes; without %s %d slots would have fewer copies", worst.Host, len(worst.Degraded))
+	case len(worst.Names) == worst.Down && worst.Down <= maxNamed:
+		text = "no: " + strings.Join(worst.Names, ", ") + " would be down with " + worst.Host
+	case len(worst.Names) > 0:
+		text += ", " + worst.Names[0] + " among them"
+	}
+	switch {
+	case others == 1:
+		text += "; some with 1 other host"
+	case others > 1:
+		text += fmt.Sprintf("; some with %d other hosts", others)
 	}
 	return text
 }

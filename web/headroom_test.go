@@ -60,21 +60,21 @@ func TestHeadroomSaysWhetherEachHostCouldBeLost(t *testing.T) {
 		"one host only": {
 			hosts:   []stream.HostStatus{hostWith("speedy", service("t", 9, 3, ""))},
 			streams: []stream.StreamStatus{runs("s1", "t", "speedy"), runs("s2", "t", "speedy"), runs("s3", "t", "speedy")},
-			want:    "no: 3 slots of speedy would have no place",
+			want:    "no: t of s1, t of s2, t of s3 would be down with speedy",
 		},
 		"others are full": {
 			hosts:   []stream.HostStatus{hostWith("a", service("t", 1, 1, "")), hostWith("b", service("t", 1, 1, ""))},
 			streams: []stream.StreamStatus{runs("s1", "t", "a"), runs("s2", "t", "b")},
-			want:    "no: 1 slot of a would have no place, nor some of 1 other host",
+			want:    "no: t of s1 would be down with a; some with 1 other host",
 		},
 		"the filter does not match": {
 			hosts:   []stream.HostStatus{hostWith("a", service("t", 1, 1, "")), hostWith("b", service("t", 5, 0, "^q"))},
-			streams: []stream.StreamStatus{runs("s1", "t", "a")}, want: "no: 1 slot of a would have no place",
+			streams: []stream.StreamStatus{runs("s1", "t", "a")}, want: "no: t of s1 would be down with a",
 		},
 		"a cordoned host takes nothing": {
 			hosts: []stream.HostStatus{hostWith("a", service("t", 1, 1, "")), {Host: "b", State: stream.Cordoned,
 				Services: []stream.ServiceStatus{service("t", 5, 0, "")}}},
-			streams: []stream.StreamStatus{runs("s1", "t", "a")}, want: "no: 1 slot of a would have no place",
+			streams: []stream.StreamStatus{runs("s1", "t", "a")}, want: "no: t of s1 would be down with a",
 		},
 		"a picky slot is made way for": {
 			// s1 fits only the open service, q1 both; taking the first that
@@ -84,7 +84,7 @@ func TestHeadroomSaysWhetherEachHostCouldBeLost(t *testing.T) {
 		},
 		"an overfull service has no room": {
 			hosts:   []stream.HostStatus{hostWith("a", service("t", 1, 1, "")), hostWith("b", service("t", 1, 3, ""))},
-			streams: []stream.StreamStatus{runs("s1", "t", "a")}, want: "no: 1 slot of a would have no place",
+			streams: []stream.StreamStatus{runs("s1", "t", "a")}, want: "no: t of s1 would be down with a",
 		},
 		"a successor counts under its type": {
 			hosts:   []stream.HostStatus{hostWith("a", service("t", 1, 1, "")), hostWith("b", service("t", 1, 0, ""))},
@@ -94,7 +94,7 @@ func TestHeadroomSaysWhetherEachHostCouldBeLost(t *testing.T) {
 			// Each alone would find a place on b, both do not.
 			hosts: []stream.HostStatus{
 				pooledHost("a", 4000, 2000, uses("t", 1, 1000), uses("u", 1, 1000)), pooledHost("b", 4000, 3000, uses("t", 0, 1000), uses("u", 0, 1000))},
-			streams: []stream.StreamStatus{runs("s1", "t", "a", "u", "a")}, want: "no: 1 slot of a would have no place",
+			streams: []stream.StreamStatus{runs("s1", "t", "a", "u", "a")}, want: "no: u of s1 would be down with a",
 		},
 		"a pool has room": {
 			hosts: []stream.HostStatus{
@@ -113,7 +113,7 @@ func TestHeadroomSaysWhetherEachHostCouldBeLost(t *testing.T) {
 		},
 		"an over-full pool has no room": {
 			hosts:   []stream.HostStatus{pooledHost("a", 1000, 1000, uses("t", 1, 1000)), pooledHost("b", 1000, 3000, uses("t", 3, 1000))},
-			streams: []stream.StreamStatus{runs("s1", "t", "a")}, want: "no: 1 slot of a would have no place",
+			streams: []stream.StreamStatus{runs("s1", "t", "a")}, want: "no: t of s1 would be down with a",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -183,11 +183,51 @@ func TestHeadroomKnowsWhichHostsAnItemMeans(t *testing.T) {
 	}{
 		{"any", stream.Selector{}, "yes"},
 		{"a site with room", stream.Selector{Labels: map[string]stream.Values{"site": {"ham"}}}, "yes"},
-		{"a site that is it alone", stream.Selector{Labels: map[string]stream.Values{"site": {"!ber"}, "rack": {"1"}}}, "no: 1 slot of h1 would have no place"},
-		{"the host itself", stream.Selector{Name: "h1"}, "no: 1 slot of h1 would have no place"},
+		{"a site that is it alone", stream.Selector{Labels: map[string]stream.Values{"site": {"!ber"}, "rack": {"1"}}}, "no: 1 of the slots of h1 would be down"},
+		{"the host itself", stream.Selector{Name: "h1"}, "no: 1 of the slots of h1 would be down"},
 	} {
 		if got := headroom(stream.Status{Hosts: hosts, Streams: means(tt.s)}, matcher{}).Text; got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestHeadroomKnowsPairs: a slot whose other copy runs on elsewhere survives, though this one finds no place.
+func TestHeadroomKnowsPairs(t *testing.T) {
+	t.Parallel()
+	pair := func(key, apart string, at ...string) stream.StreamStatus {
+		v := stream.StreamStatus{Key: key, Items: stream.Items{"t": {Copies: len(at), Apart: apart}}}
+		for i, host := range at {
+			v.Slots = append(v.Slots, stream.InstanceStatus{Slot: "t", Instance: fmt.Sprintf("t.%d", i+1), Type: "t", Copy: i + 1, Host: host, State: stream.Running})
+		}
+		return v
+	}
+	each := pair("s1", "", "a", "b")
+	each.Slots[0].Instance, each.Slots[1].Instance = "t@a", "t@b"
+	alone := pair("s1", "", "a")
+	alone.Slots[0].Instance = "t@a"
+	dead := pair("s1", stream.ApartHost, "a", "b")
+	dead.Slots[1].State, dead.Slots[1].Phase = stream.Running, stream.Failing
+	two := []stream.HostStatus{hostWith("a", service("t", 9, 1, "")), hostWith("b", service("t", 9, 1, ""))}
+	three := append(two[:2:2], hostWith("c", service("t", 9, 0, "")))
+	full := []stream.HostStatus{hostWith("a", service("t", 2, 2, "")), hostWith("b", service("t", 1, 0, ""))}
+	for name, c := range map[string]struct {
+		hosts   []stream.HostStatus
+		streams []stream.StreamStatus
+		want    string
+	}{
+		"apart on two hosts":         {two, []stream.StreamStatus{pair("s1", stream.ApartHost, "a", "b")}, "yes; without a t of s1 would have fewer copies; some with 1 other host"},
+		"apart, a third has room":    {three, []stream.StreamStatus{pair("s1", stream.ApartHost, "a", "b")}, "yes"},
+		"not apart":                  {two, []stream.StreamStatus{pair("s1", "", "a", "b")}, "yes"},
+		"the other copy fails":       {two, []stream.StreamStatus{dead}, "no: t of s1 would be down with a"},
+		"both on one, room for one":  {full, []stream.StreamStatus{pair("s1", "", "a", "a")}, "yes; without a t of s1 would have fewer copies"},
+		"both on one, room for none": {full[:1], []stream.StreamStatus{pair("s1", "", "a", "a")}, "no: t of s1 would be down with a"},
+		"what is needed comes first": {full, []stream.StreamStatus{pair("s1", "", "a", "z"), pair("s2", "", "a")}, "yes; without a t of s1 would have fewer copies"},
+		"one for each host":          {two, []stream.StreamStatus{each}, "yes; without a t of s1 would have fewer copies; some with 1 other host"},
+		"one for the only host":      {three, []stream.StreamStatus{alone}, "no: t of s1 would be down with a"},
+	} {
+		if got := headroom(stream.Status{Hosts: c.hosts, Streams: c.streams}, matcher{}).Text; got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 }

@@ -22,15 +22,16 @@ func poolTypes(hosts []stream.HostStatus) map[string]bool {
 	return out
 }
 
-// unpacked places the slots of a lost host, by type, on the others, with their pools and labels, and
-// gives how many find no place, by type. To find the best way is as hard as packing bins;
+// unpacked places the instances of a lost host, by type, on the others, with their pools and labels, and
+// gives those that find no place, by type. To find the best way is as hard as packing bins;
 // two ways are tried, and the better one counts. So where it says that all find a place,
-// they do; where it says that some do not, there may be a way that was not tried.
-func unpacked(slots map[string][]homeless, hosts []stream.HostStatus, lost string, matches matcher) map[string]int {
-	if len(slots) == 0 {
+// they do; where it says that some do not, there may be a way that was not tried. What is
+// all that runs of its slot comes first.
+func unpacked(ones map[string][]homeless, hosts []stream.HostStatus, lost string, matches matcher) map[string][]homeless {
+	if len(ones) == 0 {
 		return nil
 	}
-	var best map[string]int
+	var best map[string][]homeless
 	fewest := -1
 	for _, emptiest := range []bool{false, true} {
 		p := packing{slots: map[*stream.ServiceStatus]int{}, pools: map[*stream.PoolStatus]stream.Amount{}, matches: matches, emptiest: emptiest}
@@ -39,12 +40,17 @@ func unpacked(slots map[string][]homeless, hosts []stream.HostStatus, lost strin
 				p.hosts = append(p.hosts, h)
 			}
 		}
-		left, n := map[string]int{}, 0
-		for _, kind := range p.order(slots) {
-			for _, one := range slots[kind] {
-				if !p.place(kind, one) {
-					left[kind]++
-					n++
+		left, n := map[string][]homeless{}, 0
+		for _, spare := range []bool{false, true} {
+			for _, kind := range p.order(ones) {
+				for _, one := range ones[kind] {
+					if one.spare != spare || p.place(kind, one) {
+						continue
+					}
+					left[kind] = append(left[kind], one)
+					if n++; !spare {
+						n += 1 << 20 // what is down counts before what is degraded
+					}
 				}
 			}
 		}
@@ -68,7 +74,7 @@ type packing struct {
 }
 
 // order puts the types that take the greatest part of a pool first.
-func (p *packing) order(slots map[string][]homeless) []string {
+func (p *packing) order(ones map[string][]homeless) []string {
 	part := map[string]float64{}
 	for _, h := range p.hosts {
 		for _, v := range h.Services {
@@ -79,7 +85,7 @@ func (p *packing) order(slots map[string][]homeless) []string {
 			}
 		}
 	}
-	return slices.SortedFunc(maps.Keys(slots), func(a, b string) int { return cmp.Or(cmp.Compare(part[b], part[a]), cmp.Compare(a, b)) })
+	return slices.SortedFunc(maps.Keys(ones), func(a, b string) int { return cmp.Or(cmp.Compare(part[b], part[a]), cmp.Compare(a, b)) })
 }
 
 func (p *packing) place(kind string, one homeless) bool {
@@ -87,7 +93,7 @@ func (p *packing) place(kind string, one homeless) bool {
 	var service *stream.ServiceStatus
 	least := 0.0
 	for _, h := range p.hosts {
-		if !one.host.Matches(h.Host, h.Labels) {
+		if one.bound || one.beside[h.Host] || !one.host.Matches(h.Host, h.Labels) {
 			continue
 		}
 		for i := range h.Services {

@@ -71,7 +71,7 @@ func (b *board) assemble(streams map[string]seen, over *stream.Status) parts {
 		Hosts: make([]hostView, 0, len(over.Hosts)), Sources: over.Sources, Hold: over.Hold, Refused: b.refused(over.Refused),
 		Troubles: slices.Concat([]stream.TroubleStatus{}, over.Troubles),
 		Headroom: headroom(*over, b.matches), Missing: problem.MissingOf(*over), Aside: over.Aside,
-		Fragile: slices.Concat([]stream.FragileStatus{}, over.Fragile),
+		Fragile: append([]stream.FragileStatus{}, over.Fragile...),
 	}
 	whole := *over
 	whole.Refused = p.Refused

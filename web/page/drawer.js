@@ -1,6 +1,6 @@
 // The panel of one slot or one stream.
 import { el, put, age, timeOfDay, button, link, byName } from "./words.js";
-import { model, now, stateOf, switched } from "./model.js";
+import { model, now, copiesOf, stateOf, switched } from "./model.js";
 import { confirm, act } from "./actions.js";
 
 const dialog = document.getElementById("drawer");
@@ -87,14 +87,19 @@ function render() {
   const words = slot?.stderr?.join("\n") || "";
   shell.wordsTitle.hidden = shell.words.hidden = !words;
   put(shell.words, words);
-  patchFacts(shell.facts, slot ? slotFacts(slot) : streamFacts(stream));
+  patchFacts(shell.facts, slot ? slotFacts(stream, slot) : streamFacts(stream));
   patchVariables(slot ? slot.vars : stream.vars);
   shell.since = slot ? slot.since : 0;
   tickDrawer();
 }
 
-function slotFacts(slot) {
-  return [["State", stateOf(slot)], ["For", "its age", () => shell.age], ["Host", slot.host], ["Pinned to", slot.pin], ["Reason", slot.reason], ["Restarts", String(slot.restarts)],
+function slotFacts(stream, slot) {
+  const item = stream.items?.[slot.slot] || {}, copies = copiesOf(slot), site = model.hosts.get(slot.host)?.labels?.site;
+  return [["State", stateOf(slot)], ["For", "its age", () => shell.age], ["Host", slot.host + (site ? " (site " + site + ")" : "")],
+    ["Leads", copies.wanted > 1 ? slot.instance : ""], ["Copies", copies.wanted > 1 ? copies.running + " of " + copies.wanted + " run" : ""],
+    ["Others", slot.others.map((o) => o.instance + (o.host ? " on " + o.host : "") + ": " + stateOf(o) + (o.reason ? ", " + o.reason : "")).join("; ")],
+    ["Apart", item.apart && "copies never share a " + item.apart], ["Runs beside", item.with], ["Far", slot.far && String(slot.far)],
+    ["Fragile", stream.fragile.get(slot.instance) && "would have no place again: " + stream.fragile.get(slot.instance)], ["Pinned to", slot.pin], ["Reason", slot.reason], ["Restarts", String(slot.restarts)],
     ["Last failure", slot.exit], ["Speed", slot.speed], ["Frames", slot.fps && slot.fps + " fps"],
     ["Environment", slot.stale ? "stale: it would now differ; a restart takes it up" : ""], ["Token", slot.token]];
 }

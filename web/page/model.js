@@ -3,7 +3,7 @@
 export const model = {
   streams: new Map(),  // key → stream
   hosts: new Map(),    // name → host
-  parts: { sources: [], headroom: null, missing: [], problems: [], more: 0, demo: null },
+  parts: { sources: [], headroom: null, missing: [], problems: [], more: 0, fragile: [], demo: null },
   events: [],          // newest last
   can: new Set(),
   version: "",
@@ -50,7 +50,28 @@ export function applyChange(message) {
       else model.hosts.set(host, part);
     }
   }
-  return new Set(Object.keys(message.streams));
+  const keys = new Set(Object.keys(message.streams));
+  if (message.parts.fragile || keys.size) for (const key of breakable()) keys.add(key);
+  return keys;
+}
+
+// breakable tells streams which of their instances are fragile, as the server lists them;
+// it gives the streams of which that is news.
+let fragile = new Map(); // key → instance → why
+function breakable() {
+  const before = fragile, news = [];
+  fragile = new Map();
+  for (const f of model.parts.fragile || []) {
+    if (!fragile.has(f.stream)) fragile.set(f.stream, new Map());
+    fragile.get(f.stream).set(f.instance, f.reason);
+  }
+  for (const key of new Set([...before.keys(), ...fragile.keys()])) {
+    const stream = model.streams.get(key), now = fragile.get(key) || new Map();
+    if (!stream || String([...now]) === String([...stream.fragile])) continue;
+    model.streams.set(key, { ...stream, fragile: now }); // another object: it is drawn anew
+    news.push(key);
+  }
+  return news;
 }
 
 // addEvent keeps events once and in order; it tells whether this one is new.
@@ -73,11 +94,31 @@ function prepare(stream) {
   stream.bySlot = new Map(stream.slots.filter((slot) => slot.lead).map((slot) => [slot.slot, slot]));
   for (const slot of stream.slots) if (!stream.bySlot.has(slot.slot)) stream.bySlot.set(slot.slot, slot);
   for (const slot of stream.slots) slot.others = stream.slots.filter((o) => o.slot === slot.slot && o !== slot);
+  stream.fragile = new Map();
   stream.trouble = stream.slots.some((slot) => severity(slot) !== "ok");
   stream.haystack = [stream.key, stream.source, stream.reason || "", stream.held ? "held" : "", stream.switched_on || stream.switched_off ? "switched" : "",
+    ...(stream.down?.length ? ["down"] : []), ...(stream.degraded?.length ? ["degraded"] : []),
     ...stream.slots.flatMap((s) => [s.name, stateOf(s), s.host, s.reason, s.stale ? "stale" : "", s.pin ? "pinned" : ""]),
     ...Object.values(stream.vars)].join("\n").toLowerCase();
   return stream;
+}
+
+// copiesOf is how many instances a slot is to have and how many of them run. One and its
+// successor are one: they have the number of their copy, or a host, in common.
+export function copiesOf(slot) {
+  const places = new Map();
+  for (const one of [slot, ...slot.others]) {
+    if (one.state === "stopping") continue;
+    const at = one.instance.includes("@") ? one.instance : one.copy;
+    places.set(at, places.get(at) || stateOf(one) === "running");
+  }
+  return { wanted: places.size, running: [...places.values()].filter(Boolean).length };
+}
+
+// levelOf is the severity of a slot as a whole: while something of it runs it is degraded
+// at worst.
+export function levelOf(stream, slot) {
+  return stream.degraded?.includes(slot.slot) ? "warn" : severity(slot);
 }
 
 export const speedOf = (slot) => slot.speed ? parseFloat(slot.speed) : NaN;

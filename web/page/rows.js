@@ -1,6 +1,6 @@
 // The streams' tables: rows and cells are made once and patched by key.
 import { el, put, mark, brief, byName, plural } from "./words.js";
-import { model, now, severity, shortHost, stateOf, switched } from "./model.js";
+import { model, now, levelOf, copiesOf, shortHost, stateOf, switched } from "./model.js";
 import { layout, chainOf } from "./layout.js";
 import { openSlot, openStream } from "./drawer.js";
 
@@ -140,13 +140,13 @@ function makeRow(stream, table) {
 
 function makeCell(slot) {
   const glyph = el("span", "glyph"), who = el("span", "who"), time = el("span", "time");
-  const detail = el("span", "detail");
+  const detail = el("span", "detail"), copies = el("span", "copies"), marks = el("span", "marks");
   glyph.setAttribute("aria-hidden", "true");
-  const node = el("div", "cell slot", el("span", "line", glyph, el("span", "label", slot), who, time), detail);
+  const node = el("div", "cell slot", el("span", "line", glyph, el("span", "label", slot), who, copies, time), marks, detail);
   node.setAttribute("role", "gridcell");
   node.dataset.slot = slot;
   node.tabIndex = -1;
-  return { node, glyph, who, time, detail, since: 0, label: "" };
+  return { node, glyph, who, copies, time, marks, detail, since: 0, label: "" };
 }
 
 function patch(row, stream) {
@@ -166,29 +166,58 @@ function patch(row, stream) {
   put(row.note, notes.join(" · "));
   mark(row.node, "data-held", stream.held ? "" : null);
   mark(row.first, "title", stream.reason || null);
-  for (const [slot, cell] of row.cells) patchCell(cell, stream.bySlot.get(slot), stream.chain.includes(slot));
+  for (const [slot, cell] of row.cells) patchCell(cell, stream.bySlot.get(slot), stream, slot);
 }
 
-function patchCell(cell, slot, inChain) {
+function patchCell(cell, slot, stream, name) {
   if (!slot) {
     mark(cell.node, "data-level", "none");
     cell.since = 0;
     put(cell.glyph, "");
-    put(cell.who, inChain ? "not begun" : "");
+    put(cell.who, stream.chain.includes(name) ? "not begun" : "");
+    put(cell.copies, "");
+    patchMarks(cell, []);
     put(cell.time, "");
     put(cell.detail, "");
     mark(cell.node, "title", null);
     return;
   }
-  mark(cell.node, "data-level", severity(slot));
+  mark(cell.node, "data-level", levelOf(stream, slot));
   mark(cell.node, "data-state", slot.state);
   put(cell.glyph, glyphs[stateOf(slot)] || "◇");
   put(cell.who, stateOf(slot) === "running" ? shortHost(slot.host) : slot.state === "pending" ? "pending" : stateWord(slot));
+  const copies = copiesOf(slot), marks = marksOf(stream, slot);
+  put(cell.copies, copies.wanted > 1 ? copies.running + "/" + copies.wanted : "");
+  mark(cell.copies, "title", copies.wanted > 1 ? copies.running + " of " + copies.wanted + " copies run" : null);
+  patchMarks(cell, marks);
   put(cell.detail, details(slot));
-  const said = [slot.reason || (slot.host ? stateOf(slot) + " on " + slot.host : ""), slot.pin && "pinned to " + slot.pin];
+  const said = [...marks.map((m) => m.why), slot.reason || (slot.host ? stateOf(slot) + " on " + slot.host : ""), slot.pin && "pinned to " + slot.pin];
   mark(cell.node, "title", said.filter(Boolean).join("; ") || null);
   cell.since = slot.since;
   tickCell(cell, now());
+}
+
+// marksOf are what is to be known of a slot that runs as it should: each a word, and why.
+function marksOf(stream, slot) {
+  const marks = [], beside = stream.items?.[slot.slot]?.with;
+  if (beside && slot.host) marks.push({ word: "follows " + beside, why: "it runs where " + beside + " runs" });
+  const far = [slot, ...slot.others].find((one) => one.far);
+  if (far) marks.push({ word: "far", why: typeof far.far === "string" ? "far from " + far.far : "far from what it is to be near" });
+  const frail = [slot, ...slot.others].find((one) => stream.fragile.has(one.instance));
+  if (frail) marks.push({ word: "fragile", why: "it runs, and would have no place again: " + stream.fragile.get(frail.instance), warns: true });
+  return marks;
+}
+
+function patchMarks(cell, marks) {
+  const said = marks.map((m) => m.word + "\n" + m.why).join("\n");
+  if (cell.said === said) return;
+  cell.said = said;
+  cell.marks.replaceChildren(...marks.map((m) => {
+    const node = el("span", "mark-word", m.word);
+    node.title = m.why;
+    if (m.warns) node.dataset.level = "warn";
+    return node;
+  }));
 }
 
 function stateWord(slot) {
@@ -198,7 +227,10 @@ function stateWord(slot) {
 
 function details(slot) {
   const bits = [];
-  for (const o of slot.others) bits.push(o.state === "stopping" ? stateWord(o) : o.name + " on " + (o.host ? shortHost(o.host) : "…") + ": " + stateOf(o));
+  for (const o of slot.others) {
+    if (o.state === "stopping") bits.push(stateWord(o));
+    else bits.push(o.name + (o.host ? " on " + shortHost(o.host) : "") + ": " + (stateOf(o) === "running" ? "running" : stateOf(o) + (o.reason ? ", " + o.reason : "")));
+  }
   if (slot.state !== "running" || slot.reason) {
     if (slot.reason) bits.push(slot.reason);
     else if (slot.state === "pending") bits.push("in line");

@@ -1,6 +1,6 @@
 // The line of verdicts, and the list of what needs somebody.
 import { el, put, mark, plural, age } from "./words.js";
-import { model, now, severity, stateOf } from "./model.js";
+import { model, now, levelOf, stateOf } from "./model.js";
 
 const root = document.getElementById("summary");
 const tiles = new Map();
@@ -25,19 +25,23 @@ function show(id, title, level, value, more) {
 
 export function summarise() {
   if (!model.ready) return;
-  let running = 0, all = 0, bad = 0;
+  let running = 0, all = 0, bad = 0, degraded = 0;
   for (const stream of model.streams.values()) {
     for (const slot of stream.slots) {
       if (slot.state === "stopping" || !slot.lead) continue;
       all++;
-      const level = severity(slot);
-      if (stateOf(slot) === "running" && level !== "bad") running++;
+      const level = levelOf(stream, slot), some = Boolean(stream.degraded?.includes(slot.slot));
+      if (some || stateOf(slot) === "running" && level !== "bad") running++;
+      if (some) degraded++;
       if (level === "bad") bad++;
     }
   }
   const rest = all - running;
-  show("slots", "Slots", rest ? (bad ? "bad" : "warn") : "ok", running + " / " + all,
-    rest ? plural(rest, "does", "do").replace(/^\d+/, rest) + " not run" : all ? "all run" : "none wanted");
+  const fragile = model.parts.fragile.length, words = [];
+  if (rest) words.push(plural(rest, "does", "do") + " not run");
+  if (degraded) words.push(degraded + " degraded");
+  if (fragile) words.push(fragile + " fragile");
+  show("slots", "Slots", bad ? "bad" : words.length ? "warn" : "ok", running + " / " + all, words.join(", ") || (all ? "all run" : "none wanted"));
   const gone = model.parts.missing.length;
   show("streams", "Streams", gone ? "warn" : "ok", String(model.streams.size), gone ? gone + " missing" : "live");
   const hosts = [...model.hosts.values()].filter((h) => !h.left), down = hosts.filter((h) => h.state === "down").length;
@@ -48,7 +52,7 @@ export function summarise() {
   show("sources", "Sources", unknown ? "bad" : "ok", (sources.length - unknown) + " / " + sources.length, unknown ? unknown + " unknown" : "good");
   const room = model.parts.headroom;
   if (room) show("headroom", "Survives the loss of any one host?", room.survives ? "ok" : "warn", room.survives ? "yes" : "no",
-    room.text === "yes" ? "all its slots would have a place" : room.text.replace(/^no: /, ""));
+    room.text === "yes" ? "all its slots would have a place" : room.text.replace(/^(no: |yes; )/, ""));
   attend();
   document.title = (rest ? "(" + rest + ") " : "") + "stream-api";
 }
