@@ -198,8 +198,8 @@ func (c *crew) run(key, slot, host, filter string) store.Reservation {
 
 func (c *crew) runInstance(key, instance, kind, host, filter string) store.Reservation {
 	c.t.Helper()
-	placed, err := c.store.Place(c.ctx, []store.Request{{Key: key, Instance: instance, Type: kind, Only: host,
-		Candidates: []store.Candidate{{Class: stream.Class{Filter: filter}.ID()}}}})
+	placed, err := c.store.Place(c.ctx, []store.Request{{Key: key, Instance: instance, Type: kind,
+		Candidates: []store.Candidate{{Class: stream.Class{Filter: filter}.ID(), Host: host}}}})
 	if err != nil || placed[0].Outcome != store.Placed {
 		c.t.Fatalf("place %s %s on %s: %+v, %v", key, instance, host, placed, err)
 	}
