@@ -28,6 +28,9 @@ func (d *decoder) scalar(n *node, path string, v reflect.Value, r rules) bool {
 	case supervisor.Size:
 		value, err := parseSize(n.text)
 		return d.set(n, path, v, value, err)
+	case supervisor.Processors:
+		value, err := parseProcessors(n)
+		return d.set(n, path, v, value, err)
 	case stream.Template:
 		return d.template(n, path, v, r)
 	case *regexp.Regexp:
@@ -99,6 +102,16 @@ func parseSize(text string) (supervisor.Size, error) {
 	}
 	n, err := strconv.ParseInt(m[1], 10, 64)
 	return supervisor.Size(n << sizeShift[m[2]]), err
+}
+
+// parseProcessors takes what the kernel takes: from a hundredth of a processor on.
+func parseProcessors(n *node) (supervisor.Processors, error) {
+	const least, most = 10, 4096_000
+	value, err := stream.ParseAmount(n.text)
+	if n.quoted || err != nil || value < least || value > most {
+		return 0, fmt.Errorf("%s is no amount of processor time: write a number of processors without quotes, from 0.01 to 4096, such as 1.5", stream.Quote(n.text))
+	}
+	return supervisor.Processors(value), nil
 }
 
 func parseBool(n *node) (bool, error) {

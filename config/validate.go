@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-playground/validator/v10"
 
+	"stream-api/runners/supervisor"
 	"stream-api/stream"
 )
 
@@ -44,6 +45,7 @@ var checks = map[string]func(string) error{
 	"plain":      checkPlain,
 	"onlyrefs":   checkOnlyRefs,
 	"groups":     checkGroups,
+	"processors": supervisor.CheckCPUs,
 }
 
 var newValidator = sync.OnceValue(func() *validator.Validate {

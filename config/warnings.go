@@ -10,6 +10,7 @@ import (
 
 	runnable "stream-api/program"
 	"stream-api/runners/plan"
+	"stream-api/runners/supervisor"
 	"stream-api/stream"
 )
 
@@ -71,6 +72,7 @@ func (d *decoder) warnMachine(c *Config) {
 			d.warnUntold(s, path)
 			d.warnProgram(join(path, "plugin.path"), e.Path)
 			d.warnCommands(join(path, "plugin"), e)
+			d.warnLimits(join(path, "plugin.limits"), e.Limits)
 			for i, file := range e.EnvFile {
 				d.warnEnvFile(c, element(join(path, "plugin.env_file"), i), file)
 			}
@@ -123,6 +125,19 @@ func (d *decoder) warnUntold(s *Service, path string) {
 				d.warn(d.valueAt(at), at, "%s may change, and on_change is %s: a program that runs sees new values in STREAM_API_ENV, and never other arguments; put it into env", ref, s.OnChange)
 				break
 			}
+		}
+	}
+}
+
+// checkMachine is replaced by tests, which see one machine everywhere.
+var checkMachine = supervisor.CheckMachine
+
+// warnLimits tells of limits for which this machine has no cgroup v2.
+func (d *decoder) warnLimits(path string, limits supervisor.Limits) {
+	err := checkMachine(limits)
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, err := range all.Unwrap() {
+			d.warn(d.at(path), path, "%v; on this machine it would run without", err)
 		}
 	}
 }

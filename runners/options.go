@@ -38,7 +38,7 @@ type Options struct {
 	// URL of this host's web page, for people who look for its logs.
 	URL     string
 	Version string
-	// Lacks is what confine: hide does not hold on this host; for the store.
+	// Lacks is what the file asks for and this host does not hold; for the store.
 	Lacks string
 	// Labels are what the file says of this host.
 	Labels stream.Labels

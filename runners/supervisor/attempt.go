@@ -42,9 +42,11 @@ func (l *life) beginAttempt() Spec {
 	l.state.Restarts = l.state.Attempts - 1
 	l.state.Phase, l.state.Dirty, l.state.Next = PhaseStarting, true, time.Time{}
 	l.state.Ready, l.state.Unready = time.Time{}, ""
+	l.limits = spec.Limits
 	l.mu.Unlock()
 	l.saver.state()
 	l.journal.setMask(spec.Mask)
+	l.bound()
 	if err := l.vars.reset(); err != nil {
 		l.warn("variables: %v", err)
 	}
@@ -88,7 +90,7 @@ func (l *life) runChild(spec Spec) (exit Exit, refused bool) {
 		return exit, errors.Is(err, errClosed)
 	}
 	began := time.Now()
-	memory := watchMemory("", l.ownCgroup())
+	l.watchMemory()
 	l.announce(p, began)
 	readying.begin()
 	exit.Reason = l.watch(spec, p, began, readying)
@@ -97,18 +99,10 @@ func (l *life) runChild(spec Spec) (exit Exit, refused bool) {
 	readying.end()
 	out.drain()
 	exit.fill(p)
-	if exit.Text = memory.explain(exit); exit.Reason == ExitUnready {
+	if exit.Text = l.ranOut(exit); exit.Reason == ExitUnready {
 		exit.Text = readying.overdue()
 	}
 	return exit, false
-}
-
-// ownCgroup is the directory the child was born in, "" where it has none of its own.
-func (l *life) ownCgroup() string {
-	if l.cgroup == nil {
-		return ""
-	}
-	return l.cgroup.leafPath()
 }
 
 // exitOf is the Exit reason that goes with an End reason.
@@ -324,6 +318,7 @@ func (l *life) spawn(spec Spec, argv, env []string, out *output, after bool) (*p
 			l.warn("cgroup %s: %v; going on without it", l.cgroup.path, why)
 			l.cgroup = nil
 			l.change(func(s *State) { s.NoCgroup = "a start in it: " + why.Error() })
+			l.bound()
 		}
 	}
 	if err != nil && !errors.Is(err, errClosed) {

@@ -74,13 +74,6 @@ func (c *cgroup) place() (int, error) {
 	return int(f.Fd()), nil
 }
 
-// leafPath is the directory that processes are born in now.
-func (c *cgroup) leafPath() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.leaf.Name()
-}
-
 // kill ends everyone in the leaf and in what they made below it.
 func (c *cgroup) kill() error {
 	c.mu.Lock()
@@ -132,9 +125,10 @@ func removeCgroup(dir string) error {
 
 // findCgroup returns the cgroup v2 directory of the calling process, if it may make others in it: where systemd delegated
 // it to the unit (Delegate=yes), where it belongs to our unprivileged user, or where it is the root of a container without
-// systemd. Anywhere else it is somebody else's tree. root is prefixed to all paths, "" for the real ones.
+// systemd. Anywhere else it is somebody else's tree. For who lives in the hosts' leaf it is the one above, which has the
+// slots. root is prefixed to all paths, "" for the real ones.
 func findCgroup(root string) (string, error) {
-	own, err := ownCgroup(root)
+	own, err := baseCgroup(root)
 	if err != nil {
 		return "", err
 	}
@@ -155,6 +149,15 @@ func findCgroup(root string) (string, error) {
 		return "", fmt.Errorf("%w: %s is writable but not delegated (Delegate=yes)", errNoCgroup, dir)
 	}
 	return dir, nil
+}
+
+// baseCgroup is the calling process's own cgroup, or the one above if that is the hosts' leaf.
+func baseCgroup(root string) (string, error) {
+	own, err := ownCgroup(root)
+	if err == nil && path.Base(own) == hostLeaf {
+		own = path.Dir(own)
+	}
+	return own, err
 }
 
 // ownCgroup reads the v2 line of /proc/self/cgroup.

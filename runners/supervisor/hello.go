@@ -82,6 +82,8 @@ func (s *server) greet(c *conn, in *bufio.Reader, socket *net.UnixConn) bool {
 	spec, state := s.life.snapshot()
 	c.send(message{Hello: &greeting{Major: ProtocolMajor, Minor: ProtocolMinor, Spec: spec, State: state}})
 	s.mu.Unlock()
+	// The unit's next life finds no controllers enabled, and so no limit in force. It is none of the runner's to wait for.
+	go s.life.bound()
 	if old != nil {
 		old.send(message{Reply: refusal(0, ErrReplaced)})
 		old.finish()

@@ -29,9 +29,13 @@ type life struct {
 	spec    Spec
 	state   State
 	wishes  wishes
-	edition int  // of spec, as changes count
-	runs    int  // edition that the child was started with
-	asked   told // when the file has the change
+	edition int      // of spec, as changes count
+	runs    int      // edition that the child was started with
+	asked   told     // when the file has the change
+	limits  Limits   // of this attempt
+	memory  oomWatch // of its child
+
+	bounding sync.Mutex // held while the limits are written, which the kernel may take its time for
 
 	// Of the walking goroutine alone.
 	past    Failures

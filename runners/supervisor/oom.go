@@ -18,14 +18,14 @@ type oomWatch struct {
 	count int
 }
 
-// watchMemory begins to count. own is the cgroup of the child, empty for none; root is prefixed to all paths.
+// watchMemory begins to count. own is the cgroup of the slot, empty for none; root is prefixed to all paths.
 func watchMemory(root, own string) oomWatch {
 	if own != "" {
 		if w := (oomWatch{file: filepath.Join(own, "memory.events"), own: true}); w.begin() {
 			return w
 		}
 	}
-	above, err := ownCgroup(root)
+	above, err := baseCgroup(root)
 	if err != nil {
 		return oomWatch{}
 	}
@@ -43,23 +43,57 @@ func watchMemory(root, own string) oomWatch {
 	}
 }
 
+// watchMemory begins to count for the child that was just started.
+func (l *life) watchMemory() {
+	own := ""
+	if l.cgroup != nil {
+		own = l.cgroup.path
+	}
+	w := watchMemory("", own)
+	l.mu.Lock()
+	l.memory = w
+	l.mu.Unlock()
+}
+
+// ranOut explains the end of that child.
+func (l *life) ranOut(e Exit) string {
+	l.mu.Lock()
+	w := l.memory
+	l.mu.Unlock()
+	return w.explain(e)
+}
+
 func (w *oomWatch) begin() bool {
 	n, err := oomKills(w.file)
 	w.count = n
 	return err == nil
 }
 
-// explain says in words that a child's KILL was one for want of memory, or gives "".
+// anew goes on counting where the kernel began anew, as it does when the controller was away.
+func (w *oomWatch) anew() {
+	if n, err := oomKills(w.file); err == nil {
+		w.count = min(w.count, n)
+	}
+}
+
+// explain says in words that a child's end was one for want of memory, or gives "". The child may be a shell whose ffmpeg was killed,
+// and have ended by itself.
 func (w oomWatch) explain(e Exit) string {
-	if w.file == "" || e.Reason != ExitSignal || e.Signal != unix.SignalName(unix.SIGKILL) {
+	killed := e.Reason == ExitSignal && e.Signal == unix.SignalName(unix.SIGKILL)
+	failed := e.Reason == ExitCode && e.Code != 0
+	if w.file == "" || !killed && !failed {
 		return ""
 	}
 	n, err := oomKills(w.file)
 	switch {
 	case err != nil || n <= w.count:
 		return ""
+	case w.own && failed:
+		return fmt.Sprintf("out of memory: the kernel killed %d of its processes (exit %d)", n-w.count, e.Code)
 	case w.own:
 		return "out of memory: the kernel killed it (signal SIGKILL)"
+	case failed:
+		return "" // somebody else's, as far as is known
 	}
 	return fmt.Sprintf("out of memory, it seems: signal SIGKILL, and the kernel killed %d in %s meanwhile", n-w.count, filepath.Dir(w.file))
 }

@@ -47,9 +47,25 @@ func TestAKillForWantOfMemoryIsSaid(t *testing.T) {
 	says(unit, Exit{Reason: ExitKilled, Signal: "SIGKILL"}, "") // it was our own
 
 	events("system.slice/unit/sup/leaf", 0)
+	// Who kills is what counts, and not in which leaf he himself lives.
+	write("proc/self/cgroup", "0::/system.slice/unit/"+hostLeaf+"\n")
+	events("system.slice/unit/"+hostLeaf, 0)
+	above := watchMemory(root, "")
+	if want := filepath.Join(root, "cg/system.slice/unit/memory.events"); above.file != want {
+		t.Errorf("%s is watched; want %s", above.file, want)
+	}
 	own := watchMemory(root, leaf)
 	events("system.slice/unit", 9)
 	says(own, killed, "") // somebody else's
+	events("system.slice/unit/sup/leaf", 1)
+	says(own, killed, "out of memory: the kernel killed it")
+	says(own, Exit{Reason: ExitCode, Code: 137}, "the kernel killed 1 of its processes (exit 137)")
+	says(own, Exit{Reason: ExitCode}, "")
+	// The controller was away, and its count began anew.
+	events("system.slice/unit/sup/leaf", 0)
+	own.anew()
+	own.count = 7
+	own.anew()
 	events("system.slice/unit/sup/leaf", 1)
 	says(own, killed, "out of memory: the kernel killed it")
 	if err := os.RemoveAll(filepath.Join(root, "cg")); err != nil {

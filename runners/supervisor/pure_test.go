@@ -355,6 +355,7 @@ func TestACgroupIsUsedOnlyWhereItIsOurs(t *testing.T) {
 		{name: "v1 alone", mounts: mountV1, own: "1:name=systemd:/\n"},
 		{name: "delegated unit", mounts: mountV2, own: "0::/system.slice/stream-api.service\n", dirs: []string{unit}, systemd: true, marked: true, want: unit},
 		{name: "below a delegated unit", mounts: mountV2, own: "0::/system.slice/stream-api.service/main\n", dirs: []string{unit, unit + "/main"}, systemd: true, marked: true, want: unit + "/main"},
+		{name: "in its hosts' leaf", mounts: mountV2, own: "0::/system.slice/stream-api.service/stream-api-host\n", dirs: []string{unit, unit + "/stream-api-host"}, systemd: true, marked: true, want: unit},
 		{name: "container", mounts: mountV2, own: "0::/\n", dirs: []string{"/sys/fs/cgroup"}, want: "/sys/fs/cgroup"},
 		{name: "hybrid", mounts: mountV1 + "32 30 0:28 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n", own: "4:pids:/\n0::/\n", dirs: []string{"/sys/fs/cgroup/unified"}, want: "/sys/fs/cgroup/unified"},
 		{name: "not mounted", mounts: mountV1, own: "0::/\n"},

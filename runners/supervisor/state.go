@@ -35,6 +35,7 @@ type State struct {
 	Cgroup     string  `json:"cgroup,omitempty"` // directory of the tree's cgroup, where there is one
 
 	NoCgroup string `json:"no_cgroup,omitempty"` // why there is none
+	Unheld   string `json:"unheld,omitempty"`    // which limits by cgroup do not hold, and why
 
 	Deadline  int64     `json:"deadline"` // of Now's clock, 0 before Go; in the file up to 10 s old
 	Since     time.Time `json:"since"`    // of the supervisor
