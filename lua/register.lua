@@ -4,8 +4,8 @@
 --   service:<type>:<host>, load:<type>:<class>, classes:<type>, types, events, schema.
 -- ARGV: ns, actor, host, incarnation, replaces (the incarnation it follows, ''
 --   for none), host_id, ttl (ms), beat (ms), url, version, from, to (the layouts
---   it speaks), known (the one it last knew in force), lacks (what confine:
---   hide does not hold there, '' for nothing), labels (JSON, '' for none), pools, jobs (of pools; JSON objects
+--   it speaks), known (the one it last knew in force), lacks (what of its
+--   file does not hold there, '' for nothing), labels (JSON, '' for none), pools, jobs (of pools; JSON objects
 --   of thousandths, '' for none), n, then n services of 9: type, capacity ('' for no
 --   limit), filter, url, needs, prefer, handover, places ('' for none: one slot each), uses (as pools).
 -- RETURN: {'ok', now, rev, state} | {'taken', host_id, ms until its lease ends,
@@ -97,7 +97,7 @@ local rev = bump(host)
 redis.call('SADD', ns .. 'hosts', host)
 redis.call('ZADD', lease, int(now + ttl), host)
 if old[1] ~= incarnation or old[5] == 'down' then event('host-up', '', '', host, '', version ~= '' and because('version', 'version', version) or '') end
-if old[1] ~= incarnation and lacks ~= '' then event('confine', '', '', host, '', because('confine-lacks', 'lacks', lacks)) end
+if old[1] ~= incarnation and lacks ~= '' then event('lacks', '', '', host, '', because('host-lacks', 'lacks', lacks)) end
 for _, stype in ipairs(names) do
   weigh(stype)
   redis.call('PUBLISH', ns .. 'wake', 'room ' .. stype)

@@ -210,7 +210,7 @@ func diagnoseStatus(status stream.Status) []Finding {
 	if h := status.Hold; h != nil {
 		out = append(out, Finding{Warning, "on hold: " + h.Reason, "what runs goes on; wait, or start a host with scheduler.enabled: true if none is at work"})
 	}
-	out = append(out, diagnoseConfine(status.Hosts)...)
+	out = append(out, diagnoseLacks(status.Hosts)...)
 	for _, h := range status.Hosts {
 		if h.State == stream.Down && !h.Left {
 			out = append(out, Finding{Warning, "host " + h.Host + " is down", "start it; if it will not come back: stream-api hosts rm " + h.Host})
@@ -264,8 +264,8 @@ func mendService(v stream.ServiceStatus, host string) string {
 	return "stream-api services set " + v.Type + " " + host + " capacity=N"
 }
 
-// diagnoseConfine says once for all hosts that are alike what hide does not hold.
-func diagnoseConfine(hosts []stream.HostStatus) []Finding {
+// diagnoseLacks says once for all hosts that are alike what of their file does not hold.
+func diagnoseLacks(hosts []stream.HostStatus) []Finding {
 	by := map[string][]string{}
 	for _, h := range hosts {
 		if h.Lacks != "" {
@@ -274,8 +274,18 @@ func diagnoseConfine(hosts []stream.HostStatus) []Finding {
 	}
 	var out []Finding
 	for _, lacks := range slices.Sorted(maps.Keys(by)) {
-		out = append(out, Finding{Warning, "confine: hide does not hold all on " + strings.Join(by[lacks], ", ") + ": " + lacks,
-			"run a newer kernel there, or write confine: none if that is meant"})
+		var do []string
+		for mark, advice := range map[string]string{
+			"confine:": "run a newer kernel there, or write confine: none if that is meant",
+			"limits.":  "limits need cgroup v2 and a unit with Delegate=yes; or take them out of the file",
+		} {
+			if strings.Contains(lacks, mark) {
+				do = append(do, advice)
+			}
+		}
+		slices.Sort(do)
+		out = append(out, Finding{Warning, "not all that the file asks for holds on " + strings.Join(by[lacks], ", ") + ": " + lacks,
+			strings.Join(do, "; ")})
 	}
 	return out
 }

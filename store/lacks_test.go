@@ -9,9 +9,9 @@ import (
 	"stream-api/store"
 )
 
-// What confine: hide does not hold on a host is told by one event at each start
+// What of its file does not hold on a host is told by one event at each start
 // of it, in its status, and by the doctor once for all hosts that are alike.
-func TestWhatAHostCannotHideIsTold(t *testing.T) {
+func TestWhatAHostDoesNotHoldIsTold(t *testing.T) {
 	t.Parallel()
 	g := newStage(t)
 	g.open()
@@ -41,7 +41,7 @@ func TestWhatAHostCannotHideIsTold(t *testing.T) {
 	g.must(err)
 	var said []string
 	for _, e := range events {
-		if e.Event == "confine" {
+		if e.Event == "lacks" {
 			said = append(said, e.Host)
 			if !strings.Contains(fmt.Sprint(e.Told), signals) {
 				t.Errorf("%+v", e)

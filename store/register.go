@@ -38,8 +38,8 @@ type Registration struct {
 	TTL, Beat time.Duration
 	URL       string // of its web page, for logs across hosts
 	Version   string
-	// Lacks is what confine: hide does not hold on this host; empty: nothing, or
-	// nothing there is confined.
+	// Lacks is what its file asks for and this host does not hold, such as limits
+	// without cgroup v2; empty: nothing.
 	Lacks string
 	// Labels are what the file says of the host.
 	Labels stream.Labels

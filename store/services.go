@@ -29,7 +29,7 @@ type HostRecord struct {
 	TTL, Beat   time.Duration
 	URL         string
 	Version     string
-	Lacks       string         // of confine: hide
+	Lacks       string         // of what its file asks for
 	Layouts     stream.Layouts // it speaks; zero: it never said
 	Labels      stream.Labels  // of its file
 	// Pools is what its services share, Taken what their slots take of it.

@@ -122,7 +122,7 @@ const (
 	CodeDownLong       Code = "down-long"       //
 	CodeForGood        Code = "for-good"        //
 	CodeVersion        Code = "version"         // version
-	CodeConfineLacks   Code = "confine-lacks"   // lacks
+	CodeHostLacks      Code = "host-lacks"      // lacks
 	CodeCheckFails     Code = "check-fails"     // error, type
 	CodeCheckIgnored   Code = "check-ignored"   // error, failing, services, type
 	CodeCheckWell      Code = "check-well"      // type
@@ -277,7 +277,7 @@ var reasons = map[Code]reasonRow{
 	CodeDownLong:       says(Info, "down for long"),
 	CodeForGood:        says(Info, "an operator said that it will not come back"),
 	CodeVersion:        says(Info, "{version}"),
-	CodeConfineLacks:   says(Warn, "confine: hide does not hold all here: {lacks}"),
+	CodeHostLacks:      says(Warn, "not all that its file asks for holds here: {lacks}"),
 	CodeCheckFails:     says(Bad, "its check fails: {error}; {type} takes nothing new here"),
 	CodeCheckIgnored:   says(Warn, "its check fails: {error}; not heeded, as {failing} of {services} {type} services fail, so that the checker is suspected"),
 	CodeCheckWell:      says(Info, "{type} is well again"),

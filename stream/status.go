@@ -155,7 +155,7 @@ type HostStatus struct {
 	Left    bool   `json:"left,omitempty"`
 	URL     string `json:"url,omitempty"`
 	Version string `json:"version,omitempty"`
-	// Lacks is what confine: hide does not hold there; empty: nothing.
+	// Lacks is what its file asks for and does not hold there; empty: nothing.
 	Lacks string `json:"lacks,omitempty"`
 	// Layouts of the store's keys that it speaks: 2, or 2-3.
 	Layouts string `json:"layouts,omitempty"`

@@ -119,6 +119,10 @@ func live(ctx context.Context, cfg *config.Config, log zerolog.Logger, incoming 
 			log.Warn().Err(err).Msg("the store's connections did not close well")
 		}
 	}()
+	// Before anything else lives where this process was put.
+	if err := supervisor.Settle(); err != nil {
+		log.Warn().Err(err).Msg("the host stays in the cgroup that its children's are below, so that these can have no limits")
+	}
 	p, err := assemble(cfg, l, log, nil)
 	if err != nil {
 		return err
@@ -130,6 +134,9 @@ func live(ctx context.Context, cfg *config.Config, log zerolog.Logger, incoming 
 		log.Info().Strs("files", cfg.Files).Msg("it runs nothing and polls nothing, as its file names neither services nor sources; name some there, then reload")
 	}
 	if p.runner != nil {
+		for _, unheld := range unheldLimits(cfg) {
+			log.Warn().Str("reason", unheld).Msg("children run without limits that cannot be had here")
+		}
 		if err := supervisor.CheckCgroup(); err != nil {
 			log.Info().Str("reason", err.Error()).Msg("children get no cgroup of their own; what they leave behind is found by a walk over their trees")
 		} else {

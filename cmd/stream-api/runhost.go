@@ -23,7 +23,7 @@ func (p *process) addRunner(commands *queue.Client) error {
 	o := runners.Options{
 		Host: cfg.Network.Name, Services: cfg.Services.Plans(), StateDir: cfg.StateDir, Self: cmp.Or(asked, running),
 		TTL: cfg.Lease.TTL, Beat: cfg.Lease.Beat, OnStoreLoss: cfg.Lease.OnStoreLoss,
-		Lookup: cfg.Lookup, URL: p.webURL(), Version: version, Lacks: confineLacks(cfg), Labels: cfg.Labels(), Log: p.log,
+		Lookup: cfg.Lookup, URL: p.webURL(), Version: version, Lacks: lacks(cfg), Labels: cfg.Labels(), Log: p.log,
 		Pools: cfg.Network.PoolSizes(), PoolJobs: cfg.Network.PoolJobs(),
 		Cooldown: cfg.Scheduler.Cooldown, Heart: p.links.heart,
 		Retry: config.DefaultRestart(), SlowRetry: config.SlowRetry,

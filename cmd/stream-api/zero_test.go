@@ -27,6 +27,7 @@ var zeros = map[string]func(wired) bool{
 	"services.<type>.plugin.stall":                 func(w wired) bool { return w.service.Exec.Stall == 0 },
 	"services.<type>.plugin.restart.give_up_after": func(w wired) bool { return w.service.Exec.Restart.GiveUpAfter == 0 },
 	"services.<type>.plugin.limits.files":          func(w wired) bool { return w.service.Exec.Limits.Files == 0 }, // as the host
+	"services.<type>.plugin.limits.pids":           func(w wired) bool { return w.service.Exec.Limits.PIDs == 0 },
 	"sources[].vars.gone_after":                    func(w wired) bool { return w.source.GoneAfter == 0 },
 	"sources[].priority":                           func(w wired) bool { return w.source.Priority == 0 },
 	"sources[].rank":                               func(w wired) bool { return w.source.Rank == "0" },

@@ -69,6 +69,11 @@ in
           ${pkgs.coreutils}/bin/kill -TERM "$MAINPID"
           exec ${pkgs.coreutils}/bin/tail -s 0.2 --pid="$MAINPID" -f /dev/null
         ''}";
+        ExecStopPost = "-${pkgs.writeShellScript "stream-api-take-back" ''
+          g=/sys/fs/cgroup$(${pkgs.gnused}/bin/sed -n 's|^0::||p' /proc/self/cgroup)
+          cd "''${g%/.control}" || exit 0
+          for c in $(${pkgs.coreutils}/bin/cat cgroup.subtree_control); do echo "-$c" >cgroup.subtree_control; done
+        ''}";
         KillSignal = "SIGUSR1";
         KillMode = "process";
         Restart = "on-failure";

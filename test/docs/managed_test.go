@@ -34,6 +34,9 @@ func TestTheNixOSModuleSaysWhatTheUnitSays(t *testing.T) {
 			t.Errorf("%s is %q; the unit says %q", key, there[key], want)
 		}
 	}
+	if !strings.Contains(block, `ExecStopPost = "-`) || !strings.Contains(block, ">cgroup.subtree_control") {
+		t.Error("it does not take the controllers back")
+	}
 	for key, values := range readUnit(t, unitFile) {
 		if key, exec := strings.CutPrefix(key, "Service.Exec"); exec && key != "Stop" {
 			for _, line := range values {

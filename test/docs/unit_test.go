@@ -206,6 +206,40 @@ func TestAStopLeavesAndARestartDoesNot(t *testing.T) {
 	}
 }
 
+// While controllers are handed on, systemd can start no next life in the unit's
+// cgroup: the command that takes them back is run as it stands.
+func TestTheUnitTakesControllersBackWhenALifeHasEnded(t *testing.T) {
+	t.Parallel()
+	line := readUnit(t, unitFile).one("Service.ExecStopPost")
+	group := t.TempDir()
+	handed := filepath.Join(group, "cgroup.subtree_control")
+	if err := os.WriteFile(handed, []byte("cpuset cpu memory pids\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// Each write to the kernel's file is one order; to a plain one the last stays.
+	inner, ok := strings.CutPrefix(line, "-/bin/sh -c '")
+	if !ok || !strings.HasSuffix(inner, "'") {
+		t.Fatalf("ExecStopPost is %q", line)
+	}
+	inner = strings.NewReplacer("$$", "$", "%%", "%").Replace(strings.TrimSuffix(inner, "'"))
+	for from, to := range map[string]string{"/sys/fs/cgroup$": "$", "/proc/self/cgroup": filepath.Join(group, "self"), ">cgroup.subtree_control": ">>orders"} {
+		if !strings.Contains(inner, from) {
+			t.Fatalf("no %q in %q", from, inner)
+		}
+		inner = strings.ReplaceAll(inner, from, to)
+	}
+	if err := os.WriteFile(filepath.Join(group, "self"), []byte("1:name=systemd:/\n0::"+group+"/.control\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("/bin/sh", "-c", inner).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	orders, err := os.ReadFile(filepath.Join(group, "orders"))
+	if err != nil || string(orders) != "-cpuset\n-cpu\n-memory\n-pids\n" {
+		t.Errorf("orders: %q, %v", orders, err)
+	}
+}
+
 // The commands of the unit are run as they stand, but for the paths.
 func TestTheUnitTellsABadFileFromAGoodOne(t *testing.T) {
 	t.Parallel()
