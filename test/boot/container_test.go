@@ -71,7 +71,7 @@ func contain(t *testing.T, root, packages string) *guest {
 		}
 	})
 	g := &guest{}
-	for deadline := time.Now().Add(patience); g.init == 0 && time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(*patience); g.init == 0 && time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
 		// unshare's child is the container's process 1, once it is systemd.
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", cmd.Process.Pid, cmd.Process.Pid))
 		if err != nil {

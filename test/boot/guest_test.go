@@ -15,14 +15,12 @@ import (
 )
 
 var (
-	wanted = flag.Bool("boot", false, "boot a Debian guest and run the rows on it")
-	inside = flag.Bool("container", false, "with -boot: run the rows in a container, which is quick and leaves out what only a machine shows")
-	made   = flag.String("packages", "", "disk of packages that an earlier run made with this flag; made if it is not there")
-	keep   = flag.String("console", "", "file that the guest's console is written to")
+	wanted   = flag.Bool("boot", false, "boot a Debian guest and run the rows on it")
+	inside   = flag.Bool("container", false, "with -boot: run the rows in a container, which is quick and leaves out what only a machine shows")
+	made     = flag.String("packages", "", "disk of packages that an earlier run made with this flag; made if it is not there")
+	keep     = flag.String("console", "", "file that the guest's console is written to")
+	patience = flag.Duration("patience", 15*time.Minute, "how long anything may take: emulation on a busy machine is slow")
 )
-
-// patience is how long anything may take: emulation on a busy machine is slow.
-const patience = 15 * time.Minute
 
 // guest is the machine under test.
 type guest struct {
@@ -85,6 +83,7 @@ func tree(t *testing.T) string {
 const agentUnit = `[Unit]
 Description=runs the commands of the tests
 ConditionVirtualization=!container
+StartLimitIntervalSec=0
 [Service]
 ExecStart=/usr/local/bin/boot-agent serve
 Restart=always
@@ -153,7 +152,7 @@ func power(t *testing.T, root, rootDisk, packages string) *guest {
 	release := strings.TrimPrefix(filepath.Base(kernels[0]), "vmlinuz-")
 	sock := filepath.Join(dir, "port")
 	// Emulated, as a virtual machine's own virtualisation is often none.
-	cmd := exec.Command("qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1536",
+	cmd := exec.Command("qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "1", "-m", "1536",
 		"-display", "none", "-monitor", "none", "-serial", "file:"+console, "-nic", "none",
 		"-kernel", kernels[0], "-initrd", filepath.Join(root, "boot/initrd.img-"+release), "-append", "root=/dev/vda rw console=ttyS0 panic=-1",
 		"-drive", "if=virtio,format=raw,cache=unsafe,file="+rootDisk, "-drive", "if=virtio,format=raw,readonly=on,file="+packages,
@@ -167,7 +166,7 @@ func power(t *testing.T, root, rootDisk, packages string) *guest {
 		_ = cmd.Wait()
 	})
 	g := &guest{}
-	for deadline := time.Now().Add(patience); g.conn == nil; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(*patience); g.conn == nil; time.Sleep(100 * time.Millisecond) {
 		if g.conn, err = net.Dial("unix", sock); err != nil && time.Now().After(deadline) {
 			t.Fatalf("QEMU opens no port: %v", err)
 		}
@@ -181,7 +180,7 @@ func power(t *testing.T, root, rootDisk, packages string) *guest {
 // awake waits until the guest's agent answers, of this boot or the next.
 func (g *guest) awake(t *testing.T) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(*patience); time.Now().Before(deadline); {
 		if _, code, err := g.ask("true", 5*time.Second); err == nil && code == 0 {
 			return
 		}
@@ -225,7 +224,7 @@ func (g *guest) ask(command string, limit time.Duration) (out string, code int, 
 // try gives a command's exit code beside what it says.
 func (g *guest) try(t *testing.T, command string) (string, int) {
 	t.Helper()
-	out, code, err := g.ask(command, patience)
+	out, code, err := g.ask(command, *patience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +246,7 @@ func (g *guest) await(t *testing.T, what, command string) string {
 	t.Helper()
 	var out string
 	var code int
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Second) {
+	for deadline := time.Now().Add(*patience); time.Now().Before(deadline); time.Sleep(time.Second) {
 		if out, code = g.try(t, command); code == 0 {
 			return out
 		}
