@@ -27,10 +27,16 @@ type chainItem struct {
 	Vars map[string]stream.Template `yaml:"vars" scopes:"stream source *" validate:"max=64,dive,keys,slotvar,endkeys,max=4096"`
 	// Copies is how many instances it has, of which one leads.
 	Copies int `yaml:"copies" validate:"gte=1,lte=16"`
-	// Apart is what they never share: host.
+	// Apart is what they never share: host, or where a label has one value.
 	Apart string `yaml:"apart" validate:"omitempty,apart"`
+	// Spread is the label over whose values they are spread.
+	Spread string `yaml:"spread" validate:"omitempty,spread"`
+	// Near is what it is placed near to: slots of the chain, or source.
+	Near []string `yaml:"near" validate:"max=32,unique,dive,near"`
 	// Host is which hosts may run it.
 	Host selector `yaml:"host"`
+
+	path string // where it is written
 }
 
 func (c *chainItem) setDefaults() { c.Copies = 1 }
@@ -73,7 +79,7 @@ func (s *selector) decode(d *decoder, n *node, path string, _ rules) {
 }
 
 func (c chainItem) item() stream.Item {
-	i := stream.Item{Type: c.Type, Copies: c.Copies, Apart: c.Apart, Host: c.Host.Selector}
+	i := stream.Item{Type: c.Type, Copies: c.Copies, Apart: c.Apart, Spread: c.Spread, Near: c.Near, Host: c.Host.Selector}
 	for name, t := range c.Vars {
 		if i.Vars == nil {
 			i.Vars = map[string]string{}
@@ -90,17 +96,18 @@ func (c *Chain) decode(d *decoder, n *node, path string, _ rules) {
 	}
 	c.Slots, c.Items = make([]string, 0, len(n.items)), stream.Items{}
 	first := map[string]place{}
+	var written []chainItem
 	for i, item := range n.items {
 		at := element(path, i)
 		d.index[at] = entry{key: at, at: item.at, value: item}
 		var slot string
 		switch item.kind {
 		case mapKind:
-			var written chainItem
-			d.decode(item, at, &written, rules{})
-			if slot = written.Slot; slot != "" {
-				c.Items[slot] = written.item()
-				d.checkItem(written, at)
+			said := chainItem{path: at}
+			d.decode(item, at, &said, rules{})
+			if slot = said.Slot; slot != "" {
+				c.Items[slot], written = said.item(), append(written, said)
+				d.checkItem(said, at)
 			}
 		case scalarKind:
 			d.decode(item, at, &slot, rules{validate: "slot"})
@@ -116,6 +123,9 @@ func (c *Chain) decode(d *decoder, n *node, path string, _ rules) {
 			c.Slots = append(c.Slots, slot)
 		}
 	}
+	for _, said := range written {
+		d.checkNear(said, c.Slots)
+	}
 	if err := c.Items.Check(c.Slots); err != nil && strings.Contains(err.Error(), "instances are too many") {
 		d.problem(n.at, path, "%v", err)
 	}
@@ -130,11 +140,28 @@ func (d *decoder) checkItem(c chainItem, path string) {
 	if at := join(path, "apart"); c.Apart != "" && c.Copies == 1 {
 		d.problem(d.valueAt(at), at, "there is one copy, so that nothing can be kept apart from it: say how many there are, such as copies: 2")
 	}
+	if at := join(path, "spread"); c.Spread != "" && c.Copies == 1 {
+		d.problem(d.valueAt(at), at, "there is one copy, so that nothing can be spread: say how many there are, such as copies: 2")
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Vars)) {
 		for _, ref := range c.Vars[name].Refs() {
 			if at := join(join(path, "vars"), name); ref.OfSlot() && ref.Scope == c.Slot {
 				d.problem(d.valueAt(at), at, "%s is a variable of this very slot: it would wait for itself for ever", ref)
 			}
+		}
+	}
+}
+
+// checkNear finds what a slot is to be near to and is not in the chain in which that is
+// written.
+func (d *decoder) checkNear(c chainItem, chain []string) {
+	for i, target := range c.Near {
+		at := element(join(c.path, "near"), i)
+		switch {
+		case target == c.Slot:
+			d.problem(d.valueAt(at), at, "%s is this very slot", target)
+		case target != stream.NearSource && stream.CheckNear(target) == nil && !slices.Contains(chain, target):
+			d.problem(d.valueAt(at), at, "%s is no slot of this chain%s", stream.Quote(target), suggest(target, append([]string{stream.NearSource}, chain...)))
 		}
 	}
 }
@@ -168,6 +195,12 @@ func said(item stream.Item, slot string) string {
 	}
 	if item.Apart != "" {
 		words = append(words, "apart by "+item.Apart)
+	}
+	if item.Spread != "" {
+		words = append(words, "spread over "+item.Spread)
+	}
+	if len(item.Near) > 0 {
+		words = append(words, "near "+strings.Join(item.Near, ", "))
 	}
 	if len(words) == 0 {
 		return ""

@@ -8,7 +8,8 @@ import "strings"
 const (
 	orderHint  = "slots start when the variables they use are published, so nothing need say an order; what is to run when a child has ended is a hook, plugin.hooks.post_stop of its service"
 	copiesHint = "how many instances a slot has is said by copies"
-	apartHint  = "copies are kept off each other's hosts by apart: host"
+	apartHint  = "copies are kept off each other's hosts by apart: host, off each other's sites by apart: site, and spread over sites if that can be by spread: site"
+	nearHint   = "a slot is placed near others if that can be by near: [dist], near where its stream comes from by near: [source]"
 	hostHint   = "which hosts may run a slot is said by host, by their network.labels: host: {site: ham}"
 	whereHint  = "which streams a host takes is said by stream_filter and stream_prefer of its service"
 )
@@ -21,7 +22,11 @@ var chainHints = map[string]string{
 	"scale":         copiesHint,
 	"antiAffinity":  apartHint,
 	"anti_affinity": apartHint,
-	"spread":        apartHint,
+	"topology":      apartHint,
+	"close_to":      nearHint,
+	"colocate":      nearHint,
+	"prefer":        nearHint,
+	"locality":      nearHint,
 	"name":          "the slot's name is written slot",
 	"service":       "which service runs it is said by type",
 	"env":           "write vars, and ${slot:NAME} in the env of the service",
@@ -32,7 +37,7 @@ var chainHints = map[string]string{
 	"depends_on":    orderHint,
 	"needs":         orderHint,
 	"requires":      orderHint,
-	"affinity":      hostHint,
+	"affinity":      hostHint + "; " + nearHint,
 	"nodeSelector":  hostHint,
 	"constraint":    hostHint,
 	"constraints":   hostHint,

@@ -25,6 +25,8 @@ var checks = map[string]func(string) error{
 	"streamkey":  stream.CheckKey,
 	"var":        stream.CheckVar,
 	"apart":      stream.CheckApart,
+	"near":       stream.CheckNear,
+	"spread":     stream.CheckSpread,
 	"slotvar":    stream.CheckItemVar,
 	"streamvar":  func(s string) error { return stream.CheckVars(map[string]string{s: ""}) },
 	"pool":       stream.CheckPool,

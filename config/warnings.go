@@ -250,6 +250,7 @@ func (d *decoder) warnChains(c *Config) {
 	}
 	d.warnItems(c, chains)
 	d.warnCycles(c)
+	d.warnNear(c)
 }
 
 // chains are the distinct chains of the sources and rules here.
@@ -340,6 +341,31 @@ func (d *decoder) warnCycles(c *Config) {
 		if trail := cycle(waits, start); trail != nil && start == slices.Min(trail) {
 			path := join("services", start)
 			d.warn(d.at(path), path, "waits in a circle: %s → %s; none of them could ever start", strings.Join(trail, " → "), start)
+		}
+	}
+}
+
+// warnNear finds slots that wish to be near each other: whichever is placed first has
+// nothing to be near to.
+func (d *decoder) warnNear(c *Config) {
+	for i := range c.Sources {
+		s := &c.Sources[i]
+		d.warnNearIn(s.Chain.Slots, s.Chain.Items, join(s.path, "chain"))
+		for k, r := range s.Rules {
+			d.warnNearIn(r.Chain.Slots, r.Chain.Items.Under(r.Chain.Slots, s.Chain.Items), join(element(join(s.path, "rules"), k), "chain"))
+		}
+	}
+}
+
+func (d *decoder) warnNearIn(chain []string, items stream.Items, path string) {
+	wishes := map[string][]string{}
+	for _, slot := range chain {
+		wishes[slot] = items[slot].Near
+	}
+	for i, start := range chain {
+		if trail := cycle(wishes, start); trail != nil && start == slices.Min(trail) {
+			at := element(path, i)
+			d.warn(d.at(at), at, "near goes in a circle: %s → %s; the wish of whichever is placed first cannot be heeded", strings.Join(trail, " → "), start)
 		}
 	}
 }

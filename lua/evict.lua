@@ -32,11 +32,7 @@ local avoided, failed = { [s[2]] = true }, 1
 for other, till in string.gmatch(s[4] or '', '(%S+)=(%d+)') do
   if tonumber(till) > now and other ~= s[2] then avoided[other], failed = true, failed + 1 end
 end
-if s[6] then
-  for other in pairs(siblings(key, instance)) do
-    if not avoided[other] then avoided[other], failed = true, failed + 1 end
-  end
-end
+if s[6] then failed = avoid_copies(key, instance, s[6], avoided, failed) end
 -- promised counts the slots that were asked to leave their hosts and have no place
 -- yet: each will take room that is still free. One of a type that shares a pool with
 -- this one takes as much of it as so many of this type, by what both use on this host.

@@ -4,7 +4,7 @@
 -- whose order matters. An operator may pin its slot to the target in the same
 -- step, what does not run, too.
 -- KEYS: none. Touches moves, dirty, stream:<key>:<slot>, stream:<key>:<instance>, override:<key>,
---   service:<type>:<host>, events.
+--   service:<type>:<host>, host:<host>, events.
 -- ARGV: ns, actor, key, name (of an instance, or of a slot for the one that leads it), target (a host, '' for any other), limit (ms after
 --   which the wish is given up, 0 for never), drain (how many wishes its host may
 --   have at once, 0 if it is an operator's), pin (1 or 0), n, n instances of the stream
@@ -48,8 +48,12 @@ if drain then
   if at_a_time <= 0 then return { 'busy' } end
 end
 if s[5] and target ~= '' then
-  local there = siblings(key, instance)
-  if there[target] then return { 'refused', 'apart: ' .. target .. ' holds ' .. there[target] .. ' of this stream' } end
+  local there, values = barred(key, instance, s[5])
+  local near = keeps_off(target, s[5], there, values)
+  if near and near.host == target then return { 'refused', 'apart: ' .. target .. ' holds ' .. near.name .. ' of this stream' } end
+  if near then
+    return { 'refused', 'apart: ' .. near.host .. ' of the same ' .. s[5] .. ' as ' .. target .. ', ' .. label(target, s[5]) .. ', holds ' .. near.name .. ' of this stream' }
+  end
   if pin and next(there) then
     return { 'refused', 'the copies of ' .. slot .. ' are apart, and a pin would bring all of them to ' .. target .. ': move one of them instead' }
   end

@@ -10,7 +10,7 @@
 --   refused, separated by spaces: it gets none of them), n, then n rows of rank, class and host ('' for any),
 --   ranks ascending; at most 8.
 -- RETURN: {'placed', host, token, now} | {'full', class, host, class, host, ...} (the hosts that may
---   have room and were passed over for this instance's own sake) | {'hold', reason} | {'gone'}
+--   have room and were passed over for its own sake, '*' for all of a class) | {'hold', reason} | {'gone'}
 --   (not pending any more: somebody else placed it, or nobody wants it).
 -- TWICE: after the first the slot is not pending: 'gone'. The outbox has it.
 local ns, actor, key, instance, stype, nonce = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
@@ -41,11 +41,16 @@ if s[2] then
 end
 if s[4] then avoided[s[4]], skip = true, skip + 1 end -- it is to follow what runs there
 
--- Copies that are apart never share a host, whatever state the others are in.
+-- Copies that are apart never share a host, whatever state the others are in; or no
+-- value of a label.
+local values
 if s[6] and not s[5] then
-  for host in pairs(siblings(key, instance)) do
+  local hosts
+  hosts, values = barred(key, instance, s[6])
+  for host in pairs(hosts) do
     if not avoided[host] then avoided[host], skip = true, skip + 1 end
   end
+  if not next(values) then values = nil end
 end
 
 local passed = {}
@@ -57,7 +62,7 @@ end
 -- usable re-verifies the picked service: its hash may have been edited, its
 -- lease may have lapsed since it was indexed. It gives the service as read and
 -- its load score and the pools of its host if it uses any, or nil and 1 if the host had
--- no business in this load set and left it, else 0.
+-- no business in this load set and left it, nil alone if no host of its labels will do, else 0.
 local function usable(class, host)
   if avoided[host] then
     pass(class, host)
@@ -75,6 +80,10 @@ local function usable(class, host)
     return nil, 1
   end
   if (tonumber(redis.call('ZSCORE', ns .. 'hosts:lease', host)) or 0) <= now then return nil, 0 end
+  if values and values[label(host, s[6]) or 0] then
+    pass(class, '*')
+    return nil
+  end
   return v, load, view
 end
 
@@ -98,6 +107,7 @@ local function first(class, only)
     for _, host in ipairs(rows) do
       local service, value, view = usable(class, host)
       if service then return host, value, service, view end
+      if not value then return nil end -- the hosts of a class have the same labels
       offset = offset + 1 - value
     end
     width = 64

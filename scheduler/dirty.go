@@ -87,6 +87,7 @@ func (s *Scheduler) reconcileMarked(ctx context.Context, marks []store.Mark, tri
 			tries[marks[i].Key]++
 		default:
 			s.counts.wanted.Add(1)
+			s.near.learnAll(wants[i].Chain, wants[i].Items)
 			for _, slot := range wants[i].Chain {
 				s.touched.add(wants[i].Items.Type(slot))
 			}

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -41,8 +42,10 @@ func (s *Scheduler) place(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	var refused error
-	for _, t := range types {
-		p := pass{s: s, stype: t, thorough: thorough}
+	types = s.near.sort(types)
+	waited, placed := false, 0
+	for i, t := range types {
+		p := pass{s: s, stype: t, thorough: thorough, later: setOf(types[i+1:])}
 		if err := p.run(ctx); err != nil {
 			s.touched.add(t)
 			if store.IsWrongType(err) {
@@ -51,14 +54,31 @@ func (s *Scheduler) place(ctx context.Context) (time.Duration, error) {
 			}
 			return 0, err
 		}
-		if p.placed > 0 {
-			s.counts.placed.Add(uint64(p.placed))
+		s.counts.placed.Add(uint64(p.placed))
+		placed += p.placed
+		if p.waited {
+			s.touched.add(t)
+			waited = true
 		}
 	}
 	if thorough {
 		s.netDone = time.Now()
 	}
+	switch {
+	case waited && placed > 0:
+		s.places.ring() // perhaps that was what they wait for
+	case waited:
+		return nearPatience / 8, refused
+	}
 	return 0, refused
+}
+
+func setOf(names []string) map[string]bool {
+	out := make(map[string]bool, len(names))
+	for _, name := range names {
+		out[name] = true
+	}
+	return out
 }
 
 func (s *Scheduler) netDue() bool { return time.Since(s.netDone) >= s.o.Net }
@@ -98,6 +118,9 @@ type pass struct {
 	placed   int
 	left     []store.Circumstances // pending still
 	idle     map[idleInstance]bool // known to wait for variables
+	later    map[string]bool       // types that have their turn after this one
+	now      int64                 // server ms, when relations were read last
+	waited   bool                  // some slot waits for a place of what it is to be near to
 }
 
 func (p *pass) run(ctx context.Context) error {
@@ -116,8 +139,11 @@ func (p *pass) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := p.relate(ctx, instances); err != nil {
+			return err
+		}
 		before := p.placed
-		if err := p.page(ctx, instances); err != nil {
+		if err := p.page(ctx, targetsFirst(instances)); err != nil {
 			return err
 		}
 		offset += len(waiting) - (p.placed - before)
@@ -162,9 +188,42 @@ func (p *pass) awake(waiting []store.Waiting) []store.Waiting {
 	return out
 }
 
+// relate reads what the slots' places depend on.
+func (p *pass) relate(ctx context.Context, instances []store.Circumstances) error {
+	now, err := p.s.store.Relate(ctx, instances)
+	p.now = max(now, p.now)
+	return err
+}
+
+// relateAgain does so for those that depend on slots that were asked for meanwhile.
+func (p *pass) relateAgain(ctx context.Context, instances []store.Circumstances, asked map[string]bool) error {
+	var some []store.Circumstances
+	var at []int
+	for i, c := range instances {
+		if unsettled(c, asked) {
+			some, at = append(some, c), append(at, i)
+		}
+	}
+	if err := p.relate(ctx, some); err != nil {
+		return err
+	}
+	for k, i := range at {
+		instances[i] = some[k]
+	}
+	return nil
+}
+
 // page asks for places for some slots in order.
 func (p *pass) page(ctx context.Context, instances []store.Circumstances) error {
+	before := map[string]bool{} // slots that were asked for since relations were read
 	for len(instances) > 0 {
+		asked := map[string]bool{}
+		if unsettled(instances[0], before) {
+			if err := p.relateAgain(ctx, instances, before); err != nil {
+				return err
+			}
+			clear(before)
+		}
 		var searches []search
 		var requests []store.Request
 		heads, most, err := p.heads(ctx)
@@ -174,6 +233,9 @@ func (p *pass) page(ctx context.Context, instances []store.Circumstances) error 
 		closed := p.known.Closed()
 		for len(instances) > 0 && len(requests) < passBatch && len(searches) < most {
 			c := instances[0]
+			if unsettled(c, asked) || unsettled(c, before) {
+				break // those first, so that it is known where they are
+			}
 			instances = instances[1:]
 			if c.State != stream.Pending {
 				continue // placed or gone since the queue was read
@@ -186,24 +248,31 @@ func (p *pass) page(ctx context.Context, instances []store.Circumstances) error 
 			if len(open) == 0 {
 				p.idle[idleInstance{c.Key, c.Instance}] = true
 			}
+			if p.awaits(c) {
+				p.known.Reserve(waitingSlot(c), open)
+				p.left, p.waited = append(p.left, c), true
+				continue
+			}
 			placement.ByLoad(open, heads)
 			a := search{c, placement.Plan(waitingSlot(c), open, &p.known, store.MaxClasses)}
 			if len(a.requests) == 0 {
 				p.left = append(p.left, c)
 				continue
 			}
+			asked[stream.Member(c.Key, stream.SlotOf(c.Instance))] = true
 			searches, requests = append(searches, a), append(requests, a.asks(closed)...)
 		}
 		if len(requests) == 0 {
 			continue
 		}
+		maps.Copy(before, asked)
 		answers, err := p.s.store.Place(ctx, requests)
 		if err != nil {
 			return err
 		}
-		before := p.placed
+		placed := p.placed
 		p.learn(searches, answers)
-		if p.placed > before {
+		if p.placed > placed {
 			p.s.sends.ring()
 		}
 	}

@@ -10,7 +10,7 @@ import (
 
 func waitingSlot(c store.Circumstances) placement.Instance {
 	return placement.Instance{
-		Key: c.Key, Instance: c.Instance, Type: c.Type, Pin: c.Pin, Move: c.Move, Avoid: c.Avoid, Host: c.Host, Apart: c.Apart, Beside: c.Beside, Needs: c.Needs, Published: c.Published,
+		Key: c.Key, Instance: c.Instance, Type: c.Type, Pin: c.Pin, Move: c.Move, Avoid: c.Avoid, Host: c.Host, Apart: c.Apart, Beside: c.Beside, Near: targetsOf(c), Spread: c.Spread, Siblings: c.Siblings, Needs: c.Needs, Published: c.Published,
 		Follows: c.Follows, Reason: c.Reason, Exit: c.Exit,
 	}
 }

@@ -117,8 +117,9 @@ type Scheduler struct {
 	seated, first                         atomic.Bool
 	counts                                struct{ wanted, placed, sent, unclaimed, reaped, moved atomic.Uint64 }
 	leases                                longestLease
-	netDone                               time.Time            // of the place loop alone: the last pass over all types
-	idle                                  idleSlots            // of the place loop alone
+	netDone                               time.Time // of the place loop alone: the last pass over all types
+	idle                                  idleSlots // of the place loop alone
+	near                                  nearTypes
 	tried                                 map[string]time.Time // of the moves loop alone: token → when a drain last tried to move it
 	mender                                *store.Mender        // of the upkeep loop alone
 	hostsSeen                             time.Time            // of the upkeep loop alone: when it last read all hosts

@@ -37,6 +37,9 @@ func Why(ctx context.Context, s *store.Store, key, name string) (stream.WhyStatu
 	if err != nil {
 		return stream.WhyStatus{}, err
 	}
+	if err := s.Beside(ctx, found); err != nil {
+		return stream.WhyStatus{}, err
+	}
 	hosts, err := s.Hosts(ctx)
 	if err != nil {
 		return stream.WhyStatus{}, err

@@ -98,7 +98,7 @@ var mendGuards = []guard{
 // may break, without it something must.
 func TestEachGuardIsNeeded(t *testing.T) {
 	t.Parallel()
-	for _, v := range slices.Concat(guards, mendGuards, poolGuards, apartGuards) {
+	for _, v := range slices.Concat(guards, mendGuards, poolGuards, apartGuards, labelGuards) {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
 			if err := v.play(newStage(t)); err != nil {

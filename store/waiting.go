@@ -19,6 +19,15 @@ type Circumstances struct {
 	Pin string
 	// Host is which hosts its item means.
 	Host stream.Selector
+	// Near and Spread are what its item wishes, and Origin says where its source stands.
+	Near   []string
+	Spread string
+	Origin stream.Labels
+	// Targets are what it wishes to be near to, as far as that is in its chain, and
+	// Siblings how many other copies are where the label has a value by which they are
+	// spread. Only Relate fills them in.
+	Targets  []Neighbour
+	Siblings map[string]int
 	// Beside are the hosts of the other copies of its slot if it may not share one with
 	// them, each with the instance there. Only Beside fills it in.
 	Beside map[string]string
@@ -43,7 +52,7 @@ func (s *Store) Circumstances(ctx context.Context, waiting []Waiting, needs []st
 	rows := make([]row, len(waiting))
 	for i, w := range waiting {
 		rows[i].record = pipe.HGetAll(ctx, s.key("stream", w.Key, w.Instance))
-		rows[i].chain = pipe.HMGet(ctx, s.key("stream", w.Key), "chain", "items")
+		rows[i].chain = pipe.HMGet(ctx, s.key("stream", w.Key), "chain", "items", "sys:labels")
 		rows[i].pin = pipe.HGet(ctx, s.key("override", w.Key), "pin:"+stream.SlotOf(w.Instance))
 		for _, n := range needs {
 			rows[i].vars = append(rows[i].vars, pipe.HExists(ctx, s.key("stream", w.Key, n.Slot), "var:"+n.Var))
@@ -61,7 +70,10 @@ func (s *Store) Circumstances(ctx context.Context, waiting []Waiting, needs []st
 		c.Chain = readChain(field(rows[i].chain, 0))
 		if text := field(rows[i].chain, 1); text != "" {
 			item := stream.DecodeItems(text)[stream.SlotOf(w.Instance)]
-			c.Needs, c.Host = item.Needs(), item.Host
+			c.Needs, c.Host, c.Near, c.Spread = item.Needs(), item.Host, item.Near, item.Spread
+			if len(c.Near) > 0 {
+				c.Origin, _ = stream.ParseLabels(field(rows[i].chain, 2)) // what a hand broke is none
+			}
 		}
 		if len(needs)+len(c.Needs) > 0 {
 			c.Published = make(map[stream.Need]bool, len(needs)+len(c.Needs))

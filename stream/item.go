@@ -20,8 +20,14 @@ type Item struct {
 	Host Selector `json:"host,omitzero"`
 	// Copies is how many instances the slot has, 1 to MaxCopies, of which one leads; 0: one.
 	Copies int `json:"copies,omitempty"`
-	// Apart is what its copies never share: ApartHost; empty: they may share a host.
+	// Apart is what its copies never share: ApartHost, or a label of hosts, of which no
+	// two are where it has one value; empty: they may share a host.
 	Apart string `json:"apart,omitempty" show:"name"`
+	// Spread is the label over whose values copies are spread if that can be.
+	Spread string `json:"spread,omitempty" show:"name"`
+	// Near is what the slot is placed near to if that can be, the nearest first: slots of
+	// its chain, or NearSource.
+	Near []string `json:"near,omitempty" show:"name"`
 }
 
 // Limits of what a chain asks for.
@@ -32,6 +38,9 @@ const (
 
 // ApartHost has no host take two copies of a slot.
 const ApartHost = "host"
+
+// NearSource is where the labels of its source say that a stream comes from.
+const NearSource = "source"
 
 // ItemScopes are what the templates of an item may refer to; "*" stands for slots.
 const ItemScopes = "stream source *"
@@ -59,6 +68,9 @@ func (i Item) canonical(slot string) Item {
 	if len(i.Vars) == 0 {
 		i.Vars = nil
 	}
+	if len(i.Near) == 0 {
+		i.Near = nil
+	}
 	if i.Copies == 1 {
 		i.Copies = 0
 	}
@@ -69,7 +81,7 @@ func (i Item) plain() bool { return i.Equal(Item{}) }
 
 // Equal tells whether two items say the same.
 func (i Item) Equal(other Item) bool {
-	return i.Type == other.Type && maps.Equal(i.Vars, other.Vars) && i.Copies == other.Copies && i.Apart == other.Apart && i.Host.Equal(other.Host)
+	return i.Type == other.Type && maps.Equal(i.Vars, other.Vars) && i.Copies == other.Copies && i.Apart == other.Apart && i.Spread == other.Spread && slices.Equal(i.Near, other.Near) && i.Host.Equal(other.Host)
 }
 
 // Canonical is the one form of the items of a chain: those that say more than their
@@ -173,6 +185,12 @@ func (i Item) check(slot string) error {
 	if err := CheckApart(i.Apart); i.Apart != "" && err != nil {
 		return err
 	}
+	if err := CheckSpread(i.Spread); i.Spread != "" && err != nil {
+		return err
+	}
+	if err := checkNear(slot, i.Near); err != nil {
+		return err
+	}
 	if len(i.Vars) > MaxVars {
 		return fmt.Errorf("%d variables are too many: %d at most", len(i.Vars), MaxVars)
 	}
@@ -186,10 +204,46 @@ func (i Item) check(slot string) error {
 
 // CheckApart says why copies cannot be kept apart so, or nil.
 func CheckApart(s string) error {
-	if s == ApartHost {
+	if s == ApartHost || CheckLabel(s) == nil {
 		return nil
 	}
-	return fmt.Errorf("%s is nothing that copies can be kept apart by: write %s", Quote(s), ApartHost)
+	return fmt.Errorf("%s is nothing that copies can be kept apart by: write %s, or a label of hosts, such as %s", Quote(s), ApartHost, LabelSite)
+}
+
+// CheckSpread says why copies cannot be spread so, or nil.
+func CheckSpread(s string) error {
+	if s == ApartHost {
+		return fmt.Errorf("copies go to the emptiest hosts anyway; write a label of hosts, such as spread: %s, or apart: %s if no two may share a host", LabelSite, ApartHost)
+	}
+	if err := CheckLabel(s); err != nil {
+		return fmt.Errorf("spread: %w", err)
+	}
+	return nil
+}
+
+func checkNear(slot string, near []string) error {
+	if len(near) > MaxChain {
+		return fmt.Errorf("near: %d targets are too many: %d at most", len(near), MaxChain)
+	}
+	for i, target := range near {
+		switch err := CheckNear(target); {
+		case err != nil:
+			return err
+		case target == slot:
+			return fmt.Errorf("near: %s is this very slot", target)
+		case slices.Contains(near[:i], target):
+			return fmt.Errorf("near: %s is there twice", target)
+		}
+	}
+	return nil
+}
+
+// CheckNear says why nothing can be near to s, or nil.
+func CheckNear(s string) error {
+	if s == NearSource || CheckType(s) == nil {
+		return nil
+	}
+	return fmt.Errorf("near: %s is no slot: write names of slots of the chain, or %s", Quote(s), NearSource)
 }
 
 // ownNames are what ${slot:…} means for every slot.

@@ -1,6 +1,6 @@
 -- elsewhere: tells whether giving an instance up where it is would help: nothing is
 -- on hold, it did not fail on another host lately, and one that is neither its own
--- nor avoided nor that of a copy it is apart from, for what is pinned its pin, has room in one of the n classes from
+-- nor avoided nor kept from it by a copy that it is apart from, for what is pinned its pin, has room in one of the n classes from
 -- ARGV[first] on. avoid is the record's field. In a hold also why and until when.
 -- include: hold
 -- include: room
@@ -13,11 +13,8 @@ local function elsewhere(key, instance, stype, host, avoid, first, n)
     if tonumber(over) > now and other ~= host then return false end
   end
   local own, skip, pin = { [host] = true }, 1, pinned(key, instance)
-  if redis.call('HGET', ns .. 'stream:' .. key .. ':' .. instance, 'apart') then
-    for other in pairs(siblings(key, instance)) do
-      if not own[other] then own[other], skip = true, skip + 1 end
-    end
-  end
+  local apart = redis.call('HGET', ns .. 'stream:' .. key .. ':' .. instance, 'apart')
+  if apart then skip = avoid_copies(key, instance, apart, own, skip) end
   for i = first, first + n - 1 do
     if pin and room_on(pin, stype, ARGV[i], own) or not pin and room(stype, ARGV[i], own, skip, 1) > 0 then return true end
   end

@@ -29,6 +29,8 @@ func TestReasons(t *testing.T) {
 		v.Pools = append(more, Pool{"nvenc", 4000, taken, 4000})
 		return v
 	}
+	alb := stream.Class{Labels: stream.Labels{"site": "alb"}.Encode()}
+	sited := func(host string) Service { return service(host, alb, 0, 1, stream.Up) }
 	paused := service("p", plain, 0, 2, stream.Cordoned)
 	paused.Paused, paused.HostState = true, stream.Up
 	broken := up("n", 0, 0)
@@ -93,13 +95,21 @@ func TestReasons(t *testing.T) {
 		{"nonsense", Instance{}, []Service{broken}, `service:transcode:n takes nothing: capacity "many" is no whole number from 0 to 1000000`},
 		{"pinned elsewhere", Instance{Pin: "z"}, []Service{up("a", 0, 1)}, "pinned to z: it offers no transcode that matches this stream"},
 		{"pinned and full", Instance{Pin: "a"}, []Service{up("a", 1, 1), up("b", 0, 1)}, "pinned to a: the only transcode service that matches is full: 1/1"},
+		{"apart", Instance{Apart: "host", Beside: map[string]string{"a": "transcode.1"}}, []Service{up("a", 0, 1)},
+			"apart: a holds transcode.1, and no other host offers a transcode that matches"},
+		{"apart by a label that none has", Instance{Apart: "site", Beside: map[string]string{"a": "transcode.1"}}, []Service{up("a", 0, 1)},
+			"apart: a holds transcode.1, and no other host offers a transcode that matches"},
+		{"apart by a label", Instance{Apart: "site", Beside: map[string]string{"a": "transcode.1", "c": "transcode.2"}}, []Service{sited("a"), sited("b"), sited("d"), up("c", 0, 1)},
+			"apart: site alb holds transcode.1, c holds transcode.2, and no other host offers a transcode that matches"},
+		{"room where the label is another", Instance{Apart: "site", Beside: map[string]string{"a": "transcode.1"}}, []Service{sited("a"), up("c", 0, 1)}, ""},
+		{"apart of all but what it follows", Instance{Apart: "site", Follows: "transcode.1", Avoid: map[string]int64{"a": 9}, Beside: map[string]string{"a": "transcode.1"}}, []Service{sited("a"), sited("b")}, ""},
 		{"waits", Instance{}, []Service{service("a", needy, 0, 1, stream.Up)}, "waits for dist:url"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			tt.instance.Key, tt.instance.Type, tt.instance.Instance = "s1", "transcode", "transcode"
-			rules := []Class{classOf(t, plain), classOf(t, filtered), classOf(t, needy)}
+			rules := []Class{classOf(t, plain), classOf(t, filtered), classOf(t, needy), classOf(t, alb)}
 			got := NewView("transcode", rules, tt.services).Explain(tt.instance, Chain{Slots: []string{"dist", "transcode"}}).String()
 			if got != tt.want {
 				t.Errorf("got  %q\nwant %q", got, tt.want)

@@ -74,6 +74,18 @@ func (k *Known) fill(class string, passed []Candidate) {
 	k.full[class] = left
 }
 
+// Reserve keeps from all who come later what a slot may have that waits.
+func (k *Known) Reserve(s Instance, candidates []Candidate) {
+	only, otherwise := onlyHost(s)
+	for _, c := range candidates {
+		if only != "" && !otherwise {
+			k.Close(c.Class, only)
+		} else {
+			k.Close(c.Class, "")
+		}
+	}
+}
+
 // All stands for all hosts of a class where some were passed over.
 const All = "*"
 

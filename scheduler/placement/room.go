@@ -2,6 +2,7 @@ package placement
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"stream-api/stream"
@@ -12,6 +13,7 @@ import (
 func (v View) crowded(s Instance, from []Service) stream.Reason {
 	var full, away, cooling, broken, apart []string
 	var dry []shortage
+	taken := v.taken(s)
 	for _, o := range from {
 		switch {
 		case !o.Reason.IsZero():
@@ -21,8 +23,14 @@ func (v View) crowded(s Instance, from []Service) stream.Reason {
 		case s.avoids(o.Host) && s.successor(): // it waits for another host than its own
 		case s.avoids(o.Host):
 			cooling = append(cooling, o.Host)
-		case s.Beside[o.Host] != "":
-			apart = append(apart, o.Host+" holds "+s.Beside[o.Host])
+		case s.Beside[o.Host] != "" || taken[v.label(o, s.Apart)] != "":
+			held := o.Host + " holds " + s.Beside[o.Host]
+			if value := v.label(o, s.Apart); taken[value] != "" {
+				held = s.Apart + " " + value + " holds " + taken[value]
+			}
+			if !slices.Contains(apart, held) {
+				apart = append(apart, held)
+			}
 		case o.full():
 			full = append(full, fmt.Sprintf("%d/%d", o.Used, o.Limit))
 		default:
@@ -62,6 +70,27 @@ func (v View) crowded(s Instance, from []Service) stream.Reason {
 		why = why.After(failure(s))
 	}
 	return why
+}
+
+// label is what a label of a service's host says; empty for apart by host.
+func (v View) label(o Service, name string) string {
+	if c := v.classes[o.Class]; c.Rule != nil && name != stream.ApartHost {
+		return c.Rule.Labels()[name]
+	}
+	return ""
+}
+
+// taken are the values of the label by which copies of the slot are apart where there
+// is one already, with which. What it is to follow makes room for it.
+func (v View) taken(s Instance) map[string]string {
+	out := map[string]string{}
+	for _, o := range v.services {
+		name, value := s.Beside[o.Host], v.label(o, s.Apart)
+		if name != "" && name != s.Follows && value != "" && (out[value] == "" || name < out[value]) {
+			out[value] = name
+		}
+	}
+	return out
 }
 
 // shortage is a pool that has too little for one slot more.
