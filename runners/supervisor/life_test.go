@@ -446,3 +446,21 @@ func TestASpecWithoutATimeThatIsNeededIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestASupervisorThatEndsAtOnceIsShownWithItsStderr(t *testing.T) {
+	t.Parallel()
+	for said, want := range map[string]string{
+		"echo 'fatal error: no memory' >&2; echo 'goroutine 1' >&2; exit 2": "it ended at once: fatal error: no memory; goroutine 1",
+		"exit 2": "it ended at once, and wrote nothing to its stderr",
+	} {
+		dir := t.TempDir()
+		program := filepath.Join(dir, "program")
+		if err := os.WriteFile(program, []byte("#!/bin/sh\n"+said+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		_, err := spawnSupervisor(t.Context(), program, dir)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v; want %q", err, want)
+		}
+	}
+}

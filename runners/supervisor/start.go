@@ -101,9 +101,29 @@ func spawnSupervisor(ctx context.Context, selfPath, dir string) (*os.Process, er
 		return nil, err
 	}
 	if err := awaitReady(ctx, ready); err != nil {
+		if errors.Is(err, errMute) {
+			err = fmt.Errorf("%w%s", err, lastWords(filepath.Join(dir, fileErrors)))
+		}
 		return nil, errors.Join(err, discard(proc))
 	}
 	return proc, nil
+}
+
+// errMute: a supervisor is gone before it could say why.
+var errMute = errors.New("it ended at once")
+
+// lastWords is the beginning of what it wrote to its stderr, on one line: of a crash that is what happened, and the rest where.
+func lastWords(path string) string {
+	const most = 300
+	text, err := regular.Within(filePatience, path, func() ([]byte, error) { return regular.Read(path, 1<<20) }, nil)
+	if err != nil {
+		return "; its stderr cannot be read: " + err.Error()
+	}
+	said := strings.Join(strings.FieldsFunc(string(text[:min(len(text), most)]), func(r rune) bool { return r == '\n' }), "; ")
+	if said == "" {
+		return ", and wrote nothing to its stderr"
+	}
+	return ": " + said
 }
 
 func awaitReady(ctx context.Context, ready *os.File) error {
@@ -116,7 +136,7 @@ func awaitReady(ctx context.Context, ready *os.File) error {
 	case string(text) == "ok":
 		return nil
 	case len(text) == 0:
-		return errors.New("it ended at once; its stderr is in the slot's directory")
+		return errMute
 	}
 	return errors.New(strings.TrimSpace(string(text)))
 }
