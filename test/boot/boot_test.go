@@ -59,6 +59,14 @@ func (g *guest) mainPID(t *testing.T) string {
 	return g.run(t, "systemctl show -P MainPID stream-api")
 }
 
+// took waits until a life that began after the mark has adopted n children, and
+// so renewed their deadlines: emulated, a start and the next take longer than
+// one lasts.
+func (g *guest) took(t *testing.T, mark string, n int) {
+	t.Helper()
+	g.await(t, fmt.Sprintf("a new life adopts %d children", n), fmt.Sprintf("test $(journalctl --after-cursor='%s' -u stream-api -o cat | sed -n '/the host starts/,$p' | grep -c reason=adopted) -ge %d", mark, n))
+}
+
 // adopted waits until another life of the host is at work.
 func (g *guest) adopted(t *testing.T, version string) {
 	t.Helper()

@@ -19,6 +19,7 @@ var (
 	inside   = flag.Bool("container", false, "with -boot: run the rows in a container, which is quick and leaves out what only a machine shows")
 	made     = flag.String("packages", "", "disk of packages that an earlier run made with this flag; made if it is not there")
 	keep     = flag.String("console", "", "file that the guest's console is written to")
+	hogs     = flag.Int("hogs", 1, "how many eat memory, one after the other, in each row about that")
 	patience = flag.Duration("patience", 15*time.Minute, "how long anything may take: emulation on a busy machine is slow")
 )
 

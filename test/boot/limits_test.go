@@ -27,17 +27,14 @@ func limits(t *testing.T, g *guest) {
 			g.await(t, look+" says that there is no limit", look+" | grep -F limits.memory")
 		}
 	} else {
-		g.bound(t, pid, "a start")
+		g.bound(t, pid, "its start")
 	}
-	g.run(t, "systemctl reload stream-api")
-	g.adopted(t, "v1")
-	g.bound(t, pid, "a reload")
-	g.run(t, "kill -9 $(systemctl show -P MainPID stream-api); sleep 2")
-	g.adopted(t, "v1")
-	g.bound(t, pid, "kill -9")
-	g.run(t, "systemctl restart stream-api")
-	g.adopted(t, "v1")
-	g.bound(t, pid, "a restart")
+	for _, what := range []string{"systemctl reload stream-api", "kill -9 $(systemctl show -P MainPID stream-api)", "systemctl restart stream-api"} {
+		mark := g.mark(t)
+		g.run(t, what)
+		g.took(t, mark, children+1)
+		g.bound(t, pid, what)
+	}
 	g.run(t, "stream-api streams rm tight")
 	g.await(t, "the child with limits is gone", "! "+boundPID)
 	g.put(t, file(""))
@@ -78,7 +75,8 @@ func hogService(limits string) string {
 	return "  hog:\n    plugin: {name: exec, path: /usr/local/bin/boot-agent, args: [hog], restart: {delay: 1h, max_delay: 1h}" + limits + "}\n"
 }
 
-// hogged runs one that eats memory beside the children, until the kernel has ended it.
+// hogged runs some that eat memory beside the children, one after the other,
+// each until the kernel has ended it.
 func (g *guest) hogged(t *testing.T, limits string) {
 	t.Helper()
 	g.put(t, file(hogService(limits)))
@@ -86,20 +84,25 @@ func (g *guest) hogged(t *testing.T, limits string) {
 	g.full(t)
 	before, pid := g.onAir(t), g.mainPID(t)
 	supervisors := g.run(t, "pgrep -fc 'stream-api supervise'")
-	g.run(t, "dmesg -C; stream-api streams add greedy --chain hog")
-	g.await(t, "the kernel ends the hog", "dmesg | grep -E 'Killed process [0-9]+ \\(boot-agent\\)'")
-	killed := g.run(t, "dmesg | grep -oE 'Killed process [0-9]+ \\([a-z-]+\\)' | sed 's/.*(//' | sort | uniq -c")
-	t.Logf("the kernel killed:\n%s", killed)
-	g.same(t, before, "a memory hog")
-	if g.mainPID(t) != pid {
-		t.Error("the host was killed")
+	for i := range *hogs {
+		mark := g.mark(t)
+		g.run(t, "dmesg -C; stream-api streams add greedy --chain hog")
+		g.await(t, "the kernel ends the hog", "dmesg | grep -E 'Killed process [0-9]+ \\(boot-agent\\)'")
+		g.await(t, "its slot says why it ended", "stream-api status | grep -w greedy | grep -F 'out of memory'")
+		killed := g.run(t, "dmesg | grep -oE 'Killed process [0-9]+ \\([a-z-]+\\)' | sed 's/.*(//' | sort | uniq -c")
+		lost := g.run(t, "journalctl --after-cursor='"+mark+"' -u stream-api -o cat | grep -cE 'lease.*(lost|lapsed)' || true")
+		t.Logf("hog %d: the kernel killed %s; lines about a lost lease: %s", i+1, killed, lost)
+		g.same(t, before, fmt.Sprintf("memory hog %d", i+1))
+		if g.mainPID(t) != pid {
+			t.Error("the host was killed")
+		}
+		if now := g.run(t, "pgrep -fc 'stream-api supervise'"); now < supervisors {
+			t.Errorf("%s supervisors of %s are left", now, supervisors)
+		}
+		g.run(t, "systemctl is-active -q stream-api && systemctl is-active -q redis-server")
+		g.run(t, "stream-api streams rm greedy")
+		g.await(t, "the hog's slot is gone", "! stream-api status | grep -w greedy")
 	}
-	if now := g.run(t, "pgrep -fc 'stream-api supervise'"); now < supervisors {
-		t.Errorf("%s supervisors of %s are left", now, supervisors)
-	}
-	g.run(t, "systemctl is-active -q stream-api && systemctl is-active -q redis-server")
-	g.await(t, "its slot says why it ended", "stream-api status | grep -w greedy | grep -F 'out of memory'")
-	g.run(t, "stream-api streams rm greedy")
 }
 
 func hogBound(t *testing.T, g *guest) {
