@@ -142,3 +142,23 @@ func TestAShellReadsBackWhatIsWritten(t *testing.T) {
 		}
 	}
 }
+
+// A shell that was started a moment ago has not heard of its trap yet, and would end.
+func TestAYoungChildIsNotSignalled(t *testing.T) {
+	t.Parallel()
+	l := life{wake: make(chan struct{}, 1), edition: 2, runs: 1}
+	l.wishes.told = told{"HUP", 2}
+	if signal, in := l.due(handsAfter / 4); signal != "" || in != handsAfter-handsAfter/4 {
+		t.Errorf("told %q, in %s", signal, in)
+	}
+	if signal, _ := l.due(time.Second); signal != "HUP" {
+		t.Errorf("told %q when it is old enough", signal)
+	}
+	if signal, in := l.due(time.Hour); signal != "" || in != 0 {
+		t.Errorf("told %q again, in %s", signal, in)
+	}
+	l.runs, l.wishes.told = 2, told{"HUP", 2}
+	if signal, in := l.due(0); signal != "" || in != 0 {
+		t.Errorf("told %q of what it was started with, in %s", signal, in)
+	}
+}
