@@ -33,6 +33,8 @@ type chainItem struct {
 	Spread string `yaml:"spread" validate:"omitempty,spread"`
 	// Near is what it is placed near to: slots of the chain, or source.
 	Near []string `yaml:"near" validate:"max=32,unique,dive,near"`
+	// Each is what has one instance by itself: host.
+	Each string `yaml:"each" validate:"omitempty,each"`
 	// Host is which hosts may run it.
 	Host selector `yaml:"host"`
 
@@ -79,7 +81,7 @@ func (s *selector) decode(d *decoder, n *node, path string, _ rules) {
 }
 
 func (c chainItem) item() stream.Item {
-	i := stream.Item{Type: c.Type, Copies: c.Copies, Apart: c.Apart, Spread: c.Spread, Near: c.Near, Host: c.Host.Selector}
+	i := stream.Item{Type: c.Type, Copies: c.Copies, Apart: c.Apart, Each: c.Each, Spread: c.Spread, Near: c.Near, Host: c.Host.Selector}
 	for name, t := range c.Vars {
 		if i.Vars == nil {
 			i.Vars = map[string]string{}
@@ -137,7 +139,14 @@ func (c *Chain) decode(d *decoder, n *node, path string, _ rules) {
 // checkItem finds what only the whole item shows. The rest of what stream.Items.Check
 // asks for is said by the tags, where the key is.
 func (d *decoder) checkItem(c chainItem, path string) {
-	if at := join(path, "apart"); c.Apart != "" && c.Copies == 1 {
+	if at := join(path, "copies"); c.Each != "" {
+		if _, given := d.index[at]; given {
+			d.problem(d.at(at), at, "each: host is one instance on every host, so there is nothing for copies to count: take one of them out")
+		}
+		if at := join(path, "apart"); c.Apart != "" {
+			d.problem(d.at(at), at, "each: host is one instance on every host, which are apart by themselves: take apart out")
+		}
+	} else if at := join(path, "apart"); c.Apart != "" && c.Copies == 1 {
 		d.problem(d.valueAt(at), at, "there is one copy, so that nothing can be kept apart from it: say how many there are, such as copies: 2")
 	}
 	if at := join(path, "spread"); c.Spread != "" && c.Copies == 1 {
@@ -192,6 +201,9 @@ func said(item stream.Item, slot string) string {
 	}
 	if item.Copies > 1 {
 		words = append(words, fmt.Sprintf("%d copies", item.Copies))
+	}
+	if item.Each != "" {
+		words = append(words, "one on each "+item.Each)
 	}
 	if item.Apart != "" {
 		words = append(words, "apart by "+item.Apart)

@@ -10,6 +10,7 @@ const (
 	copiesHint = "how many instances a slot has is said by copies"
 	apartHint  = "copies are kept off each other's hosts by apart: host, off each other's sites by apart: site, and spread over sites if that can be by spread: site"
 	nearHint   = "a slot is placed near others if that can be by near: [dist], near where its stream comes from by near: [source]"
+	eachHint   = "one instance on every host that offers the type is said by each: host"
 	hostHint   = "which hosts may run a slot is said by host, by their network.labels: host: {site: ham}"
 	whereHint  = "which streams a host takes is said by stream_filter and stream_prefer of its service"
 )
@@ -20,6 +21,10 @@ var chainHints = map[string]string{
 	"count":         copiesHint,
 	"instances":     copiesHint,
 	"scale":         copiesHint,
+	"daemonset":     eachHint,
+	"DaemonSet":     eachHint,
+	"global":        eachHint,
+	"mode":          eachHint,
 	"antiAffinity":  apartHint,
 	"anti_affinity": apartHint,
 	"topology":      apartHint,

@@ -27,6 +27,7 @@ var checks = map[string]func(string) error{
 	"apart":      stream.CheckApart,
 	"near":       stream.CheckNear,
 	"spread":     stream.CheckSpread,
+	"each":       stream.CheckEach,
 	"slotvar":    stream.CheckItemVar,
 	"streamvar":  func(s string) error { return stream.CheckVars(map[string]string{s: ""}) },
 	"pool":       stream.CheckPool,

@@ -86,11 +86,11 @@ enlist(stype, key, instance)
 
 -- A store that forgot the stream may have put another of the slot in line. That was
 -- for want of this one, if it has its number.
-if not s[1] then
+if not s[1] and number_of(instance) > 0 then
   local own = redis.call('HGET', at, 'copy')
   for name in instances_of(key, slot) do
     local o = redis.call('HMGET', stream .. ':' .. name, 'state', 'host', 'type', 'follows', 'copy')
-    if not o[4] and (o[5] or '1') == own and (o[1] == 'pending' or o[1] == 'assigned') then
+    if number_of(name) > 0 and not o[4] and (o[5] or '1') == own and (o[1] == 'pending' or o[1] == 'assigned') then
       if o[1] == 'assigned' then give_back(o[3], key, name, o[2]) end
       forget(o[3], key, name)
     end

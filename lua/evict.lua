@@ -24,9 +24,10 @@ local FIRST = 10
 local why = held()
 if why then return { 'hold', why } end
 local at = ns .. 'stream:' .. key .. ':' .. instance
-local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid', 'move', 'apart')
+local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid', 'move', 'apart', 'only')
 if s[1] ~= 'running' or s[3] ~= token then return { 'stale' } end
 if s[5] then return { 'ok', s[2] } end
+if s[7] then return { 'stay' } end
 
 local avoided, failed = { [s[2]] = true }, 1
 for other, till in string.gmatch(s[4] or '', '(%S+)=(%d+)') do

@@ -28,7 +28,7 @@ local FIRST, WIDTH = 9, 3
 local why = held()
 if why then return { 'hold', why } end
 local at = ns .. 'stream:' .. key .. ':' .. instance
-local s = redis.call('HMGET', at, 'state', 'avoid', 'move', 'off', 'alone', 'apart')
+local s = redis.call('HMGET', at, 'state', 'avoid', 'move', 'off', 'alone', 'apart', 'only')
 local slot = slot_of(instance)
 if not slot or s[1] ~= 'pending' then return { 'gone' } end
 
@@ -118,7 +118,13 @@ local rank, best, load, seen, shared
 for i = FIRST, FIRST + WIDTH * (n - 1), WIDTH do
   if best and ARGV[i] ~= rank then break end
   rank = ARGV[i]
-  local host, value, service, view = first(ARGV[i + 1], ARGV[i + 2])
+  local class, named = ARGV[i + 1], ARGV[i + 2]
+  local host, value, service, view
+  if not s[7] or named == s[7] then
+    host, value, service, view = first(class, named)
+  else -- it is one host's, and this is not that alone
+    pass(class, named == '' and '*' or named)
+  end
   if host and (not best or value < load or (value == load and host < best)) then
     best, load, seen, shared = host, value, service, view
   end

@@ -8,8 +8,9 @@
 --   service:<type>:<host>, load:<type>:<class>, host:<host>, events.
 -- ARGV: ns, actor, key, mark (the score read from dirty), wanted (1 or 0), held
 --   (1 or 0), adds (1: what is said does not all read, so slots are only added),
---   chain (JSON), priority, n, n rows of slot, type, copies and apart (what these never
---   share: host, or '') in the order of the chain, m, m
+--   chain (JSON), priority, n, n rows of slot, type, copies, apart (what these never
+--   share: host, or '') and each ('', or of a slot of which each host has one: the word each, then
+--   +<host> for those that are to have theirs, =<host> for those that keep it) in the order of the chain, m, m
 --   pairs of field and value (items, source, source:<var>, user values, sys:<name>).
 --   A slot has as many instances as copies, and one more of each while a move of it is under way.
 -- RETURN: {'stale'} | {'ok', rows of stop commands, rows of update commands};
@@ -17,7 +18,7 @@
 -- TWICE: the mark is gone after the first: 'stale'.
 local ns, actor, key, number, wanted, heldback = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5] == '1', ARGV[6] == '1'
 local adds, chain, priority, n = ARGV[7] == '1', ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
-local FIRST, WIDTH = 11, 4
+local FIRST, WIDTH = 11, 5
 -- include: now
 -- include: hold
 -- include: event
@@ -76,12 +77,16 @@ local function rank(copy, born)
   return int((899 - priority) * 10000000000000 + (copy > 1 and 5000000000000 or 0) + born)
 end
 
+-- host_of gives the host of <slot>@<host>, nil for other forms.
+local function host_of(instance) return string.match(instance, '@(.+)$') end
+
 -- create makes the record of an instance, anew if it was lost.
 local function create(slot, instance, w, copy)
   local at, place = stream .. ':' .. instance, rank(copy, now)
   redis.call('HSET', at, 'state', 'pending', 'type', w.type, 'host', '', 'token', '', 'born', int(now),
     'since', int(now), 'score', place, 'reason', '', 'restarts', '0', 'copy', int(copy))
   if w.apart ~= '' then redis.call('HSET', at, 'apart', w.apart) end
+  if host_of(instance) then redis.call('HSET', at, 'only', host_of(instance)) end
   enlist(w.type, key, instance)
   mirror(key, slot, instance, false, 'pending', '')
   line(instance, w.type, place)
@@ -99,10 +104,43 @@ end
 -- LINGER is for how long one copy too many goes on while not all that stay run, ms.
 local LINGER = 60000
 
+-- linger has what runs and is one too many go on until all that stay run, for a while.
+local function linger(at, all, extra)
+  local since = stamp(redis.call('HGET', at, 'fewer'))
+  local lingers = false
+  for _, v in ipairs(extra) do
+    if v.s[1] == 'running' and not all and now < (since or now) + LINGER then
+      kept[v.name], lingers = v, true
+    end
+  end
+  if lingers then
+    if not since then redis.call('HSET', at, 'fewer', int(now)) end
+    again(key, now + 1000)
+  elseif since then
+    redis.call('HDEL', at, 'fewer')
+  end
+end
+
+-- theirs tells which instances of a slot are wanted of which each host has one. Those of
+-- another form are too many as soon as each that is to be there runs.
+local function theirs(at, w, able, others)
+  local there, all = {}, true
+  for _, v in ipairs(able) do
+    local host = host_of(v.name)
+    if w.each[host] then
+      kept[v.name], there[host], v.another, v.copy = v, v, v.copy ~= 1, 1
+    end
+  end
+  for host, word in pairs(w.each) do
+    if word == '+' then all = all and there[host] and there[host].s[1] == 'running' end
+  end
+  linger(at, all, others)
+end
+
 -- choose tells which instances of a slot are wanted, by their numbers as copies. What
 -- follows one of them is wanted as long as its move is.
 local function choose(slot, w, list)
-  local at, able, names, behind = stream .. ':' .. slot, {}, {}, {}
+  local at, able, names, behind, others = stream .. ':' .. slot, {}, {}, {}, {}
   local lead = redis.call('HGET', at, 'lead')
   if not lead then -- the slot was lost
     for _, v in ipairs(list) do enlist(v.type, key, v.name) end
@@ -113,13 +151,18 @@ local function choose(slot, w, list)
   end
   for _, v in ipairs(list) do
     local own = stream .. ':' .. v.name
-    v.s = sound(own) and redis.call('HMGET', own, 'state', 'host', 'token', 'born', 'score', 'follows', 'phase', 'up', 'copy', 'apart') or {}
+    v.s = sound(own) and redis.call('HMGET', own, 'state', 'host', 'token', 'born', 'score', 'follows', 'phase', 'up', 'copy', 'apart', 'only') or {}
     v.copy, v.worth = tonumber(v.s[9]) or 0, worth(own, v, lead)
     if v.type == w.type and v.s[1] ~= 'stopping' then
-      names[v.name] = true
-      able[#able + 1] = v
+      if (host_of(v.name) ~= nil) == (w.each ~= nil) then
+        names[v.name] = true
+        able[#able + 1] = v
+      else
+        others[#others + 1] = v
+      end
     end
   end
+  if w.each then return theirs(at, w, able, others) end
   for i = #able, 1, -1 do
     local v = able[i]
     if v.s[6] and names[v.s[6]] and redis.call('HEXISTS', ns .. 'moves', member(key, v.s[6])) == 1 then
@@ -150,21 +193,8 @@ local function choose(slot, w, list)
       kept[next.name], next.another, next.copy = next, v.another, v.copy
     end
   end
-  -- One too many that runs goes on until all that stay do, for a while.
-  local since = stamp(redis.call('HGET', at, 'fewer'))
-  local lingers = false
-  for i = w.copies + 1, #able do
-    local v = able[i]
-    if v.s[1] == 'running' and not all and now < (since or now) + LINGER then
-      kept[v.name], lingers = v, true
-    end
-  end
-  if lingers then
-    if not since then redis.call('HSET', at, 'fewer', int(now)) end
-    again(key, now + 1000)
-  elseif since then
-    redis.call('HDEL', at, 'fewer')
-  end
+  for i = w.copies + 1, #able do others[#others + 1] = able[i] end
+  linger(at, all and #able >= w.copies, others)
   return taken
 end
 
@@ -179,6 +209,10 @@ local function renew(v, w, changed)
   elseif s[10] ~= w.apart then
     redis.call('HSET', record, 'apart', w.apart)
   end
+  local only = host_of(v.name)
+  if s[11] ~= (only or false) then
+    if only then redis.call('HSET', record, 'only', only) else redis.call('HDEL', record, 'only') end
+  end
   if s[1] == 'pending' then line(v.name, v.type, place) end
   if (changed or v.another) and s[1] == 'running' then
     bump(s[2])
@@ -189,7 +223,12 @@ end
 local chained = {}
 for i = 0, n - 1 do
   local at = FIRST + WIDTH * i
-  chained[i + 1] = { slot = ARGV[at], type = ARGV[at + 1], copies = tonumber(ARGV[at + 2]), apart = ARGV[at + 3] }
+  local w = { slot = ARGV[at], type = ARGV[at + 1], copies = tonumber(ARGV[at + 2]), apart = ARGV[at + 3] }
+  if ARGV[at + 4] ~= '' then
+    w.each = {}
+    for word, host in string.gmatch(ARGV[at + 4], '([+=])(%S+)') do w.each[host] = word end
+  end
+  chained[i + 1] = w
 end
 
 if wanted then
@@ -235,8 +274,8 @@ elseif fields.key and not fields['sys:gone'] and not hold then
   event('gone', key, '', '', '', '')
 end
 
-local inchain = {}
-for _, w in ipairs(chained) do inchain[w.slot] = w.type end
+local inchain, forms = {}, {}
+for _, w in ipairs(chained) do inchain[w.slot], forms[w.slot] = w.type, w.each end
 for slot, list in pairs(existing) do
   local lead, ending = redis.call('HGET', stream .. ':' .. slot, 'lead'), {}
   for _, v in ipairs(list) do
@@ -251,21 +290,42 @@ for slot, list in pairs(existing) do
   for _, v in ipairs(ending) do
     local why = not wanted and because('ended') or heldback and because('held')
       or not inchain[slot] and because('not-in-chain')
-      or inchain[slot] ~= v.type and because('other-type', 'type', inchain[slot]) or because('too-many')
+      or inchain[slot] ~= v.type and because('other-type', 'type', inchain[slot])
+      or forms[slot] and host_of(v.name) and because('not-its-host', 'host', host_of(v.name)) or because('too-many')
     sound(stream .. ':' .. v.name)
     local row = unwant(v.type, key, v.name, why)
     if row then stops[#stops + 1] = row else v.gone = true end
   end
 end
 
+-- MOST is how many instances a stream has; what each host has more of is not made.
+local MOST, total = 256, 0
+for _, list in pairs(existing) do
+  for _, v in ipairs(list) do
+    if not v.gone then total = total + 1 end
+  end
+end
+
 -- What still stops of a slot has its place until it is gone.
 for _, w in ipairs(wanted and not heldback and chained or {}) do
-  local slot, there = w.slot, 0
+  local slot, there, mine = w.slot, 0, {}
   for _, v in ipairs(existing[slot] or {}) do
-    if not v.gone and not (kept[v.name] and v.s[6] and kept[v.s[6]]) then there = there + 1 end
+    if not v.gone then mine[v.name] = true end
+    if not v.gone and not host_of(v.name) and not (kept[v.name] and v.s[6] and kept[v.s[6]]) then there = there + 1 end
+  end
+  local hosts = {}
+  for host, word in pairs(w.each or {}) do
+    if word == '+' and not mine[slot .. '@' .. host] then hosts[#hosts + 1] = host end
+  end
+  table.sort(hosts)
+  for _, host in ipairs(hosts) do
+    if total < MOST then
+      create(slot, slot .. '@' .. host, w, 1)
+      total = total + 1
+    end
   end
   for copy = 1, w.copies do
-    if there >= w.copies then break end
+    if w.each or there >= w.copies then break end
     if not (w.taken or {})[copy] then
       local last = stamp(redis.call('HGET', stream, 'last:' .. slot)) or 0
       create(slot, slot .. '.' .. int(last + 1), w, copy)

@@ -39,6 +39,9 @@ func severity(v stream.InstanceStatus) stream.Severity {
 	case stream.Assigned, stream.Stopping:
 		return stream.Info
 	}
+	if v.Code == stream.CodeEachAway {
+		return stream.Info // the host is what is to be said, once
+	}
 	if v.Exit != "" || v.Severity == stream.Bad {
 		return stream.Bad
 	}

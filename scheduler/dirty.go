@@ -66,6 +66,9 @@ func (s *Scheduler) reconcileMarked(ctx context.Context, marks []store.Mark, tri
 			again[m.Key] = at
 		}
 	}
+	if err := s.wantEach(ctx, wants); err != nil {
+		return err
+	}
 	// Before the marks are cleared, so that a scheduler that dies in between
 	// reconciles once too often and never once too little.
 	if err := s.store.RequeueAt(ctx, again); err != nil {
@@ -96,6 +99,26 @@ func (s *Scheduler) reconcileMarked(ctx context.Context, marks []store.Mark, tri
 		}
 	}
 	s.places.ring()
+	return nil
+}
+
+// wantEach says which hosts are to have the slots of which each host has one. The hosts are
+// read after the marks: who marks a stream because of a host that came later has these
+// wants stale.
+func (s *Scheduler) wantEach(ctx context.Context, wants []store.Want) error {
+	var types []string
+	for _, w := range wants {
+		types = append(types, eachTypes(w.Items)...)
+		s.each.note(w.Key, w.Items)
+	}
+	slices.Sort(types)
+	v, err := s.offering(ctx, slices.Compact(types))
+	if err != nil {
+		return err
+	}
+	for i := range wants {
+		v.fill(&wants[i])
+	}
 	return nil
 }
 

@@ -125,12 +125,13 @@ func reaches(edges map[string][]string, from, to string) bool {
 	return false
 }
 
-// drainOrder is the order in which a drain moves slots: those that were never
+// drainOrder is the order in which a drain moves slots, without those that are this
+// host's alone, which end when nothing else is left (each.go): those that were never
 // tried first, then those whose try is longest ago; by stream and slot.
 func drainOrder(held []store.InstanceRecord, tried map[string]time.Time) []store.InstanceRecord {
 	var out []store.InstanceRecord
 	for _, v := range held {
-		if v.State == stream.Running && v.Move == "" && v.Follows == "" {
+		if v.State == stream.Running && v.Move == "" && v.Follows == "" && v.Only == "" {
 			out = append(out, v)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 
 func waitingSlot(c store.Circumstances) placement.Instance {
 	return placement.Instance{
-		Key: c.Key, Instance: c.Instance, Type: c.Type, Pin: c.Pin, Move: c.Move, Avoid: c.Avoid, Host: c.Host, Apart: c.Apart, Beside: c.Beside, Near: targetsOf(c), Spread: c.Spread, Siblings: c.Siblings, Needs: c.Needs, Published: c.Published,
+		Key: c.Key, Instance: c.Instance, Type: c.Type, Only: c.Only, Pin: c.Pin, Move: c.Move, Avoid: c.Avoid, Host: c.Host, Apart: c.Apart, Beside: c.Beside, Near: targetsOf(c), Spread: c.Spread, Siblings: c.Siblings, Needs: c.Needs, Published: c.Published,
 		Follows: c.Follows, Reason: c.Reason, Exit: c.Exit,
 	}
 }
@@ -22,7 +22,7 @@ func servicesOf(t string, hosts []store.HostRecord) []placement.Service {
 		for _, v := range h.Services {
 			if v.Type == t {
 				out = append(out, placement.Service{
-					Host: v.Host, Class: v.Class, Used: v.Used, Limit: v.Limit, State: v.State, HostState: h.State, Paused: v.Paused, Unwell: v.Check.Code == stream.CodeCheckFails, Reason: v.Reason,
+					Host: v.Host, Class: v.Class, Used: v.Used, Limit: v.Limit, State: v.State, HostState: h.State, Paused: v.Paused, Withdrawn: v.Withdrawn, Unwell: v.Check.Code == stream.CodeCheckFails, Reason: v.Reason,
 					Pools: poolsOf(v, h),
 				})
 			}

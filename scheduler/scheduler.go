@@ -120,6 +120,7 @@ type Scheduler struct {
 	netDone                               time.Time // of the place loop alone: the last pass over all types
 	idle                                  idleSlots // of the place loop alone
 	near                                  nearTypes
+	each                                  eachStreams
 	tried                                 map[string]time.Time // of the moves loop alone: token → when a drain last tried to move it
 	mender                                *store.Mender        // of the upkeep loop alone
 	hostsSeen                             time.Time            // of the upkeep loop alone: when it last read all hosts
@@ -181,6 +182,7 @@ func (s *Scheduler) work(ctx context.Context) {
 	defer cancel()
 	loops := []loop{
 		{name: "dirty", every: s.o.Net, bell: s.wants, run: s.reconcile},
+		{name: "each", every: s.o.Net, run: s.compare},
 		{name: "place", every: s.o.Net, bell: s.places, run: s.place},
 		{name: "outbox", every: s.o.Net, bell: s.sends, run: s.dispatch},
 		{name: "moves", every: s.o.Net, bell: s.moves, run: s.move},

@@ -92,6 +92,7 @@ func (r Record) Successor(instance string) InstanceRecord {
 type InstanceRecord struct {
 	Reservation
 	Copy     int    // its number among the copies of its slot, from 1
+	Only     string // the one host that may have it, as it is that host's; empty: any
 	Apart    string // what the copies of its slot never share; empty: they may share a host
 	Follows  string // the instance whose place it is to take; it is kept off that one's host
 	State    stream.State
@@ -218,6 +219,53 @@ func (s *Store) recordsOnce(ctx context.Context, keys []string, overrides bool) 
 	return records, nil
 }
 
+// RecordsBare reads several streams without what their slots and instances say: of those there
+// are only the names.
+func (s *Store) RecordsBare(ctx context.Context, keys []string) ([]Record, error) {
+	var out []Record
+	for chunk := range slices.Chunk(keys, recordChunk) {
+		rows, err := s.hashes(ctx, func(yield func(string)) {
+			for _, key := range chunk {
+				yield(s.key("stream", key))
+			}
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read streams: %w", err)
+		}
+		for i, row := range rows {
+			if len(row) > 0 {
+				out = append(out, readRecord(chunk[i], row))
+			}
+		}
+	}
+	return out, nil
+}
+
+// ItemsOfAll reads the items of all streams that have some, by stream.
+func (s *Store) ItemsOfAll(ctx context.Context) (map[string]stream.Items, error) {
+	keys, err := s.StreamKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]stream.Items{}
+	for chunk := range slices.Chunk(keys, streamChunk) {
+		pipe := s.client.Pipeline()
+		cmds := make([]*redis.StringCmd, len(chunk))
+		for i, key := range chunk {
+			cmds[i] = pipe.HGet(ctx, s.key("stream", key), "items")
+		}
+		if err := pipelined(pipe.Exec(ctx)); err != nil {
+			return nil, fmt.Errorf("read items: %w", err)
+		}
+		for i, cmd := range cmds {
+			if items := stream.DecodeItems(cmd.Val()); len(items) > 0 {
+				out[chunk[i]] = items
+			}
+		}
+	}
+	return out, nil
+}
+
 // hashes reads many hashes in one round trip. One that a hand made another type of
 // reads as empty.
 func (s *Store) hashes(ctx context.Context, keys func(yield func(string))) ([]map[string]string, error) {
@@ -284,7 +332,7 @@ func readInstance(key, instance string, row map[string]string) InstanceRecord {
 		State:       stream.State(row["state"]),
 		Reason:      stream.ParseReason(row["reason"]), Restarts: atoi(row["restarts"]), Move: row["move"],
 		Exit: row["exit"], Speed: row["speed"], FPS: row["fps"], Stale: row["stale"] != "", Up: row["up"] != "",
-		Restart: atoi64(row["restart"]), Copy: max(atoi(row["copy"]), 1), Apart: row["apart"], Follows: row["follows"],
+		Restart: atoi64(row["restart"]), Copy: max(atoi(row["copy"]), 1), Apart: row["apart"], Only: row["only"], Follows: row["follows"],
 		Vars: readVars(row), Avoid: map[string]int64{},
 	}
 	if row["off"] != "" {

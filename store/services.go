@@ -65,6 +65,8 @@ type ServiceRecord struct {
 	Reason   stream.Reason
 	Handover stream.Handover
 	Paused   bool // an operator paused its queue
+	// Withdrawn: its host's file offers it no more, and it holds slots still.
+	Withdrawn bool
 	// Check is what its failing check comes to: it takes nothing new, or that is not
 	// heeded; zero: it is well.
 	Check stream.Reason
@@ -172,7 +174,7 @@ func readService(t, host string, row map[string]string) ServiceRecord {
 		Type: t, Host: host, Capacity: row["capacity"], Limit: -1, Used: atoi(row["used"]),
 		uses: row["uses"], Filter: row["filter"], Prefer: row["prefer"], URL: row["url"], Class: row["class"], Needs: row["needs"],
 		State: stream.HostState(row["state"]), Reason: stream.ParseReason(row["reason"]),
-		Handover: stream.Handover(row["handover"]), Paused: row["paused"] != "", Check: stream.ParseReason(row["checked"]),
+		Handover: stream.Handover(row["handover"]), Paused: row["paused"] != "", Withdrawn: row["withdrawn"] != "", Check: stream.ParseReason(row["checked"]),
 	}
 	v.Uses, _ = stream.DecodeAmounts(v.uses) // nonsense is told by pooled
 	if v.Capacity != "" {

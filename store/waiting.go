@@ -75,6 +75,9 @@ func (s *Store) Circumstances(ctx context.Context, waiting []Waiting, needs []st
 				c.Origin, _ = stream.ParseLabels(field(rows[i].chain, 2)) // what a hand broke is none
 			}
 		}
+		if c.Only != "" {
+			c.Pin = "" // a pin is of a slot that may be anywhere
+		}
 		if len(needs)+len(c.Needs) > 0 {
 			c.Published = make(map[stream.Need]bool, len(needs)+len(c.Needs))
 		}

@@ -36,11 +36,34 @@ type Want struct {
 	Adds   bool // what is declared of it does not all read: slots are added, none is taken away
 	Chain  []string
 	// Items of the chain.
-	Items    stream.Items
+	Items stream.Items
+	// Each says of a slot of which each host has one on which hosts that is.
+	Each     map[string]EachHosts
 	Priority int
 	// Fields of the stream's record: source, source:<var>, sys:<name> and
 	// the user values.
 	Fields map[string]string
+}
+
+// EachHosts are the hosts of a slot of which each host has one instance.
+type EachHosts struct {
+	Have []string // are to have theirs
+	Keep []string // keep it, if they have it
+}
+
+// each is how the script is told of these hosts; empty: the slot has copies.
+func (w Want) each(slot string) string {
+	if w.Items[slot].Each == "" {
+		return ""
+	}
+	text := "each"
+	for _, host := range w.Each[slot].Have {
+		text += " +" + host
+	}
+	for _, host := range w.Each[slot].Keep {
+		text += " =" + host
+	}
+	return text
 }
 
 // Commands are what hosts are to be told, as hints: their revisions carry
@@ -81,7 +104,7 @@ func (s *Store) Wants(ctx context.Context, wants []Want) ([]Commands, error) {
 		}
 		args := []any{w.Key, w.score(), bit(w.Wanted), bit(w.Held), bit(w.Adds), string(chain), w.Priority, len(w.Chain)}
 		for _, slot := range w.Chain {
-			args = append(args, slot, w.Items.Type(slot), w.Items.Copies(slot), w.Items[slot].Apart)
+			args = append(args, slot, w.Items.Type(slot), w.Items.Copies(slot), w.Items[slot].Apart, w.each(slot))
 		}
 		calls[i] = pairs(args, withItems(w.Fields, w.Items))
 	}

@@ -28,6 +28,9 @@ type Item struct {
 	// Near is what the slot is placed near to if that can be, the nearest first: slots of
 	// its chain, or NearSource.
 	Near []string `json:"near,omitempty" show:"name"`
+	// Each is what has one instance of the slot by itself, each host that offers the type and
+	// is admitted: EachHost; empty: it has Copies.
+	Each string `json:"each,omitempty" show:"name"`
 }
 
 // Limits of what a chain asks for.
@@ -35,6 +38,9 @@ const (
 	MaxCopies    = 16
 	MaxInstances = 256 // of a stream
 )
+
+// EachHost has every host that may run a slot run one instance of it.
+const EachHost = "host"
 
 // ApartHost has no host take two copies of a slot.
 const ApartHost = "host"
@@ -81,7 +87,7 @@ func (i Item) plain() bool { return i.Equal(Item{}) }
 
 // Equal tells whether two items say the same.
 func (i Item) Equal(other Item) bool {
-	return i.Type == other.Type && maps.Equal(i.Vars, other.Vars) && i.Copies == other.Copies && i.Apart == other.Apart && i.Spread == other.Spread && slices.Equal(i.Near, other.Near) && i.Host.Equal(other.Host)
+	return i.Type == other.Type && maps.Equal(i.Vars, other.Vars) && i.Copies == other.Copies && i.Apart == other.Apart && i.Each == other.Each && i.Spread == other.Spread && slices.Equal(i.Near, other.Near) && i.Host.Equal(other.Host)
 }
 
 // Canonical is the one form of the items of a chain: those that say more than their
@@ -191,6 +197,11 @@ func (i Item) check(slot string) error {
 	if err := checkNear(slot, i.Near); err != nil {
 		return err
 	}
+	if i.Each != "" {
+		if err := errors.Join(CheckEach(i.Each), i.alone()); err != nil {
+			return err
+		}
+	}
 	if len(i.Vars) > MaxVars {
 		return fmt.Errorf("%d variables are too many: %d at most", len(i.Vars), MaxVars)
 	}
@@ -244,6 +255,25 @@ func CheckNear(s string) error {
 		return nil
 	}
 	return fmt.Errorf("near: %s is no slot: write names of slots of the chain, or %s", Quote(s), NearSource)
+}
+
+// CheckEach says why nothing can have an instance each so, or nil.
+func CheckEach(s string) error {
+	if s == EachHost {
+		return nil
+	}
+	return fmt.Errorf("%s is nothing that has one each: write %s", Quote(s), EachHost)
+}
+
+// alone says what makes no sense beside each.
+func (i Item) alone() error {
+	switch {
+	case i.Copies > 1:
+		return errors.New("each: host is one instance on every host, so there is nothing for copies to count: take one of them out")
+	case i.Apart != "":
+		return errors.New("each: host is one instance on every host, which are apart by themselves: take apart out")
+	}
+	return nil
 }
 
 // ownNames are what ${slot:…} means for every slot.

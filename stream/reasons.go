@@ -25,6 +25,9 @@ const (
 	CodeNonsense  Code = "nonsense"      // broken: services that take nothing, with why
 	CodePinned    Code = "pinned"        // host, cause
 	CodePinnedOff Code = "pinned-off"    // type: its pin offers none that matches
+	CodeEachHost  Code = "each-host"     // host: whose it is, and nobody else's
+	CodeEachNone  Code = "each-none"     // slot, type: nobody offers it to this stream
+	CodeEachAway  Code = "each-away"     // host: whose it is; away: how that stands
 	CodeNeeds     Code = "needs"         // needs
 	CodeNeedsLost Code = "needs-outside" // needs, slot
 	CodeCycle     Code = "needs-cycle"   // cycle
@@ -58,6 +61,8 @@ const (
 	CodeEnded          Code = "ended"            //
 	CodeNotInChain     Code = "not-in-chain"     //
 	CodeTooMany        Code = "too-many"         //
+	CodeNotItsHost     Code = "not-its-host"     // host: that was to have it
+	CodeManyHosts      Code = "many-hosts"       // slot, hosts, most
 	CodeOtherType      Code = "other-type"       // type
 	CodeReady          Code = "ready"            //
 	CodeLeadLost       Code = "lead-lost"        //
@@ -182,6 +187,9 @@ var reasons = map[Code]reasonRow{
 	CodeNonsense:  waits(WhyNoService, Bad, "{broken}"),
 	CodePinned:    waits(WhyPinned, Warn, "pinned to {host}[: {cause}]"),
 	CodePinnedOff: waits(WhyPinned, Warn, "it offers no {type} that matches this stream"),
+	CodeEachHost:  waits(WhyNoService, Warn, "it is for {host} alone"),
+	CodeEachNone:  waits(WhyNoService, Warn, "{slot} is to run on every host that offers {type} to this stream, and none does"),
+	CodeEachAway:  waits(WhyOwnHost, Info, "waits for its host: {host} is {away}"),
 	CodeNeeds:     waits(WhyNeeds, Warn, "waits for {needs}"),
 	CodeNeedsLost: waits(WhyNeeds, Warn, "needs {needs}, but {slot} is not in the chain of this stream"),
 	CodeCycle:     waits(WhyNeeds, Warn, "cycle of needs: {cycle}"),
@@ -215,6 +223,8 @@ var reasons = map[Code]reasonRow{
 	CodeNewSession:     says(Info, "its publisher began anew"),
 	CodeEnded:          says(Info, "the stream ended"),
 	CodeNotInChain:     says(Info, "no longer in the chain"),
+	CodeNotItsHost:     says(Info, "{host} is not to have one any more: it is not offered there, not meant, or drained"),
+	CodeManyHosts:      says(Warn, "{slot} is to run on {hosts} hosts, and a stream has {most} instances at most"),
 	CodeOtherType:      says(Info, "its chain says that it is of type {type} now"),
 	CodeTooMany:        says(Info, "its slot has one instance more than it wants"),
 	CodeReady:          says(Info, "it is ready"),

@@ -7,6 +7,7 @@ const (
 	WhyCooldown  = "cooldown"   // it failed where it could run
 	WhyPinned    = "pinned"     // its pin is what it waits for
 	WhyNoService = "no-service" // nobody who is up offers it to this stream
+	WhyOwnHost   = "host"       // it is one host's, which is not up
 	WhyHold      = "hold"       // nothing is given now
 	WhyOther     = "other"
 )

@@ -36,7 +36,7 @@ var pictureMetrics = []struct {
 	{"slots_down", []string{"type"}, "Slots of which nothing runs."},
 	{"slots_degraded", []string{"type"}, "Slots of which some of the instances that are wanted run, and some do not."},
 	{"slots_fragile", []string{"type"}, "Instances that run and would find no place if they had to start again."},
-	{"slots_pending", []string{"type", "why"}, "Pending slots by class of reason: full, needs, cooldown, pinned, no-service, hold, other."},
+	{"slots_pending", []string{"type", "why"}, "Pending slots by class of reason: full, needs, cooldown, pinned, no-service, host (its own host is not up), hold, other."},
 	{"slot_wait_seconds", []string{"type"}, "For how long nothing has been running of the slot that has waited longest."},
 	{"slot_speed", []string{"stream", "type", "host"}, "Speed that ffmpeg reports; 1 is real time."},
 	{"slots_stale", []string{"type"}, "Running slots whose environment would now differ."},

@@ -28,6 +28,7 @@ var rules = []rule{{
 	library: "time", names: []string{"Now", "Since", "Until"},
 	within: []string{"stream", "lua", "config", "program", "scheduler", "scheduler/placement"},
 	homes: map[string]string{
+		"scheduler/each.go":   "when this scheduler compared last",
 		"scheduler/drain.go":  "how long ago this scheduler tried a move",
 		"scheduler/loop.go":   "how often an outage is said",
 		"scheduler/pass.go":   "when the net is due",

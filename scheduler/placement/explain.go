@@ -36,6 +36,9 @@ func (v View) Explain(s Instance, chain Chain) stream.Reason {
 	if left, why = v.selected(s, left); len(left) == 0 {
 		return why
 	}
+	if left, why = v.own(s, left); len(left) == 0 {
+		return why
+	}
 	if left, why = v.pinned(s, left); len(left) == 0 {
 		return underPin(s, why)
 	}

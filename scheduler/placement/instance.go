@@ -7,6 +7,8 @@ type Instance struct {
 	Key, Instance, Type string
 	// Follows is the running instance whose place it is to take; empty: none.
 	Follows string
+	// Only is the one host whose it is; empty: no host has one by itself.
+	Only string
 	// Pin is the one host an operator allows; empty: any.
 	Pin string
 	// Move is the host it was asked to move to, "*" for any other.
@@ -62,6 +64,7 @@ type Service struct {
 	State       stream.HostState
 	HostState   stream.HostState
 	Paused      bool          // an operator paused its queue
+	Withdrawn   bool          // its host offers it no more
 	Unwell      bool          // its check fails
 	Pools       []Pool        // of its host, those that it uses
 	Reason      stream.Reason // why it takes nothing though it is up
