@@ -193,6 +193,7 @@ func TestDescriptionsOfGoodFiles(t *testing.T) {
 		"good/host":      {"testdata/good/common.yaml", "testdata/good/host.yaml"},
 		"good/secrets":   {"testdata/good/secrets.yaml"},
 		"good/chain":     {"testdata/good/chain.yaml"},
+		"good/near":      {"testdata/good/near.yaml"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer

@@ -99,12 +99,17 @@ func (r *relating) labels(pipe redis.Pipeliner) {
 }
 
 func (r *relating) labelsOf(host string) stream.Labels {
-	if r.said[host] == nil {
+	return labelsSaid(r.said[host])
+}
+
+// labelsSaid reads labels of a host; what a hand broke, or nobody read, is none.
+func labelsSaid(cmd *redis.StringCmd) stream.Labels {
+	if cmd == nil {
 		return nil
 	}
-	labels, err := stream.ParseLabels(r.said[host].Val())
+	labels, err := stream.ParseLabels(cmd.Val())
 	if err != nil {
-		return nil // a hand broke them; such a host takes nothing
+		return nil // such a host takes nothing
 	}
 	return labels
 }

@@ -94,7 +94,36 @@ func (s *Store) StatusOf(ctx context.Context, keys []string) ([]stream.StreamSta
 	for _, r := range records {
 		out = append(out, streamStatus(r))
 	}
-	return out, nil
+	return out, s.measure(ctx, out)
+}
+
+// measure says how near slots are to what they wish to be near to; a round trip only if
+// there are such.
+func (s *Store) measure(ctx context.Context, streams []stream.StreamStatus) error {
+	pipe := s.client.Pipeline()
+	said := map[string]*redis.StringCmd{}
+	wishes := func(v stream.StreamStatus) bool {
+		return slices.ContainsFunc(v.Chain, func(slot string) bool { return len(v.Items[slot].Near) > 0 })
+	}
+	for _, v := range streams {
+		for _, i := range v.Slots {
+			if i.Host != "" && said[i.Host] == nil && wishes(v) {
+				said[i.Host] = pipe.HGet(ctx, s.key("host", i.Host), "labels")
+			}
+		}
+	}
+	if len(said) == 0 {
+		return nil
+	}
+	if err := pipelined(pipe.Exec(ctx)); err != nil {
+		return fmt.Errorf("read labels of hosts: %w", err)
+	}
+	for i := range streams {
+		if wishes(streams[i]) {
+			streams[i].Measure(func(host string) stream.Labels { return labelsSaid(said[host]) })
+		}
+	}
+	return nil
 }
 
 // Now is the store's clock, in milliseconds.

@@ -129,6 +129,9 @@ type InstanceStatus struct {
 	FPS   string `json:"fps,omitempty"`
 	// Stale: the child runs with an environment that would now differ.
 	Stale bool `json:"stale,omitempty"`
+	// Near is how near it is to each of what its item wishes it to be near to, and that has
+	// a place: host, site, region or far.
+	Near map[string]string `json:"near,omitempty"`
 	// Pin is the host on which an operator keeps the slot.
 	Pin string `json:"pin,omitempty" show:"printable"`
 }

@@ -191,6 +191,9 @@ func slotTable(status stream.Status) *table {
 // switchedReason is reasonText with what an operator said of the slot.
 func switchedReason(s stream.StreamStatus, instance stream.InstanceStatus) string {
 	text := reasonText(instance)
+	if far := s.Far(instance); len(far) > 0 {
+		text = strings.TrimSpace(text + " (far from " + strings.Join(far, ", ") + ")")
+	}
 	if slices.Contains(s.SwitchedOn, instance.Slot) {
 		text = strings.TrimSpace(text + " (switched on by an operator)")
 	}
