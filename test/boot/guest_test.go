@@ -174,17 +174,21 @@ func power(t *testing.T, root, rootDisk, packages string) *guest {
 	}
 	t.Cleanup(func() { _ = g.conn.Close() })
 	g.answers = json.NewDecoder(bufio.NewReader(g.conn))
-	g.awake(t)
+	g.again(t, "")
 	return g
 }
 
-// awake waits until the guest's agent answers, of this boot or the next.
-func (g *guest) awake(t *testing.T) {
+// again waits until the guest's agent answers, of another boot than this one. An
+// order that is on its way when a machine goes down is lost, so none is waited
+// for long.
+func (g *guest) again(t *testing.T, boot string) {
 	t.Helper()
 	for deadline := time.Now().Add(*patience); time.Now().Before(deadline); {
-		if _, code, err := g.ask("true", 5*time.Second); err == nil && code == 0 {
+		out, code, err := g.ask("cat /proc/sys/kernel/random/boot_id", 5*time.Second)
+		if err == nil && code == 0 && out != boot {
 			return
 		}
+		time.Sleep(time.Second)
 	}
 	t.Fatal("the guest does not come up")
 }
