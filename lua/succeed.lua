@@ -26,7 +26,8 @@ end
 local next = slot .. '.' .. int((stamp(redis.call('HGET', stream, 'last:' .. slot)) or number_of(instance)) + 1)
 local at, rank = stream .. ':' .. next, int(stamp(s[4]) or now)
 redis.call('HSET', at, 'state', 'pending', 'type', s[5], 'host', '', 'token', '', 'born', s[6] or int(now), 'since', int(now),
-  'score', rank, 'reason', '', 'restarts', '0', 'copy', s[7] or '1', 'follows', instance, 'off', s[2])
+  'score', rank, 'reason', '', 'restarts', '0', 'copy', s[7] or '1', 'follows', instance, 'off', s[2],
+  'here', because('move-from', 'host', s[2]))
 if s[8] then redis.call('HSET', at, 'apart', s[8]) end
 if target ~= '*' then redis.call('HSET', at, 'move', target) end
 enlist(s[5], key, next)

@@ -16,6 +16,7 @@ import (
 	"stream-api/runners/statedir"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 // Runner is one life of a host: its lease, and everything it holds.
@@ -301,7 +302,7 @@ func (r *Runner) observe(h *holding) {
 		return
 	}
 	now := r.lease.serverTime(supervisor.Now())
-	placed := tokenTime(h.token)
+	placed := stream.Issued(h.token)
 	if now == 0 || placed == 0 || now < placed {
 		return
 	}

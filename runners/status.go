@@ -1,8 +1,6 @@
 package runners
 
 import (
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -48,15 +46,4 @@ func (r *Runner) Stats() Stats {
 		s.Held[h.phaseNow()]++
 	}
 	return s
-}
-
-// tokenTime is when a token was issued, in the store's ms: its number is the
-// store's clock in µs. 0: unknown.
-func tokenTime(token string) int64 {
-	number, _, _ := strings.Cut(token, "-")
-	us, err := strconv.ParseInt(number, 10, 64)
-	if err != nil {
-		return 0
-	}
-	return us / 1000
 }

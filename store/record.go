@@ -98,6 +98,7 @@ type InstanceRecord struct {
 	State    stream.State
 	Since    int64 // server milliseconds, of State, or since when its child runs or does not
 	Reason   stream.Reason
+	Here     stream.Reason // why it left where it was before; none: it was nowhere
 	Restarts int
 	Vars     map[string]string // what it published
 	Avoid    map[string]int64  // host → server ms until which it is avoided
@@ -330,7 +331,7 @@ func readInstance(key, instance string, row map[string]string) InstanceRecord {
 	r := InstanceRecord{
 		Reservation: Reservation{Key: key, Instance: instance, Type: row["type"], Host: row["host"], Token: row["token"]},
 		State:       stream.State(row["state"]),
-		Reason:      stream.ParseReason(row["reason"]), Restarts: atoi(row["restarts"]), Move: row["move"],
+		Reason:      stream.ParseReason(row["reason"]), Here: stream.ParseReason(row["here"]), Restarts: atoi(row["restarts"]), Move: row["move"],
 		Exit: row["exit"], Speed: row["speed"], FPS: row["fps"], Stale: row["stale"] != "", Up: row["up"] != "",
 		Restart: atoi64(row["restart"]), Copy: max(atoi(row["copy"]), 1), Apart: row["apart"], Only: row["only"], Follows: row["follows"],
 		Vars: readVars(row), Avoid: map[string]int64{},

@@ -181,6 +181,13 @@ func instanceStatus(slot string, r Record, v InstanceRecord, alone bool) stream.
 		Told: v.Reason.Told(), Vars: v.Vars, Exit: v.Exit, Stderr: v.Stderr, Speed: v.Speed, FPS: v.FPS, Stale: v.Stale,
 		Pin: r.Overrides.Pins[slot],
 	}
+	if out.Host != "" {
+		out.Placed = stream.Issued(out.Token)
+		if !v.Here.IsZero() {
+			here := v.Here.Told()
+			out.Here = &here
+		}
+	}
 	if out.Lead {
 		out.Vars = r.Slots[slot].Vars // what it said last, until it says more
 	}

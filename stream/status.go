@@ -118,6 +118,10 @@ type InstanceStatus struct {
 	// came to nothing.
 	Restarts int `json:"restarts"`
 	Told
+	// Placed is when its host was chosen, server ms; 0: it has none. Here is why it left the
+	// one before; nil: there was none.
+	Placed int64 `json:"placed,omitempty"`
+	Here   *Told `json:"here,omitempty"`
 	// Vars are what it published; of who leads, what the slot says.
 	Vars map[string]string `json:"vars"`
 	// Exit and Stderr describe the last failure: "exit 1" or "signal 9",

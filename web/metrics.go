@@ -3,7 +3,6 @@ package web
 import (
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -154,16 +153,6 @@ func eventLabel(name string) string {
 	return "other"
 }
 
-// tokenTime is when a token was issued, ms; its number is the store's clock in µs.
-func tokenTime(token string) int64 {
-	number, _, _ := strings.Cut(token, "-")
-	us, err := strconv.ParseInt(number, 10, 64)
-	if err != nil {
-		return 0
-	}
-	return us / 1000
-}
-
 // streamChanged counts restarts: what a picture has more than the one before.
 func (m *Metrics) streamChanged(before, after stream.StreamStatus) {
 	old := make(map[string]stream.InstanceStatus, len(before.Slots))
@@ -174,7 +163,7 @@ func (m *Metrics) streamChanged(before, after stream.StreamStatus) {
 		more := v.Restarts
 		if o, known := old[v.Instance]; known && o.Token == v.Token {
 			more -= o.Restarts
-		} else if before.Key == "" && tokenTime(v.Token) < m.made.UnixMilli() {
+		} else if before.Key == "" && stream.Issued(v.Token) < m.made.UnixMilli() {
 			more = 0 // they were before this process looked, at least some
 		}
 		if more > 0 {

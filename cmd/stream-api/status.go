@@ -176,7 +176,7 @@ func slotTable(status stream.Status) *table {
 				key = " "
 			}
 			t.add(cell{key, plain}, cell{instance.Name, plain}, cell{instance.Shown(), slotColour(instance)}, cell{instance.Host, plain},
-				cell{ago(status.At, instance.Since), plain}, cell{strconv.Itoa(instance.Restarts), plain}, cell{switchedReason(s, instance), plain})
+				cell{ago(status.At, instance.Since), plain}, cell{strconv.Itoa(instance.Restarts), plain}, cell{switchedReason(s, instance, status.At), plain})
 		}
 		for _, slot := range s.SwitchedOff {
 			if !slices.ContainsFunc(s.Slots, func(v stream.InstanceStatus) bool { return v.Slot == slot }) {
@@ -189,8 +189,14 @@ func slotTable(status stream.Status) *table {
 }
 
 // switchedReason is reasonText with what an operator said of the slot.
-func switchedReason(s stream.StreamStatus, instance stream.InstanceStatus) string {
+func switchedReason(s stream.StreamStatus, instance stream.InstanceStatus, now int64) string {
 	text := reasonText(instance)
+	if text == "" && now-instance.Placed < hereFor.Milliseconds() {
+		text = hereText(instance, now)
+	}
+	if several(instance) && instance.Lead {
+		text = strings.TrimSuffix("leads; "+text, "; ")
+	}
 	if far := s.Far(instance); len(far) > 0 {
 		text = strings.TrimSpace(text + " (far from " + strings.Join(far, ", ") + ")")
 	}
@@ -199,6 +205,20 @@ func switchedReason(s stream.StreamStatus, instance stream.InstanceStatus) strin
 	}
 	return text
 }
+
+// hereFor is how long a status says why a slot is where it is.
+const hereFor = time.Hour
+
+// hereText says why an instance is where it is; empty: it was nowhere before.
+func hereText(instance stream.InstanceStatus, now int64) string {
+	if instance.Here == nil {
+		return ""
+	}
+	return "placed " + ago(now, instance.Placed) + " ago: " + instance.Here.Reason
+}
+
+// several tells that the instance's slot has others.
+func several(instance stream.InstanceStatus) bool { return instance.Name == instance.Instance }
 
 func reasonText(instance stream.InstanceStatus) string {
 	text := instance.Reason
@@ -251,7 +271,9 @@ func hostTable(status stream.Status) *table {
 				name, state, lease = cell{" ", plain}, cell{" ", plain}, " "
 			}
 			note := v.Reason
-			if note == "" && v.State != h.State {
+			if i == 0 && h.State == stream.Down && h.Since > 0 {
+				note = strings.TrimSuffix("since "+clock(h.Since)+"; "+note, "; ")
+			} else if note == "" && v.State != h.State {
 				note = string(v.State)
 			}
 			t.add(name, state, cell{lease, plain}, cell{v.Type, plain}, cell{usedText(v), usedColour(v)}, cell{v.Filter, plain}, cell{note, red})
@@ -352,6 +374,15 @@ func sourceNotes(now int64, s stream.SourceStatus, missing []string) []string {
 		notes = append(notes, fmt.Sprintf("%d refused, such as %s", s.Refused, s.Example))
 	}
 	return notes
+}
+
+// clock is a time of the store's on this machine's clock, for people: of another day with its date.
+func clock(ms int64) string {
+	t := time.UnixMilli(ms)
+	if time.Since(t) > 20*time.Hour {
+		return t.Format("2006-01-02 15:04")
+	}
+	return t.Format("15:04:05")
 }
 
 // ago writes how long before now (both server ms) something was.

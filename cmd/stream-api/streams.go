@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stream-api/config"
+	"stream-api/scheduler/placement"
 	"stream-api/store"
 	"stream-api/stream"
 )
@@ -68,14 +69,20 @@ func streamsShow(g *global) *cobra.Command {
 			if asJSON {
 				return printJSON(os.Stdout, v)
 			}
-			return printStream(v)
+			around, err := s.Overview(cmd.Context())
+			if err != nil {
+				return err
+			}
+			stream.Show(&around)
+			around.Streams = []stream.StreamStatus{v}
+			return printStream(v, around, placement.Fragile(around))
 		},
 	}
 	g.outputFlag(c)
 	return c
 }
 
-func printStream(v stream.StreamStatus) error {
+func printStream(v stream.StreamStatus, around stream.Status, fragile []stream.FragileStatus) error {
 	fmt.Printf("stream    %s\nsource    %s\nchain     %s\npriority  %d\n", harmless(v.Key), harmless(v.Source), harmless(strings.Join(v.Chain, " ")), v.Priority)
 	if v.Held {
 		fmt.Println("held      by an operator; streams unhold", harmless(v.Key))
@@ -83,11 +90,20 @@ func printStream(v stream.StreamStatus) error {
 	if text := switchText(v.SwitchedOn, v.SwitchedOff); text != "" {
 		fmt.Printf("switched  %s, by an operator; streams slots %s --reset\n", harmless(text), harmless(v.Key))
 	}
+	if len(v.Labels) > 0 {
+		fmt.Printf("labels    %s\n", harmless(stream.Labels(v.Labels).String()))
+	}
 	printVars("", v.Vars)
 	for _, instance := range v.Slots {
-		fmt.Printf("\nslot      %s\n  state   %s\n  host    %s\n  token   %s\n  restarts %d\n", harmless(instance.Name), harmless(instance.Shown()), harmless(instance.Host), harmless(instance.Token), instance.Restarts)
+		fmt.Printf("\nslot      %s\n  state   %s\n  host    %s\n  token   %s\n  restarts %d\n", harmless(instance.Name), harmless(instance.Shown()), harmless(hostText(instance.Host, around.Hosts)), harmless(instance.Token), instance.Restarts)
 		if instance.Type != instance.Slot {
 			fmt.Printf("  type    %s\n", harmless(instance.Type))
+		}
+		printRelations(v, instance, around)
+		for _, f := range fragile {
+			if f.Instance == instance.Instance {
+				fmt.Printf("  fragile it would have no place again: %s\n", harmless(f.Reason))
+			}
 		}
 		if instance.Pin != "" {
 			fmt.Printf("  pinned  to %s; streams move %s %s --unpin\n", harmless(instance.Pin), harmless(v.Key), harmless(instance.Slot))

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -101,7 +100,7 @@ func whyText(h stream.WhyHost) (string, colour) {
 	case h.Has:
 		return "has it", green
 	case h.State == stream.Down && h.Since > 0:
-		return "down since " + time.UnixMilli(h.Since).Format("15:04:05"), red
+		return "down since " + clock(h.Since), red
 	case h.Room:
 		return "has room", plain
 	case h.Reason == "":

@@ -59,8 +59,8 @@ end
 -- wanted, so what was on air keeps its age. What the slot says stays until another
 -- lead replaces it: a dependant is not stopped for a missing upstream. The host it
 -- was to move to stays, too, until it is placed. If one that is to follow it runs
--- already, that is what the slot has; one that does not is one too many. alone is
--- the record's field. since is when it was last heard of, if not now.
+-- already, that is what the slot has; one that does not is one too many. Why it left is why
+-- it will be elsewhere (here). alone is the record's field. since is when it was last heard of, if not now.
 local function requeue(stype, key, instance, reason, alone, since)
   local at, slot = ns .. 'stream:' .. key .. ':' .. instance, slot_of(instance)
   local heir, state
@@ -73,10 +73,11 @@ local function requeue(stype, key, instance, reason, alone, since)
     event('moved', key, heir, v[2], v[3], reason)
     return forget(stype, key, instance, since)
   end
-  local ran = redis.call('HMGET', at, 'state', 'phase', 'up', 'since')
+  local ran = redis.call('HMGET', at, 'state', 'phase', 'up', 'since', 'move', 'host')
   if lit(ran) then darken(key, instance, math.max(since or now, stamp(ran[4]) or 0)) end
   local rank = stamp(redis.call('HGET', at, 'score')) or now
-  redis.call('HSET', at, 'state', 'pending', 'host', '', 'token', '', 'since', int(now), 'reason', reason)
+  redis.call('HSET', at, 'state', 'pending', 'host', '', 'token', '', 'since', int(now), 'reason', reason,
+    'here', ran[5] and string.match(reason, '^moved%-away') and because('move-from', 'host', ran[6] or '') or reason)
   redis.call('HDEL', at, 'assigned', 'sending', 'speed', 'fps', 'stale', 'up', 'phase', 'restart')
   replace(at, {})
   redis.call('ZADD', ns .. 'pending:' .. stype, int(rank), member(key, instance))
