@@ -127,6 +127,7 @@ func TestSlotsAreDownDegradedOrFragile(t *testing.T) {
 		"its successor waits": {slots: []stream.InstanceStatus{runs, of(2, stream.Running, stream.Runs, stream.Reason{}), successor}, want: " warn playout.3 of s1: pending: apart: ham holds playout.1, and no other host offers a playout that matches"},
 		"none runs":           {slots: []stream.InstanceStatus{down, fails}, want: "down bad playout of s1: down: 0 of 2 run; playout.1 pending: no playout service that matches is up: ber down; playout.2 failing: exit 1"},
 		"one copy, and slow":  {slots: []stream.InstanceStatus{slow, waits}, want: "degraded warn playout, playout.1 of s1: degraded: 1 of 2 run; playout.2 pending: apart: ham holds playout.1, and no other host offers a playout that matches; playout.1 slower than real time: 0.5x"},
+		"its host is down":    {slots: []stream.InstanceStatus{runs, of(2, stream.Pending, "", stream.Because(stream.CodeEachAway, "host", "ber", "away", "down"))}},
 		"one wanted waits":    {slots: []stream.InstanceStatus{alone}, want: "down warn playout of s1: pending: apart: ham holds playout.1, and no other host offers a playout that matches"},
 		"fragile": {slots: []stream.InstanceStatus{runs}, fragile: []stream.FragileStatus{{Stream: "s1", Slot: "playout", Instance: "playout.1", Name: "playout", Told: stream.Because(stream.CodeNoOffer, "type", "playout").Told()}},
 			want: "fragile warn playout of s1: fragile: it runs, and would have no place again: nobody offers playout"},

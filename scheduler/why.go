@@ -53,6 +53,13 @@ func Why(ctx context.Context, s *store.Store, key, name string) (stream.WhyStatu
 		Key: key, Slot: slot, Instance: v.Instance, Name: stream.ShownAs(v.Instance, len(record.Of(slot)) == 1), Type: v.Type,
 		State: v.State, Phase: v.Phase, Host: v.Host, Since: v.Since, At: now, Told: v.Reason.Told(), Do: []stream.WhyDo{},
 	}
+	if v.Host != "" {
+		out.Placed = stream.Issued(v.Token)
+		if !v.Here.IsZero() {
+			here := v.Here.Told()
+			out.Here = &here
+		}
+	}
 	instance := waitingSlot(found[0])
 	if why := placement.NewView(v.Type, classes, servicesOf(v.Type, hosts)).Explain(instance, chain); v.State == stream.Pending && !why.IsZero() {
 		out.Told = why.Told()
@@ -77,7 +84,7 @@ func whyHosts(i placement.Instance, v store.InstanceRecord, classes []placement.
 		case len(services) == 0:
 			why = stream.Because(stream.CodePinnedOff, "type", v.Type)
 		default:
-			why = placement.NewView(v.Type, classes, services).Explain(i, chain)
+			why = alone(placement.NewView(v.Type, classes, services).Explain(i, chain), h.Host, i)
 		}
 		w.Room, w.Told = !w.Has && why.IsZero() && w.State == stream.Up, why.Told()
 		out = append(out, w)
@@ -93,6 +100,32 @@ func whyHosts(i placement.Instance, v store.InstanceRecord, classes []placement.
 	}
 	slices.SortStableFunc(out, func(a, b stream.WhyHost) int { return cmp.Compare(rank(a), rank(b)) })
 	return out
+}
+
+// alone is what is said of one host of a reason that speaks of all.
+func alone(why stream.Reason, host string, i placement.Instance) stream.Reason {
+	if why.Code == stream.CodeApart {
+		return stream.Because(stream.CodeApart, "holds", i.Beside[host])
+	}
+	return why
+}
+
+// Refuses says why a host does not take an instance, or the one that leads the slot of that
+// name, however much room it has: its filter or its labels do not fit. None: it may, once
+// it is up and has room. Errors: store.ErrNotFound.
+func Refuses(ctx context.Context, s *store.Store, key, name, host string) (stream.Told, error) {
+	why, err := Why(ctx, s, key, name)
+	if err != nil {
+		return stream.Told{}, err
+	}
+	for _, h := range why.Hosts {
+		switch {
+		case h.Host != host || h.Has:
+		case h.Code == stream.CodeNoHost, h.Code == stream.CodeNoMatch, h.Code == stream.CodeHostOpen:
+			return h.Told, nil
+		}
+	}
+	return stream.Told{}, nil
 }
 
 // mostHelp bounds the commands that are offered.

@@ -84,3 +84,25 @@ func TestEachHostSaysWhyItHasASlotOrNot(t *testing.T) {
 		t.Errorf("a slot that is not: %v", err)
 	}
 }
+
+// TestWhyNamesTheCopyThatIsApart: host by host, and what never takes it is refused before it is asked.
+func TestWhyNamesTheCopyThatIsApart(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	fleet := newFleet(r.host("a", offerOf("record", 5, stream.Class{})), r.host("strict", offerOf("record", 1, stream.Class{Filter: "^z"})))
+	r.run(fleet, Options{})
+	r.add("s1", stream.Announcement{Chain: []string{"record"}, Items: stream.Items{"record": {Copies: 2, Apart: stream.ApartHost}}})
+	r.awaitState("s1", "record", stream.Running)
+	waits, err := Why(t.Context(), r.store, "s1", "record.2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h := waits.Hosts[slices.IndexFunc(waits.Hosts, func(h stream.WhyHost) bool { return h.Host == "a" })]; h.Reason != "apart: holds record.1 of this stream" || h.Room {
+		t.Errorf("a says %+v", h)
+	}
+	for host, want := range map[string]string{"a": "", "strict": "the filter of the only record service does not match this stream"} {
+		if why, err := Refuses(t.Context(), r.store, "s1", "record", host); err != nil || why.Reason != want {
+			t.Errorf("%s refuses for %q, %v; want %q", host, why.Reason, err, want)
+		}
+	}
+}

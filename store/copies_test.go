@@ -244,3 +244,40 @@ func TestGivingACopyUpHelpsOnlyWhereNoOtherCopyIs(t *testing.T) {
 		t.Errorf("given up: %v, %v; no host may have it but its own", got, err)
 	}
 }
+
+// TestWhyItIsHereOutlivesItsWait: why an instance left where it was is why it is elsewhere, whatever was noted meanwhile.
+func TestWhyItIsHereOutlivesItsWait(t *testing.T) {
+	t.Parallel()
+	g := newStage(t).open()
+	a := g.host("a")
+	g.copies(1, "")
+	v := g.copyOn("enc.1", "a").Reservation
+	g.up(v, a)
+	here := func() string { return g.ofEnc()[0].Here.String() }
+	if got := here(); got != "" {
+		t.Errorf("where it came first it is since %q", got)
+	}
+	failed := stream.Because(stream.CodeFailed, "exit", "exit 1", "times", "5")
+	_, err := g.s.Release(g.ctx, v, a.Incarnation, store.Release{Reason: failed})
+	g.must(err)
+	_, err = g.s.Note(g.ctx, store.Noted{Key: "s1", Instance: "enc.1", Reason: stream.Because(stream.CodeNoOffer, "type", "enc")})
+	g.must(err)
+	v = g.copyOn("enc.1", "a").Reservation
+	if got := here(); got != failed.String() {
+		t.Errorf("after a failure it is here since %q", got)
+	}
+	g.up(v, a)
+	_, err = g.s.Move(g.ctx, "s1", "enc", "", 0)
+	g.must(err)
+	g.host("b")
+	m, err := g.s.Moves(g.ctx)
+	g.must(err)
+	if _, err := g.s.Evict(g.ctx, m[0], true, nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err = g.s.Release(g.ctx, v, a.Incarnation, store.Release{Reason: stream.Because(stream.CodeMovedAway)})
+	g.must(err)
+	if got := here(); got != "from a" {
+		t.Errorf("after a move it is here since %q", got)
+	}
+}

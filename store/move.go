@@ -45,6 +45,9 @@ func (e *MoveError) Busy() bool { return e.what == moveBusy }
 // pinned.
 func (e *MoveError) Refused() bool { return e.what == moveRefused }
 
+// RefuseMove is the error of a move that is refused before it is asked for.
+func RefuseMove(why string) *MoveError { return &MoveError{moveRefused, why} }
+
 // Move asks the schedulers to move a running instance, or the one that leads the
 // slot of that name, to the host target, or to any
 // other if target is empty; what is not done within limit is given up, 0 never.

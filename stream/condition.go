@@ -18,7 +18,8 @@ type SlotStatus struct {
 	// Wanted is how many there are to be, and Running how many of them there are. An
 	// instance and the one that is to follow it are one.
 	Wanted, Running int
-	// Instances are those that are not on their way out, and Waiting those in whose
+	// Instances are those that are not on their way out and do not wait for the one host
+	// that may run them to come back, and Waiting those in whose
 	// place nothing runs.
 	Instances, Waiting []InstanceStatus
 }
@@ -80,8 +81,8 @@ func slotStatus(all []InstanceStatus) SlotStatus {
 	out := SlotStatus{Slot: all[0].Slot, Type: all[0].Type}
 	runs := map[place]bool{}
 	for _, v := range all {
-		if v.State == Stopping {
-			continue
+		if v.State == Stopping || v.State == Pending && v.Code == CodeEachAway {
+			continue // it ends, or its host is down, which is told once for all
 		}
 		out.Instances = append(out.Instances, v)
 		runs[placeOf(v)] = runs[placeOf(v)] || v.Shown() == string(Running)

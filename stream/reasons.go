@@ -37,7 +37,7 @@ const (
 	CodeNotUp     Code = "not-up"        // type, away, broken
 	CodeNoOther   Code = "no-other"      // type
 	CodeNoRoom    Code = "no-room"       // host, if one was asked for
-	CodeApart     Code = "apart"         // apart: which hosts hold other copies; type
+	CodeApart     Code = "apart"         // apart: which hosts hold other copies; type; of one host: what it holds
 	CodeOnHold    Code = "hold"          // cause: why; ms: for how long
 	CodeUnclaimed Code = "unclaimed"     // host, limit
 	CodeHostDown  Code = "host-down"     // host
@@ -199,7 +199,7 @@ var reasons = map[Code]reasonRow{
 		"needs {needs} of {pool}; [{services=1}{host} has {left} of {size}|the emptiest, {host}, has {left} of {size}]"+restText),
 	CodeCooldown:  waits(WhyCooldown, Bad, coolingText+restText),
 	CodeNotUp:     waits(WhyNoService, Warn, "[not up: {away}; {broken}|no {type} service that matches is up: {away}][; apart: {apart}]"),
-	CodeApart:     waits(WhyFull, Warn, "apart: {apart}, and no other host offers a {type} that matches"),
+	CodeApart:     waits(WhyFull, Warn, "[apart: holds {holds} of this stream|apart: {apart}, and no other host offers a {type} that matches]"),
 	CodeNoOther:   waits(WhyNoService, Warn, "no other host offers a {type} that matches"),
 	CodeNoRoom:    waits(WhyFull, Warn, "[no room on {host}|no other host has room]"),
 	CodeOnHold:    waits(WhyHold, Warn, "[{cause}; nothing is taken or given for {ms} ms|on hold: {cause}|on hold]"),

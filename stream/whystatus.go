@@ -14,6 +14,10 @@ type WhyStatus struct {
 	Host  string `json:"host" show:"name"`
 	Since int64  `json:"since"` // server ms, of State
 	At    int64  `json:"at"`    // server ms, when this was so
+	// Placed is when its host was chosen, server ms; Here why it left the one before, nil:
+	// there was none.
+	Placed int64 `json:"placed,omitempty"`
+	Here   *Told `json:"here,omitempty"`
 	// Told is why it waits, all hosts taken together, or what was said of it last.
 	Told
 	Hosts []WhyHost `json:"hosts"`

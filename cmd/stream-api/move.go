@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stream-api/scheduler"
 	"stream-api/store"
 	"stream-api/stream"
 )
@@ -86,6 +87,9 @@ func (o moving) carryOut(ctx context.Context, s *store.Store) error {
 		if _, err := readHost(ctx, s, o.to); err != nil {
 			return err
 		}
+		if err := mayTake(ctx, s, o.key, o.slot, o.to); err != nil {
+			return noRoom(err)
+		}
 	}
 	if instance.State == stream.Running && instance.Host == o.to && !o.pin {
 		say("%s of %s runs on %s already", o.slot, o.key, o.to)
@@ -110,6 +114,18 @@ func (o moving) carryOut(ctx context.Context, s *store.Store) error {
 		return nil
 	}
 	return o.await(ctx, s, m)
+}
+
+// mayTake is the error for a host that never takes the slot, however much room it has.
+func mayTake(ctx context.Context, s *store.Store, key, slot, host string) error {
+	why, err := scheduler.Refuses(ctx, s, key, slot, host)
+	if err != nil {
+		return err
+	}
+	if why.Reason != "" {
+		return store.RefuseMove(fmt.Sprintf("%s takes no %s of %s: %s", host, slot, key, stream.Shown(why.Reason)))
+	}
+	return nil
 }
 
 // ask writes the wish down; moving tells whether it moves: what is pinned where

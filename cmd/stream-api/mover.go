@@ -16,11 +16,19 @@ const moveLimit = time.Minute
 type mover struct{ store *store.Store }
 
 func (m mover) Move(ctx context.Context, key, name, to string) error {
+	if to != "" {
+		if err := mayTake(ctx, m.store, key, name, to); err != nil {
+			return err
+		}
+	}
 	_, err := m.store.Move(ctx, key, name, to, moveLimit)
 	return err
 }
 
 func (m mover) Pin(ctx context.Context, key, name, to string) (bool, error) {
+	if err := mayTake(ctx, m.store, key, name, to); err != nil {
+		return false, err
+	}
 	_, moving, err := m.store.Pin(ctx, key, name, to, moveLimit)
 	return moving, err
 }

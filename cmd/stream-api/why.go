@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -74,6 +75,11 @@ func printWhy(w io.Writer, why stream.WhyStatus, colours bool) error {
 	if _, err := fmt.Fprintln(w, harmless(line)); err != nil {
 		return err
 	}
+	if why.Here != nil {
+		if _, err := fmt.Fprintln(w, harmless(fmt.Sprintf("It was placed there %s ago: %s", ago(why.At, why.Placed), why.Here.Reason))); err != nil {
+			return err
+		}
+	}
 	t := &table{head: []string{"HOST", "LABELS", "WHY"}}
 	for _, h := range why.Hosts {
 		text, c := whyText(h)
@@ -101,6 +107,12 @@ func whyText(h stream.WhyHost) (string, colour) {
 		return "has it", green
 	case h.State == stream.Down && h.Since > 0:
 		return "down since " + clock(h.Since), red
+	case h.Code == stream.CodeNotUp && h.Facts["away"] != "":
+		word := strings.TrimPrefix(h.Facts["away"], h.Host+" ")
+		if word == string(h.State) && h.Since > 0 {
+			word += " since " + clock(h.Since)
+		}
+		return word, yellow
 	case h.Room:
 		return "has room", plain
 	case h.Reason == "":

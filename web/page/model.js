@@ -121,6 +121,9 @@ export function levelOf(stream, slot) {
   return stream.degraded?.includes(slot.slot) ? "warn" : severity(slot);
 }
 
+// farFrom names what an instance wishes to be near to and is far from.
+export const farFrom = (slot) => Object.entries(slot.near || {}).filter(([, distance]) => distance === "far").map(([target]) => target).join(", ");
+
 export const speedOf = (slot) => slot.speed ? parseFloat(slot.speed) : NaN;
 
 // stateOf is the state in one word: the phase of a running slot that has one. What

@@ -1,6 +1,6 @@
 // The streams' tables: rows and cells are made once and patched by key.
 import { el, put, mark, brief, byName, plural } from "./words.js";
-import { model, now, levelOf, copiesOf, shortHost, stateOf, switched } from "./model.js";
+import { model, now, levelOf, copiesOf, farFrom, shortHost, stateOf, switched } from "./model.js";
 import { layout, chainOf } from "./layout.js";
 import { openSlot, openStream } from "./drawer.js";
 
@@ -201,8 +201,8 @@ function patchCell(cell, slot, stream, name) {
 function marksOf(stream, slot) {
   const marks = [], beside = stream.items?.[slot.slot]?.with;
   if (beside && slot.host) marks.push({ word: "follows " + beside, why: "it runs where " + beside + " runs" });
-  const far = [slot, ...slot.others].find((one) => one.far);
-  if (far) marks.push({ word: "far", why: typeof far.far === "string" ? "far from " + far.far : "far from what it is to be near" });
+  const far = [slot, ...slot.others].map(farFrom).find(Boolean);
+  if (far) marks.push({ word: "far", why: "far from " + far });
   const frail = [slot, ...slot.others].find((one) => stream.fragile.has(one.instance));
   if (frail) marks.push({ word: "fragile", why: "it runs, and would have no place again: " + stream.fragile.get(frail.instance), warns: true });
   return marks;
