@@ -225,7 +225,7 @@ func reboot(t *testing.T, g *guest) {
 	for command, want := range map[string]string{
 		"systemctl --failed --no-legend | wc -l": "0",
 		// In the order of the boot before: the host had left when Redis was stopped.
-		`journalctl -b -1 -o cat | grep -nE 'Stopped stream-api.service|Stopping redis-server.service' | sed 's/^[0-9]*://; s/ - .*//'`: "Stopped stream-api.service\nStopping redis-server.service",
+		`journalctl -b -1 -o cat | grep -nE 'Stopped stream-api.service|Stopping redis-server.service' | tail -n 2 | sed 's/^[0-9]*://; s/ - .*//'`: "Stopped stream-api.service\nStopping redis-server.service",
 	} {
 		if got := g.run(t, command); got != want {
 			t.Errorf("%s: %q; want %q", command, got, want)
