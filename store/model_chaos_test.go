@@ -105,7 +105,7 @@ func (w *world) another() {
 	key := []string{"p1", "s3/p"}[w.rng.IntN(2)]
 	slot := w.plan[key].Chain[0]
 	a := w.plan[key]
-	a.Items = stream.Items{slot: {Copies: 1 + w.rng.IntN(maxCopies), Apart: []string{stream.ApartHost, stream.ApartHost, ""}[w.rng.IntN(3)]}}.Canonical()
+	a.Items = stream.Items{slot: {Copies: 1 + w.rng.IntN(maxCopies), Apart: []string{stream.ApartHost, stream.LabelSite, ""}[w.rng.IntN(3)]}}.Canonical()
 	w.plan[key] = a
 	w.note("%s/%s is to be %s", key, slot, a.Items.Encode())
 }

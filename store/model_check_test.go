@@ -116,14 +116,20 @@ func (p picture) items(key string) stream.Items {
 	return stream.DecodeItems(p["stream:"+key]["items"])
 }
 
-// together counts the pairs of copies of a slot that are apart and share a host.
+// together counts the pairs of copies of a slot that are apart and share a host, or a
+// site if they are apart by that and none is to follow the other.
 func (p picture) together(key, slot string) int {
-	n, hosts := 0, map[string]int{}
-	for _, name := range p.instances(key, slot) {
-		row := p["stream:"+key+":"+name]
-		if host := row["host"]; host != "" && row["apart"] != "" {
-			n += hosts[host]
-			hosts[host]++
+	n, list := 0, p.instances(key, slot)
+	for i, name := range list {
+		a := p["stream:"+key+":"+name]
+		for _, other := range list[:i] {
+			b := p["stream:"+key+":"+other]
+			site := a["apart"] == stream.LabelSite && b["apart"] == stream.LabelSite && a["follows"] != other && b["follows"] != name
+			switch {
+			case a["host"] == "" || b["host"] == "" || a["apart"] == "" || b["apart"] == "":
+			case a["host"] == b["host"], site && p.site(a["host"]) != "" && p.site(a["host"]) == p.site(b["host"]):
+				n++
+			}
 		}
 	}
 	return n
@@ -461,11 +467,17 @@ func (w *world) room(p picture, key, name, avoid string) string {
 		for _, other := range p.instances(key, slot) {
 			if host := p["stream:"+key+":"+other]["host"]; host != "" {
 				avoid += " " + host + "="
+				if p["stream:"+key+":"+name]["apart"] == stream.LabelSite {
+					avoid += " site " + p.site(host) + "="
+				}
 			}
 		}
 	}
 	for _, host := range hostNames {
 		row := p["service:"+kind+":"+host]
+		if site := p.site(host); site != "" && strings.Contains(avoid, " site "+site+"=") {
+			continue
+		}
 		if row == nil || row["state"] != "up" || !slices.Contains(classesFor(key), row["class"]) || strings.Contains(avoid, host+"=") {
 			continue
 		}

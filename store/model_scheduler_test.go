@@ -149,34 +149,6 @@ func (s *scheduler) reconcile(a *actor) {
 	}
 }
 
-func (s *scheduler) place(a *actor) {
-	w := a.w
-	for _, t := range slotTypes {
-		waiting, err := ask(a, "pending "+t, func(ctx context.Context) ([]store.Waiting, error) { return w.store.Pending(ctx, t, 0, 4) })
-		if err != nil || len(waiting) == 0 {
-			continue
-		}
-		requests := make([]store.Request, len(waiting))
-		for i, v := range waiting {
-			requests[i] = store.Request{Key: v.Key, Instance: v.Instance, Type: v.Type, Candidates: candidatesFor(v.Key)}
-			if target, ok := s.targets[v.Key+"|"+v.Instance]; ok && target != "*" {
-				for k := range requests[i].Candidates {
-					requests[i].Candidates[k].Host = target
-				}
-			}
-		}
-		_, _ = ask(a, "place", func(ctx context.Context) ([]store.Placement, error) {
-			got, err := w.store.Place(ctx, requests)
-			for _, v := range got {
-				if v.Outcome == store.Placed {
-					w.issued(v.Reservation)
-				}
-			}
-			return got, err
-		})
-	}
-}
-
 // moves carries handovers on: the successor is put in line, then it takes the
 // place of the other. Half of them are by eviction instead.
 func (s *scheduler) moves(a *actor) {
