@@ -29,6 +29,9 @@ func (d *decoder) finishService(c *Config, s *Service, path string) {
 			if message := checkRef(c, s, ref); message != "" {
 				d.problem(d.valueAt(use.path), use.path, "%s", message)
 			}
+			if ref.All && s.Exec != nil && s.OnChange.Do == "" {
+				d.problem(d.valueAt(use.path), use.path, "%s grows and shrinks as instances come and go: say what that does to a child that runs, on_change: restart, ignore or {signal: HUP}", ref)
+			}
 		}
 	}
 }

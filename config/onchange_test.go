@@ -20,6 +20,14 @@ func TestOnChangeIsReadInItsThreeForms(t *testing.T) {
 	want(t, "c, another source", c.Services["c"].SourceChange(), "restart")
 }
 
+func TestWhoUsesAListSaysWhatItsChangesDo(t *testing.T) {
+	c := parse(t, `services:
+  a: {plugin: {name: exec, path: /bin/sh, env: {U: "${relay*:url}"}}, on_change: ignore}
+  b: {plugin: static, stream_vars: {u: "${relay*:url}"}}
+`)
+	want(t, "needs", c.Services["a"].Class.Needs, "relay*:url")
+}
+
 // What is no part of the environment cannot reach a child that runs.
 func TestWhatAChildThatIsToldCannotSeeIsAWarning(t *testing.T) {
 	c := parse(t, `services:

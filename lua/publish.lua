@@ -1,7 +1,7 @@
 -- publish: the whole set of variables that a running instance publishes. It replaces
 -- what this or an earlier token published. If the instance leads its slot, the slot
 -- says the same to the others of its stream; hosts that hold these are told by their
--- revision.
+-- revision, of what another says, too.
 -- KEYS: none. Touches host:<host>, stream:<key>, stream:<key>:<slot>, stream:<key>:<instance>,
 --   requeue, events.
 -- ARGV: ns, actor, key, instance, host, token, incarnation, n, n pairs of name and
@@ -26,10 +26,21 @@ end
 
 local fresh = {}
 for i = 0, n - 1 do fresh['var:' .. ARGV[FIRST + 2 * i]] = ARGV[FIRST + 2 * i + 1] end
+local was, old = {}, redis.call('HGETALL', at)
+for i = 1, #old, 2 do
+  local name = string.match(old[i], '^kept:(.+)$')
+  if name then was[#was + 1] = old[i] end
+end
+if #was > 0 then redis.call('HDEL', at, unpack(was)) end
 local changed, updates = replace(at, fresh), {}
 local said = stream .. ':' .. slot
+if n > 0 then redis.call('HSETNX', said, 'said', int(now)) end
 if not s[4] and redis.call('HGET', said, 'lead') ~= instance then
   updates = settle(key, slot, because('ready')) -- its lead may have been waiting for this
+  if changed then -- who uses what all say, or what that of its own host says
+    updates = dependants(key, slot)
+    wake('vars ' .. key)
+  end
 elseif replace(said, fresh) then
   changed = true
   updates = dependants(key, slot)

@@ -296,6 +296,9 @@ for slot, list in pairs(existing) do
     local row = unwant(v.type, key, v.name, why)
     if row then stops[#stops + 1] = row else v.gone = true end
   end
+  if #ending > 0 and #list > #ending then -- what all of them say is less now
+    for _, row in ipairs(dependants(key, slot)) do updates[#updates + 1] = row end
+  end
 end
 
 -- MOST is how many instances a stream has; what each host has more of is not made.

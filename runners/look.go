@@ -146,9 +146,13 @@ func (r *Runner) showStreams(ctx context.Context) error {
 	for key := range byKey {
 		keys = append(keys, key)
 	}
-	var records []store.Record
-	err := r.call(ctx, func(ctx context.Context) (err error) {
-		records, err = r.store.Records(ctx, keys)
+	var records []Seen
+	err := r.call(ctx, func(ctx context.Context) error {
+		read, err := r.store.Records(ctx, keys)
+		if err != nil {
+			return err
+		}
+		records, err = r.seen(ctx, read...)
 		return err
 	})
 	if err != nil {

@@ -76,11 +76,17 @@ func (h *holding) keepCopy(ctx context.Context, rec store.Record) {
 }
 
 // readStream reads a stream's record and what its holders keep of it.
-func (r *Runner) readStream(ctx context.Context, key string) (rec store.Record, c store.Copy, err error) {
+func (r *Runner) readStream(ctx context.Context, key string) (rec Seen, c store.Copy, err error) {
 	err = r.call(ctx, func(ctx context.Context) error {
-		if rec, err = r.store.Record(ctx, key); err != nil {
+		read, err := r.store.Record(ctx, key)
+		if err != nil {
 			return err
 		}
+		seen, err := r.seen(ctx, read)
+		if err != nil {
+			return err
+		}
+		rec = seen[0]
 		c = store.Copy{Source: rec.Source, Chain: rec.Chain, Items: rec.Items, Priority: rec.Priority, Fields: rec.Fields()}
 		declared, err := r.store.Declared(ctx, key)
 		if err != nil {

@@ -105,7 +105,7 @@ func (h *holding) rest(ctx context.Context, d time.Duration) bool {
 		w, last := h.wishes, h.memo.Values
 		h.wishes.look = nil
 		h.mu.Unlock()
-		if w.end != endNot || w.look != nil && !reflect.DeepEqual(ValuesOf(*w.look, h.reservation().Instance), last) {
+		if w.end != endNot || w.look != nil && !reflect.DeepEqual(h.values(*w.look), last) {
 			return true
 		}
 	}
@@ -135,7 +135,7 @@ func (h *holding) begin(ctx context.Context) error {
 	if err := h.sit(); err != nil {
 		return err
 	}
-	v, at := ValuesOf(rec, h.reservation().Instance), h.subject()
+	v, at := h.values(rec), h.subject()
 	h.mu.Lock()
 	h.memo.Values = v
 	h.mu.Unlock()
@@ -143,7 +143,7 @@ func (h *holding) begin(ctx context.Context) error {
 		return err
 	}
 	h.publisher.seen(rec.Away)
-	if asked := h.asked(rec); asked != 0 {
+	if asked := h.asked(rec.Record); asked != 0 {
 		h.answer(asked) // it is being started
 	}
 	if !h.static {

@@ -22,7 +22,7 @@ type updating struct {
 
 	// An upstream that changes all the time must not restart or signal the child all
 	// the time: the first change does at once, each further one by the restart policy.
-	latest   store.Record
+	latest   Seen
 	restarts supervisor.Failures // for changed variables, as the policy remembers them; signals count as well
 	last     time.Time           // of these; zero: none
 	earliest time.Time           // of the next
@@ -54,13 +54,13 @@ func (u *updating) disturbed(policy supervisor.Restart) {
 // what it was started with would really be another because of the stream; a
 // change of the configuration alone is shown as stale. A value that is
 // missing now changes nothing: what was published stays until it is replaced.
-func (h *holding) refresh(ctx context.Context, rec store.Record) {
-	h.keepCopy(ctx, rec)
+func (h *holding) refresh(ctx context.Context, rec Seen) {
+	h.keepCopy(ctx, rec.Record)
 	h.updating.latest = rec
 	if h.service == nil {
 		return
 	}
-	v, at := ValuesOf(rec, h.reservation().Instance), h.subject()
+	v, at := h.values(rec), h.subject()
 	if own, err := h.service.Published(at, v, h.r.o.Lookup); err == nil {
 		h.published.own = own
 	}
@@ -171,8 +171,8 @@ func (h *holding) restart(ctx context.Context, wanted supervisor.Exec, v plan.Va
 // now. The wish is then taken away in the store, with the word that the child
 // is up, so that who waits for the end of the restart waits for that word to
 // come back. A runner that dies between the two restarts once more.
-func (h *holding) restartAsked(ctx context.Context, rec store.Record) {
-	asked := h.asked(rec)
+func (h *holding) restartAsked(ctx context.Context, rec Seen) {
+	asked := h.asked(rec.Record)
 	if asked == 0 || asked == h.updating.answered {
 		return
 	}
@@ -181,7 +181,7 @@ func (h *holding) restartAsked(ctx context.Context, rec store.Record) {
 		h.flush(ctx)
 		return
 	}
-	wanted, v := h.runs, ValuesOf(rec, h.reservation().Instance)
+	wanted, v := h.runs, h.values(rec)
 	if h.service != nil && h.service.Exec != nil {
 		now, err := h.service.Exec.Resolve(h.subject(), v, h.r.o.Lookup)
 		if err == nil {

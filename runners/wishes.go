@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"stream-api/store"
 	"stream-api/stream"
 )
 
@@ -15,7 +14,7 @@ type wishes struct {
 	avoid  time.Duration // this host afterwards
 	drop   bool          // it is not ours any more: there is nothing to release
 	assert bool
-	look   *store.Record // how the stream stands now
+	look   *Seen // how the stream stands now
 }
 
 type ending int

@@ -176,7 +176,7 @@ func (b *ruleBook) chain(ctx context.Context, r store.Record, byType map[string]
 		}
 		v.Classes[slot], v.Needs[slot] = byType[t], r.Items[slot].Needs()
 		for name := range maps.Keys(r.Slots[slot].Vars) {
-			v.Published[stream.Need{Slot: slot, Var: name}] = true
+			v.Published[stream.Need{Slot: slot, Var: name}], v.Published[stream.Need{Slot: slot, Var: name, All: true}] = true, true
 		}
 	}
 	return v, nil

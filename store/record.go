@@ -44,6 +44,7 @@ type Slot struct {
 	State stream.State
 	Host  string
 	Vars  map[string]string // ${<slot>:<var>}: what its lead published
+	Said  int64             // when an instance of it published first, server ms; 0: none yet
 }
 
 // TypeOf is the service type that runs a slot; of one that has no record yet, what
@@ -101,7 +102,9 @@ type InstanceRecord struct {
 	Here     stream.Reason // why it left where it was before; none: it was nowhere
 	Restarts int
 	Vars     map[string]string // what it published
-	Avoid    map[string]int64  // host → server ms until which it is avoided
+	// Kept is what it published before it was taken back, until it publishes again.
+	Kept  map[string]string
+	Avoid map[string]int64 // host → server ms until which it is avoided
 	// Move: the holder is to stop the child and give the slot back, because it
 	// is wanted elsewhere: on a host, or "*" for any other.
 	Move   string
@@ -211,7 +214,7 @@ func (s *Store) recordsOnce(ctx context.Context, keys []string, overrides bool) 
 			delete(r.Instances, name)
 		case slot:
 			r.Slots[name] = Slot{
-				Type: row["type"], Lead: row["lead"], State: stream.State(row["state"]), Host: row["host"], Vars: readVars(row),
+				Type: row["type"], Lead: row["lead"], State: stream.State(row["state"]), Host: row["host"], Vars: readVars(row, "var:"), Said: atoi64(row["said"]),
 			}
 		default:
 			r.Instances[name] = readInstance(key, name, row)
@@ -334,7 +337,7 @@ func readInstance(key, instance string, row map[string]string) InstanceRecord {
 		Reason:      stream.ParseReason(row["reason"]), Here: stream.ParseReason(row["here"]), Restarts: atoi(row["restarts"]), Move: row["move"],
 		Exit: row["exit"], Speed: row["speed"], FPS: row["fps"], Stale: row["stale"] != "", Up: row["up"] != "",
 		Restart: atoi64(row["restart"]), Copy: max(atoi(row["copy"]), 1), Apart: row["apart"], Only: row["only"], Follows: row["follows"],
-		Vars: readVars(row), Avoid: map[string]int64{},
+		Vars: readVars(row, "var:"), Kept: readVars(row, "kept:"), Avoid: map[string]int64{},
 	}
 	if row["off"] != "" {
 		r.Avoid[row["off"]] = math.MaxInt64
@@ -355,10 +358,10 @@ func readInstance(key, instance string, row map[string]string) InstanceRecord {
 	return r
 }
 
-func readVars(row map[string]string) map[string]string {
+func readVars(row map[string]string, prefix string) map[string]string {
 	vars := map[string]string{}
 	for field, value := range row {
-		if name, ok := strings.CutPrefix(field, "var:"); ok {
+		if name, ok := strings.CutPrefix(field, prefix); ok {
 			vars[name] = value
 		}
 	}

@@ -86,7 +86,10 @@ func (s *Store) Circumstances(ctx context.Context, waiting []Waiting, needs []st
 		}
 		out[i] = c
 	}
-	return out, s.ownNeeds(ctx, out)
+	if err := s.ownNeeds(ctx, out); err != nil {
+		return nil, err
+	}
+	return out, s.lists(ctx, out)
 }
 
 // ownNeeds looks which of the variables that slots wait for on account of their items

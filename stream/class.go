@@ -11,13 +11,19 @@ import (
 )
 
 // Need is a variable of another slot of the chain without which a service
-// cannot start. Its text form is slot:var.
+// cannot start. Its text form is slot:var, of what all instances say slot*:var.
 type Need struct {
 	Slot string
 	Var  string
+	All  bool
 }
 
-func (n Need) String() string { return n.Slot + ":" + n.Var }
+func (n Need) String() string {
+	if n.All {
+		return n.Slot + "*:" + n.Var
+	}
+	return n.Slot + ":" + n.Var
+}
 
 // ParseNeeds reads the space-separated text form FormatNeeds writes; what is
 // malformed is an error.
@@ -25,10 +31,11 @@ func ParseNeeds(s string) ([]Need, error) {
 	seen := map[Need]bool{}
 	for _, field := range strings.Fields(s) {
 		slot, name, ok := strings.Cut(field, ":")
+		slot, all := strings.CutSuffix(slot, "*")
 		if !ok || CheckType(slot) != nil || CheckVar(name) != nil {
 			return nil, fmt.Errorf("%s is no need: write slot:variable", Quote(field))
 		}
-		seen[Need{Slot: slot, Var: name}] = true
+		seen[Need{Slot: slot, Var: name, All: all}] = true
 	}
 	return sortedNeeds(seen), nil
 }
@@ -42,14 +49,15 @@ func FormatNeeds(needs []Need) string {
 	return strings.Join(texts, " ")
 }
 
+// CompareNeeds orders needs by their text forms.
+func CompareNeeds(a, b Need) int { return cmp.Compare(a.String(), b.String()) }
+
 func sortedNeeds(set map[Need]bool) []Need {
 	needs := make([]Need, 0, len(set))
 	for n := range set {
 		needs = append(needs, n)
 	}
-	slices.SortFunc(needs, func(a, b Need) int {
-		return cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.Var, b.Var))
-	})
+	slices.SortFunc(needs, CompareNeeds)
 	return needs
 }
 

@@ -12,13 +12,26 @@ import (
 type Ref struct {
 	Scope string
 	Name  string
+	// All: ${slot*:name}, what all instances of the slot say, and not the one that leads.
+	All bool
 	// Default is used when the value is missing; it counts only if
 	// HasDefault (an empty default is a default).
 	Default    string
 	HasDefault bool
 }
 
-func (r Ref) String() string { return "${" + r.Scope + ":" + r.Name + "}" }
+func (r Ref) String() string { return "${" + r.From() + ":" + r.Name + "}" }
+
+// From is the scope as it is written.
+func (r Ref) From() string {
+	if r.All {
+		return r.Scope + "*"
+	}
+	return r.Scope
+}
+
+// Need is what a slot waits for that uses the reference.
+func (r Ref) Need() Need { return Need{Slot: r.Scope, Var: r.Name, All: r.All} }
 
 // builtinScopes are those that do not name a slot.
 var builtinScopes = map[string]bool{
@@ -55,7 +68,7 @@ type part struct {
 // has no value.
 var ErrMissing = errors.New("no such value")
 
-// ParseTemplate reads the syntax: ${scope:name}, ${scope:name:-default},
+// ParseTemplate reads the syntax: ${scope:name}, ${slot*:name}, ${scope:name:-default},
 // ${type_url} (old spelling of ${type:url}), $$ for a dollar. The error says
 // at which byte (from 1) what is wrong.
 func ParseTemplate(s string) (Template, error) {
@@ -110,6 +123,9 @@ func parseRef(s string) (Ref, error) {
 	}
 	if !ok {
 		return Ref{}, fmt.Errorf("${%s}: write ${scope:name}, with scope one of stream, source, host, place, slot, env, file or the name of a slot", s)
+	}
+	if scope, r.All = strings.CutSuffix(scope, "*"); r.All && builtinScopes[scope] {
+		return Ref{}, fmt.Errorf("${%s}: only a slot has several instances: write ${%s:%s}", s, scope, name)
 	}
 	r.Scope, r.Name = scope, name
 	switch {
@@ -191,7 +207,7 @@ func Needs(templates ...Template) []Need {
 	for _, t := range templates {
 		for _, r := range t.Refs() {
 			if r.OfSlot() && !r.HasDefault {
-				seen[Need{Slot: r.Scope, Var: r.Name}] = true
+				seen[r.Need()] = true
 			}
 		}
 	}

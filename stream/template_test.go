@@ -112,7 +112,7 @@ func TestOnlySlotVariablesWithoutDefaultAreNeeded(t *testing.T) {
 
 func TestNeedsSurviveTheirTextForm(t *testing.T) {
 	t.Parallel()
-	needs := []Need{{"a", "x"}, {"a", "y"}, {"b", "x"}}
+	needs := []Need{{"a", "x", true}, {"a", "x", false}, {"a", "y", false}, {"b", "x", false}}
 	got, err := ParseNeeds(FormatNeeds(needs))
 	if err != nil || !slices.Equal(got, needs) {
 		t.Errorf("got %v, %v; want %v", got, err, needs)
@@ -127,7 +127,7 @@ func TestNeedsSurviveTheirTextForm(t *testing.T) {
 // What parses resolves without panic, and its text without references comes
 // back as it was.
 func FuzzParseTemplate(f *testing.F) {
-	for _, seed := range []string{"", "$$", "${a:b}", "${a:b:-c}", "${dist_url}", "${file:/x}", "${", "}${stream:key}$$", "${a:-b}"} {
+	for _, seed := range []string{"", "$$", "${a:b}", "${a:b:-c}", "${a*:b}", "${dist_url}", "${file:/x}", "${", "}${stream:key}$$", "${a:-b}"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, in string) {

@@ -90,7 +90,9 @@ func (g *global) try(ctx context.Context, o trial) error {
 		}
 	}
 	at := plan.Subject{Key: rec.Key, Host: cfg.Network.Name, Token: "0-try", Place: o.place}
-	t, err := service.Try(at, runners.ValuesOf(rec, ""), cfg.Lookup)
+	v := runners.ValuesOf(runners.Seen{Record: rec, Host: at.Host}, &service.Service, "")
+	o.lists(&v)
+	t, err := service.Try(at, v, cfg.Lookup)
 	var missing *plan.MissingError
 	if errors.As(err, &missing) {
 		return usageError("%s", howToGive(missing))
@@ -108,6 +110,19 @@ func (g *global) try(ctx context.Context, o trial) error {
 		return nil
 	}
 	return runTrial(ctx, t)
+}
+
+// lists takes in what was given of lists, ${slot*:name}.
+func (o trial) lists(v *plan.Values) {
+	for _, text := range o.given {
+		ref, value, _ := strings.Cut(text, "=")
+		if scope, _, _ := strings.Cut(ref, ":"); strings.HasSuffix(scope, "*") {
+			if v.Lists == nil {
+				v.Lists = map[string]string{}
+			}
+			v.Lists[ref] = value
+		}
+	}
 }
 
 // recordFor is what is known of the stream: by the store if it is live there,
@@ -136,6 +151,9 @@ func (g *global) recordFor(ctx context.Context, cfg *config.Config, o trial) (st
 		case "host", "place", "slot", "env", "file":
 			return rec, usageError("--var %s: ${%s:…} comes from this host's file or machine", stream.Quote(text), scope)
 		default:
+			if strings.HasSuffix(scope, "*") {
+				continue // of lists
+			}
 			slot := rec.Slots[scope]
 			if slot.Vars == nil {
 				slot.Vars = map[string]string{}
@@ -199,7 +217,7 @@ func howToGive(e *plan.MissingError) string {
 		case "place":
 			text += fmt.Sprintf("\n  %s: the place does not have it", ref)
 		default:
-			text += fmt.Sprintf("\n  %s: give --var %s:%s=…", ref, ref.Scope, ref.Name)
+			text += fmt.Sprintf("\n  %s: give --var %s:%s=…", ref, ref.From(), ref.Name)
 		}
 	}
 	return text

@@ -57,7 +57,8 @@ end
 
 -- requeue puts an instance back in line. Its score was fixed when its slot was first
 -- wanted, so what was on air keeps its age. What the slot says stays until another
--- lead replaces it: a dependant is not stopped for a missing upstream. The host it
+-- lead replaces it: a dependant is not stopped for a missing upstream; for those who use
+-- what all instances say, kept:<name> is what this one said last. The host it
 -- was to move to stays, too, until it is placed. If one that is to follow it runs
 -- already, that is what the slot has; one that does not is one too many. Why it left is why
 -- it will be elsewhere (here). alone is the record's field. since is when it was last heard of, if not now.
@@ -79,6 +80,7 @@ local function requeue(stype, key, instance, reason, alone, since)
   redis.call('HSET', at, 'state', 'pending', 'host', '', 'token', '', 'since', int(now), 'reason', reason,
     'here', ran[5] and string.match(reason, '^moved%-away') and because('move-from', 'host', ran[6] or '') or reason)
   redis.call('HDEL', at, 'assigned', 'sending', 'speed', 'fps', 'stale', 'up', 'phase', 'restart')
+  for field, value in pairs(variables(at)) do redis.call('HSET', at, 'kept:' .. string.sub(field, 5), value) end
   replace(at, {})
   redis.call('ZADD', ns .. 'pending:' .. stype, int(rank), member(key, instance))
   if heir then

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 
 	"stream-api/stream"
@@ -16,6 +17,9 @@ type Values struct {
 	Session string            `json:"session,omitempty"`
 	// Slots are what the slots say: ${<slot>:…}.
 	Slots map[string]map[string]string `json:"slots,omitempty"`
+	// Lists are what all instances of slots say, those that are used, by the text of their
+	// need: ${<slot>*:…}.
+	Lists map[string]string `json:"lists,omitempty"`
 	// Own are the variables of the slot's item, as its chain has them: ${slot:…}.
 	Own  map[string]string `json:"own,omitempty"`
 	Lead bool              `json:"lead,omitempty"` // ${slot:lead}: yes or no
@@ -65,8 +69,32 @@ func (s Subject) Lookup(v Values, here stream.Lookup) stream.Lookup {
 		case "env", "file":
 			return here(ref)
 		}
+		if ref.All {
+			return find(v.Lists, ref.Need().String())
+		}
 		return find(v.Slots[ref.Scope], ref.Name)
 	}
+}
+
+// Lists are the lists that the service uses, itself or by the variables of its slot's item.
+func (s *Service) Lists(own map[string]string) []stream.Need {
+	var out []stream.Need
+	add := func(t stream.Template) {
+		for _, ref := range t.Refs() {
+			if ref.All && !slices.Contains(out, ref.Need()) {
+				out = append(out, ref.Need())
+			}
+		}
+	}
+	for _, use := range s.Templates() {
+		add(use.Template)
+	}
+	for _, text := range own {
+		if t, err := stream.ParseTemplate(text); err == nil {
+			add(t)
+		}
+	}
+	return out
 }
 
 // own are the values of the instance itself.

@@ -1,7 +1,6 @@
 package placement
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -20,9 +19,7 @@ func Needs(classes []Class) []stream.Need {
 			seen[n] = true
 		}
 	}
-	return slices.SortedFunc(maps.Keys(seen), func(a, b stream.Need) int {
-		return cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.Var, b.Var))
-	})
+	return slices.SortedFunc(maps.Keys(seen), stream.CompareNeeds)
 }
 
 // unmet are the variables that the class needs, or the slot itself on account of its
