@@ -15,6 +15,8 @@ type Chain struct {
 	Slots []string // nil: no chain is given
 	// Items of the slots that are written as maps.
 	Items stream.Items
+	// paths are where the file has them, by slot.
+	paths map[string]string
 }
 
 // chainItem is an item that is a map. A key of items is a field here, a line in item
@@ -37,6 +39,8 @@ type chainItem struct {
 	Each string `yaml:"each" validate:"omitempty,each"`
 	// Host is which hosts may run it.
 	Host selector `yaml:"host"`
+	// With is the slot whose sidecar it is.
+	With string `yaml:"with" validate:"omitempty,slot"`
 
 	path string // where it is written
 }
@@ -81,7 +85,7 @@ func (s *selector) decode(d *decoder, n *node, path string, _ rules) {
 }
 
 func (c chainItem) item() stream.Item {
-	i := stream.Item{Type: c.Type, Copies: c.Copies, Apart: c.Apart, Each: c.Each, Spread: c.Spread, Near: c.Near, Host: c.Host.Selector}
+	i := stream.Item{Type: c.Type, Copies: c.Copies, Apart: c.Apart, Each: c.Each, Spread: c.Spread, Near: c.Near, Host: c.Host.Selector, With: c.With}
 	for name, t := range c.Vars {
 		if i.Vars == nil {
 			i.Vars = map[string]string{}
@@ -96,7 +100,7 @@ func (c *Chain) decode(d *decoder, n *node, path string, _ rules) {
 		d.problem(n.at, path, "a list of slots is expected, but this is %s", n.kind)
 		return
 	}
-	c.Slots, c.Items = make([]string, 0, len(n.items)), stream.Items{}
+	c.Slots, c.Items, c.paths = make([]string, 0, len(n.items)), stream.Items{}, map[string]string{}
 	first := map[string]place{}
 	var written []chainItem
 	for i, item := range n.items {
@@ -121,7 +125,7 @@ func (c *Chain) decode(d *decoder, n *node, path string, _ rules) {
 			continue
 		}
 		if slot != "" {
-			first[slot] = item.at
+			first[slot], c.paths[slot] = item.at, at
 			c.Slots = append(c.Slots, slot)
 		}
 	}
@@ -175,6 +179,23 @@ func (d *decoder) checkNear(c chainItem, chain []string) {
 	}
 }
 
+// checkWith finds sidecars that can be none of the chain; source has the items of
+// mere names.
+func (d *decoder) checkWith(c Chain, source stream.Items) {
+	items := c.Items.Under(c.Slots, source)
+	for _, slot := range c.Slots {
+		err := items.CheckWith(c.Slots, slot)
+		if err == nil || stream.CheckType(items[slot].With) != nil { // that was said
+			continue
+		}
+		at := c.paths[slot]
+		if own := join(at, "with"); d.index[own].key != "" {
+			at = own
+		}
+		d.problem(d.valueAt(at), at, "%v", err)
+	}
+}
+
 // String is the chain for people.
 func (c Chain) String() string {
 	if len(c.Slots) == 0 {
@@ -213,6 +234,9 @@ func said(item stream.Item, slot string) string {
 	}
 	if len(item.Near) > 0 {
 		words = append(words, "near "+strings.Join(item.Near, ", "))
+	}
+	if item.With != "" {
+		words = append(words, "with "+item.With)
 	}
 	if len(words) == 0 {
 		return ""

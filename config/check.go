@@ -124,8 +124,11 @@ func (d *decoder) finishSource(c *Config, s *Source, path string) {
 		seen[entry.Key] = true
 	}
 	d.finishChain(c, s, path)
+	d.checkWith(s.Chain, nil)
 	for i, rule := range s.Rules {
-		d.checkGroupsAgainstVars(rule, element(join(path, "rules"), i))
+		at := element(join(path, "rules"), i)
+		d.checkGroupsAgainstVars(rule, at)
+		d.checkWith(rule.Chain, s.Chain.Items)
 	}
 	d.checkHostRefs(c, s.templates(path))
 	d.checkBases(c, s, path)

@@ -12,6 +12,7 @@ const (
 	nearHint   = "a slot is placed near others if that can be by near: [dist], near where its stream comes from by near: [source]"
 	eachHint   = "one instance on every host that offers the type is said by each: host"
 	hostHint   = "which hosts may run a slot is said by host, by their network.labels: host: {site: ham}"
+	withHint   = "what is to run on the host of another slot says so by with: with: hls"
 	whereHint  = "which streams a host takes is said by stream_filter and stream_prefer of its service"
 )
 
@@ -29,9 +30,13 @@ var chainHints = map[string]string{
 	"anti_affinity": apartHint,
 	"topology":      apartHint,
 	"close_to":      nearHint,
-	"colocate":      nearHint,
 	"prefer":        nearHint,
 	"locality":      nearHint,
+	"sidecar":       withHint,
+	"sidecar_of":    withHint,
+	"colocate":      withHint,
+	"together":      withHint,
+	"beside":        withHint,
 	"name":          "the slot's name is written slot",
 	"service":       "which service runs it is said by type",
 	"env":           "write vars, and ${slot:NAME} in the env of the service",

@@ -8,15 +8,15 @@
 --   pending:<type>, hosts:lease,
 --   outbox, slots:<host>, service:<type>:<host>, load:<type>:<class>, requeue, events.
 -- ARGV: ns, actor, host, incarnation, key, instance, type, token, source, announcement
---   (JSON, '' for none), chain (JSON), priority, copy (its number, 0: not known), n, n pairs of field and value of
+--   (JSON, '' for none), chain (JSON), priority, copy (its number, 0: not known), with (its target, '' for none), n, n pairs of field and value of
 --   the stream's record, m, m pairs of published name and value.
 -- RETURN: {'ok', state} (it is this host's) | {'end', why} (end the child) |
 --   {'stale'} (another life of the host speaks).
 -- TWICE: after the first it is this host's under this token: 'ok'.
 local ns, actor, host, incarnation, key, instance = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local stype, token, source, announcement, chain, priority = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], tonumber(ARGV[12])
-local copy, n = tonumber(ARGV[13]), tonumber(ARGV[14])
-local FIRST = 15
+local copy, with, n = tonumber(ARGV[13]), ARGV[14], tonumber(ARGV[15])
+local FIRST = 16
 -- include: now
 -- include: ample
 -- include: hold
@@ -34,7 +34,7 @@ local at = stream .. ':' .. instance
 local s = redis.call('HMGET', at, 'state', 'host', 'token', 'score')
 local function number(t) return stamp(string.match(t or '', '^(%d+)%-')) or 0 end
 if s[3] == token and s[2] == host and (s[1] == 'running' or s[1] == 'stopping') then
-  take(stype, key, instance, host)
+  hold_on(stype, key, instance, host)
   return { 'ok', s[1] }
 end
 local hold = held()
@@ -78,10 +78,11 @@ redis.call('HSETNX', at, 'born', int(now))
 redis.call('HSETNX', at, 'score', int((899 - priority) * 10000000000000 + (copy > 1 and 5000000000000 or 0) + now))
 redis.call('HSETNX', at, 'restarts', '0')
 if copy > 0 then redis.call('HSET', at, 'copy', int(copy)) else redis.call('HSETNX', at, 'copy', '1') end
+if with ~= '' and not s[1] then redis.call('HSET', at, 'with', with) end
 redis.call('HDEL', at, 'assigned', 'sending')
 local m = FIRST + 2 * n
 for i = 1, tonumber(ARGV[m]) do redis.call('HSET', at, 'var:' .. ARGV[m + 2 * i - 1], ARGV[m + 2 * i]) end
-take(stype, key, instance, host)
+hold_on(stype, key, instance, host)
 enlist(stype, key, instance)
 
 -- A store that forgot the stream may have put another of the slot in line. That was

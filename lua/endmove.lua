@@ -24,13 +24,21 @@ if not wish or string.match(wish, '^%S+') ~= token then return { 'stale' } end
 redis.call('HDEL', moves, line)
 
 local at, stops = ns .. 'stream:' .. key .. ':' .. instance, {}
-local s = redis.call('HMGET', at, 'state', 'host', 'token')
+local s = redis.call('HMGET', at, 'state', 'host', 'token', 'with', 'copy')
 if reason ~= '' then
   -- A drain tries again and again; only what is new is told.
   local told = redis.call('HGET', at, 'reason') == reason
   if not told then event('move-failed', key, called(key, instance), s[2] or '', token, reason) end
   if s[1] == 'running' and s[3] == token and not told then
     redis.call('HSET', at, 'reason', reason)
+  end
+end
+-- A sidecar that nothing could follow in time is stopped all the same, if it is still not where its target is.
+if reason ~= '' and s[4] and s[1] == 'running' and s[3] == token then
+  local host = anchor(key, s[4], s[5] or '1')
+  if host ~= s[2] then
+    redis.call('HSET', at, 'move', host or '*')
+    bump(s[2])
   end
 end
 local heir = successor(key, instance)

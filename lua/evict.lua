@@ -51,8 +51,8 @@ local function promised()
   for _, line in ipairs(redis.call('HKEYS', ns .. 'moves')) do
     local k, other = split_member(line)
     if k and line ~= own then
-      local o = redis.pcall('HMGET', ns .. 'stream:' .. k .. ':' .. other, 'state', 'move', 'type')
-      if o[3] and (o[1] == 'pending' or o[1] == 'running' and o[2]) then count = count + weight(o[3]) end
+      local o = redis.pcall('HMGET', ns .. 'stream:' .. k .. ':' .. other, 'state', 'move', 'type', 'with')
+      if o[3] and not o[4] and (o[1] == 'pending' or o[1] == 'running' and o[2]) then count = count + weight(o[3]) end
     end
   end
   return count

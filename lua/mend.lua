@@ -10,7 +10,7 @@
 -- ARGV: ns, actor, key, ttl (longest lease known, ms), look (1: have the stream
 --   looked at again, its mark may be lost), n, n pairs of instance and type ('':
 --   not known) that may have a record besides those the stream knows, or of a slot and ''.
--- RETURN: {'ok', corrections, rows of what holds capacity}; a row is {type, host}.
+-- RETURN: {'ok', corrections, rows of what has a seat}; a row is {type, host}.
 -- TWICE: the second finds nothing to correct.
 local ns, actor, key, ttl, look, n = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5] == '1', tonumber(ARGV[6])
 local FIRST = 7
@@ -20,6 +20,7 @@ local FIRST = 7
 -- include: index
 -- include: leases
 -- include: lead
+-- include: sidecars
 
 local stream, mended, holders = ns .. 'stream:' .. key, 0, {}
 local function right(changed) mended = mended + changed end
@@ -49,7 +50,7 @@ end
 -- state gives what a record says, made whole where it is half: what names a
 -- holder is held until its host says else, anything else waits.
 local function state(at, instance, stype)
-  local s = redis.call('HMGET', at, 'state', 'host', 'token', 'type', 'score')
+  local s = redis.call('HMGET', at, 'state', 'host', 'token', 'type', 'score', 'with', 'booked', 'copy')
   local held = (s[2] or '') ~= '' and (s[3] or '') ~= ''
   local word, fits = s[1], s[1] == 'assigned' or s[1] == 'running' or s[1] == 'stopping'
   if s[1] ~= 'pending' and not fits then word = held and 'running' or 'pending' end
@@ -61,11 +62,26 @@ local function state(at, instance, stype)
     if word == 'pending' then redis.call('HSET', at, 'host', '', 'token', '') end
     right(1)
   end
-  return word, s[2], stype, stamp(s[5])
+  return word, s[2], stype, stamp(s[5]), s[6], s[7], s[8]
+end
+
+-- booking keeps what is booked for a sidecar where its target is, and the row of it.
+local function booking(at, stype, instance, with, booked, copy)
+  for name in instances_of(key, with or '') do
+    local v = redis.call('HMGET', stream .. ':' .. name, 'host', 'copy')
+    if v[1] == booked and (v[2] or '1') == (copy or '1') then
+      local row = redis.call('ZADD', ns .. 'slots:' .. booked, 0, beside_row(stype, key, instance))
+      if row == 1 then counted(stype, booked) end
+      return right(row)
+    end
+  end
+  redis.call('HDEL', at, 'booked')
+  right(1)
 end
 
 local function mend(at, instance, known)
-  local word, host, stype, rank = state(at, instance, known or '')
+  local word, host, stype, rank, with, booked, copy = state(at, instance, known or '')
+  if booked then booking(at, stype, instance, with, booked, copy) end
   local line, queue = member(key, instance), ns .. 'pending:' .. stype
   if not known then
     enlist(stype, key, instance)
@@ -85,14 +101,14 @@ local function mend(at, instance, known)
     return
   end
   right(redis.call('ZREM', queue, line))
-  if redis.call('ZADD', ns .. 'slots:' .. host, 0, row_of(stype, key, instance)) == 1 then
+  if redis.call('ZADD', ns .. 'slots:' .. host, 0, (with and beside_row or row_of)(stype, key, instance)) == 1 then
     right(1)
-    atleast(stype, host)
+    if with then counted(stype, host) else atleast(stype, host) end
     index(stype, host)
     bump(host)
   end
   if once(ns .. 'hosts', host) then leased(host) end
-  holders[#holders + 1] = { stype, host }
+  if not with then holders[#holders + 1] = { stype, host } end
 end
 
 -- derive makes a slot agree with its instances.

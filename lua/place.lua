@@ -2,25 +2,29 @@
 -- in one step. The caller decides eligibility once per class (Lua has no
 -- regular expressions) and names candidates rank by rank: a class, or one host of it;
 -- within a rank the lowest load wins, then the name, never chance.
+-- A sidecar goes where its target is, or nowhere; it takes no seat there, and of the
+-- pools what is booked for it, if there is room. A target has room booked for its sidecars.
 -- KEYS: none. Touches reaper, stream:<key>:<slot>,
 --   stream:<key>:<instance>, pending:<type>,
 --   load:<type>:<class>, service:<type>:<host>, slots:<host>, hosts:lease,
---   host:<host>, outbox, token, events.
+--   host:<host>, outbox, dirty, token, events.
 -- ARGV: ns, actor, key, instance, type, nonce, closed (hosts that one before it was
---   refused, separated by spaces: it gets none of them), n, then n rows of rank, class and host ('' for any),
+--   refused, separated by spaces: it gets none of them), all (1: only a host that has room for its
+--   sidecars, too), n, then n rows of rank, class and host ('' for any),
 --   ranks ascending; at most 8.
 -- RETURN: {'placed', host, token, now} | {'full', class, host, class, host, ...} (the hosts that may
 --   have room and were passed over for its own sake, '*' for all of a class) | {'hold', reason} | {'gone'}
 --   (not pending any more: somebody else placed it, or nobody wants it).
 -- TWICE: after the first the slot is not pending: 'gone'. The outbox has it.
 local ns, actor, key, instance, stype, nonce = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local refused, n = ARGV[7], tonumber(ARGV[8])
-local FIRST, WIDTH = 9, 3
+local refused, all, n = ARGV[7], ARGV[8] == '1', tonumber(ARGV[9])
+local FIRST, WIDTH = 10, 3
 -- include: now
 -- include: hold
 -- include: event
 -- include: index
 -- include: account
+-- include: dirty
 -- include: siblings
 -- include: mirror
 -- include: token
@@ -28,7 +32,7 @@ local FIRST, WIDTH = 9, 3
 local why = held()
 if why then return { 'hold', why } end
 local at = ns .. 'stream:' .. key .. ':' .. instance
-local s = redis.call('HMGET', at, 'state', 'avoid', 'move', 'off', 'alone', 'apart', 'only')
+local s = redis.call('HMGET', at, 'state', 'avoid', 'move', 'off', 'alone', 'apart', 'only', 'with', 'sidecars', 'copy')
 local slot = slot_of(instance)
 if not slot or s[1] ~= 'pending' then return { 'gone' } end
 
@@ -59,6 +63,19 @@ local function pass(class, host)
   table.insert(passed, host)
 end
 
+-- accompanied tells whether the sidecars of a target could run on a host beside it.
+local function accompanied(host)
+  local needs, seen = amounts(redis.call('HGET', ns .. 'service:' .. stype .. ':' .. host, 'uses')) or {}, {}
+  for name, kind in beside(key, s[9] or '', s[10]) do
+    local v = redis.call('HMGET', ns .. 'service:' .. kind .. ':' .. host, 'state', 'uses')
+    local uses = amounts(v[2])
+    if v[1] ~= 'up' or not uses then return false end
+    for pool, amount in pairs(seen[slot_of(name)] and {} or uses) do needs[pool] = (needs[pool] or 0) + amount end
+    seen[slot_of(name)] = true
+  end
+  return not next(needs) or fits(pools(host), needs) > 0
+end
+
 -- usable re-verifies the picked service: its hash may have been edited, its
 -- lease may have lapsed since it was indexed. It gives the service as read and
 -- its load score and the pools of its host if it uses any, or nil and 1 if the host had
@@ -70,6 +87,7 @@ local function usable(class, host)
   end
   if closed[host] then return nil, 0 end
   local v, view = redis.pcall('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'capacity', 'used', 'state', 'class', 'places', 'uses')
+  v[5] = v[5] and unheld(v[5], stype, host)
   if v[6] then
     view = pools(host)
     v = view.users[stype] or v
@@ -84,6 +102,7 @@ local function usable(class, host)
     pass(class, '*')
     return nil
   end
+  if all and not accompanied(host) then return nil, 0 end
   return v, load, view
 end
 
@@ -114,7 +133,29 @@ local function first(class, only)
   end
 end
 
+-- alongside gives the host of a sidecar's target if it is to run there now. What is
+-- booked there for another instance of its copy, which it is to follow, is its own then.
+local function alongside()
+  local host, stays = anchor(key, s[8], s[10] or '1')
+  if not stays or avoided[host] or (tonumber(redis.call('ZSCORE', ns .. 'hosts:lease', host)) or 0) <= now then return nil end
+  local v, asked = redis.pcall('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'state', 'class', 'used', 'places'), false
+  for i = FIRST, FIRST + WIDTH * (n - 1), WIDTH do asked = asked or ARGV[i + 1] == v[2] end
+  if not asked or v[1] ~= 'up' or v[4] and (whole(v[3]) or 0) >= (whole(unheld(v[4], stype, host)) or 0) then return nil end
+  for name in instances_of(key, slot) do
+    local other = redis.call('HMGET', ns .. 'stream:' .. key .. ':' .. name, 'booked', 'copy')
+    if other[1] == host and (other[2] or '1') == (s[10] or '1') then
+      unbook(stype, key, name, host)
+      return host
+    end
+  end
+  return affords(stype, host) and host or nil
+end
+
 local rank, best, load, seen, shared
+if s[8] or all then
+  for i = FIRST, FIRST + WIDTH * (n - 1), WIDTH do pass(ARGV[i + 1], '*') end -- nothing is proved of others
+end
+if s[8] then best, n = alongside(), 0 end
 for i = FIRST, FIRST + WIDTH * (n - 1), WIDTH do
   if best and ARGV[i] ~= rank then break end
   rank = ARGV[i]
@@ -137,7 +178,16 @@ redis.call('HSET', at, 'state', 'assigned', 'host', best, 'token', token, 'since
 if s[3] then redis.call('HDEL', at, 'move') end
 redis.call('ZREM', ns .. 'pending:' .. stype, line)
 redis.call('ZADD', ns .. 'outbox', time, line)
-take(stype, key, instance, best, seen, shared)
+if s[8] then
+  if redis.call('HEXISTS', ns .. 'service:' .. stype .. ':' .. best, 'uses') == 1 then redis.call('HSET', at, 'booked', best) end
+  hold_on(stype, key, instance, best)
+else
+  take(stype, key, instance, best, seen, shared)
+end
+if s[9] and book(key, s[9], s[10], best) and not redis.call('HGET', at, 'follows') then
+  mark(key)
+  wake('dirty')
+end
 local name = mirror(key, slot, instance, s[5], 'assigned', best)
 event('placed', key, name, best, token, '')
 return { 'placed', best, token, time }

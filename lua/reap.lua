@@ -72,13 +72,14 @@ for _, host in ipairs(redis.call('ZRANGEBYSCORE', lease, '-inf', int(now), 'LIMI
   local heard = (tonumber(redis.call('ZSCORE', lease, host)) or now) - (stamp(redis.call('HGET', ns .. 'host:' .. host, 'ttl')) or 0)
   local slots = ns .. 'slots:' .. host
   for _, line in ipairs(redis.call('ZRANGE', slots, 0, budget - taken - 1)) do
-    local stype, key, instance = split_row(line)
+    local stype, key, instance, along = split_row(line)
     taken = taken + 1
     local at = stype and ns .. 'stream:' .. key .. ':' .. instance
     local s = at and sound(at) and redis.call('HMGET', at, 'state', 'host', 'token', 'alone')
     if not s or s[2] ~= host then
       redis.call('ZREM', slots, line) -- a row edited by hand, or half of one
-      if stype then count(stype, host, -1) end
+      if along and s then unbook(stype, key, instance, host)
+      elseif stype and not along then count(stype, host, -1) end
     else
       give_back(stype, key, instance, host)
       event('reaped', key, s[4] and slot_of(instance) or called(key, instance), host, s[3], because('lapsed'))

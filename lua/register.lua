@@ -81,7 +81,7 @@ for stype in string.gmatch(old[3] or '', '%S+') do
     redis.call('HSET', service, 'state', 'down', 'withdrawn', '1')
     atleast(stype, host)
     index(stype, host)
-    if rows(stype, host) == 0 then redis.call('DEL', service) else names[#names + 1] = stype end
+    if rows(stype, host) + beside_rows(stype, host) == 0 then redis.call('DEL', service) else names[#names + 1] = stype end
   end
 end
 

@@ -21,14 +21,18 @@ local FIRST, WIDTH = 6, 3
 -- include: split
 -- include: bound
 
+local sidecars = {} -- how many, by type
 local slots, mended, used, short = ns .. 'slots:' .. host, 0, {}, 0
 local scored = redis.call('ZCOUNT', slots, 0, 0) < redis.call('ZCARD', slots)
 for _, line in ipairs(redis.call('ZRANGE', slots, 0, -1)) do
-  local stype, key, instance = split_row(line)
+  local stype, key, instance, along = split_row(line)
   local at = stype and ns .. 'stream:' .. key .. ':' .. instance
-  if not at or not sound(at) or redis.call('HGET', at, 'host') ~= host then
+  local s = at and sound(at) and redis.call('HMGET', at, 'host', 'with', 'booked') or {}
+  if along and not s[2] or not along and s[2] or s[1] ~= host and (not along or s[3] ~= host) then
     redis.call('ZREM', slots, line)
     mended = mended + 1
+  elseif along then
+    sidecars[stype] = (sidecars[stype] or 0) + 1
   else
     used[stype] = (used[stype] or 0) + 1
     -- Rows are counted by their names, in whose order those of one score stand.
@@ -102,12 +106,16 @@ for i = 0, n - 1 do
   local s = redis.call('HMGET', service, 'used', 'class', 'state', 'capacity', 'withdrawn', 'places', 'uses')
   redis.call('SADD', ns .. 'types', stype)
   local should = figure(used[stype] or 0, s[1], ARGV[at + 2])
-  if s[5] and should == 0 then
+  if s[5] and should == 0 and not sidecars[stype] then
     withdraw(stype)
     mended = mended + 1
   elseif s[1] or s[2] then
     if paused then redis.call('HSET', service, 'paused', '1') else redis.call('HDEL', service, 'paused') end
     local right, bound = int(should), bound(service, state)
+    if (whole(redis.call('HGET', service, 'sidecars')) or 0) ~= (sidecars[stype] or 0) then
+      redis.call('HSET', service, 'sidecars', int(sidecars[stype] or 0))
+      mended = mended + 1
+    end
     if s[1] ~= right then
       redis.call('HSET', service, 'used', right)
       event('mended', '', '', host, '', because('mended-used', 'type', stype, 'used', right, 'was', string.sub(s[1] or 'absent', 1, 40)))

@@ -30,7 +30,7 @@ local FIRST = 14
 -- include: elsewhere
 
 local at = ns .. 'stream:' .. key .. ':' .. instance
-local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid', 'move', 'alone')
+local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid', 'move', 'alone', 'with')
 if s[2] ~= host or s[3] ~= token or redis.call('HGET', ns .. 'host:' .. host, 'incarnation') ~= incarnation then
   return { 'stale' }
 end
@@ -55,8 +55,8 @@ if s[1] == 'stopping' then
   return { 'ok', 'gone' }
 end
 -- Who was asked to move must not come back at once: 5 s are enough to be placed
--- elsewhere, and little to an operator who wants it back.
-if s[5] then ban = math.max(ban, 5000) end
+-- elsewhere, and little to an operator who wants it back. A sidecar has one place only.
+if s[5] and not s[7] then ban = math.max(ban, 5000) end
 avoid(at, s[4], host, ban)
 requeue(stype, key, instance, reason, s[6])
 return { 'ok', 'pending' }

@@ -10,7 +10,7 @@
 --   (1 or 0), adds (1: what is said does not all read, so slots are only added),
 --   chain (JSON), priority, n, n rows of slot, type, copies, apart (what these never
 --   share: host, or '') and each ('', or of a slot of which each host has one: the word each, then
---   +<host> for those that are to have theirs, =<host> for those that keep it) in the order of the chain, m, m
+--   +<host> for those that are to have theirs, =<host> for those that keep it) and with (the slot whose sidecar it is, or '') in the order of the chain, m, m
 --   pairs of field and value (items, source, source:<var>, user values, sys:<name>).
 --   A slot has as many instances as copies, and one more of each while a move of it is under way.
 -- RETURN: {'stale'} | {'ok', rows of stop commands, rows of update commands};
@@ -18,7 +18,7 @@
 -- TWICE: the mark is gone after the first: 'stale'.
 local ns, actor, key, number, wanted, heldback = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5] == '1', ARGV[6] == '1'
 local adds, chain, priority, n = ARGV[7] == '1', ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
-local FIRST, WIDTH = 11, 5
+local FIRST, WIDTH = 11, 6
 -- include: now
 -- include: hold
 -- include: event
@@ -85,7 +85,9 @@ local function create(slot, instance, w, copy)
   local at, place = stream .. ':' .. instance, rank(copy, now)
   redis.call('HSET', at, 'state', 'pending', 'type', w.type, 'host', '', 'token', '', 'born', int(now),
     'since', int(now), 'score', place, 'reason', '', 'restarts', '0', 'copy', int(copy))
-  if w.apart ~= '' then redis.call('HSET', at, 'apart', w.apart) end
+  for field, value in pairs({ apart = w.apart, with = w.with, sidecars = w.sidecars }) do
+    if value ~= '' then redis.call('HSET', at, field, value) end
+  end
   if host_of(instance) then redis.call('HSET', at, 'only', host_of(instance)) end
   enlist(w.type, key, instance)
   mirror(key, slot, instance, false, 'pending', '')
@@ -100,6 +102,9 @@ local function worth(at, v, lead)
   if state == 'running' then value = value + 2 elseif state == 'assigned' then value = value + 1 end
   return value
 end
+
+-- FOLLOWS is for how long a sidecar that is to start first has time to follow its target, ms.
+local FOLLOWS = 20000
 
 -- LINGER is for how long one copy too many goes on while not all that stay run, ms.
 local LINGER = 60000
@@ -151,7 +156,7 @@ local function choose(slot, w, list)
   end
   for _, v in ipairs(list) do
     local own = stream .. ':' .. v.name
-    v.s = sound(own) and redis.call('HMGET', own, 'state', 'host', 'token', 'born', 'score', 'follows', 'phase', 'up', 'copy', 'apart', 'only') or {}
+    v.s = sound(own) and redis.call('HMGET', own, 'state', 'host', 'token', 'born', 'score', 'follows', 'phase', 'up', 'copy', 'apart', 'only', 'with', 'sidecars', 'move') or {}
     v.copy, v.worth = tonumber(v.s[9]) or 0, worth(own, v, lead)
     if v.type == w.type and v.s[1] ~= 'stopping' then
       if (host_of(v.name) ~= nil) == (w.each ~= nil) then
@@ -204,10 +209,13 @@ local function renew(v, w, changed)
   local place = rank(v.copy, stamp(s[4]) or now)
   if s[5] ~= place then redis.call('HSET', record, 'score', place) end
   if v.another then redis.call('HSET', record, 'copy', int(v.copy)) end
-  if w.apart == '' then
-    if s[10] then redis.call('HDEL', record, 'apart') end
-  elseif s[10] ~= w.apart then
-    redis.call('HSET', record, 'apart', w.apart)
+  if (s[12] or '') ~= w.with then reseat(v.type, key, v.name, s[2] or '', w.with) end
+  for field, pair in pairs({ apart = { s[10], w.apart }, sidecars = { s[13], w.sidecars } }) do
+    if pair[2] == '' then
+      if pair[1] then redis.call('HDEL', record, field) end
+    elseif pair[1] ~= pair[2] then
+      redis.call('HSET', record, field, pair[2])
+    end
   end
   local only = host_of(v.name)
   if s[11] ~= (only or false) then
@@ -223,12 +231,19 @@ end
 local chained = {}
 for i = 0, n - 1 do
   local at = FIRST + WIDTH * i
-  local w = { slot = ARGV[at], type = ARGV[at + 1], copies = tonumber(ARGV[at + 2]), apart = ARGV[at + 3] }
+  local w = { slot = ARGV[at], type = ARGV[at + 1], copies = tonumber(ARGV[at + 2]), apart = ARGV[at + 3], with = ARGV[at + 5], sidecars = '' }
   if ARGV[at + 4] ~= '' then
     w.each = {}
     for word, host in string.gmatch(ARGV[at + 4], '([+=])(%S+)') do w.each[host] = word end
   end
   chained[i + 1] = w
+end
+for _, target in ipairs(chained) do
+  local names = {}
+  for _, w in ipairs(chained) do
+    if w.with == target.slot then names[#names + 1] = w.slot end
+  end
+  target.sidecars = table.concat(names, ' ')
 end
 
 if wanted then
@@ -333,6 +348,33 @@ for _, w in ipairs(wanted and not heldback and chained or {}) do
       local last = stamp(redis.call('HGET', stream, 'last:' .. slot)) or 0
       create(slot, slot .. '.' .. int(last + 1), w, copy)
       there = there + 1
+    end
+  end
+end
+
+-- leave has a sidecar that runs stop where its target is not, to follow it: at once, or
+-- where its service says so by a move, once another runs on the right host (nil: there is none).
+local function leave(v, w, host)
+  local s, line = v.s, member(key, v.name)
+  if s[14] or redis.call('HEXISTS', ns .. 'moves', line) == 1 then return end
+  local first = redis.call('HGET', ns .. 'service:' .. v.type .. ':' .. s[2], 'handover') == 'start_first'
+  if host and first and redis.call('HGET', ns .. 'service:' .. v.type .. ':' .. host, 'state') == 'up' then
+    redis.call('HSET', ns .. 'moves', line, table.concat({ s[3], s[2], host, int(now), int(now + FOLLOWS), '0', v.type }, ' '))
+    wake('moves')
+  else
+    redis.call('HSET', stream .. ':' .. v.name, 'move', host or '*')
+    bump(s[2])
+    updates[#updates + 1] = { key, v.name, v.type, s[2], s[3] }
+  end
+  event('moving', key, called(key, v.name), s[2], s[3], because('follows', 'slot', w.with))
+end
+
+for _, w in ipairs(wanted and not heldback and chained or {}) do
+  for _, v in ipairs(w.with ~= '' and existing[w.slot] or {}) do
+    if kept[v.name] and v.s[1] == 'running' then
+      local host = anchor(key, w.with, int(v.copy))
+      if host ~= v.s[2] and hold then postponed = true
+      elseif host ~= v.s[2] then leave(v, w, host) end
     end
   end
 end

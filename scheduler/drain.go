@@ -131,7 +131,7 @@ func reaches(edges map[string][]string, from, to string) bool {
 func drainOrder(held []store.InstanceRecord, tried map[string]time.Time) []store.InstanceRecord {
 	var out []store.InstanceRecord
 	for _, v := range held {
-		if v.State == stream.Running && v.Move == "" && v.Follows == "" && v.Only == "" {
+		if v.State == stream.Running && v.Move == "" && v.Follows == "" && v.Only == "" && v.With == "" { // a sidecar follows its target
 			out = append(out, v)
 		}
 	}

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"testing"
+	"time"
 
 	"stream-api/store"
 	"stream-api/stream"
@@ -150,4 +151,52 @@ func TestAPairIsNeverOnOneHost(t *testing.T) {
 	r.awaitState("s2", "playout.2", stream.Running)
 	r.awaitState("s2", "playout.1", stream.Running)
 	r.awaitReason("s2", "playout.3", "apart: a holds playout.1, b holds playout.2, and no other host offers a playout that matches")
+}
+
+// TestASidecarIsWhereItsTargetIs over a move, a drain and a want of its service, and its target
+// prefers hosts that take both.
+func TestASidecarIsWhereItsTargetIs(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	hls, thumb := offerOf("hls", 4, stream.Class{}), offerOf("thumb", 1, stream.Class{})
+	r.run(newFleet(r.host("a", hls), r.host("b", hls, thumb), r.host("c", hls, thumb)), Options{})
+	said := stream.Announcement{Chain: []string{"hls", "thumb"}, Items: stream.Items{"thumb": {With: "hls"}}}
+	for _, key := range []string{"s1", "s2", "s3", "s4"} {
+		r.add(key, said)
+	}
+	together := func(key string) store.InstanceRecord {
+		t.Helper()
+		var v store.InstanceRecord
+		r.await("the sidecar of "+key+" is not where its target is", func() bool {
+			v = r.instance(key, "hls")
+			side := r.instance(key, "thumb")
+			return v.State == stream.Running && side.State == stream.Running && v.Host == side.Host
+		})
+		return v
+	}
+	for _, key := range []string{"s1", "s2", "s3", "s4"} {
+		if v := together(key); v.Host == "a" {
+			t.Errorf("hls of %s is on a, which has no thumb, and others have room", key)
+		}
+	}
+	from := r.instance("s1", "hls").Host
+	to := map[string]string{"b": "c", "c": "b"}[from]
+	r.move("s1", "hls", to, time.Minute)
+	r.awaitHost("s1", "hls", to)
+	together("s1")
+	r.awaitNoMoves()
+	// Where nobody offers it it waits, its target runs.
+	r.move("s1", "hls", "a", time.Minute)
+	r.awaitHost("s1", "hls", "a")
+	r.awaitReason("s1", "thumb", "it runs with hls, which is on a: it offers no thumb that matches this stream")
+	if err := r.store.Cordon(t.Context(), "b", stream.Draining); err != nil {
+		t.Fatal(err)
+	}
+	r.await("b is not empty", func() bool {
+		held, err := r.store.SlotsOf(t.Context(), "b")
+		return err == nil && len(held) == 0
+	})
+	for _, key := range []string{"s2", "s3", "s4"} {
+		together(key)
+	}
 }

@@ -45,7 +45,7 @@ func (s *Scheduler) place(ctx context.Context) (time.Duration, error) {
 	types = s.near.sort(types)
 	waited, placed := false, 0
 	for i, t := range types {
-		p := pass{s: s, stype: t, thorough: thorough, later: setOf(types[i+1:])}
+		p := pass{s: s, stype: t, thorough: thorough, later: setOf(types[i+1:]), others: map[string][]placement.Class{}}
 		if err := p.run(ctx); err != nil {
 			s.touched.add(t)
 			if store.IsWrongType(err) {
@@ -116,11 +116,12 @@ type pass struct {
 	rules    []placement.Class
 	hold     stream.Reason // nothing is given now, and why
 	placed   int
-	left     []store.Circumstances // pending still
-	idle     map[idleInstance]bool // known to wait for variables
-	later    map[string]bool       // types that have their turn after this one
-	now      int64                 // server ms, when relations were read last
-	waited   bool                  // some slot waits for a place of what it is to be near to
+	left     []store.Circumstances        // pending still
+	idle     map[idleInstance]bool        // known to wait for variables
+	later    map[string]bool              // types that have their turn after this one
+	now      int64                        // server ms, when relations were read last
+	waited   bool                         // some slot waits for a place of what it is to be near to
+	others   map[string][]placement.Class // of types of sidecars
 }
 
 func (p *pass) run(ctx context.Context) error {
@@ -254,7 +255,10 @@ func (p *pass) page(ctx context.Context, instances []store.Circumstances) error 
 				continue
 			}
 			placement.ByLoad(open, heads)
-			a := search{c, placement.Plan(waitingSlot(c), open, &p.known, store.MaxClasses)}
+			a, err := p.search(ctx, c, open)
+			if err != nil {
+				return err
+			}
 			if len(a.requests) == 0 {
 				p.left = append(p.left, c)
 				continue
@@ -277,6 +281,36 @@ func (p *pass) page(ctx context.Context, instances []store.Circumstances) error 
 		}
 	}
 	return nil
+}
+
+// search is how a place is looked for: for what has sidecars first where these could run, too.
+func (p *pass) search(ctx context.Context, c store.Circumstances, open []placement.Candidate) (search, error) {
+	a := search{instance: c}
+	if len(c.Behind) > 0 && len(open) > 0 {
+		hosts, err := p.s.view.get(ctx)
+		if err != nil {
+			return a, err
+		}
+		var takers []map[string]bool
+		for _, t := range c.Behind {
+			if p.others[t] == nil {
+				rules, err := p.s.rules.rules(ctx, t)
+				if err != nil {
+					return a, err
+				}
+				p.others[t] = rules
+			}
+			takers = append(takers, placement.Takers(c.Key, p.others[t], servicesOf(t, hosts)))
+		}
+		takes := func(host string) bool {
+			return !slices.ContainsFunc(takers, func(t map[string]bool) bool { return !t[host] })
+		}
+		along := placement.Accompanied(open, servicesOf(p.stype, hosts), takes)
+		a.requests = placement.Plan(waitingSlot(c), along, &p.known, store.MaxClasses)
+		a.along = len(a.requests)
+	}
+	a.requests = append(a.requests, placement.Plan(waitingSlot(c), open, &p.known, store.MaxClasses)...)
+	return a, nil
 }
 
 // heads reads the load of the heads of classes, where there are more of them than
@@ -304,6 +338,10 @@ func (p *pass) learn(searches []search, answers []store.Placement) {
 		switch result.Outcome {
 		case store.Placed:
 			p.placed++
+			if len(a.instance.Behind) > 0 {
+				p.s.touched.add(a.instance.Behind...)
+				p.s.places.ring()
+			}
 			p.s.log.Debug().Str("stream", result.Key).Str("slot", stream.SlotOf(result.Instance)).Str("instance", result.Instance).Str("host", result.Host).Str("token", result.Token).Msg("placed")
 		case store.OnHold:
 			p.hold = result.Reason

@@ -9,8 +9,11 @@ import (
 // What the store knows, in the words of placement, and back.
 
 func waitingSlot(c store.Circumstances) placement.Instance {
+	if c.With != "" {
+		c.Pin, c.Move = "", "" // it follows its target
+	}
 	return placement.Instance{
-		Key: c.Key, Instance: c.Instance, Type: c.Type, Only: c.Only, Pin: c.Pin, Move: c.Move, Avoid: c.Avoid, Host: c.Host, Apart: c.Apart, Beside: c.Beside, Near: targetsOf(c), Spread: c.Spread, Siblings: c.Siblings, Needs: c.Needs, Published: c.Published,
+		Key: c.Key, Instance: c.Instance, Type: c.Type, Only: c.Only, Pin: c.Pin, Move: c.Move, Avoid: c.Avoid, Host: c.Host, Apart: c.Apart, Beside: c.Beside, Near: targetsOf(c), Spread: c.Spread, Siblings: c.Siblings, With: c.With, Target: c.Target, Needs: c.Needs, Published: c.Published,
 		Follows: c.Follows, Reason: c.Reason, Exit: c.Exit,
 	}
 }
@@ -45,12 +48,13 @@ func poolsOf(v store.ServiceRecord, h store.HostRecord) []placement.Pool {
 type search struct {
 	instance store.Circumstances
 	requests [][]placement.Candidate
+	along    int // of these the first ask for room for its sidecars, too
 }
 
 func (a search) asks(closed []string) []store.Request {
 	out := make([]store.Request, len(a.requests))
 	for i, candidates := range a.requests {
-		out[i] = store.Request{Key: a.instance.Key, Instance: a.instance.Instance, Type: a.instance.Type, Closed: closed, Candidates: make([]store.Candidate, len(candidates))}
+		out[i] = store.Request{Key: a.instance.Key, Instance: a.instance.Instance, Type: a.instance.Type, Closed: closed, All: i < a.along, Candidates: make([]store.Candidate, len(candidates))}
 		for k, c := range candidates {
 			out[i].Candidates[k] = store.Candidate(c)
 		}

@@ -81,6 +81,8 @@ func whyHosts(i placement.Instance, v store.InstanceRecord, classes []placement.
 		var why stream.Reason
 		switch {
 		case w.Has:
+		case i.With != "" && h.Host != i.Target:
+			why = stream.Because(stream.CodeWith, "slot", i.With).With("host", i.Target)
 		case len(services) == 0:
 			why = stream.Because(stream.CodePinnedOff, "type", v.Type)
 		default:
@@ -140,7 +142,7 @@ func whatHelps(i placement.Instance, w stream.WhyStatus) []stream.WhyDo {
 		}
 	}
 	for _, h := range w.Hosts {
-		if h.Room && w.State == stream.Running {
+		if h.Room && w.State == stream.Running && i.With == "" {
 			add(fmt.Sprintf("streams move %s %s %s", w.Key, w.Name, h.Host), "moves it there")
 		}
 	}

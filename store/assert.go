@@ -37,7 +37,7 @@ func (s *Store) Assert(ctx context.Context, v Reservation, incarnation string, c
 	if err != nil {
 		return Asserted{}, fmt.Errorf("assert %s/%s: %w", v.Key, v.Instance, err)
 	}
-	args := []any{v.Host, incarnation, v.Key, v.Instance, v.Type, v.Token, c.Source, c.Announcement, string(chain), c.Priority, c.Number}
+	args := []any{v.Host, incarnation, v.Key, v.Instance, v.Type, v.Token, c.Source, c.Announcement, string(chain), c.Priority, c.Number, c.Items[stream.SlotOf(v.Instance)].With}
 	r, err := s.call(ctx, "assert", pairs(pairs(args, withItems(c.Fields, c.Items)), c.Vars)...)
 	if err != nil {
 		return Asserted{}, err

@@ -73,7 +73,7 @@ var guards = []guard{
 	{"a check keeps out half at most", []cut{{"check", "local most = math.floor(n / 2)", "local most = n"}}, checkFailsEverywhere},
 	{"a check keeps out half of those that are up", []cut{{"reap", "weigh(stype) -- half", "-- half"}}, halfDiesBesideWhoFails},
 	{"a slot has one successor at a time", []cut{{"succeed", "or o[1] == 'stopping' and o[2] == s[7] then", "then"}}, movedTwice},
-	{"what is asserted is not waited for besides", []cut{{"assert", "if not o[4] and (o[5] or '1') == own and (o[1] == 'pending' or o[1] == 'assigned') then", "if false then"}}, assertedUnderALaterName},
+	{"what is asserted is not waited for besides", []cut{{"assert", "if number_of(name) > 0 and not o[4] and (o[5] or '1') == own and (o[1] == 'pending' or o[1] == 'assigned') then", "if false then"}}, assertedUnderALaterName},
 	{"a slot is counted once", []cut{{"assert", "if redis.call('ZADD', ns .. 'slots:' .. host, 0, row_of(stype, key, instance)) == 0 and not seen then return end",
 		"redis.call('ZADD', ns .. 'slots:' .. host, 0, row_of(stype, key, instance))"}}, assertedTwice},
 }
@@ -83,7 +83,7 @@ var mendGuards = []guard{
 	{"mend puts what waits in line", []cut{{"mend", "redis.call('ZADD', queue, 'NX', int(rank or now), line) == 1", "false"}}, queueIsLost},
 	{"want puts what waits in line", []cut{{"want", "if s[1] == 'pending' then line(", "if false then line("}}, queueIsLostAndStreamIsMarked},
 	{"mend puts what is placed in the outbox", []cut{{"mend", "right(redis.call('ZADD', ns .. 'outbox', 'NX', int(now), line))", ""}}, outboxIsLost},
-	{"mend lists what is held", []cut{{"mend", "if redis.call('ZADD', ns .. 'slots:' .. host, 0, row_of(stype, key, instance)) == 1 then", "if false then"}}, rowsAreLost},
+	{"mend lists what is held", []cut{{"mend", "if redis.call('ZADD', ns .. 'slots:' .. host, 0, (with and beside_row or row_of)(stype, key, instance)) == 1 then", "if false then"}}, rowsAreLost},
 	{"mend gives who holds something a lease", []cut{{"mend", "if once(ns .. 'hosts', host) then leased(host) end", ""}}, hostIsLost},
 	{"reindex gives who is up a lease", []cut{{"reindex", "if state ~= 'down' and stamp(v[2]) then", "if false then"}}, leaseIsLost},
 	{"reindex lowers nothing for lost rows", []cut{{"reindex", "if not was or was <= rows then return rows end", "if true then return rows end"}}, rowsOfAFullHostAreLost},
@@ -98,7 +98,7 @@ var mendGuards = []guard{
 // may break, without it something must.
 func TestEachGuardIsNeeded(t *testing.T) {
 	t.Parallel()
-	for _, v := range slices.Concat(guards, mendGuards, poolGuards, apartGuards, labelGuards) {
+	for _, v := range slices.Concat(guards, mendGuards, poolGuards, apartGuards, sidecarGuards, labelGuards) {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
 			if err := v.play(newStage(t)); err != nil {

@@ -35,6 +35,7 @@ var faultList = []fault{
 	{"scheduler", 8, (*world).crashScheduler},
 	{"operator", 14, (*world).operate},
 	{"copies", 10, (*world).another},
+	{"sidecar", 6, (*world).besides},
 	{"scriptflush", 5, func(w *world) { w.do("SCRIPT FLUSH", func() error { return w.client.ScriptFlush(w.ctx).Err() }) }},
 	{"clock", 3, (*world).stepClock},
 	{"backup", 4, (*world).takeBackup},

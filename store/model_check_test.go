@@ -201,9 +201,16 @@ func (w *world) checkRecords(p picture, what string) {
 			if queued || out != (state == "assigned") {
 				w.indexed("I6: %s is %s; queued %v, in the outbox %v", line, state, queued, out)
 			}
-			byHost[row["host"]] = append(byHost[row["host"]], held{row["type"] + "|" + line, state})
+			mark := ""
+			if row["with"] != "" {
+				mark = "+" // without a seat
+			}
+			byHost[row["host"]] = append(byHost[row["host"]], held{mark + row["type"] + "|" + line, state})
 		default:
 			w.broken("%s has the state %q", line, state)
+		}
+		if at := row["booked"]; at != "" && at != row["host"] {
+			byHost[at] = append(byHost[at], held{"+" + row["type"] + "|" + line, "booked"})
 		}
 		if _, ok := p["stream:"+name]["instance:"+slot]; !ok {
 			w.indexed("%s is not known to its stream", line)
@@ -219,13 +226,18 @@ func (w *world) checkRecords(p picture, what string) {
 		if len(index) != len(list) {
 			w.indexed("I3: slots:%s has %d, the records say %d", host, len(index), len(list))
 		}
-		used := map[string]int{}
+		used, taken := map[string]int{}, map[string]int{} // seats; and what takes of pools
 		for _, v := range list {
 			if _, ok := index[v.member]; !ok {
 				w.indexed("I3: %s is %s on %s but not in slots:%s", v.member, v.state, host, host)
 			}
 			t, _, _ := strings.Cut(v.member, "|")
+			if t, along := strings.CutPrefix(t, "+"); along {
+				taken[t]++
+				continue
+			}
 			used[t]++
+			taken[t]++
 		}
 		if _, ok := p["hosts:lease"][host]; len(list) > 0 && !ok {
 			w.indexed("%s holds slots and has no lease to lapse", host)
@@ -233,7 +245,7 @@ func (w *world) checkRecords(p picture, what string) {
 		for _, t := range slotTypes {
 			w.checkService(p, t, host, used[t], what)
 		}
-		w.checkPools(p, host, used, what)
+		w.checkPools(p, host, taken, what)
 	}
 	for _, t := range slotTypes {
 		for line := range p["pending:"+t] {
@@ -444,12 +456,18 @@ func (w *world) checkResting(p picture, key, name string, children map[string]st
 	row := p["stream:"+key+":"+name]
 	switch row["state"] {
 	case "running":
+		if row["with"] != "" && row["host"] != p.anchor(key, row["with"], row["copy"]) {
+			return fmt.Errorf("I9: %s/%s runs on %s, its target on %q", key, name, row["host"], p.anchor(key, row["with"], row["copy"]))
+		}
 		child := key + "|" + name + " " + row["host"] + " " + row["token"]
 		if children[child] == "" {
 			return fmt.Errorf("L1: %s/%s is running on %s under %s and no child lives there", key, name, row["host"], row["token"])
 		}
 		delete(children, child)
 	case "pending":
+		if row["with"] != "" {
+			return w.checkWaiting(p, key, name)
+		}
 		if host := w.room(p, key, name, row["avoid"]); host != "" {
 			return fmt.Errorf("L1: %s/%s is pending though %s has room", key, name, host)
 		}

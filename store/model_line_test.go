@@ -17,7 +17,7 @@ import (
 func (s *scheduler) place(a *actor) {
 	w := a.w
 	for _, t := range slotTypes {
-		waiting, err := ask(a, "pending "+t, func(ctx context.Context) ([]store.Waiting, error) { return w.store.Pending(ctx, t, 0, 6) })
+		waiting, err := ask(a, "pending "+t, func(ctx context.Context) ([]store.Waiting, error) { return w.store.Pending(ctx, t, 0, 14) })
 		if err != nil {
 			continue
 		}
@@ -54,6 +54,7 @@ func (l *line) requests(waiting []store.Waiting, targets map[string]string) (out
 	for _, v := range waiting {
 		l.order[v.Key+"|"+v.Instance] = len(l.order)
 		i := placement.Instance{Key: v.Key, Instance: v.Instance, Type: v.Type}
+		i.With = l.w.plan[v.Key].Items[stream.SlotOf(v.Instance)].With
 		if target := targets[v.Key+"|"+v.Instance]; target != "*" {
 			i.Pin = target
 		}

@@ -127,6 +127,11 @@ func (p picture) strain(t, host string, slots func(t string) int) (most int, ok 
 func (p picture) used(host string) func(t string) int {
 	return func(t string) int {
 		n, _ := strconv.Atoi(p["service:"+t+":"+host]["used"])
+		for row := range p["slots:"+host] {
+			if strings.HasPrefix(row, "+"+t+"|") {
+				n++ // a sidecar has no seat
+			}
+		}
 		return n
 	}
 }

@@ -82,6 +82,8 @@ func newWorld(ctx context.Context, client redis.UniversalClient, seed uint64) (*
 			"s1": {Chain: []string{"enc", "rec"}, Priority: 5}, "s2": {Chain: []string{"enc"}},
 			"s3/x": {Chain: []string{"cut", "enc"}, Items: stream.Items{"cut": {Type: "rec"}}}, "t1": {Chain: []string{"enc", "rec"}, Priority: 9}, "t2": {Chain: []string{"rec"}},
 			"p1":   {Chain: []string{"enc"}, Items: stream.Items{"enc": {Copies: 2, Apart: stream.ApartHost}}},
+			"t3":   {Chain: []string{"enc", "side"}, Items: stream.Items{"side": {Type: "rec", With: "enc"}}},
+			"s1/w": {Chain: []string{"enc", "side"}, Items: stream.Items{"enc": {Copies: 2, Apart: stream.ApartHost}, "side": {Type: "rec", With: "enc", Copies: 2}}},
 			"s3/p": {Chain: []string{"rec"}, Items: stream.Items{"rec": {Copies: 3, Apart: stream.ApartHost}}},
 		},
 	}
@@ -103,12 +105,15 @@ func newWorld(ctx context.Context, client redis.UniversalClient, seed uint64) (*
 			offers: []store.Offer{{Type: "enc", Capacity: n(1 + i%3)}, {Type: "rec", Capacity: n(2), Class: someClass}},
 			tombs:  map[string]bool{}, sups: map[string]*supervisor{},
 		}
+		if i%2 == 1 {
+			m.offers[1].Handover = stream.StartFirst
+		}
 		switch name {
 		case "b":
 			m.ttl, m.beat = 5*second, second
 			m.offers[1].Class = anyClass
 		case "d":
-			m.offers[1] = store.Offer{Type: "rec"} // no limit
+			m.offers[1] = store.Offer{Type: "rec", Handover: stream.StartFirst} // no limit
 		}
 		m.shares()
 		w.machines = append(w.machines, m)

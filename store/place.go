@@ -30,6 +30,8 @@ type Request struct {
 	Candidates []Candidate
 	// Closed are hosts that a slot before it in line was refused.
 	Closed []string
+	// All asks for a host on which its sidecars could run, too.
+	All bool
 }
 
 // Outcome of a Request.
@@ -118,7 +120,7 @@ func (s *Store) placeOnce(ctx context.Context, requests []Request) ([]*redis.Cmd
 		if len(q.Candidates) > MaxClasses {
 			return nil, fmt.Errorf("%d classes in one request: %d at most", len(q.Candidates), MaxClasses)
 		}
-		args := []any{q.Key, q.Instance, q.Type, nonce(), strings.Join(q.Closed, " "), len(q.Candidates)}
+		args := []any{q.Key, q.Instance, q.Type, nonce(), strings.Join(q.Closed, " "), bit(q.All), len(q.Candidates)}
 		for _, c := range q.Candidates {
 			args = append(args, c.Rank, c.Class, c.Host)
 		}

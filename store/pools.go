@@ -20,7 +20,7 @@ func (h *HostRecord) pooled(pools string) {
 			unknown = stream.Because(stream.CodeBadUses, "type", v.Type, "uses", stream.Quote(v.uses))
 		}
 		for name, amount := range v.Uses {
-			h.Taken[name] += amount * stream.Amount(v.Used)
+			h.Taken[name] += amount * stream.Amount(v.Used+v.Sidecars)
 		}
 	}
 	for i := range h.Services {

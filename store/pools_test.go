@@ -398,6 +398,6 @@ var poolGuards = []guard{
 	{"what is taken of a pool follows from the rows", []cut{{"place", "math.max(whole(v[2]) or 0, held)", "(whole(v[2]) or 0)"}}, usedOfAPoolIsLost},
 	{"rows of a pool may be lost", []cut{{"place", "math.max(whole(v[2]) or 0, held)", "held"}}, rowsOfAPoolAreLost},
 	{"what cannot be read takes all", []cut{{"place", "if v[6] and not v.uses or held", "if held"}}, usesOfAPoolAreLost},
-	{"what is not there takes all", []cut{{"place", "or held > 0 and not v[3] then", "then"}}, serviceOfAPoolIsLost},
+	{"what is not there takes all", []cut{{"place", "or held + along > 0 and not v[3] then", "then"}}, serviceOfAPoolIsLost},
 	{"a taken pool is the load of all", []cut{{"place", "  share(host, view, seen.uses)\n", "  enter(stype, host, seen, view)\n"}}, loadsOfAPool},
 }

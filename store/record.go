@@ -79,6 +79,17 @@ func (r Record) Of(slot string) []InstanceRecord {
 	return out
 }
 
+// Anchor is the host where the copy of a slot is, beside which its sidecars run; empty:
+// on none. One that is to follow another is not looked at.
+func (r Record) Anchor(slot string, number int) string {
+	for _, v := range r.Of(slot) {
+		if v.Copy == number && v.Host != "" && v.Follows == "" && v.State != stream.Stopping {
+			return v.Host
+		}
+	}
+	return ""
+}
+
 // Successor is the instance that is to follow the one of that name; zero: none.
 func (r Record) Successor(instance string) InstanceRecord {
 	for _, v := range r.Instances {
@@ -92,10 +103,12 @@ func (r Record) Successor(instance string) InstanceRecord {
 // InstanceRecord is stream:<key>:<instance>.
 type InstanceRecord struct {
 	Reservation
-	Copy     int    // its number among the copies of its slot, from 1
-	Only     string // the one host that may have it, as it is that host's; empty: any
-	Apart    string // what the copies of its slot never share; empty: they may share a host
-	Follows  string // the instance whose place it is to take; it is kept off that one's host
+	Copy     int      // its number among the copies of its slot, from 1
+	Only     string   // the one host that may have it, as it is that host's; empty: any
+	Apart    string   // what the copies of its slot never share; empty: they may share a host
+	With     string   // the slot whose sidecar its own is; empty: it has a seat
+	Sidecars []string // slots that are sidecars of its own
+	Follows  string   // the instance whose place it is to take; it is kept off that one's host
 	State    stream.State
 	Since    int64 // server milliseconds, of State, or since when its child runs or does not
 	Reason   stream.Reason
@@ -336,7 +349,7 @@ func readInstance(key, instance string, row map[string]string) InstanceRecord {
 		State:       stream.State(row["state"]),
 		Reason:      stream.ParseReason(row["reason"]), Here: stream.ParseReason(row["here"]), Restarts: atoi(row["restarts"]), Move: row["move"],
 		Exit: row["exit"], Speed: row["speed"], FPS: row["fps"], Stale: row["stale"] != "", Up: row["up"] != "",
-		Restart: atoi64(row["restart"]), Copy: max(atoi(row["copy"]), 1), Apart: row["apart"], Only: row["only"], Follows: row["follows"],
+		Restart: atoi64(row["restart"]), Copy: max(atoi(row["copy"]), 1), Apart: row["apart"], Only: row["only"], With: row["with"], Sidecars: strings.Fields(row["sidecars"]), Follows: row["follows"],
 		Vars: readVars(row, "var:"), Kept: readVars(row, "kept:"), Avoid: map[string]int64{},
 	}
 	if row["off"] != "" {

@@ -53,6 +53,7 @@ type ServiceRecord struct {
 	Capacity string
 	Limit    int
 	Used     int
+	Sidecars int // that it has besides, without a seat
 	// Uses is what one slot takes of the host's pools, uses that as written.
 	Uses     stream.Amounts
 	uses     string
@@ -171,7 +172,7 @@ func (s *Store) hosts(ctx context.Context, names []string, deadline func(host st
 
 func readService(t, host string, row map[string]string) ServiceRecord {
 	v := ServiceRecord{
-		Type: t, Host: host, Capacity: row["capacity"], Limit: -1, Used: atoi(row["used"]),
+		Type: t, Host: host, Capacity: row["capacity"], Limit: -1, Used: atoi(row["used"]), Sidecars: atoi(row["sidecars"]),
 		uses: row["uses"], Filter: row["filter"], Prefer: row["prefer"], URL: row["url"], Class: row["class"], Needs: row["needs"],
 		State: stream.HostState(row["state"]), Reason: stream.ParseReason(row["reason"]),
 		Handover: stream.Handover(row["handover"]), Paused: row["paused"] != "", Withdrawn: row["withdrawn"] != "", Check: stream.ParseReason(row["checked"]),

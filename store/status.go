@@ -179,7 +179,7 @@ func instanceStatus(slot string, r Record, v InstanceRecord, alone bool) stream.
 		Slot: slot, Instance: v.Instance, Name: stream.ShownAs(v.Instance, alone), Type: v.Type, Lead: r.Slots[slot].Lead == v.Instance, Copy: v.Copy,
 		State: v.State, Phase: v.Phase, Host: v.Host, Token: v.Token, Since: v.Since, Restarts: v.Restarts,
 		Told: v.Reason.Told(), Vars: v.Vars, Exit: v.Exit, Stderr: v.Stderr, Speed: v.Speed, FPS: v.FPS, Stale: v.Stale,
-		Pin: r.Overrides.Pins[slot],
+		Pin: r.Overrides.Pins[slot], With: v.With,
 	}
 	if out.Host != "" {
 		out.Placed = stream.Issued(out.Token)

@@ -31,6 +31,10 @@ type Circumstances struct {
 	// Beside are the hosts of the other copies of its slot if it may not share one with
 	// them, each with the instance there. Only Beside fills it in.
 	Beside map[string]string
+	// Target is the host where a sidecar's target is; empty: on none. Only Beside fills it in.
+	Target string
+	// Behind are the types of its sidecars, which can be placed when it is.
+	Behind []string
 	// Needs are the variables that the slot waits for on account of its item.
 	Needs []stream.Need
 	// Published says of these, and of each need asked for, whether some holder of that
@@ -69,7 +73,11 @@ func (s *Store) Circumstances(ctx context.Context, waiting []Waiting, needs []st
 		c := Circumstances{InstanceRecord: readInstance(w.Key, w.Instance, rows[i].record.Val()), Pin: rows[i].pin.Val()}
 		c.Chain = readChain(field(rows[i].chain, 0))
 		if text := field(rows[i].chain, 1); text != "" {
-			item := stream.DecodeItems(text)[stream.SlotOf(w.Instance)]
+			items := stream.DecodeItems(text)
+			item := items[stream.SlotOf(w.Instance)]
+			for _, slot := range c.Sidecars {
+				c.Behind = append(c.Behind, items.Type(slot))
+			}
 			c.Needs, c.Host, c.Near, c.Spread = item.Needs(), item.Host, item.Near, item.Spread
 			if len(c.Near) > 0 {
 				c.Origin, _ = stream.ParseLabels(field(rows[i].chain, 2)) // what a hand broke is none
@@ -116,11 +124,11 @@ func (s *Store) ownNeeds(ctx context.Context, waiting []Circumstances) error {
 }
 
 // Beside fills in the hosts of the other copies of those that may not share one with
-// them. It makes no call if there are none.
+// them, and the hosts of the targets of sidecars. It makes no call if there are none.
 func (s *Store) Beside(ctx context.Context, waiting []Circumstances) error {
 	var keys []string
 	for _, c := range waiting {
-		if c.Apart != "" && !slices.Contains(keys, c.Key) {
+		if (c.Apart != "" || c.With != "") && !slices.Contains(keys, c.Key) {
 			keys = append(keys, c.Key)
 		}
 	}
@@ -133,6 +141,9 @@ func (s *Store) Beside(ctx context.Context, waiting []Circumstances) error {
 		byKey[r.Key] = r
 	}
 	for i, c := range waiting {
+		if c.With != "" {
+			waiting[i].Target = byKey[c.Key].Anchor(c.With, c.Copy)
+		}
 		if c.Apart == "" {
 			continue
 		}

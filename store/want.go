@@ -104,7 +104,7 @@ func (s *Store) Wants(ctx context.Context, wants []Want) ([]Commands, error) {
 		}
 		args := []any{w.Key, w.score(), bit(w.Wanted), bit(w.Held), bit(w.Adds), string(chain), w.Priority, len(w.Chain)}
 		for _, slot := range w.Chain {
-			args = append(args, slot, w.Items.Type(slot), w.Items.Copies(slot), w.Items[slot].Apart, w.each(slot))
+			args = append(args, slot, w.Items.Type(slot), w.Items.Copies(slot), w.Items[slot].Apart, w.each(slot), w.Items[slot].With)
 		}
 		calls[i] = pairs(args, withItems(w.Fields, w.Items))
 	}

@@ -31,6 +31,9 @@ type Item struct {
 	// Each is what has one instance of the slot by itself, each host that offers the type and
 	// is admitted: EachHost; empty: it has Copies.
 	Each string `json:"each,omitempty" show:"name"`
+	// With is the slot whose sidecar this one is: it runs on that one's host, copy by
+	// copy, without a seat of its own; empty: it goes its own way.
+	With string `json:"with,omitempty" show:"name"`
 }
 
 // Limits of what a chain asks for.
@@ -66,6 +69,17 @@ func (m Items) Type(slot string) string {
 // Copies is how many instances the slot of a chain has.
 func (m Items) Copies(slot string) int { return max(m[slot].Copies, 1) }
 
+// Sidecars are the slots of a chain that are sidecars of another, in its order.
+func (m Items) Sidecars(chain []string, target string) []string {
+	var out []string
+	for _, slot := range chain {
+		if m[slot].With == target {
+			out = append(out, slot)
+		}
+	}
+	return out
+}
+
 // canonical is the item's one form: what goes without saying is not said.
 func (i Item) canonical(slot string) Item {
 	if i.Type == slot {
@@ -87,7 +101,7 @@ func (i Item) plain() bool { return i.Equal(Item{}) }
 
 // Equal tells whether two items say the same.
 func (i Item) Equal(other Item) bool {
-	return i.Type == other.Type && maps.Equal(i.Vars, other.Vars) && i.Copies == other.Copies && i.Apart == other.Apart && i.Each == other.Each && i.Spread == other.Spread && slices.Equal(i.Near, other.Near) && i.Host.Equal(other.Host)
+	return i.Type == other.Type && maps.Equal(i.Vars, other.Vars) && i.Copies == other.Copies && i.Apart == other.Apart && i.Each == other.Each && i.With == other.With && i.Spread == other.Spread && slices.Equal(i.Near, other.Near) && i.Host.Equal(other.Host)
 }
 
 // Canonical is the one form of the items of a chain: those that say more than their
@@ -165,6 +179,9 @@ func (m Items) Check(chain []string) error {
 		if err := m[slot].check(slot); err != nil {
 			errs = append(errs, fmt.Errorf("item %s: %w", slot, err))
 		}
+		if err := m.CheckWith(chain, slot); err != nil {
+			errs = append(errs, fmt.Errorf("item %s: %w", slot, err))
+		}
 	}
 	instances := 0
 	for _, slot := range chain {
@@ -174,6 +191,50 @@ func (m Items) Check(chain []string) error {
 		errs = append(errs, fmt.Errorf("%d instances are too many: a stream has %d at most", instances, MaxInstances))
 	}
 	return errors.Join(errs...)
+}
+
+// CheckWith says why a slot cannot be the sidecar that its item says, or nil. A chain
+// in which each sidecar has a target that is none has no cycles.
+func (m Items) CheckWith(chain []string, slot string) error {
+	i := m[slot]
+	target := i.With
+	switch {
+	case target == "":
+		return nil
+	case target == slot:
+		return errors.New("a slot cannot be its own sidecar: name the slot on whose host it is to run")
+	case !slices.Contains(chain, target):
+		return fmt.Errorf("%s is a sidecar of %s, which is no slot of this chain: put that there, or name another", slot, Quote(target))
+	case m[target].With == slot:
+		return fmt.Errorf("%s is a sidecar of %s, and that of it: take one of the two away", target, slot)
+	case m[target].With != "":
+		return fmt.Errorf("%s is a sidecar itself: write with: %s, where both run then", target, m[target].With)
+	case m[target].Each != "":
+		return fmt.Errorf("%s is one on every host, and such a slot has no sidecars: write each: %s of %s instead", target, EachHost, slot)
+	case m.Copies(slot) > m.Copies(target):
+		return fmt.Errorf("copy %d of it would have no copy of %s beside which to run, as that has %d: give it as many, or this one fewer", m.Copies(slot), target, m.Copies(target))
+	}
+	if word := i.besideWith(); word != "" {
+		return fmt.Errorf("it runs where %s runs, so %s of its own says nothing: write it of %s", target, word, target)
+	}
+	return nil
+}
+
+// besideWith is a key that an item with a target must not have; empty: it has none.
+func (i Item) besideWith() string {
+	switch {
+	case !i.Host.IsZero():
+		return "host"
+	case i.Apart != "":
+		return "apart"
+	case i.Each != "":
+		return "each"
+	case i.Spread != "":
+		return "spread"
+	case len(i.Near) > 0:
+		return "near"
+	}
+	return ""
 }
 
 func (i Item) check(slot string) error {

@@ -19,9 +19,10 @@ func SplitMember(s string) (key, instance string, ok bool) {
 // Row is <type>|<key>|<instance>: what a host holds.
 func Row(kind, key, instance string) string { return kind + "|" + Member(key, instance) }
 
-// SplitRow reads a Row; ok is false for what a hand wrote.
+// SplitRow reads a Row, with or without the '+' that stands before that of a sidecar; ok
+// is false for what a hand wrote.
 func SplitRow(s string) (kind, key, instance string, ok bool) {
-	kind, rest, found := strings.Cut(s, "|")
+	kind, rest, found := strings.Cut(strings.TrimPrefix(s, "+"), "|")
 	key, instance, ok = SplitMember(rest)
 	return kind, key, instance, found && ok
 }

@@ -38,6 +38,7 @@ const (
 	CodeNoOther   Code = "no-other"      // type
 	CodeNoRoom    Code = "no-room"       // host, if one was asked for
 	CodeApart     Code = "apart"         // apart: which hosts hold other copies; type; of one host: what it holds
+	CodeWith      Code = "with"          // slot: its target; host, if that has one; cause
 	CodeOnHold    Code = "hold"          // cause: why; ms: for how long
 	CodeUnclaimed Code = "unclaimed"     // host, limit
 	CodeHostDown  Code = "host-down"     // host
@@ -50,6 +51,7 @@ const (
 	CodeNotTaken       Code = "not-taken"        //
 	CodeNotUpThere     Code = "not-up-there"     // host
 	CodePinnedHere     Code = "pinned-here"      // host
+	CodeFollows        Code = "follows"          // slot: its target
 	CodeMoveTo         Code = "move-to"          // host
 	CodeMoveFrom       Code = "move-from"        // host
 	CodeMoved          Code = "moved"            // host
@@ -202,6 +204,7 @@ var reasons = map[Code]reasonRow{
 	CodeApart:     waits(WhyFull, Warn, "[apart: holds {holds} of this stream|apart: {apart}, and no other host offers a {type} that matches]"),
 	CodeNoOther:   waits(WhyNoService, Warn, "no other host offers a {type} that matches"),
 	CodeNoRoom:    waits(WhyFull, Warn, "[no room on {host}|no other host has room]"),
+	CodeWith:      waits(WhyNeeds, Warn, "[it runs with {slot}, which is on {host}: {cause}|it runs with {slot}, which is on {host}|it runs with {slot}, which has no host yet]"),
 	CodeOnHold:    waits(WhyHold, Warn, "[{cause}; nothing is taken or given for {ms} ms|on hold: {cause}|on hold]"),
 	CodeUnclaimed: says(Warn, "host {host} did not take it up within {limit}"),
 	CodeHostDown:  says(Warn, "host {host} is down"),
@@ -213,6 +216,7 @@ var reasons = map[Code]reasonRow{
 	CodeNotTaken:       says(Warn, "it was stopped, and no other host has taken it up yet"),
 	CodeNotUpThere:     says(Bad, "it was stopped, and does not come up on {host}"),
 	CodePinnedHere:     says(Warn, "it is pinned to {host}"),
+	CodeFollows:        says(Info, "follows {slot}"),
 	CodeMoveTo:         says(Info, "[to {host}|to any other host]"),
 	CodeMoveFrom:       says(Info, "from {host}"),
 	CodeMoved:          says(Info, "moved to {host}"),

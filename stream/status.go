@@ -136,6 +136,8 @@ type InstanceStatus struct {
 	// Near is how near it is to each of what its item wishes it to be near to, and that has
 	// a place: host, site, region or far.
 	Near map[string]string `json:"near,omitempty"`
+	// With is the slot whose sidecar it is.
+	With string `json:"with,omitempty" show:"name"`
 	// Pin is the host on which an operator keeps the slot.
 	Pin string `json:"pin,omitempty" show:"printable"`
 }

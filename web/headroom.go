@@ -53,7 +53,7 @@ func held(s stream.Status) (byHost map[string]map[string][]homeless, particular 
 	for _, v := range s.Streams {
 		for _, slot := range v.BySlot() {
 			for _, one := range slot.Instances {
-				if one.Host == "" || one.State != stream.Running && one.State != stream.Assigned {
+				if one.Host == "" || one.With != "" || one.State != stream.Running && one.State != stream.Assigned {
 					continue
 				}
 				if byHost[one.Host] == nil {

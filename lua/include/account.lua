@@ -1,10 +1,11 @@
 -- account: take() and give_back() are the only places where an instance begins and
--- ceases to hold capacity. The reverse index slots:<host> decides: a slot that
+-- ceases to hold capacity; join() and part() (sidecars) are those where one without a seat is held. The reverse index slots:<host> decides: a slot that
 -- is in it already is not counted again, one that is not in it is not given
 -- back again, so doing either twice changes nothing and no counter needs a
 -- clamp that would hide a mistake. Both advance the host's revision.
 -- include: names
 -- include: rev
+-- include: sidecars
 
 -- count gives the types that have another load by it: it, and those that share its pools.
 local function count(stype, host, delta)
@@ -33,7 +34,40 @@ end
 local function give_back(stype, key, instance, host)
   bump(host)
   redis.call('ZREM', ns .. 'outbox', member(key, instance))
+  local at = ns .. 'stream:' .. key .. ':' .. instance
+  local s = redis.call('HMGET', at, 'with', 'booked', 'sidecars', 'copy')
   if redis.call('ZREM', ns .. 'slots:' .. host, row_of(stype, key, instance)) == 1 then
     for _, other in ipairs(count(stype, host, -1)) do wake('room ' .. other) end
+  elseif s[1] and s[2] ~= host then
+    for _, other in ipairs(part(stype, key, instance, host)) do wake('room ' .. other) end
+  end
+  if s[3] then
+    for name, kind in beside(key, s[3], s[4]) do unbook(kind, key, name, host) end
+  end
+end
+
+-- hold_on has a host hold an instance, in a seat or as a sidecar.
+local function hold_on(stype, key, instance, host)
+  if not redis.call('HGET', ns .. 'stream:' .. key .. ':' .. instance, 'with') then return take(stype, key, instance, host) end
+  bump(host)
+  join(stype, key, instance, host)
+end
+
+-- reseat makes an instance that is held a sidecar of a slot, or gives it a seat (with is '').
+local function reseat(stype, key, instance, host, with)
+  local at = ns .. 'stream:' .. key .. ':' .. instance
+  if with == '' then
+    unbook(stype, key, instance)
+    redis.call('HDEL', at, 'with')
+    if host ~= '' then
+      part(stype, key, instance, host)
+      take(stype, key, instance, host)
+    end
+    return
+  end
+  redis.call('HSET', at, 'with', with)
+  if host ~= '' and redis.call('ZREM', ns .. 'slots:' .. host, row_of(stype, key, instance)) == 1 then
+    count(stype, host, -1)
+    join(stype, key, instance, host)
   end
 end

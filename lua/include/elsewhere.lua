@@ -1,7 +1,7 @@
 -- elsewhere: tells whether giving an instance up where it is would help: nothing is
 -- on hold, it did not fail on another host lately, and one that is neither its own
 -- nor avoided nor kept from it by a copy that it is apart from, for what is pinned its pin, has room in one of the n classes from
--- ARGV[first] on. What is one host's has no other. avoid is the record's field. In a hold also why and until when.
+-- ARGV[first] on. What is one host's has no other, nor has a sidecar. avoid is the record's field. In a hold also why and until when.
 -- include: hold
 -- include: room
 -- include: pin
@@ -12,6 +12,7 @@ local function elsewhere(key, instance, stype, host, avoid, first, n)
   for other, over in string.gmatch(avoid or '', '(%S+)=(%d+)') do
     if tonumber(over) > now and other ~= host then return false end
   end
+  if redis.call('HGET', ns .. 'stream:' .. key .. ':' .. instance, 'with') then return false end
   local own, skip, pin = { [host] = true }, 1, pinned(key, instance)
   local s = redis.call('HMGET', ns .. 'stream:' .. key .. ':' .. instance, 'apart', 'only')
   if s[2] then return false end

@@ -9,17 +9,26 @@ local function rows(stype, host)
   return redis.call('ZLEXCOUNT', ns .. 'slots:' .. host, '[' .. stype .. '|', '(' .. stype .. '}')
 end
 
-local function recount(stype, host)
-  local service = ns .. 'service:' .. stype .. ':' .. host
-  if sound(service) then redis.call('HSET', service, 'used', int(rows(stype, host))) end
-end
-
 -- whole reads a field that must be a whole number from 0 to a million.
 local function whole(text)
   if not text or not string.match(text, '^%d+$') or #text > 7 then return nil end
   local n = tonumber(text)
   if n > 1000000 then return nil end
   return n
+end
+
+-- beside_rows counts the sidecars among it.
+local function beside_rows(stype, host) return rows('+' .. stype, host) end
+
+-- unheld is how many places of a service slots with a seat may have: sidecars need one, too.
+local function unheld(places, stype, host)
+  local most = whole(places)
+  return most and int(math.max(0, most - beside_rows(stype, host))) or places
+end
+
+local function recount(stype, host)
+  local service = ns .. 'service:' .. stype .. ':' .. host
+  if sound(service) then redis.call('HSET', service, 'used', int(rows(stype, host))) end
 end
 
 -- score gives the load score after one more slot, or nil for no room ever.
@@ -79,6 +88,7 @@ end
 -- index gives the types that it indexed: that one, and those that share its pools.
 local function index(stype, host)
   local s = redis.call('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'capacity', 'used', 'state', 'class', 'places', 'uses')
+  s[5] = s[5] and unheld(s[5], stype, host)
   local view = s[6] and pools(host)
   if view and view.users[stype] then return share(host, view, view.users[stype].uses) end
   -- What uses pools and is no service of its host, as far as that says, has no room.

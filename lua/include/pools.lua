@@ -30,15 +30,17 @@ local function pools(host)
   for stype in string.gmatch(h[2] or '', '%S+') do
     local v = redis.pcall('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'capacity', 'used', 'state', 'class', 'places', 'uses')
     local held = (v[6] or not v[3]) and rows(stype, host) or 0
+    local along = (v[6] or not v[3]) and beside_rows(stype, host) or 0
+    v[5] = v[5] and unheld(v[5], stype, host)
     if v[6] then
       v.uses = amounts(v[6])
       view.users[stype] = v
       view.types[#view.types + 1] = stype
       for pool, amount in pairs(v.uses or {}) do
-        view.taken[pool] = (view.taken[pool] or 0) + amount * math.max(whole(v[2]) or 0, held)
+        view.taken[pool] = (view.taken[pool] or 0) + amount * (math.max(whole(v[2]) or 0, held) + along)
       end
     end
-    if v[6] and not v.uses or held > 0 and not v[3] then view.size = nil end
+    if v[6] and not v.uses or held + along > 0 and not v[3] then view.size = nil end
   end
   return view
 end

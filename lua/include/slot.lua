@@ -2,6 +2,7 @@
 -- include: dirty
 -- include: lead
 -- include: gap
+-- include: sidecars
 
 -- successor is the instance that is to follow this one, if there is one that is
 -- not being stopped, and its state.
@@ -32,6 +33,7 @@ end
 local function forget(stype, key, instance, since)
   local stream, slot = ns .. 'stream:' .. key, slot_of(instance)
   local ran = lit(redis.call('HMGET', stream .. ':' .. instance, 'state', 'phase', 'up'))
+  unbook(stype, key, instance)
   redis.call('DEL', stream .. ':' .. instance)
   redis.call('ZREM', ns .. 'pending:' .. stype, member(key, instance))
   if delist(key, instance) > 0 then
@@ -47,12 +49,20 @@ local function forget(stype, key, instance, since)
   redis.call('ZREM', ns .. 'streams', key)
 end
 
+-- astray has want look whether the sidecars of an instance are where it is now.
+local function astray(key, instance)
+  if not redis.call('HGET', ns .. 'stream:' .. key .. ':' .. instance, 'sidecars') then return end
+  mark(key)
+  wake('dirty')
+end
+
 -- inherit ends a handover: what followed the instance is in its place.
 local function inherit(key, heir, instance)
   local stream = ns .. 'stream:' .. key
   redis.call('HDEL', stream .. ':' .. heir, 'follows', 'off', 'move')
   redis.call('HDEL', ns .. 'moves', member(key, instance))
   wake('moves')
+  astray(key, heir)
 end
 
 -- requeue puts an instance back in line. Its score was fixed when its slot was first
@@ -81,7 +91,9 @@ local function requeue(stype, key, instance, reason, alone, since)
     'here', ran[5] and string.match(reason, '^moved%-away') and because('move-from', 'host', ran[6] or '') or reason)
   redis.call('HDEL', at, 'assigned', 'sending', 'speed', 'fps', 'stale', 'up', 'phase', 'restart')
   for field, value in pairs(variables(at)) do redis.call('HSET', at, 'kept:' .. string.sub(field, 5), value) end
+  if redis.call('HGET', at, 'with') then redis.call('HDEL', at, 'move') end
   replace(at, {})
+  astray(key, instance)
   redis.call('ZADD', ns .. 'pending:' .. stype, int(rank), member(key, instance))
   if heir then
     local v = redis.call('HMGET', ns .. 'stream:' .. key .. ':' .. heir, 'type', 'host')

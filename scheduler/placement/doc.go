@@ -10,6 +10,7 @@
 //	rank.go      who asked for the stream comes first, who prefers others last; then
 //	near.go      the nearer to its targets: their hosts, their sites, their regions
 //	spread.go    those with fewer of its siblings
+//	with.go      of a sidecar, the host of its target alone
 //	host.go      the one host that it may go to: whose it is, a pin, a planned move
 //	known.go     nothing that one before it was refused
 //	requests.go  so many candidates at a time

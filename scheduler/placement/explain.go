@@ -29,6 +29,9 @@ func NewView(stype string, classes []Class, services []Service) View {
 // its way, the next pass places it. The chain may be zero unless the slot waits
 // for variables.
 func (v View) Explain(s Instance, chain Chain) stream.Reason {
+	if s.With != "" {
+		return v.withTarget(s, chain)
+	}
 	left, why := v.filtered(s)
 	if len(left) == 0 {
 		return why

@@ -28,6 +28,9 @@ type Instance struct {
 	// Siblings how many other copies are where it has a value.
 	Spread   string
 	Siblings map[string]int
+	// With is the slot whose sidecar it is, empty: of none; Target the host where that one
+	// is, where a reason is asked for, empty: on none.
+	With, Target string
 	// Needs are the variables of other slots that it waits for on account of its item,
 	// whatever service is to take it.
 	Needs []stream.Need

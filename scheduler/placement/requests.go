@@ -4,6 +4,9 @@ package placement
 // candidates that are not known to have no room, at most so many at a time and those
 // of a rank together if that can be. No request: nothing that it may have has room.
 func Plan(s Instance, candidates []Candidate, known *Known, most int) (requests [][]Candidate) {
+	if s.With != "" { // it goes where its target is, full or not, and the store knows where that is
+		return chunks(candidates, most)
+	}
 	if only, otherwise := onlyHost(s); only != "" {
 		requests = chunks(known.open(on(only, candidates)), most)
 		if !otherwise {
