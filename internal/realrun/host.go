@@ -83,6 +83,17 @@ func Start(t testing.TB, name, redis, yaml string, env ...string) *Host {
 // StartUnder is Start by a command that execs the arguments after its own.
 func StartUnder(t testing.TB, under []string, name, redis, yaml string, env ...string) *Host {
 	t.Helper()
+	return start(t, under, name, redis, []string{yaml}, env)
+}
+
+// StartOf is Start of a host that has several files, in the order in which they merge.
+func StartOf(t testing.TB, name, redis string, files ...string) *Host {
+	t.Helper()
+	return start(t, nil, name, redis, files, nil)
+}
+
+func start(t testing.TB, under []string, name, redis string, files, env []string) *Host {
+	t.Helper()
 	// Not t.TempDir: sockets need short paths.
 	dir, err := os.MkdirTemp("", "sa-")
 	if err != nil {
@@ -90,11 +101,12 @@ func StartUnder(t testing.TB, under []string, name, redis, yaml string, env ...s
 	}
 	h := &Host{Name: name, StateDir: filepath.Join(dir, "s"), t: t, under: under, env: env, log: &logBuffer{}, binary: Binary(t)}
 	own := fmt.Sprintf("network: {name: %s, redis: %q}\nstate_dir: %s\nlog: {format: json, level: debug}\n", name, redis, h.StateDir)
-	h.files = []string{filepath.Join(dir, "host.yaml"), filepath.Join(dir, "own.yaml")}
-	for i, text := range []string{yaml, own} {
-		if err := os.WriteFile(h.files[i], []byte(text), 0o600); err != nil {
+	for i, text := range append(slices.Clone(files), own) {
+		at := filepath.Join(dir, fmt.Sprintf("%d.yaml", i))
+		if err := os.WriteFile(at, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
+		h.files = append(h.files, at)
 	}
 	t.Cleanup(func() {
 		h.Kill()
@@ -113,7 +125,10 @@ func StartUnder(t testing.TB, under []string, name, redis, yaml string, env ...s
 // Again starts the host's process after it ended, with the same files.
 func (h *Host) Again() {
 	h.t.Helper()
-	argv := append(slices.Clone(h.under), h.binary, "run", "-c", h.files[0], "-c", h.files[1])
+	argv := append(slices.Clone(h.under), h.binary, "run")
+	for _, file := range h.files {
+		argv = append(argv, "-c", file)
+	}
 	h.cmd = exec.Command(argv[0], argv[1:]...)
 	h.cmd.Env = append(os.Environ(), h.env...)
 	h.cmd.Stdout, h.cmd.Stderr = h.log, h.log
@@ -150,8 +165,8 @@ func (h *Host) Rewrite(yaml string) {
 // ConfigFile is the file that Rewrite writes.
 func (h *Host) ConfigFile() string { return h.files[0] }
 
-// OwnFile is the second file, with what is the host's alone.
-func (h *Host) OwnFile() string { return h.files[1] }
+// OwnFile is the last file, with what is the host's alone.
+func (h *Host) OwnFile() string { return h.files[len(h.files)-1] }
 
 // Signal sends a signal to the host's process alone.
 func (h *Host) Signal(sig syscall.Signal) {
