@@ -118,6 +118,7 @@ func (d *demo) run(ctx context.Context, cfg *config.Config, l *links, log zerolo
 	d.greet(cfg)
 	var loops sync.WaitGroup
 	loops.Go(func() { d.tell(ctx, l.store) })
+	loops.Go(func() { guide(ctx, l.store, d.redis) })
 	go d.obey(ctx, os.Stdin, cancel) // ends with the process: a read of a terminal cannot be interrupted
 	err = p.run(ctx)
 	cancel()
@@ -128,7 +129,7 @@ func (d *demo) run(ctx context.Context, cfg *config.Config, l *links, log zerolo
 func (d *demo) greet(cfg *config.Config) {
 	fmt.Printf(`
   stream-api demo: three hosts (%s), a toy ingest (%s), one store.
-  The chain of each stream: dist, transcode, fanout_h264, record.
+  Each stream is distributed, transcoded, packaged (hls), pictured (thumb) and recorded twice.
 
     page         http://%s/          switch streams, kill hosts, watch
     second look  %s status -w --redis %s
@@ -140,7 +141,7 @@ func (d *demo) greet(cfg *config.Config) {
     start alpha  bring it back
     quit         or Ctrl-C
 
-  What happens, one line each:
+  What happens, one line each, and what to try next:
 
 `, strings.Join(demoHostNames, ", "), strings.Join(demoStreams, ", "), cfg.Web.Listen, os.Args[0], d.redis, d.redis)
 }
@@ -251,7 +252,13 @@ sources:
   - name: toy
     plugin: poll
     vars: {url: %q, type: icecast, interval: 500ms, gone_after: 3s}
-    chain: [dist, transcode, fanout_h264, record]
+    labels: {site: south}
+    chain:
+      - {slot: dist, near: source}
+      - {slot: transcode, near: dist}
+      - hls
+      - {slot: thumb, with: hls}
+      - {slot: record, copies: 2, apart: host}
 web: {listen: %q, asynqmon: read_write}
 `, stateDir, ingest, listen)
 	cfg, err := config.LoadBytes(config.File{Name: "demo", Data: []byte(text)})
@@ -267,7 +274,7 @@ func (d *demo) writeFiles() error {
 	for i, name := range demoHostNames {
 		files[name+".yaml"] = d.hostFile(name, i)
 	}
-	for _, slot := range []string{"transcode", "fanout_h264", "record"} {
+	for _, slot := range []string{"transcode", "hls", "thumb", "record"} {
 		files[slot+".sh"] = demoScript(slot)
 	}
 	for name, text := range files {
@@ -278,33 +285,39 @@ func (d *demo) writeFiles() error {
 	return nil
 }
 
-// hostFile offers a part of the chain on each host, so that any one of them
-// may die.
+// hostFile offers the whole chain on each host, so that any two of them may die.
 func (d *demo) hostFile(name string, i int) string {
 	script := func(slot string) string { return filepath.Join(d.dir, slot+".sh") }
-	text := fmt.Sprintf(`network: {name: %s}
-state_dir: %s
+	site := "south"
+	if i == 0 {
+		site = "north"
+	}
+	return fmt.Sprintf(`network: {name: %[1]s, labels: {site: %[2]s}}
+state_dir: %[3]s
 scheduler: {enabled: false}
 services:
+  dist:
+    plugin: static
+    capacity: 4
+    stream_vars: {url: "icecast://live.%[1]s.example:8000"}
   transcode:
     plugin:
       name: exec
-      path: %s
+      path: %[4]s
       env: {pull_url: "${source:url}/${stream:key}", push_url: "${dist:url}/${stream:key}_h264"}
       stop: {grace: 2s}
-    capacity: 2
-    stream_vars: {h264_url: "${dist:url}/${stream:key}_h264"}
-  fanout_h264:
-    plugin: {name: exec, path: %s, env: {pull_url: "${transcode:h264_url}"}, stop: {grace: 2s}}
     capacity: 3
-`, name, filepath.Join(d.dir, "h"+string(rune('0'+i))), script("transcode"), script("fanout_h264"))
-	if i < 2 {
-		text += fmt.Sprintf("  dist:\n    plugin: static\n    capacity: 4\n    stream_vars: {url: \"icecast://live.%s.example:8000\"}\n", name)
-	}
-	if i > 0 {
-		text += fmt.Sprintf("  record:\n    plugin: {name: exec, path: %s, env: {pull_url: \"${source:url}/${stream:key}\"}, stop: {grace: 2s}}\n    capacity: 4\n", script("record"))
-	}
-	return text
+    stream_vars: {h264_url: "${dist:url}/${stream:key}_h264"}
+  hls:
+    plugin: {name: exec, path: %[5]s, env: {pull_url: "${transcode:h264_url}"}, stop: {grace: 2s}}
+    capacity: 4
+    stream_vars: {url: "http://${host:name}/hls/${stream:key}/"}
+  thumb:
+    plugin: {name: exec, path: %[6]s, env: {pull_url: "${hls:url}"}, stop: {grace: 2s}}
+  record:
+    plugin: {name: exec, path: %[7]s, env: {pull_url: "${source:url}/${stream:key}"}, stop: {grace: 2s}}
+    capacity: 4
+`, name, site, filepath.Join(d.dir, "h"+string(rune('0'+i))), script("transcode"), script("hls"), script("thumb"), script("record"))
 }
 
 // demoScript stands for an ffmpeg: it says what it would do, publishes where
