@@ -34,7 +34,7 @@ type chainItem struct {
 	// Spread is the label over whose values they are spread.
 	Spread string `yaml:"spread" validate:"omitempty,spread"`
 	// Near is what it is placed near to: slots of the chain, or source.
-	Near []string `yaml:"near" validate:"max=32,unique,dive,near"`
+	Near oneOrMore `yaml:"near" validate:"max=32,unique,dive,near"`
 	// Each is what has one instance by itself: host.
 	Each string `yaml:"each" validate:"omitempty,each"`
 	// Host is which hosts may run it.

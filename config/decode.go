@@ -177,7 +177,13 @@ func fieldOf(t reflect.Type, name string) (reflect.StructField, bool) {
 	return reflect.StructField{}, false
 }
 
+// oneOrMore is a list of words; one of them may be written as it is.
+type oneOrMore []string
+
 func (d *decoder) slice(n *node, path string, v reflect.Value, r rules) bool {
+	if n.kind == scalarKind && v.Type() == reflect.TypeFor[oneOrMore]() {
+		n = &node{kind: listKind, at: n.at, items: []*node{n}}
+	}
 	if n.kind != listKind {
 		d.problem(n.at, path, "a list is expected, but this is %s", n.kind)
 		return false
