@@ -233,7 +233,7 @@ func TestRecipes(t *testing.T) {
 				for _, text := range r.of(host.name) {
 					files = append(files, s.use(text, keys))
 				}
-				realrun.StartOf(t, name[1], redis.URL(), append(files, "lease: {ttl: 6s, beat: 500ms}\n")...)
+				realrun.StartOf(t, name[1], redis.URL(), append(files, "lease: {ttl: 6s, beat: 500ms}\nnetwork: {namespace: \"\"}\n")...)
 			}
 			for _, words := range want.add {
 				realtest.Await(t, time.Minute, "the stream is not taken", func() bool {
