@@ -19,7 +19,8 @@ func Fragile(status stream.Status) []stream.FragileStatus {
 	for _, v := range status.Streams {
 		says := published(v)
 		for _, s := range v.Slots {
-			if s.State != stream.Running {
+			// A sidecar holds no seat, and goes where its target goes.
+			if s.State != stream.Running || v.Items[s.Slot].With != "" {
 				continue
 			}
 			if why := f.explain(instanceStatus(v, s, says), s.Host, v.Chain); !why.IsZero() {

@@ -42,6 +42,7 @@ func TestFragileIsWhatWouldFindNoPlaceAgain(t *testing.T) {
 		"filter, room elsewhere":     {hosts: []stream.HostStatus{host("a", only), host("b", stream.ServiceStatus{})}},
 		"filter, full elsewhere":     {hosts: []stream.HostStatus{host("a", only), host("b", stream.ServiceStatus{Capacity: limit(1), Used: 1})}, want: "the only work service that matches is full: 1/1"},
 		"capacity":                   {hosts: []stream.HostStatus{host("a", stream.ServiceStatus{Capacity: limit(1), Used: 2})}, want: "the only work service that matches is full: 2/1"},
+		"capacity, of a sidecar":     {item: stream.Item{With: "dist"}, hosts: []stream.HostStatus{host("a", stream.ServiceStatus{Capacity: limit(1), Used: 2})}},
 		"label":                      {item: stream.Item{Host: site}, hosts: []stream.HostStatus{labelled(host("a", stream.ServiceStatus{Used: 1}), "ber")}, want: "no host that offers work is site=ham (a site=ber)"},
 		"host of a name":             {item: stream.Item{Host: stream.Selector{Name: "b"}}, hosts: []stream.HostStatus{host("a", stream.ServiceStatus{Used: 1})}, want: "no host that offers work is b (a)"},
 		"label, room elsewhere":      {item: stream.Item{Host: site}, hosts: []stream.HostStatus{host("a", stream.ServiceStatus{Used: 1}), labelled(host("b", stream.ServiceStatus{}), "ham")}},
