@@ -10,7 +10,7 @@
 -- ARGV: ns, actor, key, ttl (longest lease known, ms), look (1: have the stream
 --   looked at again, its mark may be lost), n, n pairs of instance and type ('':
 --   not known) that may have a record besides those the stream knows, or of a slot and ''.
--- RETURN: {'ok', corrections, rows of what has a seat}; a row is {type, host}.
+-- RETURN: {'ok', corrections, rows of what holds capacity}; a row is {type, host}.
 -- TWICE: the second finds nothing to correct.
 local ns, actor, key, ttl, look, n = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5] == '1', tonumber(ARGV[6])
 local FIRST = 7

@@ -2,7 +2,7 @@
 -- in one step. The caller decides eligibility once per class (Lua has no
 -- regular expressions) and names candidates rank by rank: a class, or one host of it;
 -- within a rank the lowest load wins, then the name, never chance.
--- A sidecar goes where its target is, or nowhere; it takes no seat there, and of the
+-- A sidecar goes where its target is, or nowhere; it takes no capacity there, and of the
 -- pools what is booked for it, if there is room. A target has room booked for its sidecars.
 -- KEYS: none. Touches reaper, stream:<key>:<slot>,
 --   stream:<key>:<instance>, pending:<type>,

@@ -209,7 +209,7 @@ local function renew(v, w, changed)
   local place = rank(v.copy, stamp(s[4]) or now)
   if s[5] ~= place then redis.call('HSET', record, 'score', place) end
   if v.another then redis.call('HSET', record, 'copy', int(v.copy)) end
-  if (s[12] or '') ~= w.with then reseat(v.type, key, v.name, s[2] or '', w.with) end
+  if (s[12] or '') ~= w.with then convert(v.type, key, v.name, s[2] or '', w.with) end
   for field, pair in pairs({ apart = { s[10], w.apart }, sidecars = { s[13], w.sidecars } }) do
     if pair[2] == '' then
       if pair[1] then redis.call('HDEL', record, field) end

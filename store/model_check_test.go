@@ -203,7 +203,7 @@ func (w *world) checkRecords(p picture, what string) {
 			}
 			mark := ""
 			if row["with"] != "" {
-				mark = "+" // without a seat
+				mark = "+" // without capacity
 			}
 			byHost[row["host"]] = append(byHost[row["host"]], held{mark + row["type"] + "|" + line, state})
 		default:

@@ -129,7 +129,7 @@ func (p picture) used(host string) func(t string) int {
 		n, _ := strconv.Atoi(p["service:"+t+":"+host]["used"])
 		for row := range p["slots:"+host] {
 			if strings.HasPrefix(row, "+"+t+"|") {
-				n++ // a sidecar has no seat
+				n++ // a sidecar has no capacity
 			}
 		}
 		return n

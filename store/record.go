@@ -106,7 +106,7 @@ type InstanceRecord struct {
 	Copy     int      // its number among the copies of its slot, from 1
 	Only     string   // the one host that may have it, as it is that host's; empty: any
 	Apart    string   // what the copies of its slot never share; empty: they may share a host
-	With     string   // the slot whose sidecar its own is; empty: it has a seat
+	With     string   // the slot whose sidecar its own is; empty: it holds capacity
 	Sidecars []string // slots that are sidecars of its own
 	Follows  string   // the instance whose place it is to take; it is kept off that one's host
 	State    stream.State

@@ -53,7 +53,7 @@ type ServiceRecord struct {
 	Capacity string
 	Limit    int
 	Used     int
-	Sidecars int // that it has besides, without a seat
+	Sidecars int // that it has besides, without capacity
 	// Uses is what one slot takes of the host's pools, uses that as written.
 	Uses     stream.Amounts
 	uses     string

@@ -1,5 +1,5 @@
 -- account: take() and give_back() are the only places where an instance begins and
--- ceases to hold capacity; join() and part() (sidecars) are those where one without a seat is held. The reverse index slots:<host> decides: a slot that
+-- ceases to hold capacity; join() and part() (sidecars) are those where one that takes none is held. The reverse index slots:<host> decides: a slot that
 -- is in it already is not counted again, one that is not in it is not given
 -- back again, so doing either twice changes nothing and no counter needs a
 -- clamp that would hide a mistake. Both advance the host's revision.
@@ -46,15 +46,15 @@ local function give_back(stype, key, instance, host)
   end
 end
 
--- hold_on has a host hold an instance, in a seat or as a sidecar.
+-- hold_on has a host hold an instance, by capacity or as a sidecar.
 local function hold_on(stype, key, instance, host)
   if not redis.call('HGET', ns .. 'stream:' .. key .. ':' .. instance, 'with') then return take(stype, key, instance, host) end
   bump(host)
   join(stype, key, instance, host)
 end
 
--- reseat makes an instance that is held a sidecar of a slot, or gives it a seat (with is '').
-local function reseat(stype, key, instance, host, with)
+-- convert makes an instance that is held a sidecar of a slot, or gives it capacity of its own (with is '').
+local function convert(stype, key, instance, host, with)
   local at = ns .. 'stream:' .. key .. ':' .. instance
   if with == '' then
     unbook(stype, key, instance)

@@ -20,7 +20,7 @@ end
 -- beside_rows counts the sidecars among it.
 local function beside_rows(stype, host) return rows('+' .. stype, host) end
 
--- unheld is how many places of a service slots with a seat may have: sidecars need one, too.
+-- unheld is how many places of a service slots that hold capacity may have: sidecars need one, too.
 local function unheld(places, stype, host)
   local most = whole(places)
   return most and int(math.max(0, most - beside_rows(stype, host))) or places

@@ -10,5 +10,5 @@ local function member(key, instance) return key .. '|' .. instance end
 
 local function row_of(stype, key, instance) return stype .. '|' .. key .. '|' .. instance end
 
--- beside_row is the row of what has no seat, a sidecar.
+-- beside_row is the row of what holds no capacity, a sidecar.
 local function beside_row(stype, key, instance) return '+' .. row_of(stype, key, instance) end

@@ -1,5 +1,5 @@
 -- sidecars: slots that run on the host of another slot of their stream, copy by copy.
--- They hold no seat there, the other one, their target, pays. A sidecar's instance says
+-- They hold no capacity there, the other one, their target, pays. A sidecar's instance says
 -- which slot that is in with, a target's which slots these are in sidecars. What a
 -- sidecar takes of its host's pools is taken with its target: booked says on which host,
 -- and from then on its row is in that one's slots, whether it runs there yet or not.

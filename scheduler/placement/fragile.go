@@ -19,7 +19,7 @@ func Fragile(status stream.Status) []stream.FragileStatus {
 	for _, v := range status.Streams {
 		says := published(v)
 		for _, s := range v.Slots {
-			// A sidecar holds no seat, and goes where its target goes.
+			// A sidecar holds no capacity, and goes where its target goes.
 			if s.State != stream.Running || v.Items[s.Slot].With != "" {
 				continue
 			}

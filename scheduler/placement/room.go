@@ -31,7 +31,7 @@ func (v View) crowded(s Instance, from []Service) stream.Reason {
 			if !slices.Contains(apart, held) {
 				apart = append(apart, held)
 			}
-		case o.full() && s.With == "": // a sidecar needs no seat
+		case o.full() && s.With == "": // a sidecar needs no capacity
 			full = append(full, fmt.Sprintf("%d/%d", o.Used, o.Limit))
 		default:
 			p, short := o.short()

@@ -8,7 +8,7 @@ import (
 )
 
 // withTarget says why a sidecar does not start where its target is, the only host that
-// may have it; it needs no seat there.
+// may have it; it needs no capacity there.
 func (v View) withTarget(s Instance, chain Chain) stream.Reason {
 	if s.Target == "" {
 		return stream.Because(stream.CodeWith, "slot", s.With)
