@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -44,6 +45,10 @@ func (d *decoder) warnMachine(c *Config) {
 			d.warnPublished(join(path, "stream."+name), s.Stream[name])
 		}
 		d.warnPublishedBySource(s, path)
+		if m := s.Vars.Match; m != nil && s.Vars.Strip != "" && strings.HasPrefix(m.String(), "^"+regexp.QuoteMeta(s.Vars.Strip)) {
+			at := join(path, "vars.match")
+			d.warn(d.at(at), at, "match looks at keys, from which strip has taken %s: it can match none of them; leave that out of match", stream.Quote(s.Vars.Strip))
+		}
 		if s.Vars.CA != "" {
 			d.warnFile(join(path, "vars.ca"), s.Vars.CA)
 		}

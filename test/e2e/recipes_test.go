@@ -248,6 +248,7 @@ func TestRecipes(t *testing.T) {
 				}
 			}()
 			realtest.Await(t, time.Minute, "the network is not as its page says", func() bool {
+				time.Sleep(200 * time.Millisecond) // each look is a process
 				got = layout(realrun.Status(t, redis.URL()))
 				for name, where := range want.here {
 					if got[name] != where {
