@@ -21,7 +21,7 @@ func (s *scheduler) place(a *actor) {
 		if err != nil {
 			continue
 		}
-		line := &line{w: w, order: map[string]int{}}
+		line := &line{w: w, order: map[string]int{}, heard: map[string]bool{}}
 		for some := range slices.Chunk(waiting, 2) {
 			requests := line.requests(some, s.targets)
 			if len(requests) == 0 {
@@ -48,6 +48,7 @@ type line struct {
 	refused []store.Request
 	passed  [][]store.Passed // of each refused
 	order   map[string]int   // of slots, by key and instance
+	heard   map[string]bool  // by the first slot of a batch
 }
 
 func (l *line) requests(waiting []store.Waiting, targets map[string]string) (out []store.Request) {
@@ -100,7 +101,15 @@ func (l *line) keep(r store.Request, passed []store.Passed) {
 // hear learns from the answers, and checks that none got what one before it was refused.
 func (l *line) hear(ctx context.Context, requests []store.Request, answers []store.Placement) error {
 	done := map[string]bool{} // its later requests are of no account
+	again := l.heard[requests[0].Key+"|"+requests[0].Instance]
+	l.heard[requests[0].Key+"|"+requests[0].Instance] = true
 	for i, v := range answers {
+		if again { // a request that came twice: the second is no part of this pass
+			if v.Outcome == store.Placed {
+				l.w.issued(v.Reservation)
+			}
+			continue
+		}
 		at := v.Key + "|" + v.Instance
 		switch v.Outcome {
 		case store.Placed:
@@ -108,6 +117,9 @@ func (l *line) hear(ctx context.Context, requests []store.Request, answers []sto
 			class, err := l.w.client.HGet(ctx, "service:"+v.Type+":"+v.Host, "class").Result()
 			if err != nil {
 				return err
+			}
+			if with, err := l.w.client.HExists(ctx, "stream:"+v.Key+":"+v.Instance, "with").Result(); err != nil || with {
+				continue // it took no seat
 			}
 			l.check(v, class)
 		case store.Full:

@@ -219,6 +219,19 @@ func TestTheTargetTakesOfThePoolsWhatItsSidecarsUse(t *testing.T) {
 		t.Errorf("%d rows are left: %v", rows, g.client.ZRange(g.ctx, "slots:a", 0, -1).Val())
 	}
 	g.balanced("all is given back")
+	// Nor once it is wanted no more.
+	one = g.asks("enc.1", "enc", "")
+	side = g.asks("side.1", "rec", "")
+	g.up(one.Reservation, hosts["a"])
+	g.up(side.Reservation, hosts["a"])
+	g.must(g.s.MarkDirty(g.ctx, "s1"))
+	_, err := g.s.Want(g.ctx, store.Want{Mark: g.marked("s1")})
+	g.must(err)
+	g.release(side.Reservation, hosts["a"])
+	g.balanced("the sidecar is gone")
+	g.release(one.Reservation, hosts["a"])
+	g.balanced("both are gone")
+	g.lookAgain()
 	// Nothing of the rest is refused for a sidecar that has no room.
 	got, err := g.s.Place(g.ctx, []store.Request{other})
 	g.must(err)

@@ -48,9 +48,9 @@ func TestTheCauseOfACauseIsKept(t *testing.T) {
 func TestWhatIsNotKnownIsShownLegibly(t *testing.T) {
 	t.Parallel()
 	for wire, want := range map[string]string{
-		`apart {"from":"playout","host":"ham"}`:                 "apart (from playout, host ham)",
-		`pool {"size":8,"used":["a","b"]}`:                      `pool (size 8, used ["a","b"])`,
-		`with {"slot":"hls","cause":"full","cause.full":"8/8"}`: "with (slot hls): all that match and are up are full: 8/8",
+		`apart {"from":"playout","host":"ham"}`:                     "apart (from playout, host ham)",
+		`pool {"size":8,"used":["a","b"]}`:                          `pool (size 8, used ["a","b"])`,
+		`tomorrow {"slot":"hls","cause":"full","cause.full":"8/8"}`: "tomorrow (slot hls): all that match and are up are full: 8/8",
 		`full`:           "full",
 		`full {"x":"1"}`: "full (x 1)",
 		`maintenance`:    "maintenance",

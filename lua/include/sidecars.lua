@@ -49,6 +49,12 @@ local function unbook(stype, key, instance, host)
   for _, other in ipairs(part(stype, key, instance, s[1])) do wake('room ' .. other) end
 end
 
+-- unheld_by frees what is booked for an instance that is gone, and so runs nowhere.
+local function unheld_by(stype, key, instance)
+  local booked = redis.call('HGET', ns .. 'stream:' .. key .. ':' .. instance, 'booked')
+  for _, other in ipairs(booked and part(stype, key, instance, booked) or {}) do wake('room ' .. other) end
+end
+
 -- beside walks over the instances of the sidecars of a target's copy: name, type, host.
 local function beside(key, sidecars, copy)
   local stream, list, i = ns .. 'stream:' .. key, {}, 0

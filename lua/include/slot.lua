@@ -33,7 +33,7 @@ end
 local function forget(stype, key, instance, since)
   local stream, slot = ns .. 'stream:' .. key, slot_of(instance)
   local ran = lit(redis.call('HMGET', stream .. ':' .. instance, 'state', 'phase', 'up'))
-  unbook(stype, key, instance)
+  unheld_by(stype, key, instance)
   redis.call('DEL', stream .. ':' .. instance)
   redis.call('ZREM', ns .. 'pending:' .. stype, member(key, instance))
   if delist(key, instance) > 0 then
