@@ -71,7 +71,7 @@ func (t *tour) next(status stream.Status) string {
 	case 2:
 		for _, s := range status.Streams {
 			for _, slot := range s.Slots {
-				if s.Key == tourKey && slot.Slot == "record" && slot.State == stream.Pending && slot.Code == stream.CodeApart && !up(status, t.pair) {
+				if s.Key == tourKey && slot.Slot == "record" && slot.State == stream.Pending && slot.Reason != "" && slot.Code != stream.CodeHostDown && len(at.pair()) == 1 && !up(status, t.pair) {
 					t.step, t.waiting = 3, slot.Name
 					return fmt.Sprintf("%s waits, for one host is left: %s\nrecord is degraded, not down: the other one runs. Why? In another terminal:\n  %s why %s %s --redis %s\nNow type: start %s",
 						slot.Name, slot.Reason, t.program, tourKey, slot.Name, t.redis, t.pair)
