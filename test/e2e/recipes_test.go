@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -236,6 +237,11 @@ func TestRecipes(t *testing.T) {
 				realrun.StartOf(t, name[1], redis.URL(), append(files, "lease: {ttl: 6s, beat: 500ms}\nnetwork: {namespace: \"\"}\n")...)
 			}
 			for _, words := range want.add {
+				// The next comes when the last has its place, or either may get what there is.
+				realtest.Await(t, time.Minute, "what was added waits", func() bool {
+					time.Sleep(100 * time.Millisecond)
+					return !slices.ContainsFunc(slices.Collect(maps.Values(layout(realrun.Status(t, redis.URL())))), func(where string) bool { return strings.Contains(where, " ") })
+				})
 				realtest.Await(t, time.Minute, "the stream is not taken", func() bool {
 					_, _, code := realrun.Command(t, redis.URL(), append([]string{"streams", "add"}, words...)...)
 					return code == 0
