@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	"stream-api/store"
 	"stream-api/stream"
@@ -22,28 +21,25 @@ type tour struct {
 	waiting string // the copy that waits for it
 }
 
-// tourKey is the stream that the tour is about.
-const tourKey = "s1"
+// tourKey is the stream that the tour is about, tourEnd the step after the last.
+const (
+	tourKey = "s1"
+	tourEnd = 5
+)
 
-// guide tells the tour's steps until ctx ends.
+// guide tells the tour's steps until it is over or ctx ends.
 func guide(ctx context.Context, s *store.Store, redis string) {
 	t := tour{program: os.Args[0], redis: redis}
-	tick := time.NewTicker(500 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	_ = await(ctx, s, func(ctx context.Context) (over bool, err error) { // fails only by ctx
 		status, err := readStatus(ctx, s)
 		if err != nil {
-			continue // the next look comes at once, and the store is in this process
+			return false, nil // the next look comes at once, and the store is in this process
 		}
 		if text := t.next(status); text != "" {
 			fmt.Printf("\n  %s\n\n", strings.ReplaceAll(text, "\n", "\n  "))
 		}
-	}
+		return t.step == tourEnd, nil
+	})
 }
 
 // next gives what is to be told of the step, or nothing while it is not seen yet.
@@ -85,7 +81,7 @@ func (t *tour) next(status stream.Status) string {
 		}
 	case 4:
 		if up(status, t.pack) && len(at) == 0 {
-			t.step = 5
+			t.step = tourEnd
 			return "All of it has ended, and all hosts are free. That was the tour; go on as you like, or quit"
 		}
 	}
