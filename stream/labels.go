@@ -109,10 +109,12 @@ const (
 	Far
 )
 
-// Distance between places that have labels: they are of a site, of a region, or far from
-// each other.
-func (l Labels) Distance(other Labels) Distance {
+// Between is the distance of places that have labels: they are one host, of a site, of a region,
+// or far from each other. One that is no host, as a source or any of a class, has no name.
+func Between(host string, l Labels, otherHost string, other Labels) Distance {
 	switch {
+	case host != "" && host == otherHost:
+		return SameHost
 	case l[LabelSite] != "" && l[LabelSite] == other[LabelSite]:
 		return SameSite
 	case l[LabelRegion] != "" && l[LabelRegion] == other[LabelRegion]:

@@ -22,14 +22,10 @@ func (s *StreamStatus) Measure(labels func(host string) Labels) {
 			default:
 				at = labels(host)
 			}
-			d := labels(v.Host).Distance(at)
-			if target != NearSource && host == v.Host {
-				d = SameHost
-			}
 			if s.Slots[i].Near == nil {
 				s.Slots[i].Near = map[string]string{}
 			}
-			s.Slots[i].Near[target] = d.String()
+			s.Slots[i].Near[target] = Between(v.Host, labels(v.Host), host, at).String()
 		}
 	}
 }

@@ -20,16 +20,9 @@ type Target struct {
 func (s Instance) nearness(host string, labels stream.Labels) []int {
 	out := make([]int, len(s.Near))
 	for i, t := range s.Near {
-		out[i] = int(t.distance(host, labels))
+		out[i] = int(stream.Between(host, labels, t.Host, t.Labels))
 	}
 	return out
-}
-
-func (t Target) distance(host string, labels stream.Labels) stream.Distance {
-	if host != "" && host == t.Host {
-		return stream.SameHost
-	}
-	return labels.Distance(t.Labels)
 }
 
 // beside are the hosts of its targets that have just these labels.
