@@ -122,6 +122,8 @@ type pass struct {
 	now      int64                        // server ms, when relations were read last
 	waited   bool                         // some slot waits for a place of what it is to be near to
 	others   map[string][]placement.Class // of types of sidecars
+	looked   []store.HostRecord           // the look at hosts that offers are of
+	offers   map[string][]placement.Service
 }
 
 func (p *pass) run(ctx context.Context) error {
@@ -300,17 +302,28 @@ func (p *pass) search(ctx context.Context, c store.Circumstances, open []placeme
 				}
 				p.others[t] = rules
 			}
-			takers = append(takers, placement.Takers(c.Key, p.others[t], servicesOf(t, hosts)))
+			takers = append(takers, placement.Takers(c.Key, p.others[t], p.offered(t, hosts)))
 		}
 		takes := func(host string) bool {
 			return !slices.ContainsFunc(takers, func(t map[string]bool) bool { return !t[host] })
 		}
-		along := placement.Accompanied(open, servicesOf(p.stype, hosts), takes)
+		along := placement.Accompanied(open, p.offered(p.stype, hosts), takes)
 		a.requests = placement.Plan(waitingSlot(c), along, &p.known, store.MaxClasses)
 		a.along = len(a.requests)
 	}
 	a.requests = append(a.requests, placement.Plan(waitingSlot(c), open, &p.known, store.MaxClasses)...)
 	return a, nil
+}
+
+// offered are the services of a type on hosts, found once for a look at these.
+func (p *pass) offered(t string, hosts []store.HostRecord) []placement.Service {
+	if len(hosts) != len(p.looked) || len(hosts) > 0 && &hosts[0] != &p.looked[0] {
+		p.looked, p.offers = hosts, map[string][]placement.Service{}
+	}
+	if _, found := p.offers[t]; !found {
+		p.offers[t] = servicesOf(t, hosts)
+	}
+	return p.offers[t]
 }
 
 // heads reads the load of the heads of classes, where there are more of them than

@@ -9,7 +9,8 @@ import (
 )
 
 // hostView is a look at all hosts and services, at most a second old. Reasons
-// are written from it; nothing is decided by it.
+// are written from it, and what sidecars wish is put in order; who has room is decided
+// in the store.
 type hostView struct {
 	store *store.Store
 
