@@ -77,9 +77,6 @@ local function rank(copy, born)
   return int((899 - priority) * 10000000000000 + (copy > 1 and 5000000000000 or 0) + born)
 end
 
--- host_of gives the host of <slot>@<host>, nil for other forms.
-local function host_of(instance) return string.match(instance, '@(.+)$') end
-
 -- create makes the record of an instance, anew if it was lost.
 local function create(slot, instance, w, copy)
   local at, place = stream .. ':' .. instance, rank(copy, now)

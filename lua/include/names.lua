@@ -6,6 +6,9 @@ local function slot_of(instance)
   return slot or (string.match(instance, '^([a-z][a-z0-9_]*)~' .. string.rep('%x', 16) .. '$'))
 end
 
+-- host_of gives the host of <slot>@<host>, nil for other forms.
+local function host_of(instance) return string.match(instance, '@(.+)$') end
+
 local function member(key, instance) return key .. '|' .. instance end
 
 local function row_of(stype, key, instance) return stype .. '|' .. key .. '|' .. instance end
