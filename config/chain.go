@@ -57,10 +57,7 @@ func (s *selector) decode(d *decoder, n *node, path string, _ rules) {
 	case mapKind:
 		s.Labels = map[string]stream.Values{}
 		for _, e := range n.entries {
-			list := e.value.items
-			if e.value.kind != listKind {
-				list = []*node{e.value}
-			}
+			list := e.value.each()
 			for _, v := range list {
 				if v.kind != scalarKind {
 					d.problem(v.at, join(path, e.key), "a value of a label is expected, or a list of them, but this is %s", v.kind)

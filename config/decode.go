@@ -180,9 +180,17 @@ func fieldOf(t reflect.Type, name string) (reflect.StructField, bool) {
 // oneOrMore is a list of words; one of them may be written as it is.
 type oneOrMore []string
 
+// each is what a list has, or else the one that it is itself.
+func (n *node) each() []*node {
+	if n.kind == listKind {
+		return n.items
+	}
+	return []*node{n}
+}
+
 func (d *decoder) slice(n *node, path string, v reflect.Value, r rules) bool {
 	if n.kind == scalarKind && v.Type() == reflect.TypeFor[oneOrMore]() {
-		n = &node{kind: listKind, at: n.at, items: []*node{n}}
+		n = &node{kind: listKind, at: n.at, items: n.each()}
 	}
 	if n.kind != listKind {
 		d.problem(n.at, path, "a list is expected, but this is %s", n.kind)
