@@ -106,9 +106,6 @@ func (c *Client) hello(in *bufio.Scanner, hello Hello) error {
 	return knows(m.Hello.Major, m.Hello.Minor)
 }
 
-// Dir is the slot's own directory.
-func (c *Client) Dir() string { return c.dir }
-
 // Spec is that of the child at the moment of connecting.
 func (c *Client) Spec() Spec { return c.spec }
 
