@@ -2,6 +2,7 @@
 -- the mark's own number, always a new one, so that whoever clears a mark
 -- clears no later one with it. A score that a hand set beyond what counts by
 -- ones is no number of a mark.
+-- RETURN: mark() gives nothing.
 local function mark(key)
   local dirty = ns .. 'dirty'
   local last = tonumber(redis.call('ZSCORE', dirty, key))

@@ -1,4 +1,4 @@
-// Agent is what the tests have in the guest. It runs their commands, which
+// Command agent is what the tests have in the guest. It runs their commands, which
 // come over a virtio port, so that the guest needs no network:
 //
 //	agent serve          a line of JSON in, one out
