@@ -41,6 +41,8 @@ type chainItem struct {
 	Host selector `yaml:"host"`
 	// With is the slot whose sidecar it is.
 	With string `yaml:"with" validate:"omitempty,slot"`
+	// Once has it done for good when its child ends with a code of its service's done.
+	Once bool `yaml:"once"`
 
 	path string // where it is written
 }
@@ -82,14 +84,10 @@ func (s *selector) decode(d *decoder, n *node, path string, _ rules) {
 }
 
 func (c chainItem) item() stream.Item {
-	i := stream.Item{Type: c.Type, Copies: c.Copies, Apart: c.Apart, Each: c.Each, Spread: c.Spread, Near: c.Near, Host: c.Host.Selector, With: c.With}
-	for name, t := range c.Vars {
-		if i.Vars == nil {
-			i.Vars = map[string]string{}
-		}
-		i.Vars[name] = t.String()
+	return stream.Item{
+		Type: c.Type, Copies: c.Copies, Apart: c.Apart, Each: c.Each, Spread: c.Spread, Near: c.Near,
+		Host: c.Host.Selector, With: c.With, Once: c.Once, Vars: asWritten(c.Vars),
 	}
-	return i
 }
 
 func (c *Chain) decode(d *decoder, n *node, path string, _ rules) {
@@ -99,34 +97,42 @@ func (c *Chain) decode(d *decoder, n *node, path string, _ rules) {
 	}
 	c.Slots, c.Items, c.paths = make([]string, 0, len(n.items)), stream.Items{}, map[string]string{}
 	first := map[string]place{}
-	var written []chainItem
+	var told []chainItem
 	for i, item := range n.items {
 		at := element(path, i)
 		d.index[at] = entry{key: at, at: item.at, value: item}
 		var slot string
-		switch item.kind {
-		case mapKind:
+		job := false
+		if item.kind == mapKind {
+			_, job = item.find("job")
+		}
+		switch {
+		case job:
+			slot = d.decodeJob(item, at, c)
+		case item.kind == mapKind:
 			said := chainItem{path: at}
 			d.decode(item, at, &said, rules{})
-			if slot = said.Slot; slot != "" {
-				c.Items[slot], written = said.item(), append(written, said)
+			if slot = said.Slot; slot != "" && c.paths[slot] == "" {
+				c.Items[slot], told = said.item(), append(told, said)
 				d.checkItem(said, at)
 			}
-		case scalarKind:
+		case item.kind == scalarKind:
 			d.decode(item, at, &slot, rules{validate: "slot"})
 		default:
 			d.problem(item.at, at, "a slot's name is expected, or a map such as {slot: NAME, type: TYPE}, but this is %s", item.kind)
 		}
 		if before, twice := first[slot]; twice {
-			d.problem(item.at, at, "%s is here for the second time; the first is in line %d; a slot that runs what another does has a name of its own: {slot: NAME, type: %s}", stream.Quote(slot), before.line, slot)
+			d.problem(item.at, at, "%s is here for the second time; the first is in line %d; a slot or job that runs what another does has a name of its own: {slot: NAME, type: %s}", stream.Quote(slot), before.line, slot)
 			continue
 		}
 		if slot != "" {
 			first[slot], c.paths[slot] = item.at, at
-			c.Slots = append(c.Slots, slot)
+			if !job {
+				c.Slots = append(c.Slots, slot)
+			}
 		}
 	}
-	for _, said := range written {
+	for _, said := range told {
 		d.checkNear(said, c.Slots)
 	}
 	if err := c.Items.Check(c.Slots); err != nil && strings.Contains(err.Error(), "instances are too many") {
@@ -140,6 +146,9 @@ func (c *Chain) decode(d *decoder, n *node, path string, _ rules) {
 // checkItem finds what only the whole item shows. The rest of what stream.Items.Check
 // asks for is said by the tags, where the key is.
 func (d *decoder) checkItem(c chainItem, path string) {
+	if at := join(path, "host"); c.Host.Name == stream.AnyHost {
+		d.problem(d.valueAt(at), at, "%s is for jobs, which else run where the child ended; a slot runs on any host without it: take it out", stream.AnyHost)
+	}
 	if at := join(path, "copies"); c.Each != "" {
 		if _, given := d.index[at]; given {
 			d.problem(d.at(at), at, "each: host is one instance on every host, so there is nothing for copies to count: take one of them out")
@@ -202,7 +211,11 @@ func (c Chain) String() string {
 	for i, slot := range c.Slots {
 		texts[i] = slot + said(c.Items[slot], slot)
 	}
-	return strings.Join(texts, " → ")
+	text := strings.Join(texts, " → ")
+	for i, job := range c.Items.Jobs() {
+		text += []string{"; jobs ", ", "}[min(i, 1)] + saidOfJob(job, c.Items[job])
+	}
+	return text
 }
 
 // said is what an item says besides its slot's name.
@@ -234,6 +247,9 @@ func said(item stream.Item, slot string) string {
 	}
 	if item.With != "" {
 		words = append(words, "with "+item.With)
+	}
+	if item.Once {
+		words = append(words, "once")
 	}
 	if len(words) == 0 {
 		return ""

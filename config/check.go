@@ -125,8 +125,11 @@ func (d *decoder) finishSource(c *Config, s *Source, path string) {
 	}
 	d.finishChain(c, s, path)
 	d.checkWith(s.Chain, nil)
-	for i, rule := range s.Rules {
-		at := element(join(path, "rules"), i)
+	d.checkJobs(s.Chain)
+	for i := range s.Rules {
+		s.Rules[i].Chain.resolveJobs(s.Chain.Items)
+		rule, at := s.Rules[i], element(join(path, "rules"), i)
+		d.checkJobs(rule.Chain)
 		d.checkGroupsAgainstVars(rule, at)
 		d.checkWith(rule.Chain, s.Chain.Items)
 	}

@@ -21,6 +21,9 @@ func (d *decoder) finishService(c *Config, s *Service, path string) {
 			d.problem(d.valueAt(join(at, "max_delay")), at, "max_delay %s is less than delay %s", short(e.Restart.MaxDelay), short(e.Restart.Delay))
 		}
 	}
+	if at := join(path, "tries"); s.Tries.MaxDelay < s.Tries.Delay {
+		d.problem(d.valueAt(join(at, "max_delay")), at, "max_delay %s is less than delay %s", short(s.Tries.MaxDelay), short(s.Tries.Delay))
+	}
 	d.finishReady(s, join(path, "plugin.ready"))
 	d.finishCheck(s, join(path, "check"))
 	s.URL, s.Class = c.serviceURL(s), s.class()

@@ -144,7 +144,7 @@ func (d *decoder) fields(n *node, path string, v reflect.Value) {
 		field, ok := fieldOf(v.Type(), e.key)
 		if !ok {
 			why := suggest(e.key, names)
-			if word := hinted(path, e.key); word != "" {
+			if word := hinted(path, e.key, v.Type()); word != "" {
 				why = "; " + word
 			}
 			d.problem(e.at, path, "unknown key %s%s", stream.Quote(e.key), why)

@@ -42,6 +42,11 @@ func stallAfter(kind string) time.Duration {
 func (s *Service) setDefaults() {
 	s.Handover = stream.StopFirst
 	s.OnNewSession = plan.Ignore
+	s.Tries = defaultTries()
+}
+
+func defaultTries() plan.Tries {
+	return plan.Tries{Max: 20, Delay: 10 * time.Second, MaxDelay: 10 * time.Minute}
 }
 
 func defaultExec() *plan.Exec {

@@ -177,6 +177,9 @@ func (s *Service) describe(p *page, c *Config) {
 	if e != nil {
 		describeExec(e, p, c)
 	}
+	if runsOf(c.chains(), s.Type).jobs || s.Tries != defaultTries() {
+		p.line("  tries      of a job: %d, after %s, up to %s", s.Tries.Max, short(s.Tries.Delay), short(s.Tries.MaxDelay))
+	}
 	if s.Confine != nil {
 		p.line("  confine    %s", s.Confine)
 	}
@@ -203,6 +206,9 @@ func describeExec(e *plan.Exec, p *page, c *Config) {
 		giveUp = fmt.Sprintf("gives up after %d ends within %s", e.Restart.GiveUpAfter, short(e.Restart.Within))
 	}
 	p.line("  restart    after %s, up to %s; %s", short(e.Restart.Delay), short(e.Restart.MaxDelay), giveUp)
+	if len(e.Done) > 0 {
+		p.line("  done       with code %s, as a job or once", strings.Trim(fmt.Sprint(e.Done), "[]"))
+	}
 	if e.Stall > 0 {
 		p.line("  stall      restarted after %s without a sign of life", short(e.Stall))
 	}

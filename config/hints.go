@@ -1,12 +1,19 @@
 package config
 
-import "strings"
+import (
+	"reflect"
+	"strings"
+)
 
 // Words of other programs that people write where a key is unknown, with what says it
 // here. They are looked for by the path of the map, then by the word.
 
 const (
-	orderHint  = "slots start when the variables they use are published, so nothing need say an order; what is to run when a child has ended is a hook, plugin.hooks.post_stop of its service"
+	orderHint  = "slots start when the variables they use are published, so nothing need say an order; what is to be done when a child has ended is a job: {job: NAME, of: SLOT}"
+	jobHint    = "what is to be done when a child has ended is a job, an item of its own: {job: NAME, of: SLOT}"
+	onceHint   = "a slot that is done when its child ends well says once: true, and its service which codes are well: plugin.done: [0]"
+	triesHint  = "how often a job is tried is said by tries of its service: tries: {max: 20, delay: 10s, max_delay: 10m}"
+	doneHint   = "the exit codes with which a job, or a slot with once, is done are plugin.done of its service: done: [0, 3]"
 	copiesHint = "how many instances a slot has is said by copies"
 	apartHint  = "copies are kept off each other's hosts by apart: host, off each other's sites by apart: site, and spread over sites if that can be by spread: site"
 	nearHint   = "a slot is placed near others if that can be by near: [dist], near where its stream comes from by near: [source]"
@@ -18,6 +25,25 @@ const (
 
 // chainHints are words that people write in an item of a chain.
 var chainHints = map[string]string{
+	"on_end":        jobHint,
+	"on_exit":       jobHint,
+	"on_stop":       jobHint,
+	"on_success":    jobHint,
+	"finally":       jobHint,
+	"then":          jobHint,
+	"post":          jobHint,
+	"trigger":       jobHint,
+	"oneshot":       onceHint,
+	"run_once":      onceHint,
+	"restartPolicy": onceHint,
+	"completions":   onceHint,
+	"retries":       triesHint,
+	"tries":         triesHint,
+	"max_tries":     triesHint,
+	"attempts":      triesHint,
+	"backoffLimit":  triesHint,
+	"done":          doneHint,
+	"of":            "of belongs to a job: write {job: NAME, of: SLOT} instead of slot",
 	"replicas":      copiesHint,
 	"count":         copiesHint,
 	"instances":     copiesHint,
@@ -74,6 +100,13 @@ var serviceHints = map[string]string{
 	"nodeSelector": whereHint,
 	"constraint":   whereHint,
 	"constraints":  whereHint,
+	"retries":      triesHint,
+	"max_tries":    triesHint,
+	"attempts":     triesHint,
+	"backoffLimit": triesHint,
+	"done":         "write it below plugin, as done: [0, 3]",
+	"once":         onceHint,
+	"oneshot":      onceHint,
 	"replicas":     "how many instances a slot has is said in the chain: {slot: NAME, copies: 2}",
 	"copies":       "how many instances a slot has is said in the chain: {slot: NAME, copies: 2}",
 	"resources":    "what a child may use is said by plugin.limits",
@@ -85,10 +118,44 @@ var serviceHints = map[string]string{
 	"env":          "write it below plugin",
 }
 
+// jobHints are words that people write in a job.
+var jobHints = map[string]string{
+	"after":       "the slot whose end makes the job is named by of",
+	"on":          "the slot whose end makes the job is named by of",
+	"from":        "the slot whose end makes the job is named by of",
+	"with":        "a job runs where the child ended, unless host says otherwise",
+	"apart":       "a job is made once for each end: there are no copies of it",
+	"spread":      "a job is made once for each end: there are no copies of it",
+	"copies":      "a job is made once for each end: there are no copies of it",
+	"near":        "a job runs where the child ended, unless host says otherwise",
+	"once":        "a job is always done once",
+	"delay":       triesHint,
+	"timeout":     "bound a job by its program: path: timeout",
+	"if":          "which ends the program cares for it can say itself: ${of:reason} is why the child ended",
+	"when":        "which ends the program cares for it can say itself: ${of:reason} is why the child ended",
+	"retries":     triesHint,
+	"tries":       triesHint,
+	"max_tries":   triesHint,
+	"attempts":    triesHint,
+	"done":        doneHint,
+	"foreach":     "one job for each line that the slot writes to STREAM_API_ITEMS is said by each: item",
+	"items":       "one job for each line that the slot writes to STREAM_API_ITEMS is said by each: item",
+	"each_item":   "one job for each line that the slot writes to STREAM_API_ITEMS is said by each: item",
+	"each_file":   "one job for each line that the slot writes to STREAM_API_ITEMS is said by each: item",
+	"env":         "write vars, and ${slot:NAME} in the env of the service",
+	"environment": "write vars, and ${slot:NAME} in the env of the service",
+	"command":     "what a job runs is its service, by its name or type: services.NAME.plugin",
+	"path":        "what a job runs is its service, by its name or type: services.NAME.plugin",
+	"plugin":      "what a job runs is its service, by its name or type: services.NAME.plugin",
+}
+
 // hinted is what to write in the place of an unknown key; empty: no idea.
-func hinted(path, key string) string {
+func hinted(path, key string, t reflect.Type) string {
 	if word, known := needless[join(path, key)]; known {
 		return word
+	}
+	if t == reflect.TypeFor[jobItem]() {
+		return jobHints[key]
 	}
 	if strings.HasSuffix(path, "]") && strings.Contains(path, "chain[") {
 		return chainHints[key]

@@ -194,6 +194,7 @@ func TestDescriptionsOfGoodFiles(t *testing.T) {
 		"good/secrets":   {"testdata/good/secrets.yaml"},
 		"good/chain":     {"testdata/good/chain.yaml"},
 		"good/near":      {"testdata/good/near.yaml"},
+		"good/jobs":      {"testdata/good/jobs.yaml"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer

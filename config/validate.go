@@ -28,6 +28,8 @@ var checks = map[string]func(string) error{
 	"near":       stream.CheckNear,
 	"spread":     stream.CheckSpread,
 	"each":       stream.CheckEach,
+	"jobeach":    stream.CheckJobEach,
+	"jobvalue":   stream.CheckJobValue,
 	"slotvar":    stream.CheckItemVar,
 	"streamvar":  func(s string) error { return stream.CheckVars(map[string]string{s: ""}) },
 	"pool":       stream.CheckPool,

@@ -254,6 +254,7 @@ func (d *decoder) warnChains(c *Config) {
 		}
 	}
 	d.warnItems(c, chains)
+	d.warnJobs(c, chains)
 	d.warnCycles(c)
 	d.warnNear(c)
 }
@@ -314,6 +315,9 @@ func (d *decoder) warnItems(c *Config, chains map[string]Chain) {
 			}
 			d.warnOwn(c, chain, slot)
 		}
+		for _, job := range chain.Items.Jobs() {
+			d.warnOwn(c, chain, job)
+		}
 	}
 }
 
@@ -327,8 +331,8 @@ func (d *decoder) warnOwn(c *Config, chain Chain, slot string) {
 	for _, use := range service.templates(join("services", t)) {
 		for _, ref := range use.template.Refs() {
 			if _, given := chain.Items[slot].Vars[ref.Name]; ref.OfItem() && !ref.HasDefault && !given {
-				d.warn(d.valueAt(use.path), use.path, "%s has no value for slot %s of the chain [%s], so that it cannot start there: write {slot: %s, vars: {%s: …}}, or a default%s",
-					ref, slot, strings.Join(chain.Slots, ", "), slot, ref.Name, suggest(ref.Name, slices.Collect(maps.Keys(chain.Items[slot].Vars))))
+				d.warn(d.valueAt(use.path), use.path, "%s has no value for %s %s of the chain [%s], so that it cannot start there: write {%s: %s, vars: {%s: …}}, or a default%s",
+					ref, kindOf(chain, slot), slot, strings.Join(chain.Slots, ", "), kindOf(chain, slot), slot, ref.Name, suggest(ref.Name, slices.Collect(maps.Keys(chain.Items[slot].Vars))))
 			}
 		}
 	}

@@ -83,7 +83,7 @@ func (r *Runner) seen(ctx context.Context, records ...store.Record) ([]Seen, err
 	for i, rec := range records {
 		out[i] = Seen{Record: rec, Host: r.o.Host}
 		for _, item := range rec.Items {
-			each = each || item.Each != ""
+			each = each || item.Each == stream.EachHost
 		}
 	}
 	if !each {

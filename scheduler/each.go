@@ -70,7 +70,7 @@ func (s *Scheduler) offering(ctx context.Context, types []string) (offering, err
 func (v offering) of(key string, items stream.Items) map[string]store.EachHosts {
 	var out map[string]store.EachHosts
 	for slot, item := range items {
-		if item.Each == "" {
+		if item.Each != stream.EachHost {
 			continue
 		}
 		if out == nil {
@@ -128,7 +128,7 @@ func (v offering) digest() string {
 func eachTypes(items stream.Items) []string {
 	var out []string
 	for slot, item := range items {
-		if item.Each != "" {
+		if item.Each == stream.EachHost {
 			out = append(out, items.Type(slot))
 		}
 	}

@@ -118,6 +118,9 @@ func itemsOf(r store.Record, chain []string) stream.Items {
 		item.Type = r.TypeOf(slot)
 		items[slot] = item
 	}
+	for _, job := range r.Items.Jobs() {
+		items[job] = r.Items[job]
+	}
 	return items.Canonical()
 }
 

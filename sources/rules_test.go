@@ -95,6 +95,11 @@ func TestDifferencesAreToldInAFewWords(t *testing.T) {
 		"rule ^u: thumb changes": func(c *Config) {
 			c.Rules = append(slices.Clone(c.Rules[:2]), Rule{Match: c.Rules[2].Match, Chain: c.Rules[2].Chain, Items: stream.Items{"thumb": {}}})
 		},
+		"job upload comes": func(c *Config) { c.Items = stream.Items{"upload": {Of: "record"}} },
+		"rule ^u: job upload comes": func(c *Config) {
+			items := stream.Items{"thumb": c.Rules[2].Items["thumb"], "upload": {Of: "thumb"}}
+			c.Rules = append(slices.Clone(c.Rules[:2]), Rule{Match: c.Rules[2].Match, Chain: c.Rules[2].Chain, Items: items})
+		},
 		"stream f comes": func(c *Config) { c.Mounts = []stream.Mount{{Key: "f"}} },
 		"4 streams come": func(c *Config) { c.Mounts = []stream.Mount{{Key: "a"}, {Key: "b"}, {Key: "c"}, {Key: "d"}} },
 		"labels site=${host:site} become site=alb": func(c *Config) { c.Labels = stream.Labels{"site": "alb"} },

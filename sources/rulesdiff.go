@@ -104,7 +104,7 @@ func (d *differences) chain(of string, was, is []string) {
 	}
 }
 
-// items compares what two chains say of the slots that both have.
+// items compares what two chains say of the slots that both have, and their jobs.
 func (d *differences) items(of string, was, is []string, before, after stream.Items) {
 	for _, slot := range was {
 		a, b := before[slot], after[slot]
@@ -114,6 +114,17 @@ func (d *differences) items(of string, was, is []string, before, after stream.It
 			d.say("%s%s becomes of type %s", of, slot, after.Type(slot))
 		default:
 			d.say("%s%s changes", of, slot)
+		}
+	}
+	for _, job := range without(before.Jobs(), after.Jobs()) {
+		d.say("%sjob %s goes", of, job)
+	}
+	for _, job := range after.Jobs() {
+		switch {
+		case !before.IsJob(job):
+			d.say("%sjob %s comes", of, job)
+		case !before[job].Equal(after[job]):
+			d.say("%sjob %s changes", of, job)
 		}
 	}
 }

@@ -67,7 +67,7 @@ func (r Rules) Lines() []string {
 	return out
 }
 
-// chainLines are the slots of a chain, a mere name where there is no item.
+// chainLines are the slots of a chain, a mere name where there is no item, and its jobs.
 func chainLines(chain []string, items stream.Items) (out []string) {
 	for _, slot := range chain {
 		item, more := items[slot]
@@ -80,6 +80,14 @@ func chainLines(chain []string, items stream.Items) (out []string) {
 			Slot string `json:"slot"`
 			stream.Item
 		}{slot, item}))
+	}
+	for _, job := range items.Jobs() {
+		item := items[job]
+		item.Vars = shownVars(item.Vars)
+		out = append(out, asJSON(struct {
+			Job string `json:"job"`
+			stream.Item
+		}{job, item}))
 	}
 	return out
 }

@@ -18,7 +18,7 @@ var kept = []string{
 	"HostStatus.Host", "ServiceStatus.Type", "ServiceStatus.Filter", "SourceStatus.Name", "SourceStatus.Expect", "SourceStatus.Stalled", "SourceStatus.OverExample",
 	"WhyStatus.Key", "WhyStatus.Slot", "WhyStatus.Instance", "WhyStatus.Name", "WhyStatus.Type", "WhyStatus.Host", "WhyHost.Host", "WhyDo.Command",
 	"StreamStatus.Down", "StreamStatus.Degraded", "FragileStatus.Stream", "FragileStatus.Slot", "FragileStatus.Instance", "FragileStatus.Name", "FragileStatus.Type", "FragileStatus.Host", "ServiceStatus.Needs",
-	"RefusedStatus.Host", "Item.Apart", "Item.Spread", "Item.Each", "Item.Near", "Item.With", "PoolStatus.Pool", "ServiceStatus.Uses", "Event.ID", "Event.Event", "Event.Stream", "Event.Slot", "Event.Host", "Event.Token",
+	"RefusedStatus.Host", "Item.Apart", "Item.Spread", "Item.Each", "Item.Near", "Item.With", "Item.Of", "PoolStatus.Pool", "ServiceStatus.Uses", "Event.ID", "Event.Event", "Event.Stream", "Event.Slot", "Event.Host", "Event.Token",
 }
 
 const secret = "http://u:hunter2@h/x?token=hunter2\x1b[2J"

@@ -29,11 +29,16 @@ type Item struct {
 	// its chain, or NearSource.
 	Near []string `json:"near,omitempty" show:"name"`
 	// Each is what has one instance of the slot by itself, each host that offers the type and
-	// is admitted: EachHost; empty: it has Copies.
+	// is admitted: EachHost; empty: it has Copies. Of a job EachItem, or empty.
 	Each string `json:"each,omitempty" show:"name"`
 	// With is the slot whose sidecar this one is: it runs on that one's host, copy by
 	// copy, without a seat of its own; empty: it goes its own way.
 	With string `json:"with,omitempty" show:"name"`
+	// Once has the slot done for as long as its stream lives when its child ends with one
+	// of the codes of its service's done.
+	Once bool `json:"once,omitempty"`
+	// Of makes it a job: the slot whose end, or the job whose being done, makes one.
+	Of string `json:"of,omitempty" show:"name"`
 }
 
 // Limits of what a chain asks for.
@@ -101,7 +106,7 @@ func (i Item) plain() bool { return i.Equal(Item{}) }
 
 // Equal tells whether two items say the same.
 func (i Item) Equal(other Item) bool {
-	return i.Type == other.Type && maps.Equal(i.Vars, other.Vars) && i.Copies == other.Copies && i.Apart == other.Apart && i.Each == other.Each && i.With == other.With && i.Spread == other.Spread && slices.Equal(i.Near, other.Near) && i.Host.Equal(other.Host)
+	return i.Type == other.Type && maps.Equal(i.Vars, other.Vars) && i.Copies == other.Copies && i.Apart == other.Apart && i.Each == other.Each && i.With == other.With && i.Spread == other.Spread && i.Once == other.Once && i.Of == other.Of && slices.Equal(i.Near, other.Near) && i.Host.Equal(other.Host)
 }
 
 // Canonical is the one form of the items of a chain: those that say more than their
@@ -120,12 +125,13 @@ func (m Items) Canonical() Items {
 }
 
 // Over is the one form of the items of a rule's chain: those that are not what the
-// source's chain says of the slot. One that takes back what that says is there, and empty.
+// source's chain says of the slot, and its jobs. One that takes back what that says is
+// there, and empty.
 func (m Items) Over(source Items) Items {
 	var out Items
 	for slot, item := range m {
 		item = item.canonical(slot)
-		if !item.Equal(source[slot].canonical(slot)) {
+		if item.Of != "" || !item.Equal(source[slot].canonical(slot)) {
 			if out == nil {
 				out = Items{}
 			}
@@ -136,7 +142,8 @@ func (m Items) Over(source Items) Items {
 }
 
 // Under are the items of a rule's chain, where a mere name means the item of that
-// name in the source's chain, if there is one.
+// name in the source's chain, if there is one. Its jobs are its own: WithJobs has taken
+// those of the source that it names.
 func (m Items) Under(chain []string, source Items) Items {
 	out := Items{}
 	for _, slot := range chain {
@@ -146,13 +153,17 @@ func (m Items) Under(chain []string, source Items) Items {
 		}
 		out[slot] = item
 	}
+	for _, job := range m.Jobs() {
+		out[job] = m[job]
+	}
 	return out.Canonical()
 }
 
-// In are the items of the slots of a chain.
+// In are the items of the slots of a chain, and all jobs: of a slot that is switched off
+// there are ends, too.
 func (m Items) In(chain []string) Items {
 	out := maps.Clone(m)
-	maps.DeleteFunc(out, func(slot string, _ Item) bool { return !slices.Contains(chain, slot) })
+	maps.DeleteFunc(out, func(slot string, item Item) bool { return item.Of == "" && !slices.Contains(chain, slot) })
 	return out.Canonical()
 }
 
@@ -172,6 +183,12 @@ func (i Item) Needs() []Need {
 func (m Items) Check(chain []string) error {
 	var errs []error
 	for _, slot := range slices.Sorted(maps.Keys(m)) {
+		if m.IsJob(slot) {
+			if err := errors.Join(CheckType(slot), m[slot].check(slot), m.CheckJob(chain, slot)); err != nil {
+				errs = append(errs, fmt.Errorf("job %s: %w", Quote(slot), err))
+			}
+			continue
+		}
 		if !slices.Contains(chain, slot) {
 			errs = append(errs, fmt.Errorf("items: %s is no slot of the chain", Quote(slot)))
 			continue
@@ -209,7 +226,7 @@ func (m Items) CheckWith(chain []string, slot string) error {
 		return fmt.Errorf("%s is a sidecar of %s, and that of it: take one of the two away", target, slot)
 	case m[target].With != "":
 		return fmt.Errorf("%s is a sidecar itself: write with: %s, where both run then", target, m[target].With)
-	case m[target].Each != "":
+	case m[target].Each == EachHost:
 		return fmt.Errorf("%s is one on every host, and such a slot has no sidecars: write each: %s of %s instead", target, EachHost, slot)
 	case m.Copies(slot) > m.Copies(target):
 		return fmt.Errorf("copy %d of it would have no copy of %s beside which to run, as that has %d: give it as many, or this one fewer", m.Copies(slot), target, m.Copies(target))
@@ -258,16 +275,23 @@ func (i Item) check(slot string) error {
 	if err := checkNear(slot, i.Near); err != nil {
 		return err
 	}
-	if i.Each != "" {
+	if i.Of != "" {
+		if err := i.checkJob(); err != nil {
+			return err
+		}
+	} else if i.Each != "" {
 		if err := errors.Join(CheckEach(i.Each), i.alone()); err != nil {
 			return err
 		}
+	}
+	if i.Of == "" && i.Host.Name == AnyHost {
+		return fmt.Errorf("host: %s is for jobs, which else run where the child ended; a slot runs on any host without it: take it out", AnyHost)
 	}
 	if len(i.Vars) > MaxVars {
 		return fmt.Errorf("%d variables are too many: %d at most", len(i.Vars), MaxVars)
 	}
 	for _, name := range slices.Sorted(maps.Keys(i.Vars)) {
-		if err := errors.Join(CheckItemVar(name), checkItemValue(slot, i.Vars[name])); err != nil {
+		if err := errors.Join(CheckItemVar(name), i.checkValue(slot, i.Vars[name])); err != nil {
 			return fmt.Errorf("vars %s: %w", name, err)
 		}
 	}
@@ -320,8 +344,11 @@ func CheckNear(s string) error {
 
 // CheckEach says why nothing can have an instance each so, or nil.
 func CheckEach(s string) error {
-	if s == EachHost {
+	switch s {
+	case EachHost:
 		return nil
+	case EachItem:
+		return fmt.Errorf("each: %s is for jobs: {job: NAME, of: SLOT, each: %s}; one instance on every host is each: %s", EachItem, EachItem, EachHost)
 	}
 	return fmt.Errorf("%s is nothing that has one each: write %s", Quote(s), EachHost)
 }
@@ -348,9 +375,12 @@ func CheckItemVar(name string) error {
 	return CheckVar(name)
 }
 
-func checkItemValue(slot, text string) error {
+func (i Item) checkValue(slot, text string) error {
 	if len(text) > MaxValueBytes {
 		return fmt.Errorf("its value has %d bytes: %d at most", len(text), MaxValueBytes)
+	}
+	if i.Of != "" {
+		return CheckJobValue(text)
 	}
 	t, err := ParseTemplate(text)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // Ref is one ${scope:name} of a template. Scope is stream, source, host,
-// place, slot, env or file, or else the name of a slot of the chain.
+// place, slot, of, env or file, or else the name of a slot of the chain.
 type Ref struct {
 	Scope string
 	Name  string
@@ -36,7 +36,7 @@ func (r Ref) Need() Need { return Need{Slot: r.Scope, Var: r.Name, All: r.All} }
 // builtinScopes are those that do not name a slot.
 var builtinScopes = map[string]bool{
 	"stream": true, "source": true, "host": true, "place": true,
-	"slot": true, "env": true, "file": true,
+	"slot": true, "env": true, "file": true, ScopeOf: true,
 }
 
 // OfSlot tells whether the reference reads a variable that another slot
@@ -122,7 +122,7 @@ func parseRef(s string) (Ref, error) {
 		}
 	}
 	if !ok {
-		return Ref{}, fmt.Errorf("${%s}: write ${scope:name}, with scope one of stream, source, host, place, slot, env, file or the name of a slot", s)
+		return Ref{}, fmt.Errorf("${%s}: write ${scope:name}, with scope one of stream, source, host, place, slot, of, env, file or the name of a slot", s)
 	}
 	if scope, r.All = strings.CutSuffix(scope, "*"); r.All && builtinScopes[scope] {
 		return Ref{}, fmt.Errorf("${%s}: only a slot has several instances: write ${%s:%s}", s, scope, name)

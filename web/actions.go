@@ -117,12 +117,25 @@ func (c *chainBody) UnmarshalJSON(text []byte) error {
 		if json.Unmarshal(one, &name) != nil {
 			var item struct {
 				Slot string `json:"slot"`
+				Job  string `json:"job"`
 				stream.Item
 			}
 			d := json.NewDecoder(bytes.NewReader(one))
 			d.DisallowUnknownFields()
 			if err := d.Decode(&item); err != nil {
 				return fmt.Errorf("chain: %w", err)
+			}
+			switch {
+			case item.Job != "" && (item.Slot != "" || item.Of == ""):
+				return fmt.Errorf("chain: %s is a slot, {\"slot\": …}, or a job of one, {\"job\": …, \"of\": …}", stream.Quote(item.Job))
+			case item.Job == "" && item.Of != "":
+				return fmt.Errorf("chain: of belongs to a job: write {\"job\": %s, \"of\": …} instead of slot", stream.Quote(item.Slot))
+			case item.Job != "":
+				if _, twice := c.items[item.Job]; twice {
+					return fmt.Errorf("chain: %s is there twice", stream.Quote(item.Job))
+				}
+				c.items[item.Job] = item.Item
+				continue
 			}
 			name, c.items[item.Slot] = item.Slot, item.Item
 		}

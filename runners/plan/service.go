@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"stream-api/stream"
 )
@@ -46,10 +47,21 @@ type Service struct {
 	// StreamVars are published while the slot runs; they are stored in the
 	// store, so no ${env:} or ${file:} may be in them.
 	StreamVars map[string]stream.Template `yaml:"stream_vars" scopes:"stream source host place slot *" validate:"max=64,dive,keys,var,endkeys"`
+	// Tries are how often its jobs are tried before they have failed.
+	Tries Tries `yaml:"tries"`
 	// Check is how it is found out whether what it depends on is well; nil: nobody asks.
 	Check *Check `yaml:"check"`
 	// Exec is what runs per slot; nil: static, nothing does.
 	Exec *Exec `yaml:"-"`
+}
+
+// Tries are how a job that does not come to be done is tried again.
+type Tries struct {
+	// Max is how often its child is started before the job has failed for good.
+	Max int `yaml:"max" validate:"gte=1,lte=1000"`
+	// Delay is before the second try; it doubles each time, up to MaxDelay.
+	Delay    time.Duration `yaml:"delay" validate:"gte=1s,lte=1h"`
+	MaxDelay time.Duration `yaml:"max_delay" validate:"gte=1s,lte=24h"`
 }
 
 // PlaceVars are the variables of a place; nil for one that is not listed.
