@@ -2,7 +2,7 @@
 -- successor that has not taken over is not wanted any more.
 -- KEYS: none. Touches reaper, moves, stream:<key>, stream:<key>:<slot>, stream:<key>:<instance>, pending:<type>,
 --   outbox, slots:<host>, service:<type>:<host>, load:<type>:<class>, host:<host>,
---   dirty, streams, requeue, events.
+--   dirty, streams, requeue, jobs, events.
 -- ARGV: ns, actor, key, instance, token (of the wish), reason it is given up ('': it is done).
 -- RETURN: {'ok', rows of stop commands} | {'stale'} (another wish, or none) |
 --   {'hold', reason}; a row is {key, instance, type, host, token}.

@@ -51,7 +51,7 @@ var families = []struct{ literal, name string }{
 	{"streams", "streams"}, {"pending:", "pending:<type>"}, {"load:", "load:<type>:<class>"}, {"classes:", "classes:<type>"},
 	{"outbox", "outbox"}, {"dirty", "dirty"}, {"requeue", "requeue"}, {"moves", "moves"}, {"announced:", "announced:<source>"},
 	{"missing:", "missing:<source>"}, {"differs:", "differs:<source>"}, {"source:", "source:<source>"}, {"sources", "sources"}, {"override:", "override:<key>"},
-	{"reaper", "reaper"}, {"seats", "seats"}, {"draining", "draining"}, {"refused", "refused"}, {"troubles", "troubles"}, {"token", "token"}, {"events", "events"}, {"schema", "schema"},
+	{"reaper", "reaper"}, {"seats", "seats"}, {"draining", "draining"}, {"jobs:made", "jobs:made"}, {"jobs:done", "jobs:done"}, {"jobs", "jobs"}, {"job:", "job:<key>:<instance>"}, {"refused", "refused"}, {"troubles", "troubles"}, {"token", "token"}, {"events", "events"}, {"schema", "schema"},
 }
 
 var (

@@ -4,7 +4,7 @@
 -- figure changes.
 -- KEYS: none. Touches reaper, moves, stream:<key>, stream:<key>:<slot>, stream:<key>:<instance>,
 --   host:<host>, pending:<type>, outbox, slots:<host>, service:<type>:<host>,
---   load:<type>:<class>, dirty, streams, requeue, events.
+--   load:<type>:<class>, dirty, streams, requeue, jobs, events.
 -- ARGV: ns, actor, key, instance (the one that is followed), token, its successor's token.
 -- RETURN: {'ok', rows of stop commands, rows of update commands} | {'stale'} |
 --   {'hold', reason}; a row is {key, instance, type, host, token}.

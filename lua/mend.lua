@@ -6,7 +6,7 @@
 -- lapsed, by its own rules and holds.
 -- KEYS: none. Touches stream:<key>, stream:<key>:<slot>, stream:<key>:<instance>, streams, types:wanted,
 --   pending:<type>, outbox, slots:<host>, service:<type>:<host>, load:<type>:<class>, host:<host>, hosts,
---   hosts:lease, dirty, requeue, events.
+--   hosts:lease, dirty, requeue, jobs, events.
 -- ARGV: ns, actor, key, ttl (longest lease known, ms), look (1: have the stream
 --   looked at again, its mark may be lost), n, n pairs of instance and type ('':
 --   not known) that may have a record besides those the stream knows, or of a slot and ''.
@@ -53,7 +53,8 @@ local function state(at, instance, stype)
   local s = redis.call('HMGET', at, 'state', 'host', 'token', 'type', 'score', 'with', 'booked', 'copy')
   local held = (s[2] or '') ~= '' and (s[3] or '') ~= ''
   local word, fits = s[1], s[1] == 'assigned' or s[1] == 'running' or s[1] == 'stopping'
-  if s[1] ~= 'pending' and not fits then word = held and 'running' or 'pending' end
+  local rests = s[1] == 'failed' and is_job(instance) and not held
+  if s[1] ~= 'pending' and not fits and not rests then word = held and 'running' or 'pending' end
   if fits and not held then word = 'pending' end
   if stype == '' then stype = s[4] or redis.call('HGET', stream .. ':' .. slot_of(instance), 'type') or slot_of(instance) end
   if s[4] ~= stype then redis.call('HSET', at, 'type', stype) end
@@ -93,8 +94,10 @@ local function mend(at, instance, known)
   else
     right(redis.call('ZREM', ns .. 'outbox', line))
   end
+  if is_job(instance) then right(redis.call('ZADD', ns .. 'jobs', 'NX', int(now), line)) end
+  if word == 'failed' then return right(redis.call('ZREM', queue, line)) end
   if word == 'pending' then
-    if redis.call('ZADD', queue, 'NX', int(rank or now), line) == 1 then
+    if redis.call('ZADD', queue, 'NX', int(rank or is_job(instance) and JOBS + now or now), line) == 1 then
       right(1)
       wake('pending ' .. stype)
     end
@@ -174,14 +177,19 @@ table.sort(names)
 local slots, order, wanted = {}, {}, {}
 for _, instance in ipairs(names) do
   local at, slot = stream .. ':' .. instance, slot_of(instance)
-  wanted[slot] = wanted[slot] or known[instance]
+  if not is_job(instance) then wanted[slot] = wanted[slot] or known[instance] end
   if sound(at) then
     mend(at, instance, known[instance])
-    if not slots[slot] then
-      slots[slot] = {}
-      order[#order + 1] = slot
+    if not is_job(instance) then
+      if not slots[slot] then
+        slots[slot] = {}
+        order[#order + 1] = slot
+      end
+      table.insert(slots[slot], { name = instance, type = redis.call('HGET', at, 'type') })
     end
-    table.insert(slots[slot], { name = instance, type = redis.call('HGET', at, 'type') })
+  elseif is_job(instance) then
+    if known[instance] then right(redis.call('HDEL', stream, 'instance:' .. instance)) end
+    right(redis.call('ZREM', ns .. 'jobs', member(key, instance)))
   else
     -- Its name stays, so that who wants it makes it anew under it, and its holder finds it.
     if known[instance] then look = true end

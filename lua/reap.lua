@@ -2,7 +2,7 @@
 -- was; else takes back what hosts held whose lease lapsed, some at a time.
 -- KEYS: none. Touches reaper, hosts, hosts:lease, unwell, host:<host>, slots:<host>,
 --   service:<type>:<host>, load:<type>:<class>, stream:<key>, stream:<key>:<slot>,
---   stream:<key>:<instance>, pending:<type>, outbox, dirty, streams, moves, requeue, events.
+--   stream:<key>:<instance>, pending:<type>, outbox, dirty, streams, moves, requeue, jobs, jobs:made, types:wanted, events.
 -- ARGV: ns, actor, nonce, expected (ms or ''), epoch ('' for none), ttl, beat
 --   (longest known, ms), budget (slots a call), unsure (1: a call that was slow on
 --   its way would look like a jump of the clock; answer 'doubt' then).
@@ -20,6 +20,7 @@ local ttl, beat, budget, unsure = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber
 -- include: slot
 -- include: split
 -- include: fence
+-- include: jobs
 
 epoch = fence(expected, epoch, ttl, beat, unsure)
 if not epoch then return { 'doubt', int(now) } end
@@ -75,12 +76,13 @@ for _, host in ipairs(redis.call('ZRANGEBYSCORE', lease, '-inf', int(now), 'LIMI
     local stype, key, instance, along = split_row(line)
     taken = taken + 1
     local at = stype and ns .. 'stream:' .. key .. ':' .. instance
-    local s = at and sound(at) and redis.call('HMGET', at, 'state', 'host', 'token', 'alone')
+    local s = at and sound(at) and redis.call('HMGET', at, 'state', 'host', 'token', 'alone', 'ran')
     if not s or s[2] ~= host then
       redis.call('ZREM', slots, line) -- a row edited by hand, or half of one
       if along and s then unbook(stype, key, instance, host)
       elseif stype and not along then count(stype, host, -1) end
     else
+      ended(key, instance, host, s[3], because('host-down', 'host', host), s[5], heard)
       give_back(stype, key, instance, host)
       event('reaped', key, s[4] and slot_of(instance) or called(key, instance), host, s[3], because('lapsed'))
       if s[1] == 'stopping' then

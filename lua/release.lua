@@ -4,21 +4,23 @@
 -- has room, for what is pinned its pin, and it has not failed on two hosts
 -- already. Else it stays
 -- here under a new token: the old one was given up, so whatever is still on its
--- way in its name must find nothing.
+-- way in its name must find nothing. Whatever it says, a term is over whose child is gone: the
+-- jobs that come after it are made.
 -- KEYS: none. Touches reaper, host:<host>, stream:<key>, stream:<key>:<slot>, stream:<key>:<instance>,
---   override:<key>,
+--   override:<key>, jobs, jobs:made, types:wanted,
 --   pending:<type>, outbox, slots:<host>, service:<type>:<host>, load:<type>:<class>, dirty,
 --   streams, moves, requeue, hosts:lease, token, events.
 -- ARGV: ns, actor, key, instance, type, host, token, incarnation, reason, ban (ms to
---   avoid this host, 0 for none), only_if_room (1 or 0), nonce, n, n classes that
+--   avoid this host, 0 for none), only_if_room (1 or 0), nonce,
+--   ran (1: its child ran under this token, should the store not know), n, n classes that
 --   may take it.
 -- RETURN: {'ok', 'pending' | 'gone'} | {'stale'} (not this host's any more) |
 --   {'stay', token} (nowhere better to go) | {'hold', reason} (giving up must wait).
 -- TWICE: the token is over after the first: 'stale'.
 local ns, actor, key, instance, stype, host, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local incarnation, reason, ban, only_if_room = ARGV[8], ARGV[9], tonumber(ARGV[10]), ARGV[11] == '1'
-local nonce, n = ARGV[12], tonumber(ARGV[13])
-local FIRST = 14
+local nonce, ran, n = ARGV[12], ARGV[13] == '1', tonumber(ARGV[14])
+local FIRST = 15
 -- include: now
 -- include: ample
 -- include: event
@@ -28,25 +30,30 @@ local FIRST = 14
 -- include: slot
 -- include: token
 -- include: elsewhere
+-- include: jobs
 
 local at = ns .. 'stream:' .. key .. ':' .. instance
-local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid', 'move', 'alone', 'with')
+local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid', 'move', 'alone', 'with', 'ran')
 if s[2] ~= host or s[3] ~= token or redis.call('HGET', ns .. 'host:' .. host, 'incarnation') ~= incarnation then
   return { 'stale' }
 end
 
+local since = s[8] or ran and int(now)
 if only_if_room and s[1] ~= 'stopping' then
   local helps, why = elsewhere(key, instance, stype, host, s[4], FIRST, n)
   if why then return { 'hold', why } end
   if not helps then
+    ended(key, instance, host, token, reason, since)
     local fresh = issue()
     redis.call('HSET', at, 'token', fresh)
+    redis.call('HDEL', at, 'ran')
     bump(host)
     event('stays', key, s[6] and slot_of(instance) or called(key, instance), host, fresh, reason)
     return { 'stay', fresh }
   end
 end
 
+ended(key, instance, host, token, reason, since)
 give_back(stype, key, instance, host)
 event('released', key, s[6] and slot_of(instance) or called(key, instance), host, token, reason)
 if s[1] == 'stopping' then

@@ -1,6 +1,7 @@
 -- report: what a host sees of an instance it runs, for people to read: restarts,
 -- reason, exit, stderr, speed, fps, stale, up (others may build on its child, since so
--- many ms), restart (to take the wish away), phase (starting, unready or failing; when
+-- many ms), restart (to take the wish away), ran (its child ran under this token; kept is since
+-- when that is known), tries (of a job), phase (starting, unready or failing; when
 -- it begins or ends, since is set). An empty value removes the field. If nothing ran of
 -- its slot before, the event gap says for how long.
 -- KEYS: none. Touches host:<host>, stream:<key>, stream:<key>:<slot>,
@@ -12,7 +13,7 @@
 local ns, actor, key, instance, host, token, incarnation = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local happened, why, n = ARGV[8], ARGV[9], tonumber(ARGV[10])
 local FIRST = 11
-local OPEN = { restarts = true, reason = true, exit = true, stderr = true, speed = true, fps = true, stale = true, up = true, restart = true, phase = true }
+local OPEN = { restarts = true, reason = true, exit = true, stderr = true, speed = true, fps = true, stale = true, up = true, restart = true, phase = true, ran = true, tries = true }
 -- include: now
 -- include: event
 -- include: lead
@@ -31,7 +32,8 @@ for i = 0, n - 1 do
     if field == 'phase' and (s[3] or '') ~= value and ((s[3] or '') == '' or value == '') then
       redis.call('HSET', at, 'since', int(now))
     end
-    if value == '' then redis.call('HDEL', at, field) else redis.call('HSET', at, field, value) end
+    if field == 'ran' then redis.call('HSETNX', at, field, int(now))
+    elseif value == '' then redis.call('HDEL', at, field) else redis.call('HSET', at, field, value) end
   end
 end
 if bears then

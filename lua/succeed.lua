@@ -1,7 +1,7 @@
 -- succeed: puts the successor of a running instance in line: one more instance of
 -- its slot, that no host but another may take. It takes over its copy's number.
 -- KEYS: none. Touches reaper, moves, stream:<key>, stream:<key>:<slot>, stream:<key>:<instance>,
---   pending:<type>, events.
+--   pending:<type>, jobs, events.
 -- ARGV: ns, actor, key, instance, token (of the running one), target (a host,
 --   '*' for any other).
 -- RETURN: {'ok'} | {'busy'} (one is there already, or the one before this is stopping still) | {'stale'} | {'hold', reason}.

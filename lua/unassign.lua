@@ -1,7 +1,7 @@
 -- unassign: takes back what was placed on a host that did not claim it.
 -- KEYS: none. Touches reaper, stream:<key>, stream:<key>:<slot>, stream:<key>:<instance>, pending:<type>, outbox, slots:<host>,
 --   service:<type>:<host>, load:<type>:<class>, host:<host>,
---   dirty, streams, moves, requeue, events.
+--   dirty, streams, moves, requeue, jobs, events.
 -- ARGV: ns, actor, key, instance, type, token, ban (ms to avoid its host), reason.
 -- RETURN: {'ok'} | {'stale'} (claimed meanwhile, or another token) | {'hold', reason}.
 -- TWICE: it is pending after the first: 'stale'.

@@ -5,7 +5,7 @@
 -- would be is looked at again when the hold is over.
 -- KEYS: none. Touches reaper, dirty, requeue, types:wanted, stream:<key>, stream:<key>:<slot>,
 --   stream:<key>:<instance>, streams, moves, pending:<type>, outbox, slots:<host>,
---   service:<type>:<host>, load:<type>:<class>, host:<host>, events.
+--   service:<type>:<host>, load:<type>:<class>, host:<host>, jobs, events.
 -- ARGV: ns, actor, key, mark (the score read from dirty), wanted (1 or 0), held
 --   (1 or 0), adds (1: what is said does not all read, so slots are only added),
 --   chain (JSON), priority, n, n rows of slot, type, copies, apart (what these never
@@ -38,7 +38,9 @@ local function add(slot, instance, stype)
 end
 for i = 1, #known, 2 do
   local instance = string.match(known[i], '^instance:(.+)$')
-  if instance and slot_of(instance) then
+  if instance and is_job(instance) then
+    -- What comes after is no business of what is wanted.
+  elseif instance and slot_of(instance) then
     add(slot_of(instance), instance, known[i + 1])
   elseif not string.match(known[i], '^last:') then
     fields[known[i]] = known[i + 1]

@@ -41,6 +41,8 @@ var keyTable = map[string]struct {
 	"requeue":                 {"zset", []string{"requeue"}},
 	"moves":                   {"hash", []string{"moves"}},
 	"draining":                {"set", []string{"draining"}},
+	"jobs":                    {"zset", []string{"jobs"}},
+	"jobs:made":               {"zset", []string{"jobs:made"}},
 	"announced:<source>":      {"hash", []string{"announced:manual", "announced:src"}},
 	"missing:<source>":        {"hash", []string{"missing:src"}},
 	"differs:<source>":        {"hash", []string{"differs:src"}},

@@ -17,8 +17,9 @@ type Copy struct {
 	Items        stream.Items      `json:"items,omitempty"`
 	Priority     int               `json:"priority"`
 	Number       int               `json:"number"` // of the instance among the copies of its slot; 0: not known
-	Fields       map[string]string `json:"fields"` // of stream:<key> but for the reserved ones
+	Fields       map[string]string `json:"fields"` // of stream:<key> but for the reserved ones; of a job those of its own record (Job.Fields)
 	Vars         map[string]string `json:"vars"`   // published by the slot
+	Ran          bool              `json:"ran"`    // its child ran under this token
 }
 
 // Asserted is the store's answer to a holder's word.
@@ -37,7 +38,7 @@ func (s *Store) Assert(ctx context.Context, v Reservation, incarnation string, c
 	if err != nil {
 		return Asserted{}, fmt.Errorf("assert %s/%s: %w", v.Key, v.Instance, err)
 	}
-	args := []any{v.Host, incarnation, v.Key, v.Instance, v.Type, v.Token, c.Source, c.Announcement, string(chain), c.Priority, c.Number, c.Items[stream.SlotOf(v.Instance)].With}
+	args := []any{v.Host, incarnation, v.Key, v.Instance, v.Type, v.Token, c.Source, c.Announcement, string(chain), c.Priority, c.Number, c.Items[stream.SlotOf(v.Instance)].With, bit(c.Ran)}
 	r, err := s.call(ctx, "assert", pairs(pairs(args, withItems(c.Fields, c.Items)), c.Vars)...)
 	if err != nil {
 		return Asserted{}, err

@@ -80,7 +80,7 @@ var guards = []guard{
 
 // mendGuards keep what a hand takes from an index from being lost.
 var mendGuards = []guard{
-	{"mend puts what waits in line", []cut{{"mend", "redis.call('ZADD', queue, 'NX', int(rank or now), line) == 1", "false"}}, queueIsLost},
+	{"mend puts what waits in line", []cut{{"mend", "redis.call('ZADD', queue, 'NX', int(rank or is_job(instance) and JOBS + now or now), line) == 1", "false"}}, queueIsLost},
 	{"want puts what waits in line", []cut{{"want", "if s[1] == 'pending' then line(", "if false then line("}}, queueIsLostAndStreamIsMarked},
 	{"mend puts what is placed in the outbox", []cut{{"mend", "right(redis.call('ZADD', ns .. 'outbox', 'NX', int(now), line))", ""}}, outboxIsLost},
 	{"mend lists what is held", []cut{{"mend", "if redis.call('ZADD', ns .. 'slots:' .. host, 0, (with and beside_row or row_of)(stype, key, instance)) == 1 then", "if false then"}}, rowsAreLost},

@@ -33,6 +33,9 @@ type Record struct {
 	Overrides Overrides
 	Slots     map[string]Slot
 	Instances map[string]InstanceRecord
+	// Jobs are the names of those that come after its instances. They are in no list of
+	// slots and not read here: see Store.Jobs.
+	Jobs []string
 }
 
 // Slot is stream:<key>:<slot>: what a slot of a chain is to people and to the
@@ -129,6 +132,10 @@ type InstanceRecord struct {
 	Up     bool // its holder said that the child was started
 	// Phase of a running slot's child.
 	Phase stream.Phase
+	// Ran: its child ran under its token.
+	Ran bool
+	// Job is what a job is besides; nil: it is none.
+	Job *JobFields
 	// Restart is since when an operator wants the child started anew, server
 	// ms; 0: nobody does. The holder takes it away when it has done so.
 	Restart int64
@@ -278,7 +285,11 @@ func readRecord(key string, row map[string]string) Record {
 		case scope == "sys":
 			r.Sys[name] = value
 		case scope == "instance":
-			if i, err := stream.ParseInstance(name); err == nil {
+			switch i, err := stream.ParseInstance(name); {
+			case err != nil: // an edit
+			case i.Job != "":
+				r.Jobs = append(r.Jobs, name)
+			default:
 				r.Slots[i.Slot], r.Instances[name] = Slot{}, InstanceRecord{}
 			}
 		}
@@ -301,7 +312,7 @@ func readInstance(key, instance string, row map[string]string) InstanceRecord {
 		Reservation: Reservation{Key: key, Instance: instance, Type: row["type"], Host: row["host"], Token: row["token"]},
 		State:       stream.State(row["state"]),
 		Reason:      stream.ParseReason(row["reason"]), Here: stream.ParseReason(row["here"]), Restarts: atoi(row["restarts"]), Move: row["move"],
-		Exit: row["exit"], Speed: row["speed"], FPS: row["fps"], Stale: row["stale"] != "", Up: row["up"] != "",
+		Exit: row["exit"], Speed: row["speed"], FPS: row["fps"], Stale: row["stale"] != "", Up: row["up"] != "", Ran: row["ran"] != "",
 		Restart: atoi64(row["restart"]), Copy: max(atoi(row["copy"]), 1), Apart: row["apart"], Only: row["only"], With: row["with"], Sidecars: strings.Fields(row["sidecars"]), Follows: row["follows"],
 		Vars: readVars(row, "var:"), Kept: readVars(row, "kept:"), Avoid: map[string]int64{},
 	}
@@ -310,6 +321,9 @@ func readInstance(key, instance string, row map[string]string) InstanceRecord {
 	}
 	if phase := stream.Phase(row["phase"]); phase == stream.Starting || phase == stream.Unready || phase == stream.Failing {
 		r.Phase = phase // anything else is an edit
+	}
+	if row["job"] != "" {
+		r.Job = readJob(row)
 	}
 	r.Since, _ = strconv.ParseInt(row["since"], 10, 64) // 0 if edited into nonsense: shown as never
 	if row["stderr"] != "" {

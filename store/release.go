@@ -18,6 +18,9 @@ type Release struct {
 	// one of Classes and the slot has not failed on two hosts.
 	OnlyIfRoom bool
 	Classes    []string
+	// Ran: its child ran under this token, should the store not know, as after the loss of
+	// what was reported. What comes after it is made.
+	Ran bool
 }
 
 // Released is what became of a slot that was given back.
@@ -36,7 +39,7 @@ const (
 // Release gives a slot back whose children are gone. Errors: ErrStale (it is
 // not this holder's any more, which is as good), *HoldError (giving up waits).
 func (s *Store) Release(ctx context.Context, v Reservation, incarnation string, o Release) (Released, error) {
-	args := []any{v.Key, v.Instance, v.Type, v.Host, v.Token, incarnation, o.Reason.Wire(), o.Avoid.Milliseconds(), bit(o.OnlyIfRoom), nonce(), len(o.Classes)}
+	args := []any{v.Key, v.Instance, v.Type, v.Host, v.Token, incarnation, o.Reason.Wire(), o.Avoid.Milliseconds(), bit(o.OnlyIfRoom), nonce(), bit(o.Ran), len(o.Classes)}
 	for _, class := range o.Classes {
 		args = append(args, class)
 	}

@@ -15,7 +15,8 @@ type Observation struct {
 	// Fields to set: restarts, reason (a wire), exit, stderr, speed, fps, stale,
 	// up (since how many ms others may build on the child; empty while they may not),
 	// phase (a stream.Phase; with it since is set, where it begins or ends),
-	// restart (only to take an operator's wish away).
+	// restart (only to take an operator's wish away), ran ("1": the child ran under this
+	// token; it stays so), tries (of a job, how often it began).
 	// An empty value removes one.
 	Fields map[string]string
 }

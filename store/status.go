@@ -84,7 +84,8 @@ func (s *Store) Overview(ctx context.Context) (stream.Status, error) {
 	return out, nil
 }
 
-// StatusOf is the picture of some streams, without those that do not exist.
+// StatusOf is the picture of some streams, without those that do not exist, or have ended
+// and wait for their jobs.
 func (s *Store) StatusOf(ctx context.Context, keys []string) ([]stream.StreamStatus, error) {
 	records, err := s.records(ctx, keys, true)
 	if err != nil {
@@ -92,6 +93,9 @@ func (s *Store) StatusOf(ctx context.Context, keys []string) ([]stream.StreamSta
 	}
 	out := make([]stream.StreamStatus, 0, len(records))
 	for _, r := range records {
+		if r.Gone && len(r.Instances) == 0 && len(r.Jobs) > 0 {
+			continue // it ended, and only what comes after it is left
+		}
 		out = append(out, streamStatus(r))
 	}
 	return out, s.measure(ctx, out)

@@ -81,6 +81,8 @@ const (
 	CodeRunnerStops    Code = "runner-stops"     // error
 	CodeEarlierLife    Code = "earlier-life"     //
 	CodeHeldElsewhere  Code = "held-elsewhere"   // host
+	CodeAfter          Code = "after"            // instance: a job comes after it
+	CodeNotEnded       Code = "not-ended"        // what a job came after runs still
 	CodeNeverStarted   Code = "never-started"    //
 	CodeDeadline       Code = "deadline"         //
 	CodeSupervisorTerm Code = "supervisor-term"  //
@@ -246,6 +248,8 @@ var reasons = map[Code]reasonRow{
 	CodeRunnerStops:    says(Bad, "this runner may not go on: {error}"),
 	CodeEarlierLife:    says(Info, "it was to be released in an earlier life"),
 	CodeHeldElsewhere:  says(Bad, "host {host} has it"),
+	CodeAfter:          says(Info, "it comes after {instance}"),
+	CodeNotEnded:       says(Warn, "what it comes after runs still: its host was only away"),
 	CodeNeverStarted:   says(Warn, "it was not started before its runner was gone"),
 	CodeDeadline:       says(Bad, "its deadline passed: the runner did not renew it in time"),
 	CodeSupervisorTerm: says(Bad, "its supervisor was told to end by a signal"),

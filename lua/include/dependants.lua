@@ -7,7 +7,7 @@ local function dependants(key, slot)
   local rows = redis.call('HGETALL', stream)
   for i = 1, #rows, 2 do
     local other = string.match(rows[i], '^instance:(.+)$')
-    if other and slot_of(other) ~= slot then
+    if other and slot_of(other) ~= slot and not is_job(other) then
       local at = stream .. ':' .. other
       local o = sound(at) and redis.call('HMGET', at, 'state', 'host', 'token') or {}
       if o[1] == 'running' then

@@ -13,6 +13,7 @@ local function lit(v) return (v[1] == 'running' or v[1] == 'stopping') and (v[2]
 -- darken notes that an instance that was lit is so no more, since a time, if it was the
 -- last one of its slot.
 local function darken(key, instance, since)
+  if is_job(instance) then return end -- nobody waits for its output
   local stream, slot = ns .. 'stream:' .. key, slot_of(instance)
   for name in instances_of(key, slot) do
     local other = stream .. ':' .. name

@@ -15,11 +15,12 @@ end
 -- number_of gives n of <slot>.<n>, 0 for other forms.
 local function number_of(instance) return tonumber(string.match(instance, '%.(%d+)$')) or 0 end
 
--- enlist makes an instance one of its slot's. The first one leads.
+-- enlist makes an instance one of its slot's. The first one leads. A job is its stream's alone.
 local function enlist(stype, key, instance)
   local stream, slot = ns .. 'stream:' .. key, slot_of(instance)
   local at, last = stream .. ':' .. slot, 'last:' .. slot
   redis.call('HSET', stream, 'instance:' .. instance, stype)
+  if is_job(instance) then return redis.call('ZADD', ns .. 'jobs', 'NX', int(now), member(key, instance)) end
   if number_of(instance) > (stamp(redis.call('HGET', stream, last)) or 0) then
     redis.call('HSET', stream, last, int(number_of(instance)))
   end
@@ -34,11 +35,15 @@ local function enlist(stype, key, instance)
   redis.call('HSET', at, 'type', stype, 'instances', names, 'lead', s[2] or instance)
 end
 
--- delist takes an instance off; with the last of them the slot is gone.
+-- delist takes an instance off; with the last of them the slot is gone. It gives how many are left.
 local function delist(key, instance)
   local stream, slot = ns .. 'stream:' .. key, slot_of(instance)
   local at, left = stream .. ':' .. slot, {}
   redis.call('HDEL', stream, 'instance:' .. instance)
+  if is_job(instance) then
+    redis.call('ZREM', ns .. 'jobs', member(key, instance))
+    return 0
+  end
   for name in instances_of(key, slot) do
     if name ~= instance then left[#left + 1] = name end
   end

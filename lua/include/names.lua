@@ -9,6 +9,12 @@ end
 -- host_of gives the host of <slot>@<host>, nil for other forms.
 local function host_of(instance) return string.match(instance, '@(.+)$') end
 
+-- is_job tells whether an instance is a job, <slot>~<id>: it has no slot's record and no lead.
+local function is_job(instance) return string.match(instance, '^[a-z][a-z0-9_]*~') ~= nil end
+
+-- JOBS is where jobs begin in a queue: behind all slots of all priorities.
+local JOBS = 9000000000000000
+
 local function member(key, instance) return key .. '|' .. instance end
 
 local function row_of(stype, key, instance) return stype .. '|' .. key .. '|' .. instance end

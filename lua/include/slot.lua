@@ -29,7 +29,8 @@ end
 
 -- forget removes an instance that is no longer wanted, its slot with the last of
 -- them, and the stream with the last of these. The mark lets a stream that came
--- back meanwhile be wanted. since is when it ran last, if not now.
+-- back meanwhile be wanted; no job is, so that marks only what want is to clear away. since is
+-- when it ran last, if not now.
 local function forget(stype, key, instance, since)
   local stream, slot = ns .. 'stream:' .. key, slot_of(instance)
   local ran = lit(redis.call('HMGET', stream .. ':' .. instance, 'state', 'phase', 'up'))
@@ -40,7 +41,7 @@ local function forget(stype, key, instance, since)
     if ran then darken(key, instance, since or now) end
     settle(key, slot, because('lead-lost'))
   end
-  mark(key)
+  if not is_job(instance) or redis.call('HEXISTS', stream, 'key') == 0 then mark(key) end
   if redis.call('HEXISTS', stream, 'sys:gone') == 0 then return end
   for _, field in ipairs(redis.call('HKEYS', stream)) do
     if string.sub(field, 1, 9) == 'instance:' then return end
@@ -89,7 +90,7 @@ local function requeue(stype, key, instance, reason, alone, since)
   local rank = stamp(redis.call('HGET', at, 'score')) or now
   redis.call('HSET', at, 'state', 'pending', 'host', '', 'token', '', 'since', int(now), 'reason', reason,
     'here', ran[5] and string.match(reason, '^moved%-away') and because('move-from', 'host', ran[6] or '') or reason)
-  redis.call('HDEL', at, 'assigned', 'sending', 'speed', 'fps', 'stale', 'up', 'phase', 'restart')
+  redis.call('HDEL', at, 'assigned', 'sending', 'speed', 'fps', 'stale', 'up', 'phase', 'restart', 'ran')
   for field, value in pairs(variables(at)) do redis.call('HSET', at, 'kept:' .. string.sub(field, 5), value) end
   if redis.call('HGET', at, 'with') then redis.call('HDEL', at, 'move') end
   replace(at, {})
