@@ -24,7 +24,7 @@ local FIRST = 10
 local why = held()
 if why then return { 'hold', why } end
 local at = ns .. 'stream:' .. key .. ':' .. instance
-local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid', 'move', 'apart', 'only')
+local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid', 'move', 'apart', 'only', 'anyway')
 if s[1] ~= 'running' or s[3] ~= token then return { 'stale' } end
 if s[5] then return { 'ok', s[2] } end
 if s[7] then return { 'stay' } end
@@ -33,7 +33,12 @@ local avoided, failed = { [s[2]] = true }, 1
 for other, till in string.gmatch(s[4] or '', '(%S+)=(%d+)') do
   if tonumber(till) > now and other ~= s[2] then avoided[other], failed = true, failed + 1 end
 end
-if s[6] then failed = avoid_copies(key, instance, s[6], avoided, failed) end
+if s[6] then
+  local host = spared(s[8])
+  local free = host and not avoided[host]
+  failed = avoid_copies(key, instance, s[6], avoided, failed)
+  if free then avoided[host] = false end -- beside other copies, as an operator said
+end
 -- promised counts the slots that were asked to leave their hosts and have no place
 -- yet: each will take room that is still free. One of a type that shares a pool with
 -- this one takes as much of it as so many of this type, by what both use on this host.

@@ -2,21 +2,23 @@
 -- because its host is drained. It only writes the wish down; schedulers carry
 -- it out. A drain has a few wishes at a time, and none for two of a stream
 -- whose order matters. An operator may pin its slot to the target in the same
--- step, what does not run, too.
+-- step, what does not run, too; or have a copy share a host with one that it is apart from:
+-- that host, and who said so, stand in its record (anyway) until they are apart again.
 -- KEYS: none. Touches moves, dirty, stream:<key>:<slot>, stream:<key>:<instance>, override:<key>,
 --   service:<type>:<host>, host:<host>, events.
 -- ARGV: ns, actor, key, name (of an instance, or of a slot for the one that leads it), target (a host, '' for any other), limit (ms after
 --   which the wish is given up, 0 for never), drain (how many wishes its host may
---   have at once, 0 if it is an operator's), pin (1 or 0), n, n instances of the stream
---   that a drain moves not beside this one.
+--   have at once, 0 if it is an operator's), word ('', pin, or anyway: beside other copies, too), n, n instances
+--   of the stream that a drain moves not beside this one.
 -- RETURN: {'ok', token, host, instance, type} | {'busy'} (a wish for it is being carried out,
 --   or for as many slots of the drained host as may be, or for one of the n) | {'absent'} | {'not', state} (only
---   what runs can move) | {'there'} (it is on the target) | {'refused', why}. The
---   pin is written with 'ok', 'not' and 'there'.
+--   what runs can move) | {'there'} (it is on the target) | {'waits'} (it may be placed on the target
+--   now, beside other copies) | {'refused', why}. The pin is written with 'ok', 'not' and 'there', what may
+--   be anyway with 'ok', 'there' and 'waits'.
 -- TWICE: the second finds the wish of the first: 'busy'.
 local ns, actor, key, name, target = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local limit, at_a_time, pin, n = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8] == '1', tonumber(ARGV[9])
-local drain = at_a_time > 0
+local limit, at_a_time, word, n = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8], tonumber(ARGV[9])
+local drain, pin, anyway = at_a_time > 0, word == 'pin', nil
 local FIRST = 10
 -- include: now
 -- include: dirty
@@ -54,13 +56,14 @@ end
 if s[5] and target ~= '' then
   local there, values = barred(key, instance, s[5])
   local near = keeps_off(target, s[5], there, values)
-  if near and near.host == target then return { 'refused', 'apart: ' .. target .. ' holds ' .. near.name .. ' of this stream' } end
-  if near then
-    return { 'refused', 'apart: ' .. near.host .. ' of the same ' .. s[5] .. ' as ' .. target .. ', ' .. label(target, s[5]) .. ', holds ' .. near.name .. ' of this stream' }
-  end
   if pin and next(there) then
-    return { 'refused', 'the copies of ' .. slot .. ' are apart, and a pin would bring all of them to ' .. target .. ': move one of them instead' }
+    return { 'refused', 'the copies of ' .. slot .. ' are apart, and a pin would bring all of them to ' .. target .. ': move one of them instead, with --anyway' }
   end
+  if near and word ~= 'anyway' then
+    local where = near.host == target and target or near.host .. ' of the same ' .. s[5] .. ' as ' .. target .. ', ' .. label(target, s[5]) .. ','
+    return { 'refused', 'apart: ' .. where .. ' holds ' .. near.name .. ' of this stream; to have it there all the same: stream-api streams move ' .. key .. ' ' .. called(key, instance) .. ' ' .. target .. ' --anyway' }
+  end
+  anyway = near and near.name
 end
 if target ~= '' and target ~= s[2] then
   local state = redis.call('HGET', ns .. 'service:' .. s[4] .. ':' .. target, 'state')
@@ -72,7 +75,16 @@ if pin then
   mark(key)
   wake('dirty')
 end
-if s[1] ~= 'running' then return { 'not', s[1] } end
+if s[1] ~= 'running' and not (anyway and s[1] == 'pending') then return { 'not', s[1] } end
+if anyway then
+  redis.call('HSET', ns .. 'stream:' .. key .. ':' .. instance, 'anyway', target .. ' ' .. actor)
+  event('together', key, called(key, instance), target, s[3], because('together', 'by', actor, 'with', anyway))
+  mark(key)
+end
+if s[1] == 'pending' then
+  wake('pending ' .. s[4])
+  return { 'waits' }
+end
 if target == s[2] then return { 'there' } end
 redis.call('HSET', moves, line, table.concat({
   s[3], s[2], target == '' and '*' or target, int(now), limit > 0 and int(now + limit) or '0', drain and '1' or '0', s[4] }, ' '))

@@ -32,7 +32,7 @@ local FIRST, WIDTH = 10, 3
 local why = held()
 if why then return { 'hold', why } end
 local at = ns .. 'stream:' .. key .. ':' .. instance
-local s = redis.call('HMGET', at, 'state', 'avoid', 'move', 'off', 'alone', 'apart', 'only', 'with', 'sidecars', 'copy')
+local s = redis.call('HMGET', at, 'state', 'avoid', 'move', 'off', 'alone', 'apart', 'only', 'with', 'sidecars', 'copy', 'anyway')
 local slot = slot_of(instance)
 if not slot or s[1] ~= 'pending' then return { 'gone' } end
 
@@ -46,11 +46,12 @@ end
 if s[4] then avoided[s[4]], skip = true, skip + 1 end -- it is to follow what runs there
 
 -- Copies that are apart never share a host, whatever state the others are in; or no
--- value of a label.
-local values
+-- value of a label. Where an operator lets it be anyway, it goes if it has no other place.
+local values, lone, beside_others
 if s[6] and not s[5] then
-  local hosts
+  local hosts, host = nil, spared(s[11])
   hosts, values = barred(key, instance, s[6])
+  lone = host and not avoided[host] and host
   for host in pairs(hosts) do
     if not avoided[host] then avoided[host], skip = true, skip + 1 end
   end
@@ -98,7 +99,7 @@ local function usable(class, host)
     return nil, 1
   end
   if (tonumber(redis.call('ZSCORE', ns .. 'hosts:lease', host)) or 0) <= now then return nil, 0 end
-  if values and values[label(host, s[6]) or 0] then
+  if values and not beside_others and values[label(host, s[6]) or 0] then
     pass(class, '*')
     return nil
   end
@@ -155,20 +156,28 @@ local rank, best, load, seen, shared
 if s[8] or all then
   for i = FIRST, FIRST + WIDTH * (n - 1), WIDTH do pass(ARGV[i + 1], '*') end -- nothing is proved of others
 end
-if s[8] then best, n = alongside(), 0 end
-for i = FIRST, FIRST + WIDTH * (n - 1), WIDTH do
-  if best and ARGV[i] ~= rank then break end
-  rank = ARGV[i]
-  local class, named = ARGV[i + 1], ARGV[i + 2]
-  local host, value, service, view
-  if not s[7] or named == s[7] then
-    host, value, service, view = first(class, named)
-  else -- it is one host's, and this is not that alone
-    pass(class, named == '' and '*' or named)
+local function choose(only)
+  for i = FIRST, FIRST + WIDTH * (n - 1), WIDTH do
+    if best and ARGV[i] ~= rank then break end
+    rank = ARGV[i]
+    local class, named = ARGV[i + 1], ARGV[i + 2]
+    local host, value, service, view
+    if not only or named == only then
+      host, value, service, view = first(class, named)
+    elseif beside_others and named == '' then
+      host, value, service, view = first(class, only)
+    else -- it is one host's, and this is not that alone
+      pass(class, named == '' and '*' or named)
+    end
+    if host and (not best or value < load or (value == load and host < best)) then
+      best, load, seen, shared = host, value, service, view
+    end
   end
-  if host and (not best or value < load or (value == load and host < best)) then
-    best, load, seen, shared = host, value, service, view
-  end
+end
+if s[8] then best = alongside() else choose(s[7]) end
+if not best and lone and not s[8] then
+  avoided[lone], beside_others = nil, true
+  choose(lone)
 end
 if not best then return { 'full', unpack(passed) } end
 
@@ -176,6 +185,7 @@ local token, line, time = issue(), member(key, instance), int(now)
 redis.call('HSET', at, 'state', 'assigned', 'host', best, 'token', token, 'since', time,
   'assigned', time, 'reason', '')
 if s[3] then redis.call('HDEL', at, 'move') end
+if s[11] and not beside_others then redis.call('HDEL', at, 'anyway') end -- it is apart again
 redis.call('ZREM', ns .. 'pending:' .. stype, line)
 redis.call('ZADD', ns .. 'outbox', time, line)
 if s[8] then

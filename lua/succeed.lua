@@ -15,7 +15,7 @@ local ns, actor, key, instance, token, target = ARGV[1], ARGV[2], ARGV[3], ARGV[
 local why = held()
 if why then return { 'hold', why } end
 local stream, slot = ns .. 'stream:' .. key, slot_of(instance)
-local s = redis.call('HMGET', stream .. ':' .. instance, 'state', 'host', 'token', 'score', 'type', 'born', 'copy', 'apart', 'with', 'sidecars')
+local s = redis.call('HMGET', stream .. ':' .. instance, 'state', 'host', 'token', 'score', 'type', 'born', 'copy', 'apart', 'with', 'sidecars', 'anyway')
 if s[1] ~= 'running' or s[3] ~= token or redis.call('HEXISTS', ns .. 'moves', member(key, instance)) == 0 then
   return { 'stale' }
 end
@@ -28,7 +28,7 @@ local at, rank = stream .. ':' .. next, int(stamp(s[4]) or now)
 redis.call('HSET', at, 'state', 'pending', 'type', s[5], 'host', '', 'token', '', 'born', s[6] or int(now), 'since', int(now),
   'score', rank, 'reason', '', 'restarts', '0', 'copy', s[7] or '1', 'follows', instance, 'off', s[2],
   'here', because('move-from', 'host', s[2]))
-for i, field in ipairs({ 'apart', 'with', 'sidecars' }) do
+for i, field in ipairs({ 'apart', 'with', 'sidecars', 'anyway' }) do
   if s[7 + i] then redis.call('HSET', at, field, s[7 + i]) end
 end
 if target ~= '*' then redis.call('HSET', at, 'move', target) end

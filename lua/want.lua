@@ -25,6 +25,7 @@ local FIRST, WIDTH = 11, 6
 -- include: index
 -- include: account
 -- include: slot
+-- include: siblings
 
 local dirty, stream = ns .. 'dirty', ns .. 'stream:' .. key
 if tonumber(redis.call('ZSCORE', dirty, key)) ~= tonumber(number) then return { 'stale' } end
@@ -155,7 +156,7 @@ local function choose(slot, w, list)
   end
   for _, v in ipairs(list) do
     local own = stream .. ':' .. v.name
-    v.s = sound(own) and redis.call('HMGET', own, 'state', 'host', 'token', 'born', 'score', 'follows', 'phase', 'up', 'copy', 'apart', 'only', 'with', 'sidecars', 'move') or {}
+    v.s = sound(own) and redis.call('HMGET', own, 'state', 'host', 'token', 'born', 'score', 'follows', 'phase', 'up', 'copy', 'apart', 'only', 'with', 'sidecars', 'move', 'anyway') or {}
     v.copy, v.worth = tonumber(v.s[9]) or 0, worth(own, v, lead)
     if v.type == w.type and v.s[1] ~= 'stopping' then
       if (host_of(v.name) ~= nil) == (w.each ~= nil) then
@@ -374,6 +375,26 @@ for _, w in ipairs(wanted and not heldback and chained or {}) do
       local host = anchor(key, w.with, int(v.copy))
       if host ~= v.s[2] and hold then postponed = true
       elseif host ~= v.s[2] then leave(v, w, host) end
+    end
+  end
+end
+
+-- beside_whom gives the copy that an instance shares a host with, or the value of the label by
+-- which they are apart; nil: none. One that stops is as good as gone.
+local function beside_whom(v, w, list)
+  local value = w.apart ~= 'host' and label(v.s[2], w.apart)
+  for _, o in ipairs(list) do
+    if o ~= v and (o.s[2] or '') ~= '' and o.s[1] ~= 'stopping' and o.s[6] ~= v.name and v.s[6] ~= o.name
+      and (o.s[2] == v.s[2] or value and label(o.s[2], w.apart) == value) then return o end
+  end
+end
+
+-- What an operator had share a host is so no more once they do not.
+for _, w in ipairs(wanted and not heldback and not hold and chained or {}) do
+  for _, v in ipairs(existing[w.slot] or {}) do
+    if v.s[15] and (w.apart == '' or (v.s[2] or '') ~= '' and not beside_whom(v, w, existing[w.slot]))
+      and redis.call('HEXISTS', ns .. 'moves', member(key, v.name)) == 0 and redis.call('HDEL', stream .. ':' .. v.name, 'anyway') == 1 then
+      event('apart', key, called(key, v.name), v.s[2], v.s[3], '')
     end
   end
 end

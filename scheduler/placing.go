@@ -13,7 +13,7 @@ func waitingSlot(c store.Circumstances) placement.Instance {
 		c.Pin, c.Move = "", "" // it follows its target
 	}
 	return placement.Instance{
-		Key: c.Key, Instance: c.Instance, Type: c.Type, Only: c.Only, Pin: c.Pin, Move: c.Move, Avoid: c.Avoid, Host: c.Host, Apart: c.Apart, Beside: c.Beside, Near: targetsOf(c), Spread: c.Spread, Siblings: c.Siblings, With: c.With, Target: c.Target, Needs: c.Needs, Published: c.Published,
+		Key: c.Key, Instance: c.Instance, Type: c.Type, Only: c.Only, Pin: c.Pin, Move: c.Move, Avoid: c.Avoid, Host: c.Host, Apart: c.Apart, Beside: c.Beside, Anyway: c.Anyway, Near: targetsOf(c), Spread: c.Spread, Siblings: c.Siblings, With: c.With, Target: c.Target, Needs: c.Needs, Published: c.Published,
 		Follows: c.Follows, Reason: c.Reason, Exit: c.Exit,
 	}
 }

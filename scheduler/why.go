@@ -156,6 +156,8 @@ func whatHelps(i placement.Instance, w stream.WhyStatus) []stream.WhyDo {
 		switch {
 		case h.Code == stream.CodeNotUp && h.State == stream.Cordoned:
 			add("hosts uncordon "+h.Host, "lets it take slots again")
+		case h.Code == stream.CodeApart && h.State == stream.Up:
+			add(fmt.Sprintf("streams move %s %s %s --anyway", w.Key, w.Name, h.Host), "has it there beside "+h.Facts["holds"])
 		case h.Code == stream.CodeFull:
 			add(fmt.Sprintf("services set %s %s capacity=N", w.Type, h.Host), "has it take more than "+h.Facts["full"])
 		}

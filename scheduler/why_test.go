@@ -100,6 +100,9 @@ func TestWhyNamesTheCopyThatIsApart(t *testing.T) {
 	if h := waits.Hosts[slices.IndexFunc(waits.Hosts, func(h stream.WhyHost) bool { return h.Host == "a" })]; h.Reason != "apart: holds record.1 of this stream" || h.Room {
 		t.Errorf("a says %+v", h)
 	}
+	if do := waits.Do; len(do) != 1 || do[0].Command != "stream-api streams move s1 record.2 a --anyway" {
+		t.Errorf("what helps: %v", do)
+	}
 	for host, want := range map[string]string{"a": "", "strict": "the filter of the only record service does not match this stream"} {
 		if why, err := Refuses(t.Context(), r.store, "s1", "record", host); err != nil || why.Reason != want {
 			t.Errorf("%s refuses for %q, %v; want %q", host, why.Reason, err, want)

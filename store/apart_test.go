@@ -150,5 +150,5 @@ var labelGuards = func() []guard {
 		out = append(out, guard{"apart by site looks at copies that are " + string(state), []cut{{"place",
 			"if name ~= instance then", "if name ~= instance and redis.call('HGET', stream .. ':' .. name, 'state') ~= '" + string(state) + "' then"}}, togetherAtASite(state)})
 	}
-	return append(out, guard{"copies are kept off each other's sites", []cut{{"place", "if values and values[label(host, s[6]) or 0] then", "if false then"}}, togetherAtASite(stream.Running)})
+	return append(out, guard{"copies are kept off each other's sites", []cut{{"place", "if values and not beside_others and values[label(host, s[6]) or 0] then", "if false then"}}, togetherAtASite(stream.Running)})
 }()

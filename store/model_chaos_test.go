@@ -194,6 +194,10 @@ func (w *world) move() {
 	s := all[w.rng.IntN(len(all))]
 	target := []string{"", "", hostNames[w.rng.IntN(len(hostNames))]}[w.rng.IntN(3)]
 	w.quietly("move "+s.Key+"/"+s.Instance+" to "+target, func() error {
+		if w.words && target != "" && w.now%2 == 0 {
+			_, _, err := w.store.MoveAnyway(w.ctx, s.Key, s.Instance, target, 20*time.Second)
+			return err
+		}
 		_, err := w.store.Move(w.ctx, s.Key, s.Instance, target, 20*time.Second)
 		return err
 	})

@@ -117,7 +117,7 @@ func (p picture) items(key string) stream.Items {
 }
 
 // together counts the pairs of copies of a slot that are apart and share a host, or a
-// site if they are apart by that and none is to follow the other.
+// site if they are apart by that and none is to follow the other, without an operator's word.
 func (p picture) together(key, slot string) int {
 	n, list := 0, p.instances(key, slot)
 	for i, name := range list {
@@ -126,6 +126,7 @@ func (p picture) together(key, slot string) int {
 			b := p["stream:"+key+":"+other]
 			site := a["apart"] == stream.LabelSite && b["apart"] == stream.LabelSite && a["follows"] != other && b["follows"] != name
 			switch {
+			case bidden(a) || bidden(b):
 			case a["host"] == "" || b["host"] == "" || a["apart"] == "" || b["apart"] == "":
 			case a["host"] == b["host"], site && p.site(a["host"]) != "" && p.site(a["host"]) == p.site(b["host"]):
 				n++
@@ -133,6 +134,12 @@ func (p picture) together(key, slot string) int {
 		}
 	}
 	return n
+}
+
+// bidden tells whether an operator lets an instance be where it is beside others.
+func bidden(row map[string]string) bool {
+	host, _, _ := strings.Cut(row["anyway"], " ")
+	return host != "" && host == row["host"]
 }
 
 // checkApart checks I8: placing brings no two copies together that are apart.

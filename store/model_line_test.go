@@ -165,7 +165,7 @@ func TestModelFindsWhoIsOvertaken(t *testing.T) {
 	}{
 		"near does not close": {func(w *world) error { w.lets = true; return nil }, "the line: ", 1},
 		"apart by host alone": {func(w *world) error {
-			return store.Alter(w.store, "place", "if values and values[label(host, s[6]) or 0] then", "if false then")
+			return store.Alter(w.store, "place", "if values and not beside_others and values[label(host, s[6]) or 0] then", "if false then")
 		}, "I8: ", 7},
 		"apart without other copies": {func(w *world) error {
 			return store.Alter(w.store, "place", "if s[6] and not s[5] then", "if false then")

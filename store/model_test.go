@@ -34,7 +34,7 @@ func TestModelHoldsWhateverHappens(t *testing.T) {
 		}
 		t.Run(fmt.Sprintf("seed%d", seed), func(t *testing.T) {
 			t.Parallel()
-			m := modelRun{seed: seed, ops: n}
+			m := modelRun{seed: seed, ops: n, alter: func(w *world) error { w.words = true; return nil }}
 			if w := m.run(t); w.err != nil {
 				m.reduce(t, w)
 			} else {

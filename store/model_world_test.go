@@ -62,6 +62,7 @@ type world struct {
 	torn       bool   // a hand took rows of indexes away, and no two rounds over all records have ended since
 	tears      int
 	noMend     bool // schedulers do not look for what is lost
+	words      bool // operators put copies beside others that these are apart from
 	lets       bool // what waits to be near another closes nothing
 	gens       int
 	ops        int

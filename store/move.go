@@ -27,6 +27,7 @@ const (
 	moveBusy moveProblem = iota
 	moveIdle
 	moveThere
+	moveWaits
 	moveRefused
 )
 
@@ -53,7 +54,19 @@ func RefuseMove(why string) *MoveError { return &MoveError{moveRefused, why} }
 // other if target is empty; what is not done within limit is given up, 0 never.
 // It returns when the wish is written down. Errors: ErrNotFound, *MoveError.
 func (s *Store) Move(ctx context.Context, key, name, target string, limit time.Duration) (Move, error) {
-	return s.move(ctx, key, name, target, limit, 0, false)
+	return s.move(ctx, key, name, target, limit, 0, "")
+}
+
+// MoveAnyway is Move to a host where a copy is from which it is apart: they may share it until they
+// are apart again. One that waits for a place may have it there then; moving tells whether it runs
+// elsewhere, as Move does with m.
+func (s *Store) MoveAnyway(ctx context.Context, key, name, target string, limit time.Duration) (m Move, moving bool, err error) {
+	m, err = s.move(ctx, key, name, target, limit, 0, "anyway")
+	var not *MoveError
+	if errors.As(err, &not) && (not.what == moveWaits || not.what == moveThere) {
+		return Move{}, false, nil
+	}
+	return m, err == nil, err
 }
 
 // Pin keeps a slot on the host target from now on, even if it has to wait for
@@ -63,7 +76,7 @@ func (s *Store) Pin(ctx context.Context, key, name, target string, limit time.Du
 	if err := stream.CheckHost(target); err != nil {
 		return Move{}, false, err
 	}
-	m, err = s.move(ctx, key, name, target, limit, 0, true)
+	m, err = s.move(ctx, key, name, target, limit, 0, "pin")
 	var not *MoveError
 	if errors.As(err, &not) && (not.what == moveIdle || not.what == moveThere) {
 		return Move{}, false, nil
@@ -80,15 +93,15 @@ func (s *Store) Unpin(ctx context.Context, key, name string) error {
 // host has atATime such moves at once, and none while one of the apart, instances
 // of the same stream, is moved.
 func (s *Store) MoveForDrain(ctx context.Context, key, instance string, limit time.Duration, atATime int, apart []string) (Move, error) {
-	return s.move(ctx, key, instance, "", limit, atATime, false, apart...)
+	return s.move(ctx, key, instance, "", limit, atATime, "", apart...)
 }
 
-// move of a drain has atATime above 0.
-func (s *Store) move(ctx context.Context, key, slot, target string, limit time.Duration, atATime int, pin bool, apart ...string) (Move, error) {
+// move of a drain has atATime above 0. word is pin, anyway or empty.
+func (s *Store) move(ctx context.Context, key, slot, target string, limit time.Duration, atATime int, word string, apart ...string) (Move, error) {
 	if err := stream.CheckSlotOrInstance(slot); err != nil {
 		return Move{}, err
 	}
-	args := []any{key, slot, target, limit.Milliseconds(), atATime, bit(pin)}
+	args := []any{key, slot, target, limit.Milliseconds(), atATime, word}
 	r, err := s.call(ctx, "move", strList(args, apart)...)
 	if err != nil {
 		return Move{}, err
@@ -107,6 +120,8 @@ func (s *Store) move(ctx context.Context, key, slot, target string, limit time.D
 		return Move{}, &MoveError{moveIdle, fmt.Sprintf("%s is %s; only what runs can be moved", name, r.str(1))}
 	case "there":
 		return Move{}, &MoveError{moveThere, name + " runs there already"}
+	case "waits":
+		return Move{}, &MoveError{moveWaits, name + " waits for a place, and may have it there"}
 	case "refused":
 		return Move{}, &MoveError{moveRefused, r.str(1)}
 	case "absent":

@@ -111,6 +111,8 @@ type InstanceRecord struct {
 	Apart    string   // what the copies of its slot never share; empty: they may share a host
 	With     string   // the slot whose sidecar its own is; empty: it holds capacity
 	Sidecars []string // slots that are sidecars of its own
+	Anyway   string   // the host that an operator lets it share with a copy that it is apart from; empty: none
+	AnywayBy string   // who said so
 	Follows  string   // the instance whose place it is to take; it is kept off that one's host
 	State    stream.State
 	Since    int64 // server milliseconds, of State, or since when its child runs or does not
@@ -316,6 +318,7 @@ func readInstance(key, instance string, row map[string]string) InstanceRecord {
 		Restart: atoi64(row["restart"]), Copy: max(atoi(row["copy"]), 1), Apart: row["apart"], Only: row["only"], With: row["with"], Sidecars: strings.Fields(row["sidecars"]), Follows: row["follows"],
 		Vars: readVars(row, "var:"), Kept: readVars(row, "kept:"), Avoid: map[string]int64{},
 	}
+	r.Anyway, r.AnywayBy, _ = strings.Cut(row["anyway"], " ")
 	if row["off"] != "" {
 		r.Avoid[row["off"]] = math.MaxInt64
 	}

@@ -14,7 +14,7 @@ import (
 // kept are the fields that are shown as they are, or not masked. To add one here
 // is to say that it never holds a secret.
 var kept = []string{
-	"StreamStatus.Key", "RulesStatus.By", "DifferingFile.Host", "StreamStatus.Source", "StreamStatus.Chain", "Item.Type", "StreamStatus.SwitchedOn", "StreamStatus.SwitchedOff", "InstanceStatus.Slot", "InstanceStatus.Instance", "InstanceStatus.Name", "InstanceStatus.Type", "InstanceStatus.Host", "InstanceStatus.Token", "InstanceStatus.Pin", "InstanceStatus.With",
+	"StreamStatus.Key", "RulesStatus.By", "DifferingFile.Host", "StreamStatus.Source", "StreamStatus.Chain", "Item.Type", "StreamStatus.SwitchedOn", "StreamStatus.SwitchedOff", "InstanceStatus.Slot", "InstanceStatus.Instance", "InstanceStatus.Name", "InstanceStatus.Type", "InstanceStatus.Host", "InstanceStatus.Token", "InstanceStatus.Pin", "InstanceStatus.With", "TogetherStatus.With",
 	"HostStatus.Host", "ServiceStatus.Type", "ServiceStatus.Filter", "SourceStatus.Name", "SourceStatus.Expect", "SourceStatus.Stalled", "SourceStatus.OverExample",
 	"WhyStatus.Key", "WhyStatus.Slot", "WhyStatus.Instance", "WhyStatus.Name", "WhyStatus.Type", "WhyStatus.Host", "WhyHost.Host", "WhyDo.Command",
 	"StreamStatus.Down", "StreamStatus.Degraded", "FragileStatus.Stream", "FragileStatus.Slot", "FragileStatus.Instance", "FragileStatus.Name", "FragileStatus.Type", "FragileStatus.Host", "ServiceStatus.Needs",

@@ -98,16 +98,18 @@ func (s *Store) StatusOf(ctx context.Context, keys []string) ([]stream.StreamSta
 		}
 		out = append(out, streamStatus(r))
 	}
-	return out, s.measure(ctx, out)
+	return out, s.measure(ctx, records, out)
 }
 
-// measure says how near slots are to what they wish to be near to; a round trip only if
-// there are such.
-func (s *Store) measure(ctx context.Context, streams []stream.StreamStatus) error {
+// measure says how near slots are to what they wish to be near to, and which copies are together
+// that should be apart; a round trip only if that takes labels of hosts.
+func (s *Store) measure(ctx context.Context, records []Record, streams []stream.StreamStatus) error {
 	pipe := s.client.Pipeline()
 	said := map[string]*redis.StringCmd{}
 	wishes := func(v stream.StreamStatus) bool {
-		return slices.ContainsFunc(v.Chain, func(slot string) bool { return len(v.Items[slot].Near) > 0 })
+		return slices.ContainsFunc(v.Chain, func(slot string) bool {
+			return len(v.Items[slot].Near) > 0 || v.Items[slot].Apart != "" && v.Items[slot].Apart != stream.ApartHost
+		})
 	}
 	for _, v := range streams {
 		for _, i := range v.Slots {
@@ -116,15 +118,23 @@ func (s *Store) measure(ctx context.Context, streams []stream.StreamStatus) erro
 			}
 		}
 	}
-	if len(said) == 0 {
-		return nil
+	if len(said) > 0 {
+		if err := pipelined(pipe.Exec(ctx)); err != nil {
+			return fmt.Errorf("read labels of hosts: %w", err)
+		}
 	}
-	if err := pipelined(pipe.Exec(ctx)); err != nil {
-		return fmt.Errorf("read labels of hosts: %w", err)
+	labels := func(host string) stream.Labels { return labelsSaid(said[host]) }
+	byKey := make(map[string]Record, len(records))
+	for _, r := range records {
+		byKey[r.Key] = r
 	}
 	for i := range streams {
+		r := byKey[streams[i].Key]
+		streams[i].Join(labels, func(instance string) (host, by string) {
+			return r.Instances[instance].Anyway, r.Instances[instance].AnywayBy
+		})
 		if wishes(streams[i]) {
-			streams[i].Measure(func(host string) stream.Labels { return labelsSaid(said[host]) })
+			streams[i].Measure(labels)
 		}
 	}
 	return nil

@@ -136,10 +136,20 @@ type InstanceStatus struct {
 	// Near is how near it is to each of what its item wishes it to be near to, and that has
 	// a place: host, site, region or far.
 	Near map[string]string `json:"near,omitempty"`
+	// Together are the copies that it is apart from and shares a host with, or the value of the
+	// label by which they are apart; absent: none.
+	Together *TogetherStatus `json:"together,omitempty"`
 	// With is the slot whose sidecar it is.
 	With string `json:"with,omitempty" show:"name"`
 	// Pin is the host on which an operator keeps the slot.
 	Pin string `json:"pin,omitempty" show:"printable"`
+}
+
+// TogetherStatus says with which copies an instance is that it should be apart from. By is the operator who had it
+// so; empty: nobody, and one of them moves as soon as another host has room.
+type TogetherStatus struct {
+	With []string `json:"with" show:"name"` // as people see them
+	By   string   `json:"by,omitempty"`
 }
 
 // Shown is the state in one word for people and metrics: the phase of a

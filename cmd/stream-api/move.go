@@ -15,9 +15,9 @@ import (
 
 // moving is what `streams move` was asked for.
 type moving struct {
-	key, slot, to    string
-	pin, unpin, wait bool
-	limit            time.Duration
+	key, slot, to            string
+	pin, unpin, wait, anyway bool
+	limit                    time.Duration
 }
 
 func streamsMove(g *global) *cobra.Command {
@@ -30,6 +30,10 @@ It is stopped where it runs only when the other host has room; a service with
 handover: start_first starts there before it stops here. --pin keeps the slot on
 HOST from now on, even if that means waiting for it; --unpin alone only takes
 that word back.
+
+--anyway puts a copy on HOST though one is there that it is apart from, or lets it
+have a place there if it waits. It may be there until the two are apart again, which
+the schedulers do not bring about; move it elsewhere for that.
 
 --wait stays until it runs there: exit 0, or 4 if there is no room or the
 deadline passed.`,
@@ -46,6 +50,7 @@ deadline passed.`,
 	}
 	c.Flags().BoolVar(&o.pin, "pin", false, "keep the slot on HOST from now on")
 	c.Flags().BoolVar(&o.unpin, "unpin", false, "let the slot run anywhere again")
+	c.Flags().BoolVar(&o.anyway, "anyway", false, "put a copy beside another that it is apart from")
 	c.Flags().BoolVar(&o.wait, "wait", false, "stay until the slot runs on the other host")
 	c.Flags().DurationVar(&o.limit, "deadline", moveLimit, "give the move up after this time")
 	return c
@@ -63,6 +68,10 @@ func (o moving) check() error {
 		return usageError("--pin and --unpin contradict each other")
 	case o.pin && o.to == "":
 		return usageError("--pin needs the host: stream-api streams move %s %s HOST --pin", o.key, o.slot)
+	case o.anyway && (o.pin || o.unpin):
+		return usageError("--anyway is about one copy, and a pin about all of them: leave one of both out")
+	case o.anyway && o.to == "":
+		return usageError("--anyway needs the host: stream-api streams move %s %s HOST --anyway", o.key, o.slot)
 	case o.limit <= 0:
 		return usageError("--deadline %v is no time to move anything in", o.limit)
 	}
@@ -91,7 +100,7 @@ func (o moving) carryOut(ctx context.Context, s *store.Store) error {
 			return noRoom(err)
 		}
 	}
-	if instance.State == stream.Running && instance.Host == o.to && !o.pin {
+	if instance.State == stream.Running && instance.Host == o.to && !o.pin && !o.anyway {
 		say("%s of %s runs on %s already", o.slot, o.key, o.to)
 		return nil
 	}
@@ -107,6 +116,9 @@ func (o moving) carryOut(ctx context.Context, s *store.Store) error {
 		say("%s of %s is pinned to %s; to take that back: stream-api streams move %s %s --unpin", o.slot, o.key, o.to, o.key, o.slot)
 	}
 	if !moving {
+		if o.anyway {
+			say("%s of %s may be on %s beside copies that it is apart from, until they are apart again", o.slot, o.key, o.to)
+		}
 		return o.awaitPlace(ctx, s)
 	}
 	if !o.wait {
@@ -133,6 +145,9 @@ func mayTake(ctx context.Context, s *store.Store, key, slot, host string) error 
 func (o moving) ask(ctx context.Context, s *store.Store) (m store.Move, moving bool, err error) {
 	if o.pin {
 		return s.Pin(ctx, o.key, o.slot, o.to, o.limit)
+	}
+	if o.anyway {
+		return s.MoveAnyway(ctx, o.key, o.slot, o.to, o.limit)
 	}
 	m, err = s.Move(ctx, o.key, o.slot, o.to, o.limit)
 	return m, err == nil, err

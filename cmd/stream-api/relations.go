@@ -38,10 +38,23 @@ func printRelations(v stream.StreamStatus, instance stream.InstanceStatus, aroun
 	if item.Apart != "" {
 		line("apart", item.Apart+", from "+cmp.Or(strings.Join(others(v, instance), ", "), "no other yet"))
 	}
+	line("beside", togetherText(instance))
 	line("on", item.Host.String())
 	for _, need := range needsOf(instance, item, around.Hosts) {
 		line("reads", readText(v, need))
 	}
+}
+
+// togetherText says with whom an instance is that it should be apart from; empty: nobody.
+func togetherText(instance stream.InstanceStatus) string {
+	t := instance.Together
+	switch {
+	case t == nil:
+		return ""
+	case t.By != "":
+		return fmt.Sprintf("together with %s by hand: %s, by %s", strings.Join(t.With, ", "), instance.Host, t.By)
+	}
+	return "together with " + strings.Join(t.With, ", ") + ": one moves away when another host has room"
 }
 
 // others are the other copies of the slot, each with its host.

@@ -200,6 +200,9 @@ func switchedReason(s stream.StreamStatus, instance stream.InstanceStatus, now i
 	if far := s.Far(instance); len(far) > 0 {
 		text = strings.TrimSpace(text + " (far from " + strings.Join(far, ", ") + ")")
 	}
+	if together := togetherText(instance); together != "" {
+		text = strings.TrimSpace(text + " (" + together + ")")
+	}
 	if slices.Contains(s.SwitchedOn, instance.Slot) {
 		text = strings.TrimSpace(text + " (switched on by an operator)")
 	}

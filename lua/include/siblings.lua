@@ -33,6 +33,10 @@ local function barred(key, instance, apart)
   return hosts, values
 end
 
+-- spared gives the host that an operator lets a copy share with others, for now; nil: none.
+-- anyway is the record's field.
+local function spared(anyway) return string.match(anyway or '', '^%S+') end
+
 -- avoid_copies adds the hosts that other copies keep an instance off to those that are
 -- avoided, of which there are n. It gives how many are named now.
 local function avoid_copies(key, instance, apart, avoided, n)

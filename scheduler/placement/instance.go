@@ -22,6 +22,8 @@ type Instance struct {
 	// reason is asked for.
 	Apart  string
 	Beside map[string]string
+	// Anyway is the host that an operator lets it share with other copies all the same; empty: none.
+	Anyway string
 	// Near is what its item wishes it to be near, as far as there is such a place.
 	Near []Target
 	// Spread is the label over whose values its item wishes copies to be spread, and

@@ -23,7 +23,7 @@ func (v View) crowded(s Instance, from []Service) stream.Reason {
 		case s.avoids(o.Host) && s.successor(): // it waits for another host than its own
 		case s.avoids(o.Host):
 			cooling = append(cooling, o.Host)
-		case s.Beside[o.Host] != "" || taken[v.label(o, s.Apart)] != "":
+		case o.Host != s.Anyway && (s.Beside[o.Host] != "" || taken[v.label(o, s.Apart)] != ""):
 			held := o.Host + " holds " + s.Beside[o.Host]
 			if value := v.label(o, s.Apart); taken[value] != "" {
 				held = s.Apart + " " + value + " holds " + taken[value]

@@ -1,6 +1,6 @@
 // The panel of one slot or one stream.
 import { el, put, age, timeOfDay, button, link, byName } from "./words.js";
-import { model, now, copiesOf, farFrom, stateOf, switched } from "./model.js";
+import { model, now, besideText, copiesOf, farFrom, stateOf, switched } from "./model.js";
 import { confirm, act } from "./actions.js";
 
 const dialog = document.getElementById("drawer");
@@ -98,7 +98,7 @@ function slotFacts(stream, slot) {
   return [["State", stateOf(slot)], ["For", "its age", () => shell.age], ["Host", slot.host + (site ? " (site " + site + ")" : "")],
     ["Leads", copies.wanted > 1 ? slot.instance : ""], ["Copies", copies.wanted > 1 ? copies.running + " of " + copies.wanted + " run" : ""],
     ["Others", slot.others.map((o) => o.instance + (o.host ? " on " + o.host : "") + ": " + stateOf(o) + (o.reason ? ", " + o.reason : "")).join("; ")],
-    ["Apart", item.apart && "copies never share a " + item.apart], ["Runs beside", item.with], ["Far from", farFrom(slot)],
+    ["Apart", item.apart && "copies never share a " + item.apart], ["Not apart", besideText(slot)], ["Runs beside", item.with], ["Far from", farFrom(slot)],
     ["Fragile", stream.fragile.get(slot.instance) && "would have no place again: " + stream.fragile.get(slot.instance)], ["Pinned to", slot.pin], ["Reason", slot.reason], ["Restarts", String(slot.restarts)],
     ["Last failure", slot.exit], ["Speed", slot.speed], ["Frames", slot.fps && slot.fps + " fps"],
     ["Environment", slot.stale ? "stale: it would now differ; a restart takes it up" : ""], ["Token", slot.token]];

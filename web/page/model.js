@@ -121,6 +121,9 @@ export function levelOf(stream, slot) {
   return stream.degraded?.includes(slot.slot) ? "warn" : severity(slot);
 }
 
+// besideText says with which copies an instance is that it should be apart from.
+export const besideText = (slot) => slot.together ? "together with " + slot.together.with.join(", ") + (slot.together.by ? " by hand: " + slot.host + ", by " + slot.together.by : ": one moves away when another host has room") : "";
+
 // farFrom names what an instance wishes to be near to and is far from.
 export const farFrom = (slot) => Object.entries(slot.near || {}).filter(([, distance]) => distance === "far").map(([target]) => target).join(", ");
 

@@ -1,6 +1,6 @@
 // The streams' tables: rows and cells are made once and patched by key.
 import { el, put, mark, brief, byName, plural } from "./words.js";
-import { model, now, levelOf, copiesOf, farFrom, shortHost, stateOf, switched } from "./model.js";
+import { model, now, levelOf, besideText, copiesOf, farFrom, shortHost, stateOf, switched } from "./model.js";
 import { layout, chainOf } from "./layout.js";
 import { openSlot, openStream } from "./drawer.js";
 
@@ -203,6 +203,8 @@ function marksOf(stream, slot) {
   if (beside && slot.host) marks.push({ word: "follows " + beside, why: "it runs where " + beside + " runs" });
   const far = [slot, ...slot.others].map(farFrom).find(Boolean);
   if (far) marks.push({ word: "far", why: "far from " + far });
+  const together = [slot, ...slot.others].find((one) => one.together);
+  if (together) marks.push({ word: "together", why: besideText(together), warns: !together.together.by });
   const frail = [slot, ...slot.others].find((one) => stream.fragile.has(one.instance));
   if (frail) marks.push({ word: "fragile", why: "it runs, and would have no place again: " + stream.fragile.get(frail.instance), warns: true });
   return marks;
