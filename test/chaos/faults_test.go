@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"fmt"
+	"slices"
 	"syscall"
 	"time"
 
@@ -84,16 +85,33 @@ func (m *misfortune) cut() bool {
 		m.cuts = append(m.cuts, cut{host: h.Name, from: time.Now(), to: time.Now().Add(time.Hour)})
 		at := len(m.cuts) - 1
 		length := m.seconds(1, 10)
-		m.storeAt = later(m.storeAt, time.Now().Add(length+settle+time.Second))
+		m.storeAt = time.Now().Add(time.Hour)
+		healed := false
 		m.later(length, func() bool {
-			m.ways[i].Heal()
+			if !healed {
+				m.ways[i].Heal()
+				healed = true
+			}
+			if !m.agrees(h.Name) {
+				return false // it has not heard yet what others have now
+			}
 			m.cuts[at].to = time.Now()
 			m.release(h)
-			m.storeAt = later(m.storeAt, time.Now().Add(settle))
+			m.storeAt = time.Now().Add(settle)
 			return true
 		})
 	}
 	return true
+}
+
+// agrees tells whether the store says of every child of a host that it is there.
+func (m *misfortune) agrees(host string) bool {
+	m.t.Helper()
+	records := m.instances()
+	return !slices.ContainsFunc(m.watch.Alive(), func(l realrun.Life) bool {
+		v := records[l.Stream]
+		return l.Host == host && (v.Host != host || v.Token != l.Token)
+	})
 }
 
 // leave has a worker leave or detach by itself; it comes back later.
