@@ -55,9 +55,8 @@ var families = []struct{ literal, name string }{
 }
 
 var (
-	keyLiteral   = regexp.MustCompile(`ns \.\. '([a-z:]+)'`)
-	includeLine  = regexp.MustCompile(`(?m)^-- include: (\w+)$`)
-	functionHead = regexp.MustCompile(`^local function (\w+)\(`)
+	keyLiteral  = regexp.MustCompile(`ns \.\. '([a-z:]+)'`)
+	includeLine = regexp.MustCompile(`(?m)^-- include: (\w+)$`)
 )
 
 // functions splits an include into its functions; what stands outside of them
@@ -65,13 +64,14 @@ var (
 func functions(text string) map[string]string {
 	out, name := map[string]string{}, ""
 	for line := range strings.Lines(text) {
-		if m := functionHead.FindStringSubmatch(line); m != nil {
-			name = m[1]
+		began, begins := functionOf(line)
+		if begins {
+			name = began
 		}
 		if !strings.HasPrefix(strings.TrimSpace(line), "--") {
 			out[name] += line
 		}
-		if strings.TrimRight(line, "\n") == "end" || functionHead.MatchString(line) && strings.HasSuffix(strings.TrimSpace(line), "end") {
+		if strings.TrimRight(line, "\n") == "end" || begins && strings.HasSuffix(strings.TrimSpace(line), "end") {
 			name = ""
 		}
 	}

@@ -34,6 +34,9 @@ type Script struct {
 	Name string // as the file, without .lua
 	Text string // includes expanded
 	SHA  string // hexadecimal, what EVALSHA takes
+
+	parts []chunk
+	known names
 }
 
 // Clock says where scripts take time and the server's identity from.
@@ -53,26 +56,48 @@ func Load(clock Clock) (map[string]Script, error) {
 	if err != nil {
 		return nil, err
 	}
-	before := ""
-	for _, part := range []string{"because", "call"} {
-		raw, err := files.ReadFile("include/" + part + ".lua")
-		if err != nil {
-			return nil, err
-		}
-		before += string(raw)
+	all, known, err := library(clock)
+	if err != nil {
+		return nil, err
 	}
 	scripts := make(map[string]Script, len(names))
 	for _, file := range names {
-		text, err := expand(file, clock, map[string]bool{})
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+		name, seen := strings.TrimSuffix(file, ".lua"), map[string]bool{}
+		var parts []chunk
+		for _, part := range []string{"include/because", "include/call", name} {
+			if parts, err = expand(parts, all, part, seen); err != nil {
+				return nil, fmt.Errorf("%s: %w", file, err)
+			}
 		}
-		text = before + text
-		sum := sha1.Sum([]byte(text))
-		name := strings.TrimSuffix(file, ".lua")
-		scripts[name] = Script{Name: name, Text: text, SHA: hex.EncodeToString(sum[:])}
+		scripts[name] = script(name, parts, known)
 	}
 	return scripts, nil
+}
+
+func script(name string, parts []chunk, known names) Script {
+	text := shape(parts)
+	sum := sha1.Sum([]byte(text))
+	return Script{Name: name, Text: text, SHA: hex.EncodeToString(sum[:]), parts: parts, known: known}
+}
+
+// Altered is the script with another text in the place of one that it, its includes
+// counted, has once as it is written. It is for tests, which take guards out so.
+func (s Script) Altered(old, now string) (Script, error) {
+	parts, n := slices.Clone(s.parts), 0
+	for i, c := range parts {
+		if !strings.Contains(c.text, old) {
+			continue
+		}
+		n += strings.Count(c.text, old)
+		parts[i].text = strings.Replace(c.text, old, now, 1)
+		if err := parts[i].link(s.known); err != nil {
+			return Script{}, err
+		}
+	}
+	if n != 1 {
+		return Script{}, fmt.Errorf("script %s has this text %d times, want once:\n%s", s.Name, n, old)
+	}
+	return script(s.Name, parts, s.known), nil
 }
 
 // Names lists the scripts in alphabetical order.
@@ -82,33 +107,27 @@ func Names(scripts map[string]Script) []string {
 
 const includeMark = "-- include: "
 
-func expand(file string, clock Clock, seen map[string]bool) (string, error) {
-	raw, err := files.ReadFile(file)
-	if err != nil {
-		return "", err
+// expand adds a file's chunks to out, with its includes where they stand first.
+func expand(out []chunk, all map[string][]chunk, file string, seen map[string]bool) ([]chunk, error) {
+	parts, ok := all[file]
+	if !ok {
+		return nil, fmt.Errorf("%s does not exist", file)
 	}
-	text := string(raw)
-	if clock == Test {
-		text = testClock.Replace(text)
-	}
-	var out strings.Builder
-	for line := range strings.Lines(text) {
-		name, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), includeMark)
-		if !ok {
-			out.WriteString(line)
+	for _, c := range parts {
+		if c.include == "" {
+			out = append(out, c)
 			continue
 		}
-		if seen[name] {
+		if seen[c.include] {
 			continue
 		}
-		seen[name] = true
-		part, err := expand("include/"+name+".lua", clock, seen)
-		if err != nil {
-			return "", err
+		seen[c.include] = true
+		var err error
+		if out, err = expand(out, all, "include/"+c.include, seen); err != nil {
+			return nil, err
 		}
-		out.WriteString(part)
 	}
-	return out.String(), nil
+	return out, nil
 }
 
 // testClock puts a test's clock in the place of the server's.

@@ -52,10 +52,10 @@ end
 local function state(at, instance, stype)
   local s = redis.call('HMGET', at, 'state', 'host', 'token', 'type', 'score', 'with', 'booked', 'copy')
   local held = (s[2] or '') ~= '' and (s[3] or '') ~= ''
-  local word, fits = s[1], s[1] == 'assigned' or s[1] == 'running' or s[1] == 'stopping'
+  local word, stands = s[1], s[1] == 'assigned' or s[1] == 'running' or s[1] == 'stopping'
   local rests = s[1] == 'failed' and is_job(instance) and not held
-  if s[1] ~= 'pending' and not fits and not rests then word = held and 'running' or 'pending' end
-  if fits and not held then word = 'pending' end
+  if s[1] ~= 'pending' and not stands and not rests then word = held and 'running' or 'pending' end
+  if stands and not held then word = 'pending' end
   if stype == '' then stype = s[4] or redis.call('HGET', stream .. ':' .. slot_of(instance), 'type') or slot_of(instance) end
   if s[4] ~= stype then redis.call('HSET', at, 'type', stype) end
   if word ~= s[1] or word == 'pending' and ((s[2] or '') ~= '' or (s[3] or '') ~= '') then

@@ -80,7 +80,7 @@ for _, host in ipairs(redis.call('ZRANGEBYSCORE', lease, '-inf', int(now), 'LIMI
     if not s or s[2] ~= host then
       redis.call('ZREM', slots, line) -- a row edited by hand, or half of one
       if along and s then unbook(stype, key, instance, host)
-      elseif stype and not along then count(stype, host, -1) end
+      elseif stype and not along then charge(stype, host, -1) end
     else
       ended(key, instance, host, s[3], because('host-down', 'host', host), s[5], heard)
       give_back(stype, key, instance, host)

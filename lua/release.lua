@@ -64,6 +64,6 @@ end
 -- Who was asked to move must not come back at once: 5 s are enough to be placed
 -- elsewhere, and little to an operator who wants it back. A sidecar has one place only.
 if s[5] and not s[7] then ban = math.max(ban, 5000) end
-avoid(at, s[4], host, ban)
+avoid_host(at, s[4], host, ban)
 requeue(stype, key, instance, reason, s[6])
 return { 'ok', 'pending' }

@@ -10,13 +10,13 @@ local ns, actor, n = ARGV[1], ARGV[2], tonumber(ARGV[3])
 -- include: event
 -- include: dirty
 
-local requeue = ns .. 'requeue'
-local due = redis.call('ZRANGE', requeue, '-inf', int(now), 'BYSCORE', 'LIMIT', 0, n)
-for _, key in ipairs(redis.call('ZRANGE', requeue, int(now + 90000000), '+inf', 'BYSCORE', 'LIMIT', 0, n)) do
+local later = ns .. 'requeue'
+local due = redis.call('ZRANGE', later, '-inf', int(now), 'BYSCORE', 'LIMIT', 0, n)
+for _, key in ipairs(redis.call('ZRANGE', later, int(now + 90000000), '+inf', 'BYSCORE', 'LIMIT', 0, n)) do
   due[#due + 1] = key
 end
 for _, key in ipairs(due) do
-  redis.call('ZREM', requeue, key)
+  redis.call('ZREM', later, key)
   mark(key)
 end
 if #due > 0 then wake('dirty') end

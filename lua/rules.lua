@@ -25,7 +25,7 @@ local memory = { version = tonumber(ARGV[14]), digest = ARGV[15], by = ARGV[16],
 local differs = ns .. 'differs:' .. source
 local current = inforce(source)
 local function same(a, b) return a.version == b.version and a.digest == b.digest end
-local function forget()
+local function agrees()
   if redis.call('HDEL', differs, 'at:' .. host, 'rules:' .. host, 'digest:' .. host, 'what:' .. host, 'refused:' .. host) > 0 then
     event('agrees', '', '', host, '', because('file-agrees', 'host', host, 'source', source))
   end
@@ -60,11 +60,11 @@ if refused == '' and wins and not hold then
     reason = because('rules-raised', 'author', host, 'source', source, 'version', int(own.version))
   end
   rule(source, own, reason)
-  forget()
+  agrees()
   return { 'won', int(own.version), int(now) }
 end
 if refused == '' and own.digest == current.digest then
-  forget()
+  agrees()
   return { 'ok' }
 end
 local was = redis.call('HMGET', differs, 'at:' .. host, 'what:' .. host, 'rules:' .. host, 'refused:' .. host)

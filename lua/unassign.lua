@@ -21,6 +21,6 @@ local s = redis.call('HMGET', at, 'state', 'host', 'token', 'avoid', 'alone')
 if s[1] ~= 'assigned' or s[3] ~= token then return { 'stale' } end
 give_back(stype, key, instance, s[2])
 event('unassigned', key, called(key, instance), s[2], token, reason)
-avoid(at, s[4], s[2], ban)
+avoid_host(at, s[4], s[2], ban)
 requeue(stype, key, instance, reason, s[5])
 return { 'ok' }

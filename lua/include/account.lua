@@ -3,12 +3,13 @@
 -- is in it already is not counted again, one that is not in it is not given
 -- back again, so doing either twice changes nothing and no counter needs a
 -- clamp that would hide a mistake. Both advance the host's revision.
+-- lazy
 -- include: names
 -- include: rev
 -- include: sidecars
 
--- count gives the types that have another load by it: it, and those that share its pools.
-local function count(stype, host, delta)
+-- charge gives the types that have another load by it: it, and those that share its pools.
+local function charge(stype, host, delta)
   local service = ns .. 'service:' .. stype .. ':' .. host
   if not sound(service) then return {} end
   local used = redis.pcall('HINCRBY', service, 'used', delta)
@@ -23,7 +24,7 @@ end
 local function take(stype, key, instance, host, seen, view)
   bump(host)
   if redis.call('ZADD', ns .. 'slots:' .. host, 0, row_of(stype, key, instance)) == 0 and not seen then return end
-  if not seen then return count(stype, host, 1) end
+  if not seen then return charge(stype, host, 1) end
   seen[2] = int(whole(seen[2]) + 1)
   redis.call('HSET', ns .. 'service:' .. stype .. ':' .. host, 'used', seen[2])
   if not view then return enter(stype, host, seen) end
@@ -37,7 +38,7 @@ local function give_back(stype, key, instance, host)
   local at = ns .. 'stream:' .. key .. ':' .. instance
   local s = redis.call('HMGET', at, 'with', 'booked', 'sidecars', 'copy')
   if redis.call('ZREM', ns .. 'slots:' .. host, row_of(stype, key, instance)) == 1 then
-    for _, other in ipairs(count(stype, host, -1)) do wake('room ' .. other) end
+    for _, other in ipairs(charge(stype, host, -1)) do wake('room ' .. other) end
   elseif s[1] and s[2] ~= host then
     for _, other in ipairs(part(stype, key, instance, host)) do wake('room ' .. other) end
   end
@@ -67,7 +68,7 @@ local function convert(stype, key, instance, host, with)
   end
   redis.call('HSET', at, 'with', with)
   if host ~= '' and redis.call('ZREM', ns .. 'slots:' .. host, row_of(stype, key, instance)) == 1 then
-    count(stype, host, -1)
+    charge(stype, host, -1)
     join(stype, key, instance, host)
   end
 end

@@ -2,6 +2,7 @@
 -- on hold, it did not fail on another host lately, and one that is neither its own
 -- nor avoided nor kept from it by a copy that it is apart from, for what is pinned its pin, has room in one of the n classes from
 -- ARGV[first] on. What is one host's has no other, nor has a sidecar. avoid is the record's field. In a hold also why and until when.
+-- lazy
 -- include: hold
 -- include: room
 -- include: pin

@@ -2,6 +2,7 @@
 -- as dark, from the moment its last running instance ended, or was last heard of, until
 -- one of its instances runs; then the event gap says for how long. A handover whose new
 -- instance ran before the old one ended leaves none.
+-- lazy
 -- include: event
 -- include: names
 -- include: instances
@@ -22,12 +23,12 @@ local function darken(key, instance, since)
   redis.call('HSETNX', stream .. ':' .. slot, 'dark', int(since))
 end
 
--- lighten ends it: an instance, called so, is lit since some ms.
-local function lighten(key, instance, called, host, token, ago)
+-- lighten ends it: an instance, with that name, is lit since some ms.
+local function lighten(key, instance, name, host, token, ago)
   local at = ns .. 'stream:' .. key .. ':' .. slot_of(instance)
   local since = stamp(redis.call('HGET', at, 'dark'))
   if not since then return end
   redis.call('HDEL', at, 'dark')
   local seconds = (now - ago - since) / 1000
-  if seconds > 0 then event('gap', key, called, host, token, because('gap', 'seconds', string.format('%.1f', seconds))) end
+  if seconds > 0 then event('gap', key, name, host, token, because('gap', 'seconds', string.format('%.1f', seconds))) end
 end

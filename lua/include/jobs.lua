@@ -1,6 +1,7 @@
 -- jobs: what comes after an instance whose child ran and is gone. A job is an instance of its
 -- stream, <job>~<id>; its id is the digest of what it comes after, so that to tell an end twice
 -- makes one. jobs:made remembers the ids of all. Nobody wants a job and nothing unwants it.
+-- lazy
 -- include: event
 -- include: slot
 
@@ -41,14 +42,12 @@ local function reads_of(key, instance)
   return known
 end
 
--- OWN are fields of a stream that are no value of it.
-local OWN = { key = true, chain = true, items = true, source = true, priority = true }
-
 local function reads_of_stream(key, known)
+  local own = { key = true, chain = true, items = true, source = true, priority = true } -- no values of it
   local rows = redis.call('HGETALL', ns .. 'stream:' .. key)
   for i = 1, #rows, 2 do
     if string.sub(rows[i], 1, 7) == 'source:' then known[rows[i]] = rows[i + 1]
-    elseif not OWN[rows[i]] and not string.find(rows[i], ':', 1, true) then known['stream:' .. rows[i]] = rows[i + 1] end
+    elseif not own[rows[i]] and not string.find(rows[i], ':', 1, true) then known['stream:' .. rows[i]] = rows[i + 1] end
   end
   return known
 end
@@ -81,7 +80,7 @@ local function make(key, job, end_of, item)
 end
 
 -- told adds what is known of an end itself: times in whole seconds, the reason by its code.
-local function told(known, host, reason, began, till)
+local function tell_end(known, host, reason, began, till)
   known['of:host'], known['of:reason'] = host, string.match(reason, '^%S+') or ''
   known['of:began'], known['of:ended'] = int(math.floor(began / 1000)), int(math.floor(till / 1000))
   return known
@@ -94,7 +93,7 @@ local function ended(key, instance, host, token, reason, ran, till)
   if not ran or is_job(instance) then return end
   local known
   for _, job in ipairs(after_slot(redis.call('HGET', ns .. 'stream:' .. key, 'items'), slot_of(instance), false)) do
-    known = known or told(reads_of_stream(key, reads_of(key, instance)), host, reason, stamp(ran) or now, till or now)
+    known = known or tell_end(reads_of_stream(key, reads_of(key, instance)), host, reason, stamp(ran) or now, till or now)
     make(key, job, { instance = instance, token = token, host = host, known = known }, '')
   end
 end

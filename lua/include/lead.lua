@@ -2,6 +2,7 @@
 -- the one that leads, or led last; it has the state and host of that one, and as
 -- var:<name> what the slot says to the others of its stream: its lead's, kept until
 -- another lead's replace them.
+-- lazy
 -- include: dependants
 -- include: instances
 -- include: mirror

@@ -1,5 +1,6 @@
 -- pools: what the services of a host share. What is taken of a pool is kept nowhere: it
 -- follows at any time from the rows of slots:<host> and from uses, as the hashes say.
+-- lazy
 -- include: sound
 
 -- amounts reads {"cpu":1500,"nvenc":1000}, thousandths by pool; nil for what a hand
@@ -8,8 +9,8 @@ local function amounts(text)
   local out, inside = {}, string.match((not text or text == '') and '{}' or text, '^%s*{%s*(.-)%s*}%s*$')
   if not inside then return nil end
   if inside == '' then return out end
-  for part in string.gmatch(inside .. ',', '([^,]*),') do
-    local name, n = string.match(part, '^%s*"([a-z][a-z0-9_]*)"%s*:%s*(%d+)%s*$')
+  for piece in string.gmatch(inside .. ',', '([^,]*),') do
+    local name, n = string.match(piece, '^%s*"([a-z][a-z0-9_]*)"%s*:%s*(%d+)%s*$')
     if not name or out[name] or #n > 10 or string.match(n, '^0%d') or tonumber(n) > 1000000000 then return nil end
     out[name] = tonumber(n)
   end

@@ -1,6 +1,7 @@
 -- room: counts, up to want, the slots that services of the class still take on hosts
 -- that are not among the avoided ones, of which there are n. Read only; place
 -- decides.
+-- lazy
 -- include: index
 local function room(stype, class, avoided, n, want)
   local found = 0

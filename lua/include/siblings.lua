@@ -1,5 +1,6 @@
 -- siblings: the hosts of the other copies of an instance's slot, in whatever state
 -- these are, each with the instance that is there.
+-- lazy
 -- include: instances
 -- include: names
 local function siblings(key, instance)

@@ -3,6 +3,7 @@
 -- which slot that is in with, a target's which slots these are in sidecars. What a
 -- sidecar takes of its host's pools is taken with its target: booked says on which host,
 -- and from then on its row is in that one's slots, whether it runs there yet or not.
+-- lazy
 -- include: instances
 -- include: names
 -- include: index

@@ -1,4 +1,5 @@
 -- slot: the steps of an instance's life that more than one script takes.
+-- lazy
 -- include: dirty
 -- include: lead
 -- include: gap
@@ -16,9 +17,9 @@ local function successor(key, instance)
   end
 end
 
--- avoid keeps a slot off a host until now + ms, and off those of text (host=till
+-- avoid_host keeps a slot off a host until now + ms, and off those of text (host=till
 -- ...) that are still to be avoided; what is over leaves.
-local function avoid(at, text, host, ms)
+local function avoid_host(at, text, host, ms)
   local keep = {}
   for other, till in string.gmatch(text or '', '(%S+)=(%d+)') do
     if tonumber(till) > now and other ~= host then keep[#keep + 1] = other .. '=' .. till end
@@ -80,7 +81,7 @@ local function requeue(stype, key, instance, reason, alone, since)
   if state == 'running' then
     local own = ns .. 'stream:' .. key .. ':' .. heir
     local v = redis.call('HMGET', own, 'avoid', 'host', 'token')
-    avoid(own, (v[1] or '') .. ' ' .. (redis.call('HGET', at, 'avoid') or ''), '', 0)
+    avoid_host(own, (v[1] or '') .. ' ' .. (redis.call('HGET', at, 'avoid') or ''), '', 0)
     inherit(key, heir, instance)
     event('moved', key, heir, v[2], v[3], reason)
     return forget(stype, key, instance, since)

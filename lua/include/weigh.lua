@@ -3,6 +3,7 @@
 -- up. The rest is not heeded: then the checker is suspected. unwell has who fails, as
 -- <type>|<host>, by the time since when; the hash of a service has check (what it
 -- answers), heed (kept: it takes nothing; ignored) and checked (that as a reason).
+-- lazy
 -- include: index
 -- include: bound
 -- include: event
