@@ -183,7 +183,7 @@ func TestCopiesThatAreApartAreNotMovedOrPinnedTogether(t *testing.T) {
 	_, err := g.s.Move(g.ctx, "s1", "enc.1", "b", 0)
 	refused(err, "apart: b holds enc.2 of this stream")
 	_, _, err = g.s.Pin(g.ctx, "s1", "enc", "b", 0)
-	refused(err, "apart: b holds enc.2")
+	refused(err, "the copies of enc are apart")
 	g.host("c")
 	_, _, err = g.s.Pin(g.ctx, "s1", "enc", "c", 0)
 	refused(err, "the copies of enc are apart")

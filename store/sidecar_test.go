@@ -309,6 +309,6 @@ func bookedForAnother(g *stage) error {
 // sidecarGuards keep sidecars where their targets are.
 var sidecarGuards = []guard{
 	{"a sidecar follows its target", []cut{{"want", "elseif host ~= v.s[2] then leave(v, w, host) end", "end"}}, besideMoved},
-	{"a sidecar is given to its target's host alone", []cut{{"place", "if s[8] then best, n = alongside(), 0 end", ""}}, besideNobody},
+	{"a sidecar is given to its target's host alone", []cut{{"place", "if s[8] then best = alongside() else choose(s[7]) end", "choose(s[7])"}}, besideNobody},
 	{"a target pays for its sidecars", []cut{{"place", "if s[9] and book(key, s[9], s[10], best)", "if false"}}, bookedForAnother},
 }
