@@ -4,21 +4,23 @@
 -- within a rank the lowest load wins, then the name, never chance.
 -- A sidecar goes where its target is, or nowhere; it takes no capacity there, and of the
 -- pools what is booked for it, if there is room. A target has room booked for its sidecars.
+-- A job that is bound to a host goes there, also while that is cordoned or drained, or
+-- nowhere; and no job takes what a live slot waits for.
 -- KEYS: none. Touches reaper, stream:<key>:<slot>,
 --   stream:<key>:<instance>, pending:<type>,
 --   load:<type>:<class>, service:<type>:<host>, slots:<host>, hosts:lease,
 --   host:<host>, outbox, dirty, token, events.
 -- ARGV: ns, actor, key, instance, type, nonce, closed (hosts that one before it was
 --   refused, separated by spaces: it gets none of them), all (1: only a host that has room for its
---   sidecars, too), n, then n rows of rank, class and host ('' for any),
+--   sidecars, too), weighed (of a job: the types, separated by spaces, whose waiting slots closed has in view), n, then n rows of rank, class and host ('' for any),
 --   ranks ascending; at most 8.
 -- RETURN: {'placed', host, token, now} | {'full', class, host, class, host, ...} (the hosts that may
 --   have room and were passed over for its own sake, '*' for all of a class) | {'hold', reason} | {'gone'}
 --   (not pending any more: somebody else placed it, or nobody wants it).
 -- TWICE: after the first the slot is not pending: 'gone'. The outbox has it.
 local ns, actor, key, instance, stype, nonce = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local refused, all, n = ARGV[7], ARGV[8] == '1', tonumber(ARGV[9])
-local FIRST, WIDTH = 10, 3
+local refused, all, looked, n = ARGV[7], ARGV[8] == '1', ARGV[9], tonumber(ARGV[10])
+local FIRST, WIDTH = 11, 3
 -- include: now
 -- include: hold
 -- include: event
@@ -28,14 +30,19 @@ local FIRST, WIDTH = 10, 3
 -- include: siblings
 -- include: mirror
 -- include: token
+-- include: bound
+-- include: spare
 
 local why = held()
 if why then return { 'hold', why } end
 local at = ns .. 'stream:' .. key .. ':' .. instance
 local s = redis.call('HMGET', at, 'state', 'avoid', 'move', 'off', 'alone', 'apart', 'only', 'with', 'sidecars', 'copy', 'anyway')
-local slot = slot_of(instance)
+local slot, job, weighed = slot_of(instance), is_job(instance), {}
 if not slot or s[1] ~= 'pending' then return { 'gone' } end
 
+if job then
+  for name in string.gmatch(looked, '%S+') do weighed[name] = true end
+end
 local avoided, skip, closed = {}, 0, {}
 for host in string.gmatch(refused, '%S+') do closed[host] = true end
 if s[2] then
@@ -103,7 +110,7 @@ local function usable(class, host)
     pass(class, '*')
     return nil
   end
-  if all and not accompanied(host) then return nil, 0 end
+  if all and not accompanied(host) or job and not spare(stype, host, view, weighed) then return nil, 0 end
   return v, load, view
 end
 
@@ -152,7 +159,34 @@ local function alongside()
   return affords(stype, host) and host or nil
 end
 
+-- home gives the service of a job's own host, as read, if that has room: it takes nothing new when
+-- it is cordoned or drained, but what its files wait for.
+local function home(host)
+  local service = ns .. 'service:' .. stype .. ':' .. host
+  local state = redis.call('HGET', ns .. 'host:' .. host, 'state')
+  if avoided[host] or closed[host] or (tonumber(redis.call('ZSCORE', ns .. 'hosts:lease', host)) or 0) <= now then return nil end
+  if not state or state == 'down' or bound(service, 'up') ~= 'up' then return nil end
+  local v, view, asked = redis.pcall('HMGET', service, 'capacity', 'used', 'state', 'class', 'places', 'uses'), nil, false
+  for i = FIRST, FIRST + WIDTH * (n - 1), WIDTH do asked = asked or ARGV[i + 1] == v[4] end
+  if not asked then return nil end
+  v[5] = v[5] and unheld(v[5], stype, host)
+  if v[6] then
+    view = pools(host)
+    v = view.users[stype] or v
+  end
+  local is = v[3]
+  v[3] = 'up'
+  local full = (value(v, view) or 1000001) > 1000000
+  v[3] = is
+  if full or not spare(stype, host, view, weighed) then return nil end
+  return v, view
+end
+
 local rank, best, load, seen, shared
+if job and s[7] then
+  seen, shared = home(s[7])
+  best, n = seen and s[7], 0
+end
 if s[8] or all then
   for i = FIRST, FIRST + WIDTH * (n - 1), WIDTH do pass(ARGV[i + 1], '*') end -- nothing is proved of others
 end

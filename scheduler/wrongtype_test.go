@@ -43,6 +43,8 @@ var keyTable = map[string]struct {
 	"draining":                {"set", []string{"draining"}},
 	"jobs":                    {"zset", []string{"jobs"}},
 	"jobs:made":               {"zset", []string{"jobs:made"}},
+	"jobs:done":               {"zset", []string{"jobs:done"}},
+	"job:<key>:<instance>":    {}, // of what is done
 	"announced:<source>":      {"hash", []string{"announced:manual", "announced:src"}},
 	"missing:<source>":        {"hash", []string{"missing:src"}},
 	"differs:<source>":        {"hash", []string{"differs:src"}},

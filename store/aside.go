@@ -16,7 +16,7 @@ import (
 // ofKind are the keys that stand once in a store, by the type each has.
 var ofKind = map[string]string{
 	"hosts": "set", "hosts:lease": "zset", "unwell": "zset", "types": "set", "types:wanted": "set", "sources": "set", "streams": "zset",
-	"outbox": "zset", "dirty": "zset", "requeue": "zset", "moves": "hash", "draining": "set", "jobs": "zset", "jobs:made": "zset", "reaper": "hash", "refused": "hash", "troubles": "hash", "seats": "zset",
+	"outbox": "zset", "dirty": "zset", "requeue": "zset", "moves": "hash", "draining": "set", "jobs": "zset", "jobs:made": "zset", "jobs:done": "zset", "reaper": "hash", "refused": "hash", "troubles": "hash", "seats": "zset",
 	"token": "string", "events": "stream", "schema": "string", "aside": "hash", "turn:upkeep": "string",
 }
 

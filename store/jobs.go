@@ -1,8 +1,13 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strconv"
+
+	"github.com/redis/go-redis/v9"
 
 	"stream-api/stream"
 )
@@ -56,4 +61,125 @@ func (j JobFields) Fields(only string) map[string]string {
 		out["labels"] = string(text)
 	}
 	return out
+}
+
+// Job is one that waits, runs, ends or failed.
+type Job struct {
+	InstanceRecord
+	OfHost string // the host of what it comes after
+	Item   string // it is for; empty: for an end
+	On     string // of one that failed, where it did so
+}
+
+// jobChunk is how many jobs one round trip reads.
+const jobChunk = 500
+
+// Jobs reads all jobs that are not done, the oldest first.
+func (s *Store) Jobs(ctx context.Context) ([]Job, error) {
+	var out []Job
+	for from := int64(0); ; from += jobChunk {
+		members, err := s.client.ZRange(ctx, s.key("jobs"), from, from+jobChunk-1).Result()
+		if err != nil {
+			return nil, fmt.Errorf("read jobs: %w", err)
+		}
+		part, err := s.jobsOf(ctx, members)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, part...)
+		if len(members) < jobChunk {
+			return out, nil
+		}
+	}
+}
+
+func (s *Store) jobsOf(ctx context.Context, members []string) ([]Job, error) {
+	var names [][2]string
+	for _, m := range members {
+		if key, instance, ok := stream.SplitMember(m); ok {
+			names = append(names, [2]string{key, instance})
+		}
+	}
+	rows, err := s.hashes(ctx, func(yield func(string)) {
+		for _, n := range names {
+			yield(s.key("stream", n[0], n[1]))
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read jobs: %w", err)
+	}
+	var out []Job
+	for i, row := range rows {
+		if len(row) == 0 {
+			continue // done between the two reads
+		}
+		j := Job{InstanceRecord: readInstance(names[i][0], names[i][1], row), On: row["on"]}
+		if j.Job == nil {
+			j.Job = readJob(row) // a hand took its name
+		}
+		j.OfHost, j.Item = j.Job.Of["host"], j.Job.Of["item"]
+		out = append(out, j)
+	}
+	return out, nil
+}
+
+// ReadJob is one job. Error: ErrNotFound.
+func (s *Store) ReadJob(ctx context.Context, key, instance string) (Job, error) {
+	list, err := s.jobsOf(ctx, []string{stream.Member(key, instance)})
+	if err != nil {
+		return Job{}, err
+	}
+	if len(list) == 0 {
+		return Job{}, fmt.Errorf("job %s of stream %s: %w", stream.Quote(instance), stream.Quote(key), ErrNotFound)
+	}
+	return list[0], nil
+}
+
+// JobsBoundTo are the jobs that wait for the files of a host, or run there for their sake.
+func (s *Store) JobsBoundTo(ctx context.Context, host string) ([]Job, error) {
+	all, err := s.Jobs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(j Job) bool { return j.Only != host || j.State == stream.JobFailed }), nil
+}
+
+// JobResult is a job that is done.
+type JobResult struct {
+	Key, Instance string
+	Type, Host    string
+	Code          int
+	Began, Ended  int64  // ms, of the child that did it
+	After         string // the instance it came after
+	OfHost, Item  string
+	At            int64 // server ms at which it was written down
+}
+
+// DoneJobs are up to n results, the latest first.
+func (s *Store) DoneJobs(ctx context.Context, n int) ([]JobResult, error) {
+	members, err := s.client.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{Key: s.key("jobs:done"), Start: 0, Stop: n - 1, Rev: true}).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read results of jobs: %w", err)
+	}
+	var out []JobResult
+	for _, m := range members {
+		member, _ := m.Member.(string)
+		if key, instance, ok := stream.SplitMember(member); ok {
+			out = append(out, JobResult{Key: key, Instance: instance, At: int64(m.Score)})
+		}
+	}
+	rows, err := s.hashes(ctx, func(yield func(string)) {
+		for _, r := range out {
+			yield(s.key("job", r.Key, r.Instance))
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read results of jobs: %w", err)
+	}
+	for i, row := range rows {
+		r := &out[i]
+		r.Type, r.Host, r.Code, r.Began, r.Ended = row["type"], row["host"], atoi(row["code"]), atoi64(row["began"]), atoi64(row["ended"])
+		r.After, r.OfHost, r.Item = row["of"], row["ofhost"], row["item"]
+	}
+	return out, nil
 }

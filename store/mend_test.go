@@ -128,7 +128,7 @@ var truths = map[string]string{
 	"reaper": "a hold is opened", "seats": "taken again at each beat", "token": "grows by the clock and by assert", "events": "only told",
 	"schema": "written again", "turn:upkeep": "taken again at each period", "asynq:*": "hints", "dirty": "TestALostMarkIsMissed",
 	"aside": "only told", "refused": "only told", "troubles": "only told", "aside:<key>": "only told", "requeue": "the next round looks", "moves": "a wish that is lost is lost",
-	"jobs": "TestWhatAHandTookOfAJobIsMadeAnew", "jobs:made": "what was made",
+	"jobs": "TestWhatAHandTookOfAJobIsMadeAnew", "jobs:made": "what was made", "jobs:done": "what was done", "job:<key>:<instance>": "what was done",
 }
 
 // TestEveryIndexIsMadeAnew deletes each, takes each of its rows, and adds one that

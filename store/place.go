@@ -30,6 +30,10 @@ type Request struct {
 	Candidates []Candidate
 	// Closed are hosts that a slot before it in line was refused.
 	Closed []string
+	// Weighed are, of a job, the types whose waiting slots were looked at: Closed has the
+	// hosts where one of these waits for room. No job takes what a slot may wait for that
+	// nobody looked at.
+	Weighed []string
 	// All asks for a host on which its sidecars could run, too.
 	All bool
 }
@@ -120,7 +124,7 @@ func (s *Store) placeOnce(ctx context.Context, requests []Request) ([]*redis.Cmd
 		if len(q.Candidates) > MaxClasses {
 			return nil, fmt.Errorf("%d classes in one request: %d at most", len(q.Candidates), MaxClasses)
 		}
-		args := []any{q.Key, q.Instance, q.Type, nonce(), strings.Join(q.Closed, " "), bit(q.All), len(q.Candidates)}
+		args := []any{q.Key, q.Instance, q.Type, nonce(), strings.Join(q.Closed, " "), bit(q.All), strings.Join(q.Weighed, " "), len(q.Candidates)}
 		for _, c := range q.Candidates {
 			args = append(args, c.Rank, c.Class, c.Host)
 		}

@@ -18,9 +18,28 @@ type Release struct {
 	// one of Classes and the slot has not failed on two hosts.
 	OnlyIfRoom bool
 	Classes    []string
+	// Done: the child of a job ended with one of its done codes; nil: it did not.
+	Done *Done
+	// Failed: a job was tried often enough. It stays, out of line, until an operator says
+	// what becomes of it.
+	Failed bool
 	// Ran: its child ran under this token, should the store not know, as after the loss of
 	// what was reported. What comes after it is made.
 	Ran bool
+}
+
+// Done is how a job was done: the code its child ended with, and when that ran.
+type Done struct {
+	Code         int
+	Began, Ended time.Time
+}
+
+// args are how a script is told of it; three empty texts of none.
+func (d *Done) args() (code, began, ended any) {
+	if d == nil {
+		return "", "", ""
+	}
+	return d.Code, d.Began.UnixMilli(), d.Ended.UnixMilli()
 }
 
 // Released is what became of a slot that was given back.
@@ -34,12 +53,18 @@ const (
 	// host's still, but under a new token (read SlotsOf): the old one was
 	// given up, and a late copy of this request must not free what starts anew.
 	Stays
+	// Finished: a job is done. Its result is written, and it is no more.
+	Finished
+	// FailedForGood: a job failed, and waits for an operator.
+	FailedForGood
 )
 
 // Release gives a slot back whose children are gone. Errors: ErrStale (it is
 // not this holder's any more, which is as good), *HoldError (giving up waits).
 func (s *Store) Release(ctx context.Context, v Reservation, incarnation string, o Release) (Released, error) {
-	args := []any{v.Key, v.Instance, v.Type, v.Host, v.Token, incarnation, o.Reason.Wire(), o.Avoid.Milliseconds(), bit(o.OnlyIfRoom), nonce(), bit(o.Ran), len(o.Classes)}
+	code, began, ended := o.Done.args()
+	args := []any{v.Key, v.Instance, v.Type, v.Host, v.Token, incarnation, o.Reason.Wire(), o.Avoid.Milliseconds(), bit(o.OnlyIfRoom), nonce(),
+		bit(o.Ran), code, began, ended, bit(o.Failed), len(o.Classes)}
 	for _, class := range o.Classes {
 		args = append(args, class)
 	}
@@ -49,8 +74,13 @@ func (s *Store) Release(ctx context.Context, v Reservation, incarnation string, 
 	}
 	switch r.status() {
 	case "ok":
-		if r.str(1) == "gone" {
+		switch r.str(1) {
+		case "gone":
 			return Ended, nil
+		case "done":
+			return Finished, nil
+		case "failed":
+			return FailedForGood, nil
 		}
 		return Requeued, nil
 	case "stay":

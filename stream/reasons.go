@@ -83,6 +83,7 @@ const (
 	CodeEarlierLife    Code = "earlier-life"     //
 	CodeHeldElsewhere  Code = "held-elsewhere"   // host
 	CodeAfter          Code = "after"            // instance: a job comes after it
+	CodeTook           Code = "took"             // seconds that a job took
 	CodeNotEnded       Code = "not-ended"        // what a job came after runs still
 	CodeNeverStarted   Code = "never-started"    //
 	CodeDeadline       Code = "deadline"         //
@@ -251,6 +252,7 @@ var reasons = map[Code]reasonRow{
 	CodeEarlierLife:    says(Info, "it was to be released in an earlier life"),
 	CodeHeldElsewhere:  says(Bad, "host {host} has it"),
 	CodeAfter:          says(Info, "it comes after {instance}"),
+	CodeTook:           says(Info, "it took {seconds} s"),
 	CodeNotEnded:       says(Warn, "what it comes after runs still: its host was only away"),
 	CodeNeverStarted:   says(Warn, "it was not started before its runner was gone"),
 	CodeDeadline:       says(Bad, "its deadline passed: the runner did not renew it in time"),

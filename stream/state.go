@@ -23,12 +23,15 @@ package stream
 // instance is stopping gets another after that one's end.
 type State string
 
-// The states of an instance. Capacity is held in all but Pending.
+// The states of an instance. Capacity is held in all but Pending and JobFailed.
 const (
 	Pending  State = "pending"  // wanted, in the queue of its type
 	Assigned State = "assigned" // reserved for a host that has not claimed it
 	Running  State = "running"  // claimed: the host runs it
 	Stopping State = "stopping" // no longer wanted, its children still end
+	// JobFailed is of a job alone, which release leads there: it was tried often enough.
+	// Job leads back to pending.
+	JobFailed State = "failed"
 )
 
 // Phase is where the child of a running instance stands. The record is running from

@@ -123,3 +123,27 @@ local function remember(key, items)
   redis.call('ZADD', ns .. 'streams', 0, key)
   mark(key)
 end
+
+-- finished writes down that a job is done, and makes what comes after it, once whoever tells it again.
+-- began and till are ms, of the child that did it; known is what it knew.
+local function finished(key, instance, stype, host, code, began, till, known)
+  local at, line, slot = ns .. 'job:' .. key .. ':' .. instance, member(key, instance), slot_of(instance)
+  sound(at)
+  redis.call('HSET', at, 'type', stype, 'host', host, 'code', code, 'began', int(began), 'ended', int(till),
+    'of', redis.call('HGET', ns .. 'stream:' .. key .. ':' .. instance, 'of') or '', 'ofhost', known['of:host'] or '', 'item', known['of:item'] or '')
+  if redis.call('ZADD', ns .. 'jobs:done', int(now), line) == 1 then
+    event('job-done', key, instance, host, '', because('took', 'seconds', string.format('%.1f', (till - began) / 1000)))
+  end
+  for _, job in ipairs(after_slot(redis.call('HGET', ns .. 'stream:' .. key, 'items'), slot, false)) do
+    make(key, job, { instance = instance, token = instance, host = host, known = told(known, host, 'done', began, till) }, '')
+  end
+end
+
+-- fail takes a job out of line for good, until an operator says otherwise. on is where it failed.
+local function fail(stype, key, instance, on, reason)
+  local at = ns .. 'stream:' .. key .. ':' .. instance
+  redis.call('HSET', at, 'state', 'failed', 'host', '', 'token', '', 'since', int(now), 'reason', reason, 'on', on)
+  redis.call('HDEL', at, 'assigned', 'sending', 'speed', 'fps', 'stale', 'up', 'phase', 'restart', 'ran', 'move')
+  redis.call('ZREM', ns .. 'pending:' .. stype, member(key, instance))
+  event('job-failed', key, instance, on, '', reason)
+end
