@@ -240,7 +240,7 @@ func itoa(n int) string {
 }
 
 // TestClockHasOneHome: time and the run id come from the two includes that a
-// test replaces, and no random or JSON call makes replies differ.
+// test replaces, and no random call makes replies differ; JSON has one home, include/jobs.lua.
 func TestClockHasOneHome(t *testing.T) {
 	t.Parallel()
 	for name, text := range scripts(t) {

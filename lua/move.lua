@@ -33,6 +33,9 @@ local moves, line, slot = ns .. 'moves', member(key, instance), slot_of(instance
 local s = redis.call('HMGET', ns .. 'stream:' .. key .. ':' .. instance, 'state', 'host', 'token', 'type', 'apart', 'only', 'with')
 if not s[1] then return { 'absent' } end
 if s[7] then return { 'refused', slot .. ' is a sidecar of ' .. s[7] .. ' and runs where that does: move ' .. s[7] } end
+if is_job(instance) then
+  return { 'refused', instance .. ' is a job, which runs to its end where it is' }
+end
 if s[6] then
   return { 'refused', slot .. ' is one on every host, and this one is ' .. s[6] .. "'s: cordon or drain that host, or say in the chain which hosts are meant" }
 end

@@ -126,12 +126,12 @@ func reaches(edges map[string][]string, from, to string) bool {
 }
 
 // drainOrder is the order in which a drain moves slots, without those that are this
-// host's alone, which end when nothing else is left (each.go): those that were never
+// host's alone, which end when nothing else is left (each.go), and without jobs, which run to their end: those that were never
 // tried first, then those whose try is longest ago; by stream and slot.
 func drainOrder(held []store.InstanceRecord, tried map[string]time.Time) []store.InstanceRecord {
 	var out []store.InstanceRecord
 	for _, v := range held {
-		if v.State == stream.Running && v.Move == "" && v.Follows == "" && v.Only == "" && v.With == "" { // a sidecar follows its target
+		if v.State == stream.Running && v.Move == "" && v.Follows == "" && v.Only == "" && v.With == "" && v.Job == nil { // a sidecar follows its target
 			out = append(out, v)
 		}
 	}

@@ -61,7 +61,7 @@ func (s *Scheduler) offering(ctx context.Context, types []string) (offering, err
 		if err != nil {
 			return v, err
 		}
-		v.emptied[h.Host] = !slices.ContainsFunc(held, func(i store.InstanceRecord) bool { return i.Only == "" })
+		v.emptied[h.Host] = !slices.ContainsFunc(held, func(i store.InstanceRecord) bool { return i.Only == "" || i.Job != nil })
 	}
 	return v, nil
 }

@@ -43,10 +43,15 @@ func (s *Scheduler) place(ctx context.Context) (time.Duration, error) {
 	}
 	var refused error
 	types = s.near.sort(types)
+	if thorough || s.hungry == nil {
+		s.hungry = map[string]*placement.Hunger{}
+	}
 	waited, placed := false, 0
 	for i, t := range types {
 		p := pass{s: s, stype: t, thorough: thorough, later: setOf(types[i+1:]), others: map[string][]placement.Class{}}
-		if err := p.run(ctx); err != nil {
+		err := p.run(ctx)
+		if s.hungry[t] = &p.hungry; err != nil {
+			p.hungry.WaitAll()
 			s.touched.add(t)
 			if store.IsWrongType(err) {
 				refused = err // of this type; the others are served
@@ -59,6 +64,14 @@ func (s *Scheduler) place(ctx context.Context) (time.Duration, error) {
 		if p.waited {
 			s.touched.add(t)
 			waited = true
+		}
+	}
+	for _, t := range types { // after all slots
+		n, err := s.placeJobs(ctx, t, thorough)
+		s.counts.placed.Add(uint64(n))
+		if err != nil {
+			s.touched.add(t)
+			return 0, err
 		}
 	}
 	if thorough {
@@ -114,7 +127,8 @@ type pass struct {
 	thorough bool            // to the end of the queue, writing down reasons
 	known    placement.Known // of room
 	rules    []placement.Class
-	hold     stream.Reason // nothing is given now, and why
+	hungry   placement.Hunger // what slots wait for in vain
+	hold     stream.Reason    // nothing is given now, and why
 	placed   int
 	left     []store.Circumstances        // pending still
 	idle     map[idleInstance]bool        // known to wait for variables
@@ -150,7 +164,11 @@ func (p *pass) run(ctx context.Context) error {
 			return err
 		}
 		offset += len(waiting) - (p.placed - before)
-		if len(waiting) < passPage || p.done() {
+		if len(waiting) < passPage {
+			break
+		}
+		if p.done() {
+			p.hungry.WaitAll()
 			break
 		}
 	}
@@ -253,6 +271,7 @@ func (p *pass) page(ctx context.Context, instances []store.Circumstances) error 
 			}
 			if p.awaits(c) {
 				p.known.Reserve(waitingSlot(c), open)
+				p.hungry.Wait(open)
 				p.left, p.waited = append(p.left, c), true
 				continue
 			}
@@ -262,6 +281,7 @@ func (p *pass) page(ctx context.Context, instances []store.Circumstances) error 
 				return err
 			}
 			if len(a.requests) == 0 {
+				p.hungry.Wait(open)
 				p.left = append(p.left, c)
 				continue
 			}
@@ -360,6 +380,9 @@ func (p *pass) learn(searches []search, answers []store.Placement) {
 			p.hold = result.Reason
 			p.left = append(p.left, a.instance)
 		case store.Full:
+			for _, asked := range a.requests {
+				p.hungry.Wait(asked)
+			}
 			p.left = append(p.left, a.instance)
 		case store.Broken:
 			p.s.brokenStream(result.Key, result.Err)

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"stream-api/queue"
+	"stream-api/scheduler/placement"
 	"stream-api/store"
 )
 
@@ -117,8 +118,10 @@ type Scheduler struct {
 	seated, first                         atomic.Bool
 	counts                                struct{ wanted, placed, sent, unclaimed, reaped, moved atomic.Uint64 }
 	leases                                longestLease
-	netDone                               time.Time // of the place loop alone: the last pass over all types
-	idle                                  idleSlots // of the place loop alone
+	netDone                               time.Time                    // of the place loop alone: the last pass over all types
+	idle                                  idleSlots                    // of the place loop alone
+	hungry                                map[string]*placement.Hunger // of the place loop alone: what the slots of types wait for, as the last pass found it
+	bound                                 map[string]string            // of the place loop alone: <key>|<job> → the host that it is bound to, '' for none
 	near                                  nearTypes
 	each                                  eachStreams
 	tried                                 map[string]time.Time // of the moves loop alone: token → when a drain last tried to move it
@@ -132,7 +135,7 @@ func New(s *store.Store, cmd Commander, o Options) *Scheduler {
 	log := o.Log.With().Str("scheduler", o.ID).Logger()
 	return &Scheduler{
 		store: s, cmd: cmd, o: o, log: log, mender: s.Mender(),
-		rules: newRuleBook(s), idle: idleSlots{}, view: &hostView{store: s}, talk: &outages{log: log},
+		rules: newRuleBook(s), idle: idleSlots{}, bound: map[string]string{}, view: &hostView{store: s}, talk: &outages{log: log},
 		wants: newBell(), places: newBell(), sends: newBell(), moves: newBell(), requeues: newBell(), ranked: newBell(),
 		tellings: make(chan telling, 4096),
 	}

@@ -123,9 +123,12 @@ func (s *Scheduler) mend(ctx context.Context, hosts []store.HostRecord, paused m
 	return m.Corrections + r.Mended + again.Mended, again.Refused, err
 }
 
-// prune forgets hosts that are gone for long, with their queues, and classes
-// that no service has.
+// prune forgets hosts that are gone for long, with their queues, classes
+// that no service has, and what jobs did long ago.
 func (s *Scheduler) prune(ctx context.Context) error {
+	if err := s.store.PruneJobs(ctx); err != nil {
+		return err
+	}
 	hosts, err := s.store.Hosts(ctx)
 	if err != nil {
 		return err

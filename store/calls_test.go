@@ -134,6 +134,17 @@ func everyCall(h store.Holder, v store.Reservation) []scriptCall {
 			_, err := s.Release(ctx, v, h.Incarnation, store.Release{Reason: stream.Because(stream.CodeEnded), Avoid: time.Second, OnlyIfRoom: true, Classes: []string{id}})
 			return err
 		}},
+		{"ended", func(ctx context.Context, s *store.Store) error {
+			return s.TellEnded(ctx, h.Host, h.Incarnation, store.End{Reservation: v, Copy: store.Copy{Fields: map[string]string{"title": "t"}, Vars: map[string]string{"dir": "d"}}, Untold: []string{"1"}})
+		}},
+		{"items", func(ctx context.Context, s *store.Store) error {
+			_, err := s.TellItems(ctx, v, h.Incarnation, []string{"1", "2"})
+			return err
+		}},
+		{"job", func(ctx context.Context, s *store.Store) error {
+			return s.RetryJob(ctx, "s1", "upload~0123456789abcdef")
+		}},
+		{"prunejobs", func(ctx context.Context, s *store.Store) error { return s.PruneJobs(ctx) }},
 		{"elsewhere", func(ctx context.Context, s *store.Store) error {
 			_, err := s.Elsewhere(ctx, v, []string{id})
 			return err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/redis/go-redis/v9"
+
 	"stream-api/stream"
 )
 
@@ -14,9 +16,22 @@ type Waiting struct {
 	Type     string
 }
 
+// firstJob is the score at which jobs begin in a queue, behind all slots: JOBS of the scripts.
+const firstJob = "9000000000000000"
+
 // Pending lists up to n pending slots of a type from the given rank on.
 func (s *Store) Pending(ctx context.Context, t string, from, n int) ([]Waiting, error) {
-	members, err := s.client.ZRange(ctx, s.key("pending", t), int64(from), int64(from+n-1)).Result()
+	return s.waiting(ctx, t, redis.ZRangeArgs{Start: "-inf", Stop: "(" + firstJob, Offset: int64(from), Count: int64(n)})
+}
+
+// PendingJobs lists those that are jobs.
+func (s *Store) PendingJobs(ctx context.Context, t string, from, n int) ([]Waiting, error) {
+	return s.waiting(ctx, t, redis.ZRangeArgs{Start: firstJob, Stop: "+inf", Offset: int64(from), Count: int64(n)})
+}
+
+func (s *Store) waiting(ctx context.Context, t string, args redis.ZRangeArgs) ([]Waiting, error) {
+	args.Key, args.ByScore = s.key("pending", t), true
+	members, err := s.client.ZRangeArgs(ctx, args).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read pending:%s: %w", t, err)
 	}

@@ -72,7 +72,9 @@ func (s *Store) Circumstances(ctx context.Context, waiting []Waiting, needs []st
 	for i, w := range waiting {
 		c := Circumstances{InstanceRecord: readInstance(w.Key, w.Instance, rows[i].record.Val()), Pin: rows[i].pin.Val()}
 		c.Chain = readChain(field(rows[i].chain, 0))
-		if text := field(rows[i].chain, 1); text != "" {
+		if c.Job != nil {
+			c.Host, c.Pin = c.Job.Host, "" // as it was said when it was made
+		} else if text := field(rows[i].chain, 1); text != "" {
 			items := stream.DecodeItems(text)
 			item := items[stream.SlotOf(w.Instance)]
 			for _, slot := range c.Sidecars {

@@ -84,6 +84,8 @@ const (
 	CodeHeldElsewhere  Code = "held-elsewhere"   // host
 	CodeAfter          Code = "after"            // instance: a job comes after it
 	CodeTook           Code = "took"             // seconds that a job took
+	CodeJobBehind      Code = "job-behind"       // type
+	CodeJobShare       Code = "job-share"        // type
 	CodeNotEnded       Code = "not-ended"        // what a job came after runs still
 	CodeNeverStarted   Code = "never-started"    //
 	CodeDeadline       Code = "deadline"         //
@@ -253,6 +255,8 @@ var reasons = map[Code]reasonRow{
 	CodeHeldElsewhere:  says(Bad, "host {host} has it"),
 	CodeAfter:          says(Info, "it comes after {instance}"),
 	CodeTook:           says(Info, "it took {seconds} s"),
+	CodeJobBehind:      says(Info, "waits behind slots: no job takes what one of these waits for, where it could have {type}"),
+	CodeJobShare:       says(Info, "jobs have their share of the pools of the hosts where it could have {type}"),
 	CodeNotEnded:       says(Warn, "what it comes after runs still: its host was only away"),
 	CodeNeverStarted:   says(Warn, "it was not started before its runner was gone"),
 	CodeDeadline:       says(Bad, "its deadline passed: the runner did not renew it in time"),
