@@ -22,8 +22,8 @@ local function shares(stype, host, view)
     for pool, amount in pairs(v.uses or {}) do taken[pool] = (taken[pool] or 0) + n * amount end
   end
   for pool, amount in pairs(uses) do
-    local share = said[pool] or math.max(1000, math.floor((view.size[pool] or 0) / 2000) * 1000)
-    if amount > 0 and (taken[pool] or 0) + amount > share then return false end
+    local most = said[pool] or math.max(1000, math.floor((view.size[pool] or 0) / 2000) * 1000)
+    if amount > 0 and (taken[pool] or 0) + amount > most then return false end
   end
   return true
 end
