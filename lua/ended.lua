@@ -43,10 +43,10 @@ end
 for i = 0, n - 1 do
   local field = ARGV[FIRST + 2 * i]
   if string.sub(field, 1, 7) == 'source:' then known[field] = ARGV[FIRST + 2 * i + 1]
-  elseif not OWN[field] and not string.find(field, ':', 1, true) then known['stream:' .. field] = ARGV[FIRST + 2 * i + 1] end
+  elseif valued(field) then known['stream:' .. field] = ARGV[FIRST + 2 * i + 1] end
 end
 for i = 1, tonumber(ARGV[m]) do known['of:' .. ARGV[m + 2 * i - 1]] = ARGV[m + 2 * i] end
-told(known, host, reason, began, till)
+tell_end(known, host, reason, began, till)
 local function follow(job, item)
   remember(key, items)
   if make(key, job, { instance = instance, token = token, host = host, known = known }, item) then made = made + 1 end

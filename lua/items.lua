@@ -27,7 +27,7 @@ for _, field in ipairs(#jobs > 0 and redis.call('HKEYS', stream) or {}) do
   if mine[string.match(field, '^instance:([a-z0-9_]+)~') or 0] then open = open + 1 end
 end
 if open > 0 and open + n * #jobs > OPEN then return { 'full', open } end
-local known = #jobs > 0 and told(reads_of_stream(key, reads_of(key, instance)), host, 'item', stamp(s[3]) or now, now)
+local known = #jobs > 0 and tell_end(reads_of_stream(key, reads_of(key, instance)), host, 'item', stamp(s[3]) or now, now)
 for _, job in ipairs(jobs) do
   for i = 0, n - 1 do
     if make(key, job, { instance = instance, token = token, host = host, known = known }, ARGV[FIRST + i]) then open = open + 1 end

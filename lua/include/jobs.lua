@@ -42,12 +42,17 @@ local function reads_of(key, instance)
   return known
 end
 
+-- valued tells whether a field of a stream is one of its own values.
+local function valued(field)
+  local own = { key = true, chain = true, items = true, source = true, priority = true }
+  return not own[field] and not string.find(field, ':', 1, true)
+end
+
 local function reads_of_stream(key, known)
-  local own = { key = true, chain = true, items = true, source = true, priority = true } -- no values of it
   local rows = redis.call('HGETALL', ns .. 'stream:' .. key)
   for i = 1, #rows, 2 do
     if string.sub(rows[i], 1, 7) == 'source:' then known[rows[i]] = rows[i + 1]
-    elseif not own[rows[i]] and not string.find(rows[i], ':', 1, true) then known['stream:' .. rows[i]] = rows[i + 1] end
+    elseif valued(rows[i]) then known['stream:' .. rows[i]] = rows[i + 1] end
   end
   return known
 end
@@ -79,7 +84,7 @@ local function make(key, job, end_of, item)
   return true
 end
 
--- told adds what is known of an end itself: times in whole seconds, the reason by its code.
+-- tell_end adds what is known of an end itself: times in whole seconds, the reason by its code.
 local function tell_end(known, host, reason, began, till)
   known['of:host'], known['of:reason'] = host, string.match(reason, '^%S+') or ''
   known['of:began'], known['of:ended'] = int(math.floor(began / 1000)), int(math.floor(till / 1000))
@@ -135,7 +140,7 @@ local function finished(key, instance, stype, host, code, began, till, known)
     event('job-done', key, instance, host, '', because('took', 'seconds', string.format('%.1f', (till - began) / 1000)))
   end
   for _, job in ipairs(after_slot(redis.call('HGET', ns .. 'stream:' .. key, 'items'), slot, false)) do
-    make(key, job, { instance = instance, token = instance, host = host, known = told(known, host, 'done', began, till) }, '')
+    make(key, job, { instance = instance, token = instance, host = host, known = tell_end(known, host, 'done', began, till) }, '')
   end
 end
 
