@@ -140,7 +140,7 @@ func TestTheCookieIsOfTheHostForAWeekAndOfTLSAlone(t *testing.T) {
 		return cookies[0]
 	}
 	plain := login(func(*http.Request) {})
-	if plain.Secure || plain.Name != "stream_api" || plain.Path != "" {
+	if plain.Secure || plain.Name != "stream_api" || plain.Path != "" || !plain.HttpOnly || plain.SameSite != http.SameSiteLaxMode {
 		t.Errorf("without TLS: %+v", plain)
 	}
 	if left := time.Until(plain.Expires); left > 7*24*time.Hour || left < 6*24*time.Hour {
@@ -156,7 +156,7 @@ func TestTheCookieIsOfTheHostForAWeekAndOfTLSAlone(t *testing.T) {
 		"our own TLS":     func(r *http.Request) { r.TLS = &tls.ConnectionState{} },
 		"that of a proxy": func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", "https") },
 	} {
-		if c := login(change); !c.Secure || c.Name != "__Host-stream_api" || c.Path != "/" || c.Domain != "" {
+		if c := login(change); !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Name != "__Host-stream_api" || c.Path != "/" || c.Domain != "" {
 			t.Errorf("with %s: %+v", name, c)
 		}
 	}
