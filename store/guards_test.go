@@ -98,7 +98,7 @@ var mendGuards = []guard{
 // may break, without it something must.
 func TestEachGuardIsNeeded(t *testing.T) {
 	t.Parallel()
-	for _, v := range slices.Concat(guards, mendGuards, poolGuards, apartGuards, sidecarGuards, labelGuards) {
+	for _, v := range slices.Concat(guards, mendGuards, poolGuards, apartGuards, sidecarGuards, labelGuards, jobGuards) {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
 			if err := v.play(newStage(t)); err != nil {

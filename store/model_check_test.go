@@ -79,6 +79,9 @@ func (w *world) checkChildren() {
 		for _, s := range m.sups {
 			if s.alive && !w.excused(m, s) {
 				at := s.Key + "/" + stream.SlotOf(s.Instance)
+				if isJob(s.Instance) {
+					at = s.Key + "/" + s.Instance
+				}
 				seen[at] = append(seen[at], s)
 			}
 		}
@@ -391,7 +394,7 @@ func (w *world) checkWanted(p picture) {
 		default: // not announced, or held: what is left only ends
 			for field := range row {
 				slot, ok := strings.CutPrefix(field, "instance:")
-				if ok && p["stream:"+key+":"+slot]["state"] != "stopping" {
+				if ok && !isJob(slot) && p["stream:"+key+":"+slot]["state"] != "stopping" {
 					w.broken("I6: %s/%s is not wanted and %s", key, slot, p["stream:"+key+":"+slot]["state"])
 				}
 			}
@@ -447,6 +450,11 @@ func (w *world) checkRest() error {
 		}
 		if a, err := stream.DecodeAnnouncement(text); wanted && (err != nil || a.Items.Encode() != p["stream:"+key]["items"]) {
 			return fmt.Errorf("L1: %s is announced with the items %s and has %s, %v", key, a.Items.Encode(), p["stream:"+key]["items"], err)
+		}
+	}
+	if w.jobs {
+		if err := w.checkJobs(p, children); err != nil {
+			return err
 		}
 	}
 	if len(p["moves"]) > 0 {

@@ -194,7 +194,7 @@ func ask[T any](a *actor, what string, f func(context.Context) (T, error)) (T, e
 
 // reading are the steps that change nothing: they are neither counted nor
 // followed by a check.
-var reading = map[string]bool{"dirty ok": true, "requeuedue ok": true, "declared ok": true, "pending ok": true, "announced ok": true, "slots ok": true, "moves ok": true, "record ok": true}
+var reading = map[string]bool{"unmade ok": true, "job ok": true, "dirty ok": true, "requeuedue ok": true, "declared ok": true, "pending ok": true, "announced ok": true, "slots ok": true, "moves ok": true, "record ok": true}
 
 // exec is a request's arrival: one step of the model.
 func exec[T any](w *world, what string, f func(context.Context) (T, error)) (T, error) {
@@ -241,7 +241,7 @@ func outcome(what string, got any, err error) string {
 	case store.Asserted:
 		return verb + map[bool]string{true: " keep", false: " end"}[v.Keep]
 	case store.Released:
-		return verb + []string{" requeued", " ended", " stays"}[v]
+		return verb + []string{" requeued", " ended", " stays", " done", " failed"}[v]
 	case store.ReapResult:
 		if v.Doubt {
 			return verb + " doubt"

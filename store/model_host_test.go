@@ -26,6 +26,7 @@ type machine struct {
 	tombs  map[string]bool        // tokens that were given up: they never start again
 	before string                 // the incarnation that registered last, as far as known
 	sups   map[string]*supervisor // by token
+	done   map[string]*supervisor // of jobs, by key and instance
 	lives  int
 
 	runner *runner
@@ -45,6 +46,9 @@ type supervisor struct {
 	gap      bool  // ran on under keep while the store was out of reach
 	setBack  int64 // until when the store's word on it may be older than the gap
 	alive    bool
+	fields   map[string]string // of a job
+	doneAt   int64             // when its child is done; 0: it is no job
+	done     bool
 }
 
 // margin is what a host gives away of its lease.
@@ -58,6 +62,9 @@ func (m *machine) pass(now int64) {
 	for _, s := range m.sups {
 		if s.alive && !m.w.flaws.undying && s.deadline <= now || s.ending > 0 && s.ending <= now {
 			s.alive, s.ending = false, 0
+		}
+		if s.alive {
+			m.finish(s)
 		}
 	}
 }
@@ -217,12 +224,7 @@ func (r *runner) enroll(a *actor) {
 // assert asks the store about a living child, and obeys.
 func (r *runner) assert(a *actor, s *supervisor) {
 	gen := r.gen
-	ann := a.w.plan[s.Key]
-	c := store.Copy{
-		Source: "src", Announcement: ann.Encode(), Chain: ann.Chain, Items: ann.Items, Priority: ann.Priority,
-		Fields: map[string]string{"source:url": "u"}, Vars: map[string]string{"by": s.Token},
-	}
-	v := s.Reservation
+	c, v := r.copyOf(s), s.Reservation
 	got, err := ask(a, "assert "+v.Key+"/"+v.Instance+" "+v.Token, func(ctx context.Context) (store.Asserted, error) {
 		return a.w.store.Assert(ctx, v, r.inc, c)
 	})
@@ -303,6 +305,7 @@ func (r *runner) reconcile(a *actor) {
 	for _, v := range instances {
 		listed[v.Token] = true
 		switch {
+		case isJob(v.Instance) && r.donesFirst(a, v.Reservation):
 		case r.m.tombs[v.Token], v.State == stream.Stopping, r.leaving,
 			v.Move != "" && v.State == stream.Running && v.Follows == "":
 			r.end(a, v.Reservation, store.Release{Reason: stream.Because(stream.CodeUnwanted)})
@@ -316,6 +319,9 @@ func (r *runner) reconcile(a *actor) {
 		if !listed[s.Token] && !r.m.tombs[s.Token] && r.registered {
 			r.assert(a, s)
 		}
+	}
+	if a.w.jobs {
+		r.tellEnds(a, listed)
 	}
 }
 
@@ -334,6 +340,9 @@ func (r *runner) start(a *actor, v store.Reservation) {
 		if s.gen != r.gen {
 			r.assert(a, s)
 		}
+		return
+	}
+	if isJob(v.Instance) && r.donesFirst(a, v) {
 		return
 	}
 	if s := r.m.named(v.Key, v.Instance); s != nil { // of an earlier term
@@ -356,15 +365,35 @@ func (r *runner) start(a *actor, v store.Reservation) {
 		r.again(500 * ms)
 		return
 	}
-	r.m.sups[v.Token] = &supervisor{Reservation: v, deadline: r.trust, trusted: r.trust, gen: r.gen, alive: true}
+	child := &supervisor{Reservation: v, deadline: r.trust, trusted: r.trust, gen: r.gen, alive: true}
+	if isJob(v.Instance) {
+		job, err := exec(w, "job", func(ctx context.Context) (store.Job, error) { return w.store.ReadJob(ctx, v.Key, v.Instance) })
+		if err != nil {
+			r.again(500 * ms)
+			return
+		}
+		child.fields = job.Job.Fields(job.Only)
+		child.works(w)
+	}
+	r.m.sups[v.Token] = child
 	w.note("%s starts %s/%s %s", r.inc, v.Key, v.Instance, v.Token)
+	started := map[string]string{"up": "1", "phase": ""}
+	if w.jobs {
+		started["ran"] = "1"
+	}
+	if isJob(v.Instance) {
+		_, _ = ask(a, "report "+v.Key+"/"+v.Instance, func(ctx context.Context) (struct{}, error) {
+			return struct{}{}, w.store.Report(ctx, v, r.inc, store.Observation{Fields: started})
+		})
+		return
+	}
 	if _, err := ask(a, "publish "+v.Key+"/"+v.Instance, func(ctx context.Context) ([]store.Reservation, error) {
 		return w.store.Publish(ctx, v, r.inc, map[string]string{"by": v.Token})
 	}); err != nil {
 		r.again(second)
 	}
 	_, _ = ask(a, "report "+v.Key+"/"+v.Instance, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, w.store.Report(ctx, v, r.inc, store.Observation{Fields: map[string]string{"up": "1", "phase": ""}})
+		return struct{}{}, w.store.Report(ctx, v, r.inc, store.Observation{Fields: started})
 	})
 }
 
@@ -388,6 +417,7 @@ func (r *runner) end(a *actor, v store.Reservation, o store.Release) {
 	}
 	if s := r.m.sups[v.Token]; s != nil {
 		r.stop(a, s)
+		o.Ran = a.w.jobs
 	}
 	got, err := ask(a, "release "+v.Key+"/"+v.Instance+" "+v.Token, func(ctx context.Context) (store.Released, error) {
 		return a.w.store.Release(ctx, v, r.inc, o)

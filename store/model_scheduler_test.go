@@ -46,6 +46,9 @@ func (s *scheduler) work(a *actor) {
 		_, _ = ask(a, "requeuedue", func(ctx context.Context) (int, error) { return w.store.RequeueDue(ctx, 10) })
 		s.reconcile(a)
 		s.place(a)
+		if w.jobs && turn%2 == 0 {
+			s.placeJobs(a)
+		}
 		s.outbox(a)
 		if turn%2 == 0 {
 			s.moves(a)

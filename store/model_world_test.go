@@ -25,6 +25,7 @@ type flaws struct {
 	hasty     bool  // releases before the tree is gone
 	anyClaim  bool  // a claim counts in another registration than it was asked in
 	disobey   bool  // assert's word to end is ignored
+	mute      bool  // ends are not told again
 }
 
 // world is everything there is.
@@ -63,6 +64,7 @@ type world struct {
 	tears      int
 	noMend     bool // schedulers do not look for what is lost
 	words      bool // operators put copies beside others that these are apart from
+	jobs       bool // ends have jobs after them
 	lets       bool // what waits to be near another closes nothing
 	gens       int
 	ops        int
