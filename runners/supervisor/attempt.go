@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,6 +30,9 @@ func (l *life) attempt() string {
 		return l.afterwards(spec, exit, reason)
 	}
 	reason, _ := l.over()
+	if exit.Reason == ExitCode && slices.Contains(spec.Done, exit.Code) {
+		exit.Reason, reason = ExitDone, EndDone // whatever was wished for meanwhile: it has ended by itself
+	}
 	l.judge(spec, &exit)
 	return l.afterwards(spec, exit, reason)
 }
@@ -238,7 +242,7 @@ func (l *life) judge(spec Spec, exit *Exit) {
 	exit.Stderr = l.journal.lastErrors()
 	exit.Text = l.journal.clean(exit.Text)
 	switch exit.Reason {
-	case ExitStopped, ExitKilled, ExitDeadline:
+	case ExitStopped, ExitKilled, ExitDeadline, ExitDone:
 		return
 	case ExitRestart:
 		l.past, l.delay = l.past.fresh(), 0

@@ -27,6 +27,9 @@ type Exec struct {
 
 	Confine confine.Policy `json:"confine,omitzero"` // what the child, its hooks and its probes are kept from
 
+	// Done are the codes with which a child that ends by itself is done: nothing is started after it.
+	Done []int `json:"done,omitempty"`
+
 	Rules
 }
 
@@ -56,13 +59,13 @@ type Hook struct {
 }
 
 // Same tells whether a child started with e needs no restart for other. What is masked is no difference of its own, and
-// neither are the rules but for the limits: the supervisor has them from the runner, with nothing done to the child.
+// neither are the codes of done and the rules but for the limits: the supervisor has them from the runner, with nothing done to the child.
 func (e Exec) Same(other Exec) bool {
 	if !e.Confine.Same(other.Confine) {
 		return false
 	}
 	limits := e.Limits
-	e.Mask, e.Rules, e.Confine = other.Mask, other.Rules, other.Confine
+	e.Mask, e.Rules, e.Confine, e.Done = other.Mask, other.Rules, other.Confine, other.Done
 	e.Limits = limits
 	return reflect.DeepEqual(e, other)
 }

@@ -48,6 +48,9 @@ func Finish(ctx context.Context, dir string) error {
 	}
 	f.State.Phase, f.State.Child, f.State.Dirty = PhaseEnded, Process{}, false
 	f.State.End = &End{Reason: EndLost, Text: "the supervisor was killed", At: time.Now()}
+	if f.State.Done() != nil {
+		f.State.End.Reason = EndDone
+	}
 	errs = append(errs, writeJSON(filepath.Join(dir, fileState), f.State))
 	errs = append(errs, removeEnviron(environPath(dir)))
 	if f.SpecErr == nil {

@@ -68,6 +68,7 @@ type Process struct {
 // Why a child ended.
 const (
 	ExitCode     = "exit"      // by itself; Exit.Code
+	ExitDone     = "done"      // by itself, with one of the codes of Exec.Done; Exit.Code. It is the last
 	ExitSignal   = "signal"    // by a signal that was not ours; Exit.Signal
 	ExitStart    = "start"     // could not be started; Exit.Text
 	ExitPreStart = "pre_start" // a hook failed; Exit.Text
@@ -110,12 +111,22 @@ func (e Exit) String() string {
 // Why a supervisor ended.
 const (
 	EndStopped  = "stopped"  // Stop
+	EndDone     = "done"     // its child is done
 	EndKilled   = "killed"   // End
 	EndDeadline = "deadline" // nobody fed it
 	EndNoGo     = "no_go"    // the runner never said Go, or was gone before the child could start
 	EndSignal   = "signal"   // the supervisor itself got a TERM
-	EndLost     = "lost"     // the supervisor died; said by Finish afterwards
+	EndLost     = "lost"     // the supervisor died before its child was done; said by Finish afterwards
 )
+
+// Done is how the child ended that is done; nil: none is. It is kept by a supervisor that is killed between that and its
+// own end.
+func (s State) Done() *Exit {
+	if s.Exit == nil || s.Exit.Reason != ExitDone {
+		return nil
+	}
+	return s.Exit
+}
 
 // End is the end of a supervisor: its tree is gone and post_stop has run.
 type End struct {
