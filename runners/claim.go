@@ -98,6 +98,7 @@ func (h *holding) assert(ctx context.Context) {
 	c := h.memo.Copy
 	c.Number = h.memo.Values.Copy
 	h.mu.Unlock()
+	c.Ran = h.ran()
 	v := h.reservation()
 	_, term := h.r.lease.until()
 	var answer store.Asserted

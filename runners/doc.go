@@ -52,7 +52,7 @@
 //	stop ◀────────────────────────────────────────────────────────────┘
 //	  │ the whole tree ended, post_stop has run
 //	  ▼
-//	release     tombstone, then the store
+//	release     tombstone, its end, then the store
 //
 // Claim goes to release when the store says stale, start when the slot is unwanted
 // or cannot start here and could elsewhere; rejoin and serve when the supervisor
@@ -67,6 +67,8 @@
 //	update   weighs what changed, restarts, stale        what a change does to what runs
 //	stop     stop signal, KILL, finishing off            what must end before it is given back
 //	release  tombstone, release, over and over           what the store is told of an end
+//
+// What serve does besides for what comes after: items.go, and ends.go at the release.
 //
 // What all of them use: wishes.go (what others want of it), report.go (what the
 // store is told), memo.go (what the next life must know), names.go (what it is
@@ -111,6 +113,18 @@
 // A store that was set back knows an earlier life of this host, and is told of
 // this one. Of two lives of one state directory (a copied disk, say) the later
 // keeps the host; the earlier ends its children and returns ErrReplaced.
+//
+// # Jobs
+//
+// A job (job.go) walks the same way. What it is to know is in its own record, its
+// supervisor starts nothing after it is done, and it is released with how it was. What a
+// supervisor wrote down is read at the release, so that it counts whichever life sends it.
+//
+// An end after which jobs come, and the end of a job that is done, is a line in the ends
+// (ends.go) before its release is sent. After each registration, and after a release that
+// the store did not take, the host asks which of the jobs after its ends the store ever
+// made, and tells it the ends it does not know; what is done first. Items (items.go) are
+// told in the same way while their child runs: the store knows what it made, and is asked.
 //
 // # Reconcile
 //

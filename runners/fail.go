@@ -26,6 +26,9 @@ func (h *holding) exited(ctx context.Context, e supervisor.Exit, failures, attem
 	h.publisher.ended()
 	h.ready.steady, h.ready.waits, h.ready.there = nil, false, false
 	switch e.Reason {
+	case supervisor.ExitDone:
+		h.stopping.done = doneAs(e)
+		return // followed by the supervisor's own end
 	case supervisor.ExitRestart, supervisor.ExitStopped, supervisor.ExitKilled, supervisor.ExitDeadline:
 		return // wanted, or followed by the supervisor's own end
 	}
@@ -53,6 +56,9 @@ func (h *holding) exited(ctx context.Context, e supervisor.Exit, failures, attem
 	h.tell(event, reason, map[string]string{
 		"reason": reason.Wire(), "exit": text, "stderr": strings.Join(e.Stderr, "\n"), "speed": "", "fps": "",
 	})
+	if h.job.is {
+		h.notDone(ctx, text, attempt)
+	}
 	h.flush(ctx)
 }
 
@@ -156,7 +162,7 @@ func (h *holding) tellFailing(reason stream.Reason) {
 // recovered takes the pace and the reason back once the child has run well
 // for as long as its policy remembers failures.
 func (h *holding) recovered(ctx context.Context) {
-	if h.static || h.service == nil || h.service.Exec == nil || h.lastReason().IsZero() || h.ready.waits {
+	if h.static || h.job.is || h.service == nil || h.service.Exec == nil || h.lastReason().IsZero() || h.ready.waits {
 		return
 	}
 	if !h.publisher.well(time.Now(), h.service.Exec.Restart.Within) {

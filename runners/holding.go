@@ -63,6 +63,8 @@ type holding struct {
 	published published
 	failed    failed
 	updating  updating
+	job       job
+	items     items
 	stopping  stopping
 	releasing releasing
 	report    report
@@ -81,6 +83,8 @@ func (r *Runner) newHolding(v store.Reservation) *holding {
 		outcome: outcome{known: make(chan struct{})},
 		report:  report{shown: stream.Starting},
 	}
+	i, err := stream.ParseInstance(v.Instance)
+	h.job.is = err == nil && i.Job != ""
 	if service != nil {
 		h.line.mode = service.OnStoreLoss
 	}

@@ -130,7 +130,11 @@ func (h *holding) lostTouch(sup *supervisor.Client) {
 	h.letGo()
 	if end != nil {
 		h.stopping.gone = true
-		h.wishEnd(endGently, endReason(*end), 0, false)
+		reason := endReason(*end)
+		if done := h.stopping.done; done != nil {
+			reason = doneReason(done.Code)
+		}
+		h.wishEnd(endGently, reason, 0, false)
 		return
 	}
 	if errors.Is(err, supervisor.ErrReplaced) {
@@ -165,6 +169,8 @@ func (h *holding) reconnect(ctx context.Context) (next step, over bool) {
 // endReason is why a supervisor ended that nobody told to.
 func endReason(e supervisor.End) stream.Reason {
 	switch e.Reason {
+	case supervisor.EndDone:
+		return stream.Because(stream.CodeDone)
 	case supervisor.EndDeadline:
 		return stream.Because(stream.CodeDeadline)
 	case supervisor.EndNoGo:

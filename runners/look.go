@@ -95,6 +95,10 @@ func (r *Runner) look(ctx context.Context) error {
 	for _, a := range reconcile(records, have, r.tombstones.Has, r.isLeaving()) {
 		r.do(a, term)
 	}
+	if term != r.told {
+		r.told = term
+		r.tellSoon() // it may be another life of the store, or have lost something
+	}
 	return r.showStreams(ctx)
 }
 
@@ -137,7 +141,7 @@ func orElse(reason stream.Reason, otherwise stream.Code) stream.Reason {
 func (r *Runner) showStreams(ctx context.Context) error {
 	byKey := map[string][]*holding{}
 	for _, h := range r.all() {
-		if !h.held().Ending {
+		if !h.held().Ending && !h.job.is {
 			key := h.reservation().Key
 			byKey[key] = append(byKey[key], h)
 		}

@@ -28,7 +28,7 @@ const publishPause = time.Second
 // not published already, once it is ready. Nothing is not published: what an
 // earlier token offered stays until this one has something in its place.
 func (h *holding) offer(ctx context.Context) {
-	if !h.isReady() {
+	if !h.isReady() || h.job.is {
 		return
 	}
 	vars := maps.Clone(h.published.own)

@@ -35,7 +35,11 @@ func (h *holding) started(ctx context.Context, pid int, awaits bool) {
 	if !h.ready.ran {
 		h.ready.ran = true
 		h.enter(PhaseRunning, h.lastReason())
-		h.tell("started", stream.Reason{}, nil)
+		ran := map[string]string{"ran": "1"}
+		if h.static {
+			ran = nil // there is no child that could end
+		}
+		h.tell("started", stream.Reason{}, ran)
 		h.r.counts.starts.Add(1)
 	}
 	text := "started"

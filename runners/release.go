@@ -13,6 +13,7 @@ import (
 type releasing struct {
 	elsewhere []string // classes in which there is room, for a slot that is given up here
 	refused   bool     // the store took its release for a stale one
+	told      bool     // its end is written down, as a job comes after it or is done by it
 }
 
 // release gives the slot back. By now nothing of it lives on this host, so
@@ -21,7 +22,7 @@ func (h *holding) release(ctx context.Context) step {
 	h.letGo()
 	w := h.wished()
 	h.enter(PhaseReleasing, w.reason)
-	if !h.bury(ctx) {
+	if !h.bury(ctx) || !h.writeEnd(ctx) {
 		return nil
 	}
 	h.r.places.free(h.stype, h.token)
@@ -32,6 +33,9 @@ func (h *holding) release(ctx context.Context) step {
 	if (w.drop || h.giveBack(ctx)) && known {
 		h.keepMemo()
 		h.r.ended.Add(1)
+	}
+	if h.releasing.told && (w.drop || h.releasing.refused) {
+		h.r.untold.Store(h.token, true) // so it may not know of the end
 	}
 	return nil
 }
@@ -111,5 +115,12 @@ func (h *holding) giveBack(ctx context.Context) bool {
 
 func (h *holding) releaseOrder() store.Release {
 	w := h.wished()
-	return store.Release{Reason: w.reason, Avoid: w.avoid, OnlyIfRoom: len(h.releasing.elsewhere) > 0, Classes: h.releasing.elsewhere}
+	o := store.Release{
+		Reason: w.reason, Avoid: w.avoid, OnlyIfRoom: len(h.releasing.elsewhere) > 0, Classes: h.releasing.elsewhere,
+		Ran: h.ran(), Failed: h.job.forGood,
+	}
+	if h.job.is || h.startedWith().Once {
+		o.Done = h.doneHere()
+	}
+	return o
 }

@@ -33,17 +33,20 @@ type Runner struct {
 	incarnation string
 	counts      counts
 
-	lookNow, beatNow chan struct{}                // hold one
-	calls            chan struct{}                // bounds the calls to the store that are not beats
-	forks            chan struct{}                // bounds the supervisors that start at once
-	reads            atomic.Pointer[queue.Server] // nil before it takes commands
-	registered       chan struct{}                // closed at the first registration
-	onceRegistered   sync.Once
-	leaves           chan struct{} // one for each Leave that is not heeded yet
+	lookNow, beatNow, tellNow chan struct{}                // hold one
+	calls                     chan struct{}                // bounds the calls to the store that are not beats
+	forks                     chan struct{}                // bounds the supervisors that start at once
+	reads                     atomic.Pointer[queue.Server] // nil before it takes commands
+	registered                chan struct{}                // closed at the first registration
+	onceRegistered            sync.Once
+	leaves                    chan struct{} // one for each Leave that is not heeded yet
 
 	// From Run on.
 	dir        *statedir.Dir
 	tombstones *statedir.Tombstones
+	ends       *statedir.Ends
+	untold     sync.Map         // tokens of which the store took no release
+	told       int              // the term in which the ends were compared last; of the watch alone
 	unread     map[string]error // why the memos of slots' directories did not read
 	replaces   string
 	heir       bool            // a life before this one registered
@@ -71,7 +74,7 @@ func New(s *store.Store, q *queue.Client, o Options) (*Runner, error) {
 		o: o, log: o.Log, store: s, queue: q, services: map[string]*plan.Service{},
 		lease: newLease(o.TTL), places: newPlaces(), holdings: map[string]*holding{}, checks: map[string]store.Heed{},
 		incarnation: newIncarnation(time.Now()),
-		lookNow:     make(chan struct{}, 1), beatNow: make(chan struct{}, 1),
+		lookNow:     make(chan struct{}, 1), beatNow: make(chan struct{}, 1), tellNow: make(chan struct{}, 1),
 		calls: make(chan struct{}, maxCalls), forks: make(chan struct{}, max(2, runtime.NumCPU())),
 		registered: make(chan struct{}), leaves: make(chan struct{}, 2),
 	}
@@ -113,7 +116,7 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 		hearts.Wait()
 		r.letGo()
 		r.feeders.Wait()
-		err = errors.Join(err, r.tombstones.Close(), r.dir.Close())
+		err = errors.Join(err, r.tombstones.Close(), r.ends.Close(), r.dir.Close())
 	}()
 	if err := r.adopt(); err != nil {
 		return fmt.Errorf("take over what an earlier life left: %w", err)
@@ -124,6 +127,7 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 	final := make(chan error, 1)
 	hearts.Go(func() { final <- r.heart(beating) })
 	r.holders.Go(func() { r.watch(work) })
+	r.holders.Go(func() { r.tellEnds(work) })
 	r.watchChecks(work)
 	stopQueue, err := r.serveQueue(work)
 	if err != nil {
@@ -156,6 +160,11 @@ func (r *Runner) open() (err error) {
 	}
 	if r.replaces, err = r.dir.Incarnation(); err == nil {
 		r.tombstones, err = r.dir.Tombstones(time.Now(), r.log)
+	}
+	if err == nil {
+		if r.ends, err = r.dir.Ends(time.Now(), r.log); err != nil {
+			err = errors.Join(err, r.tombstones.Close())
+		}
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("state directory: %w", err), r.dir.Close())
@@ -240,6 +249,9 @@ func (r *Runner) enter(h *holding, begin step) bool {
 		r.mu.Lock()
 		delete(r.holdings, h.token)
 		r.mu.Unlock()
+		if _, untold := r.untold.Load(h.token); untold {
+			r.tellSoon()
+		}
 		if h.releasing.refused {
 			r.lookSoon()
 		}

@@ -12,6 +12,7 @@ import (
 // serve looks after what runs until it is to end or has ended.
 func (h *holding) serve(ctx context.Context) step {
 	h.greet(ctx)
+	h.watchItems()
 	tick := time.NewTicker(reportEvery)
 	defer tick.Stop()
 	for {
@@ -42,7 +43,10 @@ func (h *holding) serve(ctx context.Context) step {
 			h.offer(ctx)
 		case <-h.updating.due:
 			h.refresh(ctx, h.updating.latest)
+		case <-h.items.tick:
+			h.tellItems(ctx)
 		case <-tick.C:
+			h.watchItems()
 			h.publisher.tick(ctx, h)
 			h.recovered(ctx)
 			h.offer(ctx)
@@ -86,8 +90,12 @@ func (h *holding) takeOver(ctx context.Context, sup *supervisor.Client) {
 	default:
 		h.show(stream.Starting)
 	}
-	if s.Phase == supervisor.PhaseRunning {
+	switch {
+	case s.Phase == supervisor.PhaseRunning:
 		h.cameBack(ctx, s)
+	case h.job.is && s.Phase == supervisor.PhasePausing && s.Exit != nil:
+		h.failed.last = exitText(*s.Exit)
+		h.notDone(ctx, h.failed.last, s.Attempts)
 	}
 }
 
@@ -132,6 +140,9 @@ func (h *holding) happened(ctx context.Context, e supervisor.Event) {
 	case supervisor.EventStarted:
 		first := !h.ready.ran
 		h.started(ctx, e.PID, h.runs.Ready != nil)
+		if h.job.is {
+			h.tell("", stream.Reason{}, map[string]string{"tries": strconv.Itoa(h.tried(e.Attempt))})
+		}
 		if e.Attempt > 1 {
 			h.r.counts.restarts.Add(1)
 			event := "restarted"

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"time"
 
+	"stream-api/runners/plan"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 	"stream-api/stream"
@@ -34,6 +35,9 @@ const spawnLimit = 8 * time.Second
 // start starts what was claimed. What cannot be started counts as a
 // failure as an exit does, under the same policy.
 func (h *holding) start(ctx context.Context) step {
+	if h.doneBefore() {
+		return h.release
+	}
 	var past supervisor.Failures
 	tries, born := 0, time.Now()
 	for {
@@ -71,7 +75,12 @@ func (h *holding) start(ctx context.Context) step {
 		h.show(stream.Failing)
 		h.tell("start-failed", reason, map[string]string{"reason": reason.Wire(), "restarts": h.restartedAs(0)})
 		delay := v.Delay
-		if v.Failing || h.service == nil {
+		if h.job.is && h.service != nil {
+			if h.notDone(ctx, err.Error(), 0) {
+				return h.release
+			}
+			delay = h.service.Tries.Pause(h.tried(0))
+		} else if v.Failing || h.service == nil {
 			helps := h.service == nil
 			if !helps {
 				helps, _ = h.leaves(ctx, reason) // not known is no reason to leave
@@ -125,7 +134,10 @@ func (h *holding) begin(ctx context.Context) error {
 	if h.service == nil {
 		return fmt.Errorf("this host offers no %s any more", h.stype)
 	}
-	rec, c, err := h.r.readStream(ctx, h.reservation().Key)
+	if h.job.is && h.static {
+		return fmt.Errorf("%s is a static service here, and runs nothing that could be done", h.stype)
+	}
+	v, c, rec, err := h.learn(ctx)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return errReclaim
@@ -135,19 +147,15 @@ func (h *holding) begin(ctx context.Context) error {
 	if err := h.sit(); err != nil {
 		return err
 	}
-	v, at := h.values(rec), h.subject()
+	at := h.subject()
 	h.mu.Lock()
 	h.memo.Values = v
 	h.mu.Unlock()
-	if h.published.own, err = h.service.Published(at, v, h.r.o.Lookup); err != nil {
+	if err := h.begins(at, v, rec); err != nil {
 		return err
 	}
-	h.publisher.seen(rec.Away)
-	if asked := h.asked(rec.Record); asked != 0 {
-		h.answer(asked) // it is being started
-	}
 	if !h.static {
-		if h.runs, err = h.service.Exec.Resolve(at, v, h.r.o.Lookup); err != nil {
+		if h.runs, err = h.service.Child(at, v, h.r.o.Lookup); err != nil {
 			return err
 		}
 	}
@@ -162,6 +170,31 @@ func (h *holding) begin(ctx context.Context) error {
 		return nil
 	}
 	return h.launch(ctx)
+}
+
+// learn reads what is to be known: a slot's of its stream, a job's of its own record.
+func (h *holding) learn(ctx context.Context) (v plan.Values, c store.Copy, rec Seen, err error) {
+	if h.job.is {
+		v, c, err = h.learnJob(ctx)
+		return v, c, rec, err
+	}
+	rec, c, err = h.r.readStream(ctx, h.reservation().Key)
+	return h.values(rec), c, rec, err
+}
+
+// begins takes in how the stream of a slot stands that begins.
+func (h *holding) begins(at plan.Subject, v plan.Values, rec Seen) (err error) {
+	if h.job.is {
+		return nil
+	}
+	if h.published.own, err = h.service.Published(at, v, h.r.o.Lookup); err != nil {
+		return err
+	}
+	h.publisher.seen(rec.Away)
+	if asked := h.asked(rec.Record); asked != 0 {
+		h.answer(asked) // it is being started
+	}
+	return nil
 }
 
 // sit takes the lowest free place.

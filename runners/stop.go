@@ -8,11 +8,13 @@ import (
 	"github.com/rs/zerolog"
 
 	"stream-api/runners/supervisor"
+	"stream-api/store"
 )
 
 // stopping is what is known of the end of the child's tree.
 type stopping struct {
-	gone bool // the supervisor said that nothing is left of it
+	gone bool        // the supervisor said that nothing is left of it
+	done *store.Done // its child was done
 }
 
 // stop ends the child and goes on to the release.

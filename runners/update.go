@@ -183,7 +183,7 @@ func (h *holding) restartAsked(ctx context.Context, rec Seen) {
 	}
 	wanted, v := h.runs, h.values(rec)
 	if h.service != nil && h.service.Exec != nil {
-		now, err := h.service.Exec.Resolve(h.subject(), v, h.r.o.Lookup)
+		now, err := h.service.Child(h.subject(), v, h.r.o.Lookup)
 		if err == nil {
 			wanted = now
 		} else {

@@ -25,7 +25,8 @@ func ValuesOf(r Seen, service *plan.Service, instance string) plan.Values {
 			v.Slots[slot] = vars
 		}
 	}
-	v.Own = r.Items[stream.SlotOf(instance)].Vars
+	item := r.Items[stream.SlotOf(instance)]
+	v.Own, v.Once = item.Vars, item.Once
 	v.Lead, v.Copy = r.Slots[stream.SlotOf(instance)].Lead == instance, r.Instances[instance].Copy
 	if service == nil {
 		return v

@@ -158,7 +158,7 @@ func (w *world) place(ctx context.Context) {
 				}
 			}
 			for some := range slices.Chunk(candidates, store.MaxClasses) {
-				_, _ = w.store.Place(ctx, []store.Request{{Key: p.Key, Instance: p.Instance, Type: p.Type, Candidates: some}})
+				_, _ = w.store.Place(ctx, []store.Request{{Key: p.Key, Instance: p.Instance, Type: p.Type, Candidates: some, Weighed: types}})
 			}
 		}
 	}

@@ -1,6 +1,8 @@
 package stream
 
 import (
+	"crypto/sha1"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -137,4 +139,12 @@ func CheckJobValue(text string) error {
 		}
 	}
 	return nil
+}
+
+// JobInstance is the instance of a job that comes after an end: of is the token that
+// ended, or the instance of the job that is done; item the line it is for, empty for an
+// end. lua/include/jobs.lua makes the same name.
+func JobInstance(job, of, item string) Instance {
+	sum := sha1.Sum([]byte(job + "|" + of + "|" + item))
+	return Instance{Slot: job, Job: hex.EncodeToString(sum[:])[:jobDigits]}
 }

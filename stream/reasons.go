@@ -92,6 +92,10 @@ const (
 	CodeSupervisorTerm Code = "supervisor-term"  //
 	CodeSupervisorKill Code = "supervisor-kill"  //
 	CodeSupervisorEnd  Code = "supervisor-end"   // end
+	CodeDone           Code = "done"             // code
+	CodeTries          Code = "tries"            // n, max, exit, pause
+	CodeJobFailed      Code = "job-failed"       // n, exit
+	CodeItemsFull      Code = "items-full"       // open, waiting
 	CodeNothingLives   Code = "nothing-lives"    //
 	CodeNotTakenOver   Code = "not-taken-over"   // error
 	CodeAdopted        Code = "adopted"          //
@@ -263,6 +267,10 @@ var reasons = map[Code]reasonRow{
 	CodeSupervisorTerm: says(Bad, "its supervisor was told to end by a signal"),
 	CodeSupervisorKill: says(Bad, "its supervisor was killed"),
 	CodeSupervisorEnd:  says(Bad, "its supervisor ended: {end}"),
+	CodeDone:           says(Info, "done[ with code {code}]"),
+	CodeTries:          says(Warn, "try {n} of {max}: {exit}[; the next in {pause}]"),
+	CodeItemsFull:      says(Warn, "{waiting} items wait in their file: {open} jobs for others are open"),
+	CodeJobFailed:      says(Bad, "it has failed after {n} tries: {exit}"),
 	CodeNothingLives:   says(Warn, "nothing of it lives on its host"),
 	CodeNotTakenOver:   says(Bad, "its host cannot take it over: {error}"),
 	CodeAdopted:        says(Info, "adopted"),

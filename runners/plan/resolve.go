@@ -103,5 +103,5 @@ func foreign(t stream.Template) bool {
 	}
 	first := t.Refs()[0]
 	ours := first.HasDefault && strings.HasPrefix(first.Default, "-")
-	return !ours && (first.OfSlot() || first.Scope == "stream" || first.Scope == "source" || first.OfItem())
+	return !ours && (first.OfSlot() || first.Scope == "stream" || first.Scope == "source" || first.Scope == stream.ScopeOf || first.OfItem())
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"stream-api/runners/supervisor"
 	"stream-api/stream"
 )
 
@@ -64,6 +65,20 @@ type Tries struct {
 	MaxDelay time.Duration `yaml:"max_delay" validate:"gte=1s,lte=24h"`
 }
 
+// Pause is how long the next try waits after so many.
+func (t Tries) Pause(tried int) time.Duration {
+	pause := t.Delay
+	for i := 1; i < tried && pause < t.MaxDelay; i++ {
+		pause *= 2
+	}
+	return min(pause, t.MaxDelay)
+}
+
+// restart is how a supervisor tries again: when it is to be given up is its runner's to say.
+func (t Tries) restart() supervisor.Restart {
+	return supervisor.Restart{Delay: t.Delay, MaxDelay: t.MaxDelay, Within: 24 * time.Hour}
+}
+
 // PlaceVars are the variables of a place; nil for one that is not listed.
 func (s *Service) PlaceVars(place int) map[string]string {
 	if place >= len(s.Places) {
@@ -114,6 +129,26 @@ func (s *Service) Templates() []Use {
 		uses = append(uses, e.Ready.templates()...)
 	}
 	return uses
+}
+
+// Child fills in everything that a child of the service is started with. A job is tried
+// again as Tries say; it, and a slot that is done once, ends with a code of done.
+func (s *Service) Child(at Subject, v Values, here stream.Lookup) (supervisor.Exec, error) {
+	e, err := s.Exec.Resolve(at, v, here)
+	if err != nil {
+		return e, err
+	}
+	job := at.OfJob()
+	if job || v.Once {
+		e.Done = append(e.Done, s.Exec.Done...)
+		if !slices.Contains(e.Done, 0) {
+			e.Done = append(e.Done, 0)
+		}
+	}
+	if job {
+		e.Restart = s.Tries.restart()
+	}
+	return e, nil
 }
 
 // errSecretVar: what is published is stored in the store, where no secret

@@ -47,7 +47,7 @@ func (s *Service) Try(at Subject, v Values, here stream.Lookup) (Trial, error) {
 	if err != nil || s.Exec == nil {
 		return Trial{Publishes: own}, err
 	}
-	e, err := s.Exec.Resolve(at, v, here)
+	e, err := s.Child(at, v, here)
 	if err != nil {
 		return Trial{}, err
 	}

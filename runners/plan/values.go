@@ -21,9 +21,13 @@ type Values struct {
 	// need: ${<slot>*:…}.
 	Lists map[string]string `json:"lists,omitempty"`
 	// Own are the variables of the slot's item, as its chain has them: ${slot:…}.
-	Own  map[string]string `json:"own,omitempty"`
-	Lead bool              `json:"lead,omitempty"` // ${slot:lead}: yes or no
-	Copy int               `json:"copy,omitempty"` // ${slot:copy}
+	Own map[string]string `json:"own,omitempty"`
+	// Of are, for a job, what is known of the child that it comes after: ${of:…}.
+	Of map[string]string `json:"of,omitempty"`
+	// Once has the slot done when its child ends with one of the codes of done.
+	Once bool `json:"once,omitempty"`
+	Lead bool `json:"lead,omitempty"` // ${slot:lead}: yes or no
+	Copy int  `json:"copy,omitempty"` // ${slot:copy}
 }
 
 // from takes over where the stream comes from from old.
@@ -38,6 +42,12 @@ type Subject struct {
 	Key, Instance, Host, Token string
 	Place                      int
 	PlaceVars                  map[string]string
+}
+
+// OfJob tells whether it is a job.
+func (s Subject) OfJob() bool {
+	i, err := stream.ParseInstance(s.Instance)
+	return err == nil && i.Job != ""
 }
 
 // Lookup finds references: of the stream in v, of the host by here.
@@ -61,6 +71,8 @@ func (s Subject) Lookup(v Values, here stream.Lookup) stream.Lookup {
 			return find(s.PlaceVars, ref.Name)
 		case "slot":
 			return s.own(v, ref.Name)
+		case stream.ScopeOf:
+			return find(v.Of, ref.Name)
 		case "host":
 			if ref.Name == "name" {
 				return s.Host, true, nil
@@ -131,7 +143,7 @@ func (s Subject) ofItem(v Values, text string) (string, bool, error) {
 	}
 	known := s.Lookup(v, nil)
 	value, err := t.Resolve(func(ref stream.Ref) (string, bool, error) {
-		if ref.OfSlot() || ref.Scope == "stream" || ref.Scope == "source" {
+		if ref.OfSlot() || ref.Scope == "stream" || ref.Scope == "source" || ref.Scope == stream.ScopeOf {
 			return known(ref)
 		}
 		return "", false, nil // a hand wrote it

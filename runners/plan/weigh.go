@@ -30,7 +30,7 @@ type Change struct {
 // it was started with.
 func (s *Service) Weigh(at Subject, runs supervisor.Exec, before, now Values, here stream.Lookup) Change {
 	if s.anew(before, now) {
-		if wanted, err := s.Exec.Resolve(at, now, here); err == nil {
+		if wanted, err := s.Child(at, now, here); err == nil {
 			return Change{Do: Restarts, Why: stream.Because(stream.CodeNewSession), To: wanted}
 		}
 	}
@@ -42,17 +42,17 @@ func (s *Service) Weigh(at Subject, runs supervisor.Exec, before, now Values, he
 	case s.differs(at, now, now.from(before), here):
 		how = OnChange{Do: Restart}
 	}
-	wanted, err := s.Exec.Resolve(at, considered, here)
+	wanted, err := s.Child(at, considered, here)
 	if err != nil {
 		return Change{Do: Unknown}
 	}
 	if runs.Same(wanted) {
-		if full, err := s.Exec.Resolve(at, now, here); err == nil && !runs.Same(full) {
+		if full, err := s.Child(at, now, here); err == nil && !runs.Same(full) {
 			return Change{Do: Stale} // the source's change is passed over
 		}
 		return Change{Do: Stays}
 	}
-	then, err := s.Exec.Resolve(at, before, here)
+	then, err := s.Child(at, before, here)
 	if err == nil && then.Same(wanted) {
 		return Change{Do: Stale} // the file or a secret changed, the stream did not
 	}
@@ -65,11 +65,11 @@ func (s *Service) Weigh(at Subject, runs supervisor.Exec, before, now Values, he
 
 // differs tells whether what would run is another with these values than with those.
 func (s *Service) differs(at Subject, these, those Values, here stream.Lookup) bool {
-	a, err := s.Exec.Resolve(at, these, here)
+	a, err := s.Child(at, these, here)
 	if err != nil {
 		return false
 	}
-	b, err := s.Exec.Resolve(at, those, here)
+	b, err := s.Child(at, those, here)
 	return err == nil && !a.Same(b)
 }
 

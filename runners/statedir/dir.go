@@ -21,7 +21,8 @@ const (
 	fileHostID      = "host_id"     // tells this place from another one under the same host name
 	fileIncarnation = "incarnation" // the last life that registered
 	fileTombstones  = "tombstones"
-	dirSlots        = "s" // short: sockets lie below it
+	fileEnds        = "ends" // after which jobs come
+	dirSlots        = "s"    // short: sockets lie below it
 )
 
 // MaxPath leaves room for /s/<16 digits>/ and a socket's name in the 107
@@ -69,7 +70,7 @@ func (d *Dir) make() (*os.File, error) {
 	if err := os.MkdirAll(d.slots(), 0o700); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{fileLock, fileHostID, fileIncarnation, fileTombstones} {
+	for _, name := range []string{fileLock, fileHostID, fileIncarnation, fileTombstones, fileEnds} {
 		path := filepath.Join(d.path, name)
 		aside, err := regular.SetAside(path)
 		if err != nil {

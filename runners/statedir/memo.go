@@ -36,6 +36,8 @@ type Memo struct {
 	// Values are those the child was started with: what differs later tells
 	// a change of the stream from one of the configuration.
 	Values plan.Values `json:"values"`
+	// Tries is how often a job began under tokens before this one.
+	Tries int `json:"tries,omitempty"`
 	// Copy restores the stream in a store that forgot it.
 	Copy    store.Copy    `json:"copy"`
 	Started time.Time     `json:"started,omitzero"`

@@ -20,7 +20,7 @@ func (d *Dir) Sweep() error {
 	var errs []error
 	for _, pattern := range []string{
 		filepath.Join(d.path, fileHostID+regular.NewSuffix), filepath.Join(d.path, fileIncarnation+regular.NewSuffix),
-		filepath.Join(d.path, fileTombstones+regular.NewSuffix), filepath.Join(d.slots(), "*"+memoSuffix+regular.NewSuffix),
+		filepath.Join(d.path, fileTombstones+regular.NewSuffix), filepath.Join(d.path, fileEnds+regular.NewSuffix), filepath.Join(d.slots(), "*"+memoSuffix+regular.NewSuffix),
 	} {
 		names, err := filepath.Glob(pattern)
 		errs = append(errs, err)

@@ -16,7 +16,7 @@ import (
 type Exec struct {
 	Path string   `json:"path"` // absolute, or looked for in the PATH of Env
 	Args []string `json:"args"` // without the program's own name
-	Env  []string `json:"env"`  // NAME=value: the whole environment but for EnvVars and EnvProgress
+	Env  []string `json:"env"`  // NAME=value: the whole environment but for EnvVars, EnvItems and EnvProgress
 
 	PreStart []Hook `json:"pre_start"` // before each start; one that fails is a failed start
 	PostStop []Hook `json:"post_stop"` // after each end, and after a failed start; must bear being run twice

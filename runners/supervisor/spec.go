@@ -22,6 +22,7 @@ const SpecVersion = 1
 // Variables the supervisor adds to the child's environment, besides EnvEnv.
 const (
 	EnvVars     = "STREAM_API_VARS"     // a file; complete lines name=value in it are published
+	EnvItems    = "STREAM_API_ITEMS"    // a file; each complete line in it names what is finished
 	EnvProgress = "STREAM_API_PROGRESS" // a URL for ffmpeg's -progress
 	EnvExit     = "STREAM_API_EXIT"     // post_stop only: why the child ended, as in Exit.Reason
 )
@@ -36,8 +37,9 @@ const (
 	fileErrors   = "stderr" // of the supervisor itself: empty unless it broke
 	fileLog      = "log"
 	fileLogOld   = "log.1"
-	dirVars      = "io" // watched, so nothing else may be written there
+	dirVars      = "io" // watched, so little else may be written there
 	fileVars     = "vars"
+	fileItems    = "items" // kept over restarts
 	dirWork      = "work" // the child's working directory
 )
 
@@ -113,6 +115,7 @@ func (s *Spec) complete() error {
 func (s *Spec) environ(more ...string) []string {
 	own := append([]string{
 		EnvVars + "=" + varsPath(s.Dir),
+		EnvItems + "=" + ItemsPath(s.Dir),
 		EnvProgress + "=" + "unix:" + filepath.Join(s.Dir, fileProgress),
 		EnvEnv + "=" + environPath(s.Dir),
 	}, more...)
@@ -121,12 +124,15 @@ func (s *Spec) environ(more ...string) []string {
 		own = append(own, confine.Env+"="+string(s.Confine.Level))
 	}
 	for _, kv := range s.Env {
-		if name, _, _ := strings.Cut(kv, "="); name != EnvVars && name != EnvProgress && name != EnvEnv && name != confine.Env {
+		if name, _, _ := strings.Cut(kv, "="); name != EnvVars && name != EnvItems && name != EnvProgress && name != EnvEnv && name != confine.Env {
 			env = append(env, kv)
 		}
 	}
 	return append(env, own...)
 }
+
+// ItemsPath is where the child of a slot's directory writes what is finished.
+func ItemsPath(dir string) string { return filepath.Join(dir, dirVars, fileItems) }
 
 func varsPath(dir string) string { return filepath.Join(dir, dirVars, fileVars) }
 
