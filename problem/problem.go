@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"stream-api/stream"
 )
@@ -64,6 +65,7 @@ func Of(s stream.Status, lost []Lost) []Problem {
 	for _, v := range s.Fragile {
 		f.fragile(v)
 	}
+	f.jobs(s)
 	for _, m := range MissingOf(s) {
 		f.warn("missing "+m.Key, m.Key+" is missing", "source "+m.Source+" expects it and nobody publishes it", 0)
 	}
@@ -111,6 +113,22 @@ func (f *finder) store(s stream.Status) {
 	}
 	for _, v := range s.Troubles {
 		f.warn("trouble "+v.Host, v.Host+": "+v.What, v.Do, 0)
+	}
+}
+
+// jobsWait is how long a job may wait or run until somebody is told.
+const jobsWait = 6 * time.Hour
+
+// jobs are those that nobody but an operator can help, and those that take very long.
+func (f *finder) jobs(s stream.Status) {
+	if s.Jobs == nil {
+		return
+	}
+	if n := s.Jobs.Failed; n > 0 {
+		f.bad("jobs failed", fmt.Sprintf("%d %s failed", n, plural(n, "job has", "jobs have")), "they are not tried again by themselves: stream-api jobs ls --failed", 0)
+	}
+	if since := s.Jobs.Oldest; since > 0 && s.At-since > jobsWait.Milliseconds() {
+		f.warn("jobs old", "A job is not done for long", "it waits for room, for its host, or runs: stream-api jobs ls", since)
 	}
 }
 

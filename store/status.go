@@ -75,6 +75,9 @@ func (s *Store) Overview(ctx context.Context) (stream.Status, error) {
 	if out.Sources, err = s.Sources(ctx); err != nil {
 		return stream.Status{}, err
 	}
+	if out.Jobs, err = s.JobsStatus(ctx); err != nil {
+		return stream.Status{}, err
+	}
 	if out.Aside, err = s.Aside(ctx); err != nil {
 		return stream.Status{}, err
 	}

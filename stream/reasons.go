@@ -95,6 +95,7 @@ const (
 	CodeDone           Code = "done"             // code
 	CodeTries          Code = "tries"            // n, max, exit, pause
 	CodeJobFailed      Code = "job-failed"       // n, exit
+	CodeHostLost       Code = "host-lost"        // host
 	CodeItemsFull      Code = "items-full"       // open, waiting
 	CodeNothingLives   Code = "nothing-lives"    //
 	CodeNotTakenOver   Code = "not-taken-over"   // error
@@ -269,6 +270,7 @@ var reasons = map[Code]reasonRow{
 	CodeSupervisorEnd:  says(Bad, "its supervisor ended: {end}"),
 	CodeDone:           says(Info, "done[ with code {code}]"),
 	CodeTries:          says(Warn, "try {n} of {max}: {exit}[; the next in {pause}]"),
+	CodeHostLost:       says(Bad, "its files were on {host}, which was given up"),
 	CodeItemsFull:      says(Warn, "{waiting} items wait in their file: {open} jobs for others are open"),
 	CodeJobFailed:      says(Bad, "it has failed after {n} tries: {exit}"),
 	CodeNothingLives:   says(Warn, "nothing of it lives on its host"),

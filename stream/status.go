@@ -18,6 +18,8 @@ type Status struct {
 	// Fragile are the instances that run and would find no place if they had to start
 	// again.
 	Fragile []FragileStatus `json:"fragile,omitempty"`
+	// Jobs counts what is to be done after what has ended; absent: nothing is.
+	Jobs *JobsStatus `json:"jobs,omitempty"`
 	// Aside are the keys that a hand made another type.
 	Aside []OddKey `json:"aside,omitempty"`
 }

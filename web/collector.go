@@ -40,6 +40,8 @@ var pictureMetrics = []struct {
 	{"slot_wait_seconds", []string{"type"}, "For how long nothing has been running of the slot that has waited longest."},
 	{"slot_speed", []string{"stream", "type", "host"}, "Speed that ffmpeg reports; 1 is real time."},
 	{"slots_stale", []string{"type"}, "Running slots whose environment would now differ."},
+	{"jobs", []string{"type", "state"}, "Jobs that are not done: waiting, running, failed (for good; they wait for an operator)."},
+	{"jobs_oldest_seconds", []string{"type"}, "Age of the oldest job that waits or runs."},
 	{"service_capacity", []string{"type", "host"}, "Slots that a service takes at once; absent: no limit."},
 	{"service_used", []string{"type", "host"}, "Slots that a service has."},
 	{"pool_size", []string{"host", "pool"}, "What a pool of a host has."},
@@ -118,6 +120,7 @@ func (c *pictureCollector) Collect(ch chan<- prometheus.Metric) {
 	g.set("hold", one(pic.parts.Hold != nil))
 	g.set("streams", float64(len(pic.streams)))
 	g.slots(pic)
+	g.jobs(pic)
 	g.hosts(pic)
 	g.sources(pic)
 	g.queues(ctx, c.queues)
@@ -211,6 +214,20 @@ func (g gauges) conditions(pic picture, longest map[string]float64) {
 	for name, of := range counts {
 		for kind, n := range of {
 			g.set(name, float64(n), kind)
+		}
+	}
+}
+
+func (g gauges) jobs(pic picture) {
+	if pic.parts.Jobs == nil {
+		return
+	}
+	for kind, n := range pic.parts.Jobs.Types {
+		g.set("jobs", float64(n.Waiting), kind, "waiting")
+		g.set("jobs", float64(n.Running), kind, "running")
+		g.set("jobs", float64(n.Failed), kind, "failed")
+		if n.Oldest > 0 {
+			g.set("jobs_oldest_seconds", float64(pic.at-n.Oldest)/1000, kind)
 		}
 	}
 }

@@ -134,6 +134,7 @@ func diffParts(old map[string]json.RawMessage, p parts) (all, news map[string]js
 	add("headroom", p.Headroom)
 	add("missing", p.Missing)
 	add("fragile", p.Fragile)
+	add("jobs", p.Jobs)
 	add("problems", p.Problems)
 	add("more", p.More)
 	add("demo", p.Demo)

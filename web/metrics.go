@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,6 +31,7 @@ type Metrics struct {
 	appear       *prometheus.HistogramVec
 	failover     *prometheus.HistogramVec
 	gaps         *prometheus.HistogramVec
+	jobs         *prometheus.CounterVec
 	restarts     *prometheus.CounterVec
 	holds        prometheus.Counter
 	refusals     *prometheus.CounterVec
@@ -57,6 +59,9 @@ func NewMetrics(version string) *Metrics {
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "stream_api_events_total", Help: "Events seen in the store's feed since this process started.",
 		}, []string{"event"}),
+		jobs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "stream_api_jobs_total", Help: "Jobs seen in the store's feed since this process started, by result: done, failed, removed.",
+		}, []string{"job", "result"}),
 		appear: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "stream_api_appear_to_running_seconds", Help: "From a stream's appearance to the first start of a slot, on the store's clock.",
 			Buckets: []float64{.02, .05, .1, .2, .5, 1, 2, 5, 10, 30, 60, 300},
@@ -91,7 +96,7 @@ func NewMetrics(version string) *Metrics {
 
 // collectors are those of this project.
 func (m *Metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.build, m.scripts, m.scriptErrors, m.events, m.appear, m.failover, m.gaps, m.restarts, m.holds, m.refusals, m.denied, m.picture, m.polls, m.process}
+	return []prometheus.Collector{m.build, m.scripts, m.scriptErrors, m.events, m.appear, m.failover, m.gaps, m.jobs, m.restarts, m.holds, m.refusals, m.denied, m.picture, m.polls, m.process}
 }
 
 // Script notes one call of the store; it fits store.Observe.
@@ -123,6 +128,10 @@ func (m *Metrics) event(e store.Event) {
 		m.holds.Inc()
 	case "gap":
 		m.gap(e)
+	case "job-done", "job-failed", "job-removed":
+		if i, err := stream.ParseInstance(e.Slot); err == nil { // else written by hand
+			m.jobs.WithLabelValues(i.Slot, strings.TrimPrefix(e.Event, "job-")).Inc()
+		}
 	case "gone":
 		m.restarts.DeletePartialMatch(prometheus.Labels{"stream": e.Stream})
 	}

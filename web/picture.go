@@ -46,6 +46,7 @@ type parts struct {
 	More     int               `json:"more"`
 	// Fragile are instances that run and would find no place again.
 	Fragile []stream.FragileStatus `json:"fragile"`
+	Jobs    *stream.JobsStatus     `json:"jobs"`
 	Aside   []stream.OddKey        `json:"aside"`
 	Demo    *DemoState             `json:"demo"`
 }
@@ -70,7 +71,7 @@ func (b *board) assemble(streams map[string]seen, over *stream.Status) parts {
 	p := parts{
 		Hosts: make([]hostView, 0, len(over.Hosts)), Sources: over.Sources, Hold: over.Hold, Refused: b.refused(over.Refused),
 		Troubles: slices.Concat([]stream.TroubleStatus{}, over.Troubles),
-		Headroom: headroom(*over, b.matches), Missing: problem.MissingOf(*over), Aside: over.Aside,
+		Headroom: headroom(*over, b.matches), Missing: problem.MissingOf(*over), Jobs: over.Jobs, Aside: over.Aside,
 		Fragile: append([]stream.FragileStatus{}, over.Fragile...),
 	}
 	whole := *over
@@ -105,7 +106,7 @@ func (b *board) refused(told []stream.RefusedStatus) []stream.RefusedStatus {
 
 // status is the picture in the form of the contract.
 func (p picture) status() stream.Status {
-	out := stream.Status{At: p.at, Hold: p.parts.Hold, Refused: p.parts.Refused, Troubles: p.parts.Troubles, Streams: []stream.StreamStatus{}, Hosts: []stream.HostStatus{}, Sources: p.parts.Sources, Fragile: p.parts.Fragile, Aside: p.parts.Aside}
+	out := stream.Status{At: p.at, Hold: p.parts.Hold, Refused: p.parts.Refused, Troubles: p.parts.Troubles, Streams: []stream.StreamStatus{}, Hosts: []stream.HostStatus{}, Sources: p.parts.Sources, Fragile: p.parts.Fragile, Jobs: p.parts.Jobs, Aside: p.parts.Aside}
 	for _, key := range slices.Sorted(maps.Keys(p.streams)) {
 		out.Streams = append(out.Streams, p.streams[key].status)
 	}

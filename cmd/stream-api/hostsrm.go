@@ -11,10 +11,12 @@ import (
 
 	"stream-api/queue"
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 func hostsRemove(g *global) *cobra.Command {
-	return &cobra.Command{
+	var lose bool
+	c := &cobra.Command{
 		Use: "rm HOST", Short: "Forget a host that will not come back", Args: cobra.ExactArgs(1), ValidArgsFunction: g.completes(ofHosts),
 		Long: `Forget a host that will not come back: its services, what an operator said of
 it, its queues.
@@ -22,11 +24,43 @@ it, its queues.
 Refused while it lives or holds slots: have it hand them over first (hosts drain
 HOST --wait), and end it. One that was only forgotten too early registers again
 at its next start, without the cordon it may have had. A host that is down is
-forgotten by itself after a day, unless it is cordoned.`,
+forgotten by itself after a day, unless it is cordoned.
+
+Refused as well while jobs wait for files that lie there, such as an upload of
+what it recorded: they are lost with it. With --lose-jobs they count as failed,
+and stay in jobs ls --failed.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return g.with(cmd, func(ctx context.Context, s *store.Store) error { return forgetHost(ctx, s, args[0]) })
+			return g.with(cmd, func(ctx context.Context, s *store.Store) error {
+				if err := loseJobs(ctx, s, args[0], lose); err != nil {
+					return err
+				}
+				return forgetHost(ctx, s, args[0])
+			})
 		},
 	}
+	c.Flags().BoolVar(&lose, "lose-jobs", false, "have jobs that wait for files of the host count as failed")
+	return c
+}
+
+// loseJobs has the jobs that wait for files of a host count as failed, if that is what
+// somebody wants; else it says that there are such.
+func loseJobs(ctx context.Context, s *store.Store, host string, lose bool) error {
+	jobs, err := s.JobsBoundTo(ctx, host)
+	if err != nil {
+		return err
+	}
+	if len(jobs) > 0 && !lose {
+		return fmt.Errorf("%d jobs wait for files that lie on %s: %s; have them done (hosts drain %s --wait), or give them up with --lose-jobs", len(jobs), host, (&drainJobs{list: jobs}).names(), host)
+	}
+	for _, j := range jobs {
+		if err := s.FailJob(ctx, j.Key, j.Instance, stream.Because(stream.CodeHostLost, "host", host)); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	if len(jobs) > 0 {
+		say("%d jobs for files of %s count as failed: stream-api jobs ls --failed", len(jobs), host)
+	}
+	return nil
 }
 
 func forgetHost(ctx context.Context, s *store.Store, host string) error {

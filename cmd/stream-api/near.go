@@ -50,6 +50,9 @@ func knownStream(ctx context.Context, s *store.Store, key string, err error) err
 // readInstance reads a stream and one instance of it: the one of that name, or the one
 // that leads the slot of that name.
 func readInstance(ctx context.Context, s *store.Store, key, name string) (store.InstanceRecord, error) {
+	if i, err := stream.ParseInstance(name); err == nil && i.Job != "" {
+		return readJobInstance(ctx, s, key, name)
+	}
 	r, err := s.Record(ctx, key)
 	if err != nil {
 		return store.InstanceRecord{}, knownStream(ctx, s, key, err)
@@ -63,6 +66,25 @@ func readInstance(ctx context.Context, s *store.Store, key, name string) (store.
 		return store.InstanceRecord{}, unknown("slot", name, names)
 	}
 	return v, nil
+}
+
+// readJobInstance is a job as an instance; of one that is done, or has failed, the host where
+// it was last.
+func readJobInstance(ctx context.Context, s *store.Store, key, name string) (store.InstanceRecord, error) {
+	j, err := s.ReadJob(ctx, key, name)
+	if err == nil && j.Host == "" {
+		j.Host = j.On
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return j.InstanceRecord, err
+	}
+	done, doneErr := s.DoneJobs(ctx, maxDone)
+	for _, r := range done {
+		if r.Key == key && r.Instance == name {
+			return store.InstanceRecord{Reservation: store.Reservation{Key: key, Instance: name, Type: r.Type, Host: r.Host}}, doneErr
+		}
+	}
+	return store.InstanceRecord{}, errors.Join(doneErr, err)
 }
 
 // readStatus is the whole picture as it may be shown.

@@ -147,6 +147,11 @@ func printStatus(w io.Writer, status stream.Status, colours bool) error {
 	if err := slotTable(status).write(w, colours); err != nil {
 		return err
 	}
+	if j := status.Jobs; j != nil {
+		if _, err := fmt.Fprintf(w, "\nJobs: %d running, %d waiting, %d failed%s; stream-api jobs ls\n", j.Running, j.Waiting, j.Failed, oldestJob(j, status.At)); err != nil {
+			return err
+		}
+	}
 	if _, err := fmt.Fprintln(w); err != nil {
 		return err
 	}
@@ -157,6 +162,13 @@ func printStatus(w io.Writer, status stream.Status, colours bool) error {
 		return err
 	}
 	return sourceTable(status).write(w, colours)
+}
+
+func oldestJob(j *stream.JobsStatus, now int64) string {
+	if j.Oldest == 0 {
+		return ""
+	}
+	return ", the oldest made " + ago(now, j.Oldest) + " ago"
 }
 
 func slotTable(status stream.Status) *table {

@@ -3,7 +3,7 @@
 export const model = {
   streams: new Map(),  // key → stream
   hosts: new Map(),    // name → host
-  parts: { sources: [], headroom: null, missing: [], problems: [], more: 0, fragile: [], demo: null },
+  parts: { sources: [], headroom: null, missing: [], problems: [], more: 0, fragile: [], jobs: null, demo: null },
   events: [],          // newest last
   can: new Set(),
   version: "",

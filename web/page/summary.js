@@ -50,11 +50,23 @@ export function summarise() {
     down ? plural(down, "is", "are").replace(/^\d+/, down) + " down" : up < hosts.length ? (hosts.length - up) + " cordoned or draining" : "up");
   const sources = model.parts.sources, unknown = sources.filter((s) => s.state !== "good").length;
   show("sources", "Sources", unknown ? "bad" : "ok", (sources.length - unknown) + " / " + sources.length, unknown ? unknown + " unknown" : "good");
+  jobs(model.parts.jobs);
   const room = model.parts.headroom;
   if (room) show("headroom", "Survives the loss of any one host?", room.survives ? "ok" : "warn", room.survives ? "yes" : "no",
     room.text === "yes" ? "all its slots would have a place" : room.text.replace(/^(no: |yes; )/, ""));
   attend();
   document.title = (rest ? "(" + rest + ") " : "") + "stream-api";
+}
+
+// jobs stand apart from slots; their strip is there while there are any.
+function jobs(counts) {
+  if (!counts) {
+    tiles.get("jobs")?.node.remove();
+    tiles.delete("jobs");
+    return;
+  }
+  const words = [counts.waiting && plural(counts.waiting, "waits", "wait"), counts.failed && counts.failed + " failed"].filter(Boolean);
+  show("jobs", "Jobs", counts.failed ? "bad" : "ok", counts.running + " running", words.join(", ") || "none waits");
 }
 
 const list = document.getElementById("attention-list");
