@@ -12,7 +12,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"stream-api/internal/regular"
 	"stream-api/runners/supervisor"
 	"stream-api/store"
 	"stream-api/stream"
@@ -33,12 +32,8 @@ type items struct {
 	waited bool // and the slot says so
 }
 
-const (
-	// itemsEvery is how often the file is looked at, and store.MaxItems told.
-	itemsEvery = time.Second
-	// maxItemsFile bounds what is read of it.
-	maxItemsFile = 16 << 20
-)
+// itemsEvery is how often the file is looked at, and store.MaxItems told.
+const itemsEvery = time.Second
 
 // itemJobs are the jobs that come after items of the slot.
 func itemJobs(all stream.Items, slot string) []string {
@@ -60,17 +55,19 @@ func (h *holding) watchItems() {
 
 // readItems reads the file anew if it was written since.
 func (h *holding) readItems() {
-	path := supervisor.ItemsPath(h.r.dir.Slot(h.token))
-	info, err := os.Lstat(path)
-	if err != nil || info.Size() == h.items.size && info.ModTime().Equal(h.items.at) {
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			h.logger().Debug().Err(err).Msg("the items are not read")
-		}
+	dir := h.r.dir.Slot(h.token)
+	info, err := os.Lstat(supervisor.ItemsPath(dir))
+	if err == nil && info.Size() == h.items.size && info.ModTime().Equal(h.items.at) {
 		return
 	}
-	text, err := regular.Head(path, maxItemsFile)
+	var text []byte
+	if err == nil {
+		text, err = supervisor.ReadItems(dir)
+	}
 	if err != nil {
-		h.logger().Debug().Err(err).Msg("the items are not read")
+		if !errors.Is(err, fs.ErrNotExist) {
+			h.logger().Debug().Err(err).Msg("the items are not read")
+		}
 		return
 	}
 	h.items.size, h.items.at = info.Size(), info.ModTime()

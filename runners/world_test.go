@@ -139,7 +139,9 @@ func (w *world) place(ctx context.Context) {
 	}
 	for _, t := range types {
 		waiting, err := w.store.Pending(ctx, t, 0, 100)
-		if err != nil || len(waiting) == 0 {
+		jobs, jobsErr := w.store.PendingJobs(ctx, t, 0, 100)
+		waiting = append(waiting, jobs...)
+		if err != nil || jobsErr != nil || len(waiting) == 0 {
 			continue
 		}
 		classes, err := w.store.Classes(ctx, t)

@@ -134,6 +134,12 @@ func (s *Spec) environ(more ...string) []string {
 // ItemsPath is where the child of a slot's directory writes what is finished.
 func ItemsPath(dir string) string { return filepath.Join(dir, dirVars, fileItems) }
 
+// maxItemsFile bounds what is read of that.
+const maxItemsFile = 16 << 20
+
+// ReadItems reads what the child of a slot's directory wrote there; fs.ErrNotExist: nothing.
+func ReadItems(dir string) ([]byte, error) { return regular.Head(ItemsPath(dir), maxItemsFile) }
+
 func varsPath(dir string) string { return filepath.Join(dir, dirVars, fileVars) }
 
 // without returns the spec as it is left behind after the end: nothing that may hold a secret.
