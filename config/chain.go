@@ -41,8 +41,6 @@ type chainItem struct {
 	Host selector `yaml:"host"`
 	// With is the slot whose sidecar it is.
 	With string `yaml:"with" validate:"omitempty,slot"`
-	// Once has it done for good when its child ends with a code of its service's done.
-	Once bool `yaml:"once"`
 
 	path string // where it is written
 }
@@ -86,7 +84,7 @@ func (s *selector) decode(d *decoder, n *node, path string, _ rules) {
 func (c chainItem) item() stream.Item {
 	return stream.Item{
 		Type: c.Type, Copies: c.Copies, Apart: c.Apart, Each: c.Each, Spread: c.Spread, Near: c.Near,
-		Host: c.Host.Selector, With: c.With, Once: c.Once, Vars: asWritten(c.Vars),
+		Host: c.Host.Selector, With: c.With, Vars: asWritten(c.Vars),
 	}
 }
 
@@ -247,9 +245,6 @@ func said(item stream.Item, slot string) string {
 	}
 	if item.With != "" {
 		words = append(words, "with "+item.With)
-	}
-	if item.Once {
-		words = append(words, "once")
 	}
 	if len(words) == 0 {
 		return ""

@@ -207,7 +207,7 @@ func describeExec(e *plan.Exec, p *page, c *Config) {
 	}
 	p.line("  restart    after %s, up to %s; %s", short(e.Restart.Delay), short(e.Restart.MaxDelay), giveUp)
 	if len(e.Done) > 0 {
-		p.line("  done       with code %s, as a job or once", strings.Trim(fmt.Sprint(e.Done), "[]"))
+		p.line("  done       with code %s, as a job", strings.Trim(fmt.Sprint(e.Done), "[]"))
 	}
 	if e.Stall > 0 {
 		p.line("  stall      restarted after %s without a sign of life", short(e.Stall))

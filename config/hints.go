@@ -11,9 +11,8 @@ import (
 const (
 	orderHint  = "slots start when the variables they use are published, so nothing need say an order; what is to be done when a child has ended is a job: {job: NAME, of: SLOT}"
 	jobHint    = "what is to be done when a child has ended is a job, an item of its own: {job: NAME, of: SLOT}"
-	onceHint   = "a slot that is done when its child ends well says once: true, and its service which codes are well: plugin.done: [0]"
 	triesHint  = "how often a job is tried is said by tries of its service: tries: {max: 20, delay: 10s, max_delay: 10m}"
-	doneHint   = "the exit codes with which a job, or a slot with once, is done are plugin.done of its service: done: [0, 3]"
+	doneHint   = "the exit codes with which a job is done are plugin.done of its service: done: [0, 3]"
 	copiesHint = "how many instances a slot has is said by copies"
 	apartHint  = "copies are kept off each other's hosts by apart: host, off each other's sites by apart: site, and spread over sites if that can be by spread: site"
 	nearHint   = "a slot is placed near others if that can be by near: [dist], near where its stream comes from by near: [source]"
@@ -33,10 +32,6 @@ var chainHints = map[string]string{
 	"then":          jobHint,
 	"post":          jobHint,
 	"trigger":       jobHint,
-	"oneshot":       onceHint,
-	"run_once":      onceHint,
-	"restartPolicy": onceHint,
-	"completions":   onceHint,
 	"retries":       triesHint,
 	"tries":         triesHint,
 	"max_tries":     triesHint,
@@ -105,8 +100,6 @@ var serviceHints = map[string]string{
 	"attempts":     triesHint,
 	"backoffLimit": triesHint,
 	"done":         "write it below plugin, as done: [0, 3]",
-	"once":         onceHint,
-	"oneshot":      onceHint,
 	"replicas":     "how many instances a slot has is said in the chain: {slot: NAME, copies: 2}",
 	"copies":       "how many instances a slot has is said in the chain: {slot: NAME, copies: 2}",
 	"resources":    "what a child may use is said by plugin.limits",

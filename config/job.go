@@ -107,13 +107,12 @@ func saidOfJob(name string, item stream.Item) string {
 }
 
 // runs are what a type is to the chains known here.
-type runs struct{ slots, once, jobs bool }
+type runs struct{ slots, jobs bool }
 
 func runsOf(chains map[string]Chain, service string) (r runs) {
 	for _, chain := range chains {
 		for _, slot := range chain.Slots {
-			is := chain.Items.Type(slot) == service
-			r.slots, r.once = r.slots || is, r.once || is && chain.Items[slot].Once
+			r.slots = r.slots || chain.Items.Type(slot) == service
 		}
 		for _, job := range chain.Items.Jobs() {
 			r.jobs = r.jobs || chain.Items.Type(job) == service
@@ -140,8 +139,8 @@ func (d *decoder) warnJobs(c *Config, chains map[string]Chain) {
 				}
 			}
 		}
-		if at := join(path, "plugin.done"); r.slots && !r.jobs && !r.once && d.index[at].key != "" {
-			d.warn(d.at(at), at, "an end with one of these codes is a failure of a slot as any other is, unless its chain says {slot: %s, once: true}", name)
+		if at := join(path, "plugin.done"); r.slots && !r.jobs && d.index[at].key != "" {
+			d.warn(d.at(at), at, "only jobs are done: of a slot an end with one of these codes is a failure, as any other is")
 		}
 		if s := c.Services[name]; s.Exec == nil && r.jobs {
 			d.warn(d.at(path), path, "%s is a job here, and a static service runs nothing: write plugin: {name: exec, path: …}", name)

@@ -119,7 +119,7 @@ func (h *holding) releaseOrder() store.Release {
 		Reason: w.reason, Avoid: w.avoid, OnlyIfRoom: len(h.releasing.elsewhere) > 0, Classes: h.releasing.elsewhere,
 		Ran: h.ran(), Failed: h.job.forGood,
 	}
-	if h.job.is || h.startedWith().Once {
+	if h.job.is {
 		o.Done = h.doneHere()
 	}
 	return o

@@ -25,8 +25,7 @@ func ValuesOf(r Seen, service *plan.Service, instance string) plan.Values {
 			v.Slots[slot] = vars
 		}
 	}
-	item := r.Items[stream.SlotOf(instance)]
-	v.Own, v.Once = item.Vars, item.Once
+	v.Own = r.Items[stream.SlotOf(instance)].Vars
 	v.Lead, v.Copy = r.Slots[stream.SlotOf(instance)].Lead == instance, r.Instances[instance].Copy
 	if service == nil {
 		return v

@@ -34,9 +34,6 @@ type Item struct {
 	// With is the slot whose sidecar this one is: it runs on that one's host, copy by
 	// copy, without a seat of its own; empty: it goes its own way.
 	With string `json:"with,omitempty" show:"name"`
-	// Once has the slot done for as long as its stream lives when its child ends with one
-	// of the codes of its service's done.
-	Once bool `json:"once,omitempty"`
 	// Of makes it a job: the slot whose end, or the job whose being done, makes one.
 	Of string `json:"of,omitempty" show:"name"`
 }
@@ -106,7 +103,7 @@ func (i Item) plain() bool { return i.Equal(Item{}) }
 
 // Equal tells whether two items say the same.
 func (i Item) Equal(other Item) bool {
-	return i.Type == other.Type && maps.Equal(i.Vars, other.Vars) && i.Copies == other.Copies && i.Apart == other.Apart && i.Each == other.Each && i.With == other.With && i.Spread == other.Spread && i.Once == other.Once && i.Of == other.Of && slices.Equal(i.Near, other.Near) && i.Host.Equal(other.Host)
+	return i.Type == other.Type && maps.Equal(i.Vars, other.Vars) && i.Copies == other.Copies && i.Apart == other.Apart && i.Each == other.Each && i.With == other.With && i.Spread == other.Spread && i.Of == other.Of && slices.Equal(i.Near, other.Near) && i.Host.Equal(other.Host)
 }
 
 // Canonical is the one form of the items of a chain: those that say more than their

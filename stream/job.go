@@ -96,8 +96,6 @@ func (i Item) besideOf() string {
 		return "near"
 	case i.With != "":
 		return "with"
-	case i.Once:
-		return "once"
 	}
 	return ""
 }

@@ -8,7 +8,7 @@ import (
 
 func TestAJobIsAnItemThatIsNoSlot(t *testing.T) {
 	t.Parallel()
-	m := Items{"record": {Once: true}, "upload": {Of: "record", Copies: 1, Type: "upload"}, "mail": {Of: "upload", Host: Selector{Name: AnyHost}}, "remux": {Of: "record", Each: EachItem}}
+	m := Items{"record": {Type: "rec"}, "upload": {Of: "record", Copies: 1, Type: "upload"}, "mail": {Of: "upload", Host: Selector{Name: AnyHost}}, "remux": {Of: "record", Each: EachItem}}
 	if got := m.Jobs(); !slices.Equal(got, []string{"mail", "remux", "upload"}) {
 		t.Errorf("jobs are %v", got)
 	}
@@ -21,7 +21,7 @@ func TestAJobIsAnItemThatIsNoSlot(t *testing.T) {
 	if m["mail"].Bound() || !m["upload"].Bound() || m["record"].Bound() {
 		t.Error("a job without a host is bound to that of its files")
 	}
-	const want = `{"mail":{"host":"any","of":"upload"},"record":{"once":true},"remux":{"each":"item","of":"record"},"upload":{"of":"record"}}`
+	const want = `{"mail":{"host":"any","of":"upload"},"record":{"type":"rec"},"remux":{"each":"item","of":"record"},"upload":{"of":"record"}}`
 	if got := m.Canonical().Encode(); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
@@ -73,7 +73,6 @@ func TestJobsThatDoNotFitAreRefused(t *testing.T) {
 		{Items{"j": {Of: "rec", Each: EachHost}}, "is neither"},
 		{Items{"j": {Of: "rec", Copies: 2}}, "copies says nothing of a job"},
 		{Items{"j": {Of: "rec", With: "rec"}}, "with says nothing of a job"},
-		{Items{"j": {Of: "rec", Once: true}}, "once says nothing of a job"},
 		{Items{"j": {Of: "rec", Vars: map[string]string{"a": "${rec:url}"}}}, "${of:url} is what the ended one said"},
 		{Items{"j": {Of: "rec", Vars: map[string]string{"a": "${env:HOME}"}}}, "has no value here"},
 		{Items{"rec": {Each: EachItem}}, "is for jobs"},

@@ -22,7 +22,7 @@ type Exec struct {
 	// say may choose among the files of a directory: see EnvPlace.
 	EnvFile []stream.Template `yaml:"env_file" scopes:"stream host place slot"`
 	supervisor.Rules
-	// Done are the exit codes, besides 0, with which a job, or a slot with once, is done.
+	// Done are the exit codes, besides 0, with which a job is done.
 	Done  []int `yaml:"done" validate:"max=16,unique,dive,gte=0,lte=255"`
 	Hooks Hooks `yaml:"hooks"`
 	// Ready is how it is found out that its output is there; nil: it is when the

@@ -132,21 +132,14 @@ func (s *Service) Templates() []Use {
 }
 
 // Child fills in everything that a child of the service is started with. A job is tried
-// again as Tries say; it, and a slot that is done once, ends with a code of done.
+// again as Tries say, and ends with a code of done.
 func (s *Service) Child(at Subject, v Values, here stream.Lookup) (supervisor.Exec, error) {
 	e, err := s.Exec.Resolve(at, v, here)
 	if err != nil {
 		return e, err
 	}
-	job := at.OfJob()
-	if job || v.Once {
-		e.Done = append(e.Done, s.Exec.Done...)
-		if !slices.Contains(e.Done, 0) {
-			e.Done = append(e.Done, 0)
-		}
-	}
-	if job {
-		e.Restart = s.Tries.restart()
+	if at.OfJob() {
+		e.Done, e.Restart = slices.Compact(slices.Sorted(slices.Values(append([]int{0}, s.Exec.Done...)))), s.Tries.restart()
 	}
 	return e, nil
 }

@@ -23,11 +23,9 @@ type Values struct {
 	// Own are the variables of the slot's item, as its chain has them: ${slot:…}.
 	Own map[string]string `json:"own,omitempty"`
 	// Of are, for a job, what is known of the child that it comes after: ${of:…}.
-	Of map[string]string `json:"of,omitempty"`
-	// Once has the slot done when its child ends with one of the codes of done.
-	Once bool `json:"once,omitempty"`
-	Lead bool `json:"lead,omitempty"` // ${slot:lead}: yes or no
-	Copy int  `json:"copy,omitempty"` // ${slot:copy}
+	Of   map[string]string `json:"of,omitempty"`
+	Lead bool              `json:"lead,omitempty"` // ${slot:lead}: yes or no
+	Copy int               `json:"copy,omitempty"` // ${slot:copy}
 }
 
 // from takes over where the stream comes from from old.

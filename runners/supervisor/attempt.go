@@ -30,7 +30,7 @@ func (l *life) attempt() string {
 		return l.afterwards(spec, exit, reason)
 	}
 	reason, _ := l.over()
-	if exit.Reason == ExitCode && slices.Contains(spec.Done, exit.Code) && !l.away() {
+	if exit.Reason == ExitCode && slices.Contains(spec.Done, exit.Code) {
 		exit.Reason, reason = ExitDone, EndDone // whatever was wished for meanwhile: it has ended by itself
 	}
 	l.judge(spec, &exit)

@@ -106,13 +106,6 @@ func (l *life) change(by func(*State)) {
 	l.saver.state()
 }
 
-// away tells whether the publisher is: what ends then is not done.
-func (l *life) away() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.state.Away
-}
-
 func (l *life) enter(p Phase) { l.change(func(s *State) { s.Phase = p }) }
 
 // snapshot returns copies of what the life knows.

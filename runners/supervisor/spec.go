@@ -40,7 +40,7 @@ const (
 	dirVars      = "io" // watched, so little else may be written there
 	fileVars     = "vars"
 	fileItems    = "items" // kept over restarts
-	dirWork      = "work" // the child's working directory
+	dirWork      = "work"  // the child's working directory
 )
 
 // maxSocketPath is the longest path of a unix socket (sun_path without its NUL).
