@@ -109,7 +109,7 @@ func TestEveryFieldOfTheJSONIsInItsPage(t *testing.T) {
 			check(f.Type)
 		}
 	}
-	for _, v := range []any{stream.Status{}, stream.WhyStatus{}, serviceRow{}, store.Event{}, store.Finding{}, supervisor.LogLine{}, checkJSON{}, versionJSON{}} {
+	for _, v := range []any{stream.Status{}, stream.WhyStatus{}, stream.JobStatus{}, serviceRow{}, store.Event{}, store.Finding{}, supervisor.LogLine{}, checkJSON{}, versionJSON{}} {
 		check(reflect.TypeOf(v))
 	}
 	if len(seen) < 12 {
