@@ -14,7 +14,8 @@
 //   - release, by its holder, whose tree is gone by then; whether giving up helps
 //     is decided there, and asked before by the same words (elsewhere);
 //   - unassign, of what nobody claimed, so that no child was started;
-//   - want, of what nobody claimed, the same, and not in a hold;
+//   - want, of what nobody claimed, the same, and not in a hold; so are jobs forgotten that
+//     an operator removed (job), that were done before (ended), or came too early (assert);
 //   - reap, of a host whose lease lapsed, so that its supervisors have ended
 //     their trees;
 //   - assert, by a holder with a later token, over one whose word is older.
@@ -28,6 +29,16 @@
 // Place looks at capacity and used in the same step in which it raises used, so
 // it cannot raise it above capacity; assert may, because what runs, runs. Counters are not clamped:
 // reindex recomputes them, and says in the feed that it had to.
+//
+// # Why J1 holds: one job for each end
+//
+// A job's name follows from what ended, its token above all (include/jobs.lua), so whoever
+// sees an end makes the same record; jobs:made keeps the second from making it once it is
+// done. The steps that take an instance back make what comes after it before anything of
+// its record changes: no step lies between the two. What the store does not know, its
+// host does: that a child ran comes with the release, and ends that another life of the
+// store forgot are told by ended. That a job is done is told before that there was
+// one, so that what a host wrote down as done is made by nobody (J2).
 //
 // # Why I5 holds: one live child tree for each instance
 //
