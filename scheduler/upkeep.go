@@ -136,7 +136,7 @@ func (s *Scheduler) prune(ctx context.Context) error {
 	used := map[string]map[string]bool{}
 	for _, h := range hosts {
 		if h.State == stream.Down {
-			gone, err := s.store.Forget(ctx, h.Host, s.o.ForgetAfter)
+			gone, err := s.forget(ctx, h)
 			if err != nil {
 				return err
 			}
@@ -167,4 +167,17 @@ func (s *Scheduler) prune(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// forget forgets a host that is down for long, unless jobs wait for its files: then an operator
+// says what becomes of these, or it comes back.
+func (s *Scheduler) forget(ctx context.Context, h store.HostRecord) (bool, error) {
+	now, err := s.store.Now(ctx)
+	if err != nil || now-h.Since < s.o.ForgetAfter.Milliseconds() {
+		return false, err
+	}
+	if bound, err := s.store.JobsBoundTo(ctx, h.Host); err != nil || len(bound) > 0 {
+		return false, err
+	}
+	return s.store.Forget(ctx, h.Host, s.o.ForgetAfter)
 }

@@ -83,9 +83,27 @@ func TestHostThatIsDownForLongIsForgotten(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	a := r.host("a", offerOf("record", 5, stream.Class{Filter: "^q"}))
-	r.run(newFleet(), Options{Upkeep: 100 * time.Millisecond, ForgetAfter: time.Millisecond})
+	b := r.host("b", offerOf("thumb", 1, stream.Class{}))
+	r.ends(a, "x1", "1-a", stream.Items{"upload": {Of: "record"}})
 	a.die()
-	if _, err := r.store.Leave(t.Context(), a.id); err != nil {
+	b.die()
+	for _, h := range []*host{a, b} {
+		if _, err := r.store.Leave(t.Context(), h.id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.run(newFleet(), Options{Upkeep: 100 * time.Millisecond, ForgetAfter: time.Millisecond})
+	r.await("b is remembered", func() bool {
+		hosts, err := r.store.Hosts(t.Context())
+		return err == nil && len(hosts) < 2
+	})
+	hosts, err := r.store.Hosts(t.Context())
+	if err != nil || len(hosts) != 1 || hosts[0].Host != "a" {
+		t.Errorf("%+v, %v; want a, for whose files a job waits", hosts, err)
+	}
+	if job := r.jobs()[0]; job.Only != "a" {
+		t.Errorf("the job is for %q", job.Only)
+	} else if _, err := r.store.RemoveJob(t.Context(), job.Key, job.Instance, stream.Because(stream.CodeAsked)); err != nil {
 		t.Fatal(err)
 	}
 	r.await("a is remembered", func() bool {

@@ -237,6 +237,9 @@ func TestDurationsAreReadOutOfTheFeed(t *testing.T) {
 		{ID: "6000-0", Event: "reaped", Stream: "s1", Slot: "dist"},
 		{ID: "6500-0", Event: "started", Stream: "s1", Slot: "dist"},
 		{ID: "7000-0", Event: "started", Stream: "unseen", Slot: "dist"},
+		{ID: "7100-0", Event: "started", Stream: "s1", Slot: "upload~0123456789abcdef"}, // a job
+		{ID: "7200-0", Event: "reaped", Stream: "s1", Slot: "upload~0123456789abcdef"},
+		{ID: "7300-0", Event: "started", Stream: "s1", Slot: "upload~0123456789abcdef"},
 		{ID: "8000-0", Event: "gone", Stream: "s1"},
 		{ID: "9000-0", Event: "appeared", Stream: "s1"},
 		{ID: "9100-0", Event: "started", Stream: "s1", Slot: "dist"},
