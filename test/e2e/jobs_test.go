@@ -36,6 +36,12 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusCreated)
 }
 
+func (s *sink) refuse(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.busy = n
+}
+
 func (s *sink) has(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,9 +100,23 @@ func TestWhatIsRecordedIsUploaded(t *testing.T) {
 	hosts[first].KillMachine()
 	before := len(named())
 	realtest.Await(t, time.Minute, "another host records", func() bool { return recorder() != first && len(named()) >= before+2 })
+	second := recorder()
 	hosts[first].Again()
+	to.refuse(1000)
 	list.set()
 	realtest.Await(t, time.Minute, "its recording ends", func() bool { return recorder() == "" })
+
+	// The machine that recorded last is not empty before its jobs are done, and is not forgotten.
+	if _, said, code := realrun.Command(t, redis.URL(), "hosts", "drain", second, "--deadline", "1s", "--wait"); code != 4 || !strings.Contains(said, "upload of s1") {
+		t.Errorf("a drain whose deadline passed ends with %d: %s", code, said)
+	}
+	if _, said, code := realrun.Command(t, redis.URL(), "hosts", "rm", second); code != 1 || !strings.Contains(said, "--lose-jobs") {
+		t.Errorf("it was forgotten with its jobs, %d: %s", code, said)
+	}
+	to.refuse(0)
+	if _, said, code := realrun.Command(t, redis.URL(), "hosts", "drain", second, "--wait"); code != 0 {
+		t.Errorf("a drain that waits ends with %d: %s", code, said)
+	}
 	realtest.Await(t, time.Minute, "no job is left", func() bool { return realrun.Status(t, redis.URL()).Jobs == nil })
 	for _, f := range named() {
 		if _, err := os.Stat(f + ".out"); err != nil {
