@@ -5,12 +5,13 @@
 -- KEYS: none. Touches reaper, moves, stream:<key>:<slot>, stream:<key>:<instance>, override:<key>, host:<host>,
 --   hosts:lease, slots:<host>, load:<type>:<class>, service:<type>:<host>, events.
 -- ARGV: ns, actor, key, instance, type, token, target (a host, '*' for any other),
---   force (1 or 0), n, n classes that may take it.
+--   word (1: whether or not, 0: if there is room, look: only tell that), n, n classes that may take it.
 -- RETURN: {'ok', host} | {'stay'} (no room elsewhere) | {'wait'} (what room
 --   there is, others were promised) | {'stale'} | {'hold', reason}.
 -- TWICE: the field move is set already: 'ok'.
 local ns, actor, key, instance, stype, token, target = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local force, n = ARGV[8] == '1', tonumber(ARGV[9])
+local word, n = ARGV[8], tonumber(ARGV[9])
+local force = word == '1'
 local FIRST = 10
 -- include: now
 -- include: hold
@@ -79,6 +80,7 @@ for i = 0, n - 1 do
   found = (not pin or pin == only) and room_on(only, stype, ARGV[FIRST + i], avoided)
 end
 if not found then return { 'stay' } end
+if word == 'look' then return { 'ok', s[2] } end
 redis.call('HSET', at, 'move', target)
 bump(s[2])
 event('moving', key, called(key, instance), s[2], token, target == '*' and '' or because('move-to', 'host', target))

@@ -8,8 +8,8 @@
 --   service:<type>:<host>, host:<host>, events.
 -- ARGV: ns, actor, key, name (of an instance, or of a slot for the one that leads it), target (a host, '' for any other), limit (ms after
 --   which the wish is given up, 0 for never), drain (how many wishes its host may
---   have at once, 0 if it is an operator's), word ('', pin, or anyway: beside other copies, too), n, n instances
---   of the stream that a drain moves not beside this one.
+--   have at once, 0 if it is an operator's), word ('', pin, anyway: beside other copies, too, or part: away from one), n, n instances
+--   of the stream that a drain moves not beside this one; for part who that is.
 -- RETURN: {'ok', token, host, instance, type} | {'busy'} (a wish for it is being carried out,
 --   or for as many slots of the drained host as may be, or for one of the n) | {'absent'} | {'not', state} (only
 --   what runs can move) | {'there'} (it is on the target) | {'waits'} (it may be placed on the target
@@ -91,6 +91,7 @@ end
 if target == s[2] then return { 'there' } end
 redis.call('HSET', moves, line, table.concat({
   s[3], s[2], target == '' and '*' or target, int(now), limit > 0 and int(now + limit) or '0', drain and '1' or '0', s[4] }, ' '))
-if not drain then event('move-asked', key, called(key, instance), s[2], s[3], because('move-to', 'host', target)) end
+local why = word == 'part' and because('parts', 'with', ARGV[FIRST]) or because('move-to', 'host', target)
+if not drain then event('move-asked', key, called(key, instance), s[2], s[3], why) end
 wake('moves')
 return { 'ok', s[3], s[2], instance, s[4] }

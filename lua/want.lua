@@ -13,8 +13,8 @@
 --   +<host> for those that are to have theirs, =<host> for those that keep it) and with (the slot whose sidecar it is, or '') in the order of the chain, m, m
 --   pairs of field and value (items, source, source:<var>, user values, sys:<name>).
 --   A slot has as many instances as copies, and one more of each while a move of it is under way.
--- RETURN: {'stale'} | {'ok', rows of stop commands, rows of update commands};
---   a row is {key, instance, type, host, token}.
+-- RETURN: {'stale'} | {'ok', rows of stop commands, rows of update commands, rows of copies that are to move away
+--   from others that they are apart from}; a row is {key, instance, type, host, token}, of the last besides who is there.
 -- TWICE: the mark is gone after the first: 'stale'.
 local ns, actor, key, number, wanted, heldback = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5] == '1', ARGV[6] == '1'
 local adds, chain, priority, n = ARGV[7] == '1', ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
@@ -379,13 +379,20 @@ for _, w in ipairs(wanted and not heldback and chained or {}) do
   end
 end
 
+-- PARTS is after how long copies that are together are looked at again, ms.
+local PARTS = 5000
+
+-- bidden tells whether an operator lets an instance be where it is beside others.
+local function bidden(v) return spared(v.s[15]) == v.s[2] end
+
 -- beside_whom gives the copy that an instance shares a host with, or the value of the label by
--- which they are apart; nil: none. One that stops is as good as gone.
-local function beside_whom(v, w, list)
+-- which they are apart; nil: none. One that stops is as good as gone. unbidden: by nobody's word.
+local function beside_whom(v, w, list, unbidden)
+  if unbidden and bidden(v) then return nil end
   local value = w.apart ~= 'host' and label(v.s[2], w.apart)
   for _, o in ipairs(list) do
     if o ~= v and (o.s[2] or '') ~= '' and o.s[1] ~= 'stopping' and o.s[6] ~= v.name and v.s[6] ~= o.name
-      and (o.s[2] == v.s[2] or value and label(o.s[2], w.apart) == value) then return o end
+      and not (unbidden and bidden(o)) and (o.s[2] == v.s[2] or value and label(o.s[2], w.apart) == value) then return o end
   end
 end
 
@@ -397,6 +404,30 @@ for _, w in ipairs(wanted and not heldback and not hold and chained or {}) do
       event('apart', key, called(key, v.name), v.s[2], v.s[3], '')
     end
   end
+end
+
+-- parting finds the copy of a slot that is to move away from another, as a host told of it after the
+-- store was set back, or as the chain or a label is another now: one at a time, who leads last.
+local parts = {}
+local function parting(w, list)
+  local lead, mover, with = redis.call('HGET', stream .. ':' .. w.slot, 'lead'), nil, nil
+  for _, v in ipairs(list) do
+    local o = kept[v.name] and v.s[1] == 'running' and beside_whom(v, w, list, true)
+    if o and (not mover or mover.name == lead or v.name ~= lead and v.copy > mover.copy) then mover, with = v, o end
+  end
+  if not mover then return end
+  if hold then
+    postponed = true
+    return
+  end
+  again(key, now + PARTS)
+  for _, v in ipairs(list) do
+    if v.s[6] or v.s[14] or redis.call('HEXISTS', ns .. 'moves', member(key, v.name)) == 1 then return end
+  end
+  parts[#parts + 1] = { key, mover.name, mover.type, mover.s[2], mover.s[3], with.name }
+end
+for _, w in ipairs(wanted and not heldback and chained or {}) do
+  if w.apart ~= '' and (existing[w.slot] or {})[2] then parting(w, existing[w.slot]) end
 end
 
 -- unwant marks the stream again for what it forgot. This very look is the
@@ -411,4 +442,4 @@ if not wanted and not hold and redis.call('EXISTS', stream) == 1 then
     redis.call('ZREM', ns .. 'streams', key)
   end
 end
-return { 'ok', stops, updates }
+return { 'ok', stops, updates, parts }

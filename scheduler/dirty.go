@@ -96,6 +96,11 @@ func (s *Scheduler) reconcileMarked(ctx context.Context, marks []store.Mark, tri
 			}
 			s.tellLater(queue.Stop, a.Stops)
 			s.tellLater(queue.Update, a.Updates)
+			for _, p := range a.Parts {
+				if err := skippable(s.part(ctx, p)); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	s.places.ring()

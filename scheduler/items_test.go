@@ -200,3 +200,37 @@ func TestASidecarIsWhereItsTargetIs(t *testing.T) {
 		together(key)
 	}
 }
+
+// TestAPairThatCameTogetherIsParted: as soon as another host has room, with a gap or without as the service
+// says, and who leads stays.
+func TestAPairThatCameTogetherIsParted(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	first := startFirst(offerOf("playout", 4, stream.Class{}))
+	first.Type = "gapless"
+	fleet := newFleet(r.host("a", offerOf("playout", 4, stream.Class{}), first))
+	r.run(fleet, Options{})
+	for _, slot := range []string{"playout", "gapless"} {
+		r.add(slot, stream.Announcement{Chain: []string{slot}, Items: stream.Items{slot: {Copies: 2}}})
+		r.awaitState(slot, slot+".1", stream.Running)
+		r.awaitState(slot, slot+".2", stream.Running)
+		r.add(slot, stream.Announcement{Chain: []string{slot}, Items: stream.Items{slot: {Copies: 2, Apart: stream.ApartHost}}})
+	}
+	b := r.host("b", offerOf("playout", 4, stream.Class{}), first)
+	fleet.mu.Lock()
+	fleet.hosts["b"] = b
+	fleet.mu.Unlock()
+	for _, slot := range []string{"playout", "gapless"} {
+		var all []store.InstanceRecord
+		r.await("the copies of "+slot+" are not apart", func() bool {
+			record, err := r.store.Record(t.Context(), slot)
+			all = record.Of(slot)
+			return err == nil && len(all) == 2 && all[0].Host != all[1].Host && all[0].State == stream.Running && all[1].State == stream.Running
+		})
+		record, err := r.store.Record(t.Context(), slot)
+		if lead := record.LeadOf(slot); err != nil || lead.Host != "a" {
+			t.Errorf("%s is led by %s on %s, %v; it led before, and stays", slot, lead.Instance, lead.Host, err)
+		}
+	}
+	r.awaitNoMoves()
+}

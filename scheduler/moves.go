@@ -146,18 +146,9 @@ func (s *Scheduler) evictIfRoom(ctx context.Context, m store.Move) error {
 	if err != nil {
 		return err
 	}
-	waiting := []store.Waiting{{Key: m.Key, Instance: m.Instance, Type: m.Type}}
-	instances, err := s.store.Circumstances(ctx, waiting, placement.Needs(rules))
+	instance, classes, err := s.takers(ctx, m.Reservation, rules)
 	if err != nil {
 		return err
-	}
-	var classes []string // none, if it may be on this host alone
-	if only := instances[0].Host.Name; only == "" || only != m.Host {
-		for _, c := range placement.Candidates(waitingSlot(instances[0]), rules) {
-			if c.Host == "" {
-				classes = append(classes, c.Class)
-			}
-		}
 	}
 	asked, err := s.store.Evict(ctx, m, false, classes)
 	if err != nil {
@@ -171,11 +162,54 @@ func (s *Scheduler) evictIfRoom(ctx context.Context, m store.Move) error {
 		return nil // it waits for room until its deadline
 	}
 	// Another slot of the host may find room; this one's turn comes again.
-	why, err := s.explainMove(ctx, m, instances[0], rules)
+	why, err := s.explainMove(ctx, m, instance, rules)
 	if err != nil {
 		return err
 	}
 	return s.endMove(ctx, m, why)
+}
+
+// takers are the classes that may take a running instance elsewhere: none, if it may be on
+// its host alone. The instance is as it is now.
+func (s *Scheduler) takers(ctx context.Context, v store.Reservation, rules []placement.Class) (store.Circumstances, []string, error) {
+	instances, err := s.store.Circumstances(ctx, []store.Waiting{{Key: v.Key, Instance: v.Instance, Type: v.Type}}, placement.Needs(rules))
+	if err != nil {
+		return store.Circumstances{}, nil, err
+	}
+	var classes []string
+	if only := instances[0].Host.Name; only == "" || only != v.Host {
+		for _, c := range placement.Candidates(waitingSlot(instances[0]), rules) {
+			if c.Host == "" {
+				classes = append(classes, c.Class)
+			}
+		}
+	}
+	return instances[0], classes, nil
+}
+
+// part begins the move of a copy away from another that it is apart from, if there is room
+// elsewhere. If there is none, the stream is looked at again soon.
+func (s *Scheduler) part(ctx context.Context, p store.Parting) error {
+	rules, err := s.rules.rules(ctx, p.Type)
+	if err != nil {
+		return err
+	}
+	_, classes, err := s.takers(ctx, p.Reservation, rules)
+	if err != nil {
+		return err
+	}
+	if may, err := s.store.MayEvict(ctx, store.Move{Reservation: p.Reservation, Target: "*"}, classes); err != nil || may != store.Asked {
+		return err
+	}
+	_, err = s.store.Part(ctx, p, s.o.MoveLimit)
+	var refused *store.MoveError
+	if errors.As(err, &refused) || errors.Is(err, store.ErrNotFound) {
+		return nil // somebody was quicker
+	}
+	if err == nil {
+		s.log.Info().Str("stream", p.Key).Str("slot", stream.SlotOf(p.Instance)).Str("instance", p.Instance).Str("host", p.Host).Str("token", p.Token).Str("with", p.With).Msg("moves away from a copy that it is apart from")
+	}
+	return err
 }
 
 // explainMove says why no host but its own takes the slot.

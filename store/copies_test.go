@@ -225,6 +225,8 @@ var apartGuards = func() []guard {
 		out = append(out, guard{"apart looks at copies that are " + string(state), []cut{{"place",
 			"if name ~= instance then", "if name ~= instance and redis.call('HGET', stream .. ':' .. name, 'state') ~= '" + string(state) + "' then"}}, apartFrom(state)})
 	}
+	out = append(out, guard{"what came together is parted", []cut{{"want", "parts[#parts + 1] = ", "local _ = "}}, cameTogether},
+		guard{"what came together by a word stays", []cut{{"want", "if unbidden and bidden(v) then return nil end", ""}, {"want", "and not (unbidden and bidden(o)) ", ""}}, broughtTogether})
 	return append(out, guard{"copies are kept apart", []cut{{"place", "if s[6] and not s[5] then", "if false then"}}, apartFrom(stream.Running)})
 }()
 

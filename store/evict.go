@@ -22,7 +22,16 @@ const (
 // placed elsewhere. Unless forced it does so only if one of classes has room
 // elsewhere (on m.Target, if that is a host). Errors: ErrStale, *HoldError.
 func (s *Store) Evict(ctx context.Context, m Move, force bool, classes []string) (Eviction, error) {
-	args := []any{m.Key, m.Instance, m.Type, m.Token, m.Target, bit(force)}
+	return s.evict(ctx, m, bit(force), classes)
+}
+
+// MayEvict is what Evict would answer, and asks nobody.
+func (s *Store) MayEvict(ctx context.Context, m Move, classes []string) (Eviction, error) {
+	return s.evict(ctx, m, "look", classes)
+}
+
+func (s *Store) evict(ctx context.Context, m Move, word string, classes []string) (Eviction, error) {
+	args := []any{m.Key, m.Instance, m.Type, m.Token, m.Target, word}
 	r, err := s.call(ctx, "evict", strList(args, classes)...)
 	if err != nil {
 		return Stay, err

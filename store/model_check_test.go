@@ -124,19 +124,23 @@ func (p picture) items(key string) stream.Items {
 func (p picture) together(key, slot string) int {
 	n, list := 0, p.instances(key, slot)
 	for i, name := range list {
-		a := p["stream:"+key+":"+name]
 		for _, other := range list[:i] {
-			b := p["stream:"+key+":"+other]
-			site := a["apart"] == stream.LabelSite && b["apart"] == stream.LabelSite && a["follows"] != other && b["follows"] != name
-			switch {
-			case bidden(a) || bidden(b):
-			case a["host"] == "" || b["host"] == "" || a["apart"] == "" || b["apart"] == "":
-			case a["host"] == b["host"], site && p.site(a["host"]) != "" && p.site(a["host"]) == p.site(b["host"]):
+			if p.share(key, name, other) {
 				n++
 			}
 		}
 	}
 	return n
+}
+
+// share tells that of two copies.
+func (p picture) share(key, name, other string) bool {
+	a, b := p["stream:"+key+":"+name], p["stream:"+key+":"+other]
+	if bidden(a) || bidden(b) || a["host"] == "" || b["host"] == "" || a["apart"] == "" || b["apart"] == "" {
+		return false
+	}
+	site := a["apart"] == stream.LabelSite && b["apart"] == stream.LabelSite && a["follows"] != other && b["follows"] != name
+	return a["host"] == b["host"] || site && p.site(a["host"]) != "" && p.site(a["host"]) == p.site(b["host"])
 }
 
 // bidden tells whether an operator lets an instance be where it is beside others.
@@ -438,6 +442,9 @@ func (w *world) checkRest() error {
 				}
 				numbers[p["stream:"+key+":"+name]["copy"]] = true
 			}
+			if err := w.checkParted(p, key, list); err != nil {
+				return err
+			}
 			for i := range list {
 				if !numbers[strconv.Itoa(i+1)] {
 					return fmt.Errorf("L1: %s/%s has no copy %d of %v", key, slot, i+1, list)
@@ -462,6 +469,24 @@ func (w *world) checkRest() error {
 	}
 	if len(children) > 0 {
 		return fmt.Errorf("L1: children that nobody wants: %v", children)
+	}
+	return nil
+}
+
+// checkParted checks that what assert brought together is apart again if there is room.
+func (w *world) checkParted(p picture, key string, list []string) error {
+	slot := stream.SlotOf(list[0])
+	if p.together(key, slot) == 0 {
+		return nil
+	}
+	for _, name := range list {
+		row := p["stream:"+key+":"+name]
+		if p["stream:"+key+":"+slot]["lead"] == name || !slices.ContainsFunc(list, func(other string) bool { return other != name && p.share(key, name, other) }) {
+			continue
+		}
+		if host := w.room(p, key, name, row["avoid"]); host != "" {
+			return fmt.Errorf("I8: %s/%s shares what it may not though %s has room", key, name, host)
+		}
 	}
 	return nil
 }

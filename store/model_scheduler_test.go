@@ -149,7 +149,23 @@ func (s *scheduler) reconcile(a *actor) {
 		for _, v := range cmds.Stops {
 			w.send(task{v, "stop"})
 		}
+		for _, p := range cmds.Parts {
+			s.part(a, p)
+		}
 	}
+}
+
+// part has a copy move away from another, if there is room.
+func (s *scheduler) part(a *actor, p store.Parting) {
+	w := a.w
+	may, err := ask(a, "evict? "+p.Key, func(ctx context.Context) (store.Eviction, error) {
+		return w.store.MayEvict(ctx, store.Move{Reservation: p.Reservation, Target: "*"}, classesFor(p.Key))
+	})
+	if err != nil || may != store.Asked {
+		return
+	}
+	_, _ = ask(a, "part "+p.Key, func(ctx context.Context) (store.Move, error) { return w.store.Part(ctx, p, 20*time.Second) })
+	w.seen["a copy is to move away from another"]++
 }
 
 // moves carries handovers on: the successor is put in line, then it takes the

@@ -96,7 +96,12 @@ func (s *Store) MoveForDrain(ctx context.Context, key, instance string, limit ti
 	return s.move(ctx, key, instance, "", limit, atATime, "", apart...)
 }
 
-// move of a drain has atATime above 0. word is pin, anyway or empty.
+// Part asks that a copy move to any other host, away from another that it is apart from.
+func (s *Store) Part(ctx context.Context, p Parting, limit time.Duration) (Move, error) {
+	return s.move(ctx, p.Key, p.Instance, "", limit, 0, "part", p.With)
+}
+
+// move of a drain has atATime above 0. word is pin, anyway, part or empty.
 func (s *Store) move(ctx context.Context, key, slot, target string, limit time.Duration, atATime int, word string, apart ...string) (Move, error) {
 	if err := stream.CheckSlotOrInstance(slot); err != nil {
 		return Move{}, err

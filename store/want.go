@@ -71,8 +71,24 @@ func (w Want) each(slot string) string {
 type Commands struct {
 	Stops   []Reservation
 	Updates []Reservation
-	Stale   bool  // of Wants: nothing was done, look again
-	Err     error // of Wants: this stream's keys are broken
+	// Parts are copies that share what they are apart by, each of its slot the one to move away.
+	Parts []Parting
+	Stale bool  // of Wants: nothing was done, look again
+	Err   error // of Wants: this stream's keys are broken
+}
+
+// Parting is a copy that is to move away from another, which is With.
+type Parting struct {
+	Reservation
+	With string
+}
+
+func readPartings(rows []reply) []Parting {
+	var out []Parting
+	for i, v := range readReservations(rows) {
+		out = append(out, Parting{v, rows[i].str(5)})
+	}
+	return out
 }
 
 // Want makes the stream's record so and clears the mark. In a hold it takes no
@@ -120,7 +136,7 @@ func (s *Store) Wants(ctx context.Context, wants []Want) ([]Commands, error) {
 		}
 		switch r.status() {
 		case "ok":
-			out[i] = Commands{Stops: readReservations(r.rows(1)), Updates: readReservations(r.rows(2))}
+			out[i] = Commands{Stops: readReservations(r.rows(1)), Updates: readReservations(r.rows(2)), Parts: readPartings(r.rows(3))}
 		case "stale":
 			out[i].Stale = true
 		default:

@@ -52,6 +52,7 @@ const (
 	CodeNotUpThere     Code = "not-up-there"     // host
 	CodePinnedHere     Code = "pinned-here"      // host
 	CodeFollows        Code = "follows"          // slot: its target
+	CodeParts          Code = "parts"            // with: a copy that it is apart from, and shares a host or a label with
 	CodeTogether       Code = "together"         // with: a copy that it is apart from; by: who said so
 	CodeMoveTo         Code = "move-to"          // host
 	CodeMoveFrom       Code = "move-from"        // host
@@ -228,6 +229,7 @@ var reasons = map[Code]reasonRow{
 	CodeNotUpThere:     says(Bad, "it was stopped, and does not come up on {host}"),
 	CodePinnedHere:     says(Warn, "it is pinned to {host}"),
 	CodeFollows:        says(Info, "follows {slot}"),
+	CodeParts:          says(Info, "it is apart from {with} and shares what it may not"),
 	CodeTogether:       says(Info, "beside {with} by hand, though they are apart: {by}"),
 	CodeMoveTo:         says(Info, "[to {host}|to any other host]"),
 	CodeMoveFrom:       says(Info, "from {host}"),
