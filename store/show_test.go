@@ -16,7 +16,7 @@ import (
 var kept = []string{
 	"StreamStatus.Key", "RulesStatus.By", "DifferingFile.Host", "StreamStatus.Source", "StreamStatus.Chain", "Item.Type", "StreamStatus.SwitchedOn", "StreamStatus.SwitchedOff", "InstanceStatus.Slot", "InstanceStatus.Instance", "InstanceStatus.Name", "InstanceStatus.Type", "InstanceStatus.Host", "InstanceStatus.Token", "InstanceStatus.Pin", "InstanceStatus.With", "TogetherStatus.With",
 	"HostStatus.Host", "ServiceStatus.Type", "ServiceStatus.Filter", "SourceStatus.Name", "SourceStatus.Expect", "SourceStatus.Stalled", "SourceStatus.OverExample",
-	"WhyStatus.Key", "WhyStatus.Slot", "WhyStatus.Instance", "WhyStatus.Name", "WhyStatus.Type", "WhyStatus.Host", "WhyHost.Host", "WhyDo.Command",
+	"Rebalancing.Stream", "Rebalancing.Slot", "Rebalancing.Instance", "Rebalancing.Name", "Rebalancing.Type", "Rebalancing.From", "Rebalancing.To", "WhyStatus.Key", "WhyStatus.Slot", "WhyStatus.Instance", "WhyStatus.Name", "WhyStatus.Type", "WhyStatus.Host", "WhyHost.Host", "WhyDo.Command",
 	"StreamStatus.Down", "StreamStatus.Degraded", "FragileStatus.Stream", "FragileStatus.Slot", "FragileStatus.Instance", "FragileStatus.Name", "FragileStatus.Type", "FragileStatus.Host", "ServiceStatus.Needs",
 	"JobStatus.Stream", "JobStatus.Job", "JobStatus.Name", "JobStatus.Type", "JobStatus.Host", "JobStatus.Token", "JobStatus.Of", "JobStatus.OfHost", "JobStatus.OfToken", "JobStatus.BoundTo",
 	"RefusedStatus.Host", "Item.Apart", "Item.Spread", "Item.Each", "Item.Near", "Item.With", "Item.Of", "PoolStatus.Pool", "ServiceStatus.Uses", "Event.ID", "Event.Event", "Event.Stream", "Event.Slot", "Event.Host", "Event.Token",
@@ -33,7 +33,7 @@ type tomorrow struct {
 
 func TestWhatIsShownIsMaskedUnlessItSaysOtherwise(t *testing.T) {
 	t.Parallel()
-	for _, v := range []any{&stream.Status{}, &stream.WhyStatus{}, &stream.JobStatus{}, &store.Event{}, &tomorrow{}} {
+	for _, v := range []any{&stream.Status{}, &stream.WhyStatus{}, &stream.JobStatus{}, &stream.Rebalancing{}, &store.Event{}, &tomorrow{}} {
 		fill(reflect.ValueOf(v).Elem())
 		stream.Show(v)
 		check(t, reflect.ValueOf(v).Elem(), reflect.TypeOf(v).Elem().Name(), false)

@@ -52,6 +52,10 @@ const (
 	CodeNotUpThere     Code = "not-up-there"     // host
 	CodePinnedHere     Code = "pinned-here"      // host
 	CodeFollows        Code = "follows"          // slot: its target
+	CodeNearer         Code = "nearer"           // target, on: its host, was and would: how near
+	CodePreferred      Code = "preferred"        // host
+	CodeSpreads        Code = "spreads"          // label, was and would: how many other copies are where it is as there
+	CodeEmptier        Code = "emptier"          // here, there: what the services hold
 	CodeParts          Code = "parts"            // with: a copy that it is apart from, and shares a host or a label with
 	CodeTogether       Code = "together"         // with: a copy that it is apart from; by: who said so
 	CodeMoveTo         Code = "move-to"          // host
@@ -229,6 +233,10 @@ var reasons = map[Code]reasonRow{
 	CodeNotUpThere:     says(Bad, "it was stopped, and does not come up on {host}"),
 	CodePinnedHere:     says(Warn, "it is pinned to {host}"),
 	CodeFollows:        says(Info, "follows {slot}"),
+	CodeNearer:         says(Info, "{would} of {target} instead of {was}"),
+	CodePreferred:      says(Info, "{host} asks for it, or prefers others less"),
+	CodeSpreads:        says(Info, "{would} other copies of the same {label} instead of {was}"),
+	CodeEmptier:        says(Info, "it holds {there}, its own host {here}"),
 	CodeParts:          says(Info, "it is apart from {with} and shares what it may not"),
 	CodeTogether:       says(Info, "beside {with} by hand, though they are apart: {by}"),
 	CodeMoveTo:         says(Info, "[to {host}|to any other host]"),

@@ -57,7 +57,7 @@ func commands(g *global) []*cobra.Command {
 		ownStore(checkConfigCommand(g), "check-config asks no store; that of a host is in its file: network.redis and network.namespace"),
 		tryCommand(g),
 		statusCommand(g), whyCommand(g), eventsCommand(g), logsCommand(g), doctorCommand(g), renderCommand(g),
-		streamsCommand(g), jobsCommand(g), hostsCommand(g), servicesCommand(g), sourcesCommand(g), hookCommand(g),
+		streamsCommand(g), jobsCommand(g), hostsCommand(g), servicesCommand(g), sourcesCommand(g), rebalanceCommand(g), hookCommand(g),
 		versionCommand(g), licencesCommand(g),
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"stream-api/stream"
 )
 
 // Candidates are who may take a slot now: the classes whose filter admits its stream,
@@ -27,8 +29,7 @@ func Candidates(s Instance, classes []Class) []Candidate {
 		}
 		labels := c.Rule.Labels()
 		for _, host := range append(s.beside(labels), "") {
-			order := append(append([]int{int(tier)}, s.nearness(host, labels)...), s.siblingsAt(labels))
-			wishes = append(wishes, wish{Candidate{Class: c.ID, Host: host}, order})
+			wishes = append(wishes, wish{Candidate{Class: c.ID, Host: host}, s.order(tier, host, c)})
 		}
 	}
 	slices.SortStableFunc(wishes, func(a, b wish) int { return slices.Compare(a.order, b.order) })
@@ -43,6 +44,15 @@ func Candidates(s Instance, classes []Class) []Candidate {
 		}
 	}
 	return out
+}
+
+// order is how much a slot would like a host of a class, or any of its hosts: the lower, the more.
+func (s Instance) order(tier stream.Tier, host string, c Class) []int {
+	if c.Rule == nil {
+		return nil
+	}
+	labels := c.Rule.Labels()
+	return append(append([]int{int(tier)}, s.nearness(host, labels)...), s.siblingsAt(labels))
 }
 
 // ByLoad puts the classes of each rank in the order of the load of their emptiest
