@@ -10,7 +10,7 @@ import (
 )
 
 // A field that is added tomorrow is a difference unless Same says otherwise.
-func TestEveryFieldOfWhatRunsIsADifferenceButWhatIsMaskedAndTheRules(t *testing.T) {
+func TestEveryFieldOfWhatRunsIsADifferenceButWhatTakesNoRestart(t *testing.T) {
 	t.Parallel()
 	one := reflect.TypeFor[Exec]()
 	for i := range one.NumField() {
@@ -21,6 +21,8 @@ func TestEveryFieldOfWhatRunsIsADifferenceButWhatIsMaskedAndTheRules(t *testing.
 			field.SetString("x")
 		case []string:
 			field.Set(reflect.ValueOf([]string{"x"}))
+		case []int:
+			field.Set(reflect.ValueOf([]int{3}))
 		case []Hook:
 			field.Set(reflect.ValueOf([]Hook{{Argv: []string{"x"}, Timeout: time.Second}}))
 		case *Ready:
@@ -32,7 +34,7 @@ func TestEveryFieldOfWhatRunsIsADifferenceButWhatIsMaskedAndTheRules(t *testing.
 		default:
 			t.Fatalf("say in this test what another %s is", one.Field(i).Name)
 		}
-		want := slices.Contains([]string{"Mask", "Rules"}, one.Field(i).Name)
+		want := slices.Contains([]string{"Mask", "Rules", "Done"}, one.Field(i).Name)
 		if same := e.Same(Exec{}); same != want {
 			t.Errorf("with another %s it is the same: %v; want %v", one.Field(i).Name, same, want)
 		}

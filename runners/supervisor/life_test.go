@@ -21,7 +21,7 @@ func TestAChildSeesItsEnvironmentAndNothingElse(t *testing.T) {
 	})
 	r.await(EventStarted)
 	want := []string{
-		"NOTES=" + r.notes, "PATH=" + os.Getenv("PATH"), "PWD=" + r.dir + "/work", "STREAM_API_CONFINE=hide", "STREAM_API_ENV=" + r.dir + "/env/now", "STREAM_API_PROGRESS=unix:" + r.dir + "/prog",
+		"NOTES=" + r.notes, "PATH=" + os.Getenv("PATH"), "PWD=" + r.dir + "/work", "STREAM_API_CONFINE=hide", "STREAM_API_ENV=" + r.dir + "/env/now", "STREAM_API_ITEMS=" + r.dir + "/io/items", "STREAM_API_PROGRESS=unix:" + r.dir + "/prog",
 		"STREAM_API_TOKEN=1-test", "STREAM_API_VARS=" + r.dir + "/io/vars",
 	}
 	if got := r.note("args"); got != "a b\n$(id)" {
