@@ -9,11 +9,15 @@ import (
 	"stream-api/stream"
 )
 
-// JobsStatus counts the jobs that are not done; nil: there is none.
+// JobsStatus counts the jobs that are not done; nil: there is none, or a hand made their key
+// another type, which upkeep mends and tells.
 func (s *Store) JobsStatus(ctx context.Context) (*stream.JobsStatus, error) {
 	var out *stream.JobsStatus
 	for from := int64(0); ; from += jobChunk {
 		members, err := s.client.ZRange(ctx, s.key("jobs"), from, from+jobChunk-1).Result()
+		if IsWrongType(err) {
+			return nil, nil
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read jobs: %w", err)
 		}
