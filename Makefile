@@ -34,10 +34,10 @@ test: deps ## every test, with the race detector, against real Redis, Icecast, n
 	STREAM_API_TEST_REQUIRE=1 $(GO) test -timeout 20m ./store
 	STREAM_API_TEST_REQUIRE=1 $(GO) test -timeout 20m -run '^TestAKeyOfAnotherType' ./scheduler
 	STREAM_API_TEST_REQUIRE=1 $(GO) test -race -timeout 20m ./web
-	# These watch from outside, and mostly wait: two at a time, and the harness
+	# These watch from outside, and mostly wait: three at a time, and the harness
 	# without the race detector, so that it does not starve what it watches. Reading
 	# a configuration has one goroutine, and the worst of files for it to chew.
-	STREAM_API_TEST_REQUIRE=1 $(GO) test -p 2 -timeout 20m ./config ./test/...
+	STREAM_API_TEST_REQUIRE=1 $(GO) test -p 3 -timeout 20m ./config ./test/...
 
 check: ## format, vet, staticcheck, import arrows, forbidden calls, shell files
 	./test/check.sh
