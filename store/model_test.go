@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	modelOps  = flag.Int("model.ops", 10_000, "steps of the random model, over all its seeds")
+	modelOps  = flag.Int("model.ops", 6_000, "steps of the random model, over all its seeds")
 	modelSeed = flag.Uint64("model.seed", 0, "run this seed of the random model alone")
 )
 
