@@ -29,10 +29,10 @@ test: deps ## every test, with the race detector, against real Redis, Icecast, n
 	# In the tests of the store one actor is at work at a time, so the detector of
 	# races finds nothing there and takes most of their time; those of scheduler,
 	# runners and web use it from many sides. One test of the scheduler is a whole
-	# network for each key.
+	# network for each key, most of which waits.
 	STREAM_API_TEST_REQUIRE=1 $(GO) test -race -timeout 20m -skip '^TestAKeyOfAnotherType' $$($(GO) list ./... | grep -v -e /test/ -e /web$$ -e /config$$ -e /store$$)
 	STREAM_API_TEST_REQUIRE=1 $(GO) test -timeout 20m ./store
-	STREAM_API_TEST_REQUIRE=1 $(GO) test -timeout 20m -run '^TestAKeyOfAnotherType' ./scheduler
+	STREAM_API_TEST_REQUIRE=1 $(GO) test -parallel 8 -timeout 20m -run '^TestAKeyOfAnotherType' ./scheduler
 	STREAM_API_TEST_REQUIRE=1 $(GO) test -race -timeout 20m ./web
 	# These watch from outside, and mostly wait: three at a time, and the harness
 	# without the race detector, so that it does not starve what it watches. Reading
