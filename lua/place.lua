@@ -84,6 +84,25 @@ local function accompanied(host)
   return not next(needs) or fits(pools(host), needs) > 0
 end
 
+-- offer gives the service of a host as read, and its host's pools if it uses any.
+local function offer(host)
+  local v, view = redis.pcall('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'capacity', 'used', 'state', 'class', 'places', 'uses')
+  v[5] = v[5] and unheld(v[5], stype, host)
+  if v[6] then
+    view = pools(host)
+    v = view.users[stype] or v
+  end
+  return v, view
+end
+
+-- asked tells whether a class is among those that may take it.
+local function asked(class)
+  for i = FIRST, FIRST + WIDTH * (n - 1), WIDTH do
+    if ARGV[i + 1] == class then return true end
+  end
+  return false
+end
+
 -- usable re-verifies the picked service: its hash may have been edited, its
 -- lease may have lapsed since it was indexed. It gives the service as read and
 -- its load score and the pools of its host if it uses any, or nil and 1 if the host had
@@ -94,12 +113,7 @@ local function usable(class, host)
     return nil, 0
   end
   if closed[host] then return nil, 0 end
-  local v, view = redis.pcall('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'capacity', 'used', 'state', 'class', 'places', 'uses')
-  v[5] = v[5] and unheld(v[5], stype, host)
-  if v[6] then
-    view = pools(host)
-    v = view.users[stype] or v
-  end
+  local v, view = offer(host)
   local load = v[4] == class and value(v, view)
   if not load or load > 1000000 then
     if v[4] == class then index(stype, host) else redis.call('ZREM', ns .. 'load:' .. stype .. ':' .. class, host) end
@@ -146,9 +160,8 @@ end
 local function alongside()
   local host, stays = anchor(key, s[8], s[10] or '1')
   if not stays or avoided[host] or (tonumber(redis.call('ZSCORE', ns .. 'hosts:lease', host)) or 0) <= now then return nil end
-  local v, asked = redis.pcall('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'state', 'class', 'used', 'places'), false
-  for i = FIRST, FIRST + WIDTH * (n - 1), WIDTH do asked = asked or ARGV[i + 1] == v[2] end
-  if not asked or v[1] ~= 'up' or v[4] and (whole(v[3]) or 0) >= (whole(unheld(v[4], stype, host)) or 0) then return nil end
+  local v = redis.pcall('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'state', 'class', 'used', 'places')
+  if not asked(v[2]) or v[1] ~= 'up' or v[4] and (whole(v[3]) or 0) >= (whole(unheld(v[4], stype, host)) or 0) then return nil end
   for name in instances_of(key, slot) do
     local other = redis.call('HMGET', ns .. 'stream:' .. key .. ':' .. name, 'booked', 'copy')
     if other[1] == host and (other[2] or '1') == (s[10] or '1') then
@@ -166,14 +179,8 @@ local function home(host)
   local state = redis.call('HGET', ns .. 'host:' .. host, 'state')
   if avoided[host] or closed[host] or (tonumber(redis.call('ZSCORE', ns .. 'hosts:lease', host)) or 0) <= now then return nil end
   if not state or state == 'down' or bound(service, 'up') ~= 'up' then return nil end
-  local v, view, asked = redis.pcall('HMGET', service, 'capacity', 'used', 'state', 'class', 'places', 'uses'), nil, false
-  for i = FIRST, FIRST + WIDTH * (n - 1), WIDTH do asked = asked or ARGV[i + 1] == v[4] end
-  if not asked then return nil end
-  v[5] = v[5] and unheld(v[5], stype, host)
-  if v[6] then
-    view = pools(host)
-    v = view.users[stype] or v
-  end
+  local v, view = offer(host)
+  if not asked(v[4]) then return nil end
   local is = v[3]
   v[3] = 'up'
   local full = (value(v, view) or 1000001) > 1000000

@@ -44,8 +44,7 @@ end
 
 -- valued tells whether a field of a stream is one of its own values.
 local function valued(field)
-  local own = { key = true, chain = true, items = true, source = true, priority = true }
-  return not own[field] and not string.find(field, ':', 1, true)
+  return not string.find(' key chain items source priority ', ' ' .. field .. ' ', 1, true) and not string.find(field, ':', 1, true)
 end
 
 local function reads_of_stream(key, known)

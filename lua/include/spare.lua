@@ -1,6 +1,7 @@
 -- spare: what of a host jobs may have. Live slots come first: while one waits for room in a
 -- service, or in a pool, no job takes any of it there. And of each pool jobs never hold more than
 -- their share: pool_jobs of its host, else half of it, rounded down but at least 1.
+-- lazy
 -- include: names
 -- include: index
 
