@@ -12,6 +12,13 @@ const (
 	orderHint  = "slots start when the variables they use are published, so nothing need say an order; what is to be done when a child has ended is a job: {job: NAME, of: SLOT}"
 	jobHint    = "what is to be done when a child has ended is a job, an item of its own: {job: NAME, of: SLOT}"
 	triesHint  = "how often a job is tried is said by tries of its service: tries: {max: 20, delay: 10s, max_delay: 10m}"
+	ofHint     = "the slot whose end makes the job is named by of"
+	endHint    = "a job is made once for each end: there are no copies of it"
+	homeHint   = "a job runs where the child ended, unless host says otherwise"
+	itemsHint  = "one job for each line that the slot writes to STREAM_API_ITEMS is said by each: item"
+	runHint    = "what a job runs is its service, by its name or type: services.NAME.plugin"
+	whichHint  = "which ends the program cares for it can say itself: ${of:reason} is why the child ended"
+	varsHint   = "write vars, and ${slot:NAME} in the env of the service"
 	doneHint   = "the exit codes with which a job is done are plugin.done of its service: done: [0, 3]"
 	copiesHint = "how many instances a slot has is said by copies"
 	apartHint  = "copies are kept off each other's hosts by apart: host, off each other's sites by apart: site, and spread over sites if that can be by spread: site"
@@ -60,8 +67,8 @@ var chainHints = map[string]string{
 	"beside":        withHint,
 	"name":          "the slot's name is written slot",
 	"service":       "which service runs it is said by type",
-	"env":           "write vars, and ${slot:NAME} in the env of the service",
-	"environment":   "write vars, and ${slot:NAME} in the env of the service",
+	"env":           varsHint,
+	"environment":   varsHint,
 	"params":        "parameters are vars: ${slot:NAME} in the service",
 	"parameters":    "parameters are vars: ${slot:NAME} in the service",
 	"after":         orderHint,
@@ -113,33 +120,33 @@ var serviceHints = map[string]string{
 
 // jobHints are words that people write in a job.
 var jobHints = map[string]string{
-	"after":       "the slot whose end makes the job is named by of",
-	"on":          "the slot whose end makes the job is named by of",
-	"from":        "the slot whose end makes the job is named by of",
-	"with":        "a job runs where the child ended, unless host says otherwise",
-	"apart":       "a job is made once for each end: there are no copies of it",
-	"spread":      "a job is made once for each end: there are no copies of it",
-	"copies":      "a job is made once for each end: there are no copies of it",
-	"near":        "a job runs where the child ended, unless host says otherwise",
+	"after":       ofHint,
+	"on":          ofHint,
+	"from":        ofHint,
+	"with":        homeHint,
+	"apart":       endHint,
+	"spread":      endHint,
+	"copies":      endHint,
+	"near":        homeHint,
 	"once":        "a job is always done once",
 	"delay":       triesHint,
 	"timeout":     "bound a job by its program: path: timeout",
-	"if":          "which ends the program cares for it can say itself: ${of:reason} is why the child ended",
-	"when":        "which ends the program cares for it can say itself: ${of:reason} is why the child ended",
+	"if":          whichHint,
+	"when":        whichHint,
 	"retries":     triesHint,
 	"tries":       triesHint,
 	"max_tries":   triesHint,
 	"attempts":    triesHint,
 	"done":        doneHint,
-	"foreach":     "one job for each line that the slot writes to STREAM_API_ITEMS is said by each: item",
-	"items":       "one job for each line that the slot writes to STREAM_API_ITEMS is said by each: item",
-	"each_item":   "one job for each line that the slot writes to STREAM_API_ITEMS is said by each: item",
-	"each_file":   "one job for each line that the slot writes to STREAM_API_ITEMS is said by each: item",
-	"env":         "write vars, and ${slot:NAME} in the env of the service",
-	"environment": "write vars, and ${slot:NAME} in the env of the service",
-	"command":     "what a job runs is its service, by its name or type: services.NAME.plugin",
-	"path":        "what a job runs is its service, by its name or type: services.NAME.plugin",
-	"plugin":      "what a job runs is its service, by its name or type: services.NAME.plugin",
+	"foreach":     itemsHint,
+	"items":       itemsHint,
+	"each_item":   itemsHint,
+	"each_file":   itemsHint,
+	"env":         varsHint,
+	"environment": varsHint,
+	"command":     runHint,
+	"path":        runHint,
+	"plugin":      runHint,
 }
 
 // hinted is what to write in the place of an unknown key; empty: no idea.
