@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -92,6 +91,13 @@ func listJobs(ctx context.Context, s *store.Store, done bool, n int) ([]stream.J
 	return out, err
 }
 
+func oldestJob(j *stream.JobsStatus, now int64) string {
+	if j.Oldest == 0 {
+		return ""
+	}
+	return ", the oldest made " + ago(now, j.Oldest) + " ago"
+}
+
 func jobTable(list []stream.JobStatus, now int64) *table {
 	t := &table{head: []string{"STREAM", "JOB", "OF", "STATE", "HOST", "SINCE", "TRIES", "REASON"}}
 	for _, j := range list {
@@ -120,20 +126,6 @@ func ofText(j stream.JobStatus) string {
 		text += " " + j.Item
 	}
 	return text
-}
-
-// lasted is a span of ms in its two largest units.
-func lasted(ms int64) string {
-	d := time.Duration(max(ms, 0)) * time.Millisecond
-	switch {
-	case d < time.Minute:
-		return d.Round(100 * time.Millisecond).String()
-	case d < time.Hour:
-		return strings.TrimSuffix(d.Round(time.Second).String(), "0s")
-	case d < 48*time.Hour:
-		return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
-	}
-	return fmt.Sprintf("%dd%dh", int(d.Hours())/24, int(d.Hours())%24)
 }
 
 func jobsShow(g *global) *cobra.Command {

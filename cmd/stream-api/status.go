@@ -164,13 +164,6 @@ func printStatus(w io.Writer, status stream.Status, colours bool) error {
 	return sourceTable(status).write(w, colours)
 }
 
-func oldestJob(j *stream.JobsStatus, now int64) string {
-	if j.Oldest == 0 {
-		return ""
-	}
-	return ", the oldest made " + ago(now, j.Oldest) + " ago"
-}
-
 func slotTable(status stream.Status) *table {
 	t := &table{head: []string{"STREAM", "SLOT", "STATE", "HOST", "SINCE", "RESTARTS", "REASON"}}
 	defer t.insertSites(status)
@@ -389,30 +382,4 @@ func sourceNotes(now int64, s stream.SourceStatus, missing []string) []string {
 		notes = append(notes, fmt.Sprintf("%d refused, such as %s", s.Refused, s.Example))
 	}
 	return notes
-}
-
-// clock is a time of the store's on this machine's clock, for people: of another day with its date.
-func clock(ms int64) string {
-	t := time.UnixMilli(ms)
-	if time.Since(t) > 20*time.Hour {
-		return t.Format("2006-01-02 15:04")
-	}
-	return t.Format("15:04:05")
-}
-
-// ago writes how long before now (both server ms) something was.
-func ago(now, then int64) string {
-	if then == 0 {
-		return "never"
-	}
-	d := max(time.Duration(now-then)*time.Millisecond, 0)
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%ds", d/time.Second)
-	case d < time.Hour:
-		return fmt.Sprintf("%dm%02ds", d/time.Minute, d%time.Minute/time.Second)
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
-	}
-	return fmt.Sprintf("%dd", d/(24*time.Hour))
 }
