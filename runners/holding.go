@@ -83,8 +83,7 @@ func (r *Runner) newHolding(v store.Reservation) *holding {
 		outcome: outcome{known: make(chan struct{})},
 		report:  report{shown: stream.Starting},
 	}
-	i, err := stream.ParseInstance(v.Instance)
-	h.job.is = err == nil && i.Job != ""
+	h.job.is = stream.IsJob(v.Instance)
 	if service != nil {
 		h.line.mode = service.OnStoreLoss
 	}

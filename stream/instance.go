@@ -71,6 +71,12 @@ func notInstance(name string) error {
 	return fmt.Errorf("%s is no instance of a slot: a slot's name and .<number>, @<host> or ~<16 hexadecimal digits>", Quote(name))
 }
 
+// IsJob tells whether a name is that of one job.
+func IsJob(name string) bool {
+	i, err := ParseInstance(name)
+	return err == nil && i.Job != ""
+}
+
 // String is the name.
 func (i Instance) String() string {
 	switch {

@@ -36,7 +36,7 @@ func (l *lifetimes) observe(e store.Event) (s sample, ok bool) {
 	if !valid {
 		return sample{}, false
 	}
-	if i, err := stream.ParseInstance(e.Slot); err == nil && i.Job != "" {
+	if stream.IsJob(e.Slot) {
 		return sample{}, false // what comes after begins when it may
 	}
 	name := slotName{e.Stream, stream.SlotOf(e.Slot)}

@@ -43,10 +43,7 @@ type Subject struct {
 }
 
 // OfJob tells whether it is a job.
-func (s Subject) OfJob() bool {
-	i, err := stream.ParseInstance(s.Instance)
-	return err == nil && i.Job != ""
-}
+func (s Subject) OfJob() bool { return stream.IsJob(s.Instance) }
 
 // Lookup finds references: of the stream in v, of the host by here.
 func (s Subject) Lookup(v Values, here stream.Lookup) stream.Lookup {

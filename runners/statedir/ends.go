@@ -16,6 +16,7 @@ import (
 
 	"stream-api/internal/regular"
 	"stream-api/store"
+	"stream-api/stream"
 )
 
 // Bounds of what is remembered of ends.
@@ -111,11 +112,9 @@ func (e *Ends) each(f func(store.End, []byte)) error {
 
 func (e *Ends) noteDone(end store.End) {
 	if end.Done != nil {
-		e.done[doneOf(end.Key, end.Instance)] = *end.Done
+		e.done[stream.Member(end.Key, end.Instance)] = *end.Done
 	}
 }
-
-func doneOf(key, instance string) string { return key + "|" + instance }
 
 // Write persists an end. Error: it is not on the disk.
 func (e *Ends) Write(end store.End, now time.Time) error {
@@ -148,7 +147,7 @@ func (e *Ends) Write(end store.End, now time.Time) error {
 func (e *Ends) Done(key, instance string) (store.Done, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	done, ok := e.done[doneOf(key, instance)]
+	done, ok := e.done[stream.Member(key, instance)]
 	return done, ok
 }
 
