@@ -42,28 +42,25 @@ func (h *holding) writeEnd(ctx context.Context) bool {
 // end is what a store that forgot this token has to be told; due: there is a job that
 // comes after it, or that is done by it.
 func (h *holding) end() (end store.End, due bool) {
-	if !h.job.is {
-		h.readItems()
-	}
-	w, done, ran := h.wished(), h.doneHere(), h.ran()
+	w := h.wished()
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	items := h.memo.Copy.Items
-	slot := stream.SlotOf(h.res.Instance)
-	after := slices.ContainsFunc(items.JobsOf(slot), func(job string) bool { return items[job].Each == "" })
 	end = store.End{Reservation: h.res, Copy: h.memo.Copy, Reason: w.reason, Began: h.memo.Started, Ended: time.Now()}
+	h.mu.Unlock()
 	end.Announcement = "" // is of no use to who comes after
 	if h.job.is {
-		end.Done = done
-		return end, done != nil
+		end.Done = h.doneHere()
+		return end, end.Done != nil
 	}
-	if !ran || len(items.JobsOf(slot)) == 0 {
+	slot := stream.SlotOf(end.Instance)
+	jobs, ofItems := end.Items.JobsOf(slot), itemJobs(end.Items, slot)
+	if len(jobs) == 0 || !h.ran() {
 		return end, false
 	}
-	if len(itemJobs(items, slot)) > 0 {
+	if len(ofItems) > 0 {
+		h.readItems()
 		end.Untold = h.items.lines
 	}
-	return end, after || len(end.Untold) > 0
+	return end, len(jobs) > len(ofItems) || len(end.Untold) > 0
 }
 
 // tellSoon asks for the ends to be compared with what the store knows of them.
