@@ -52,7 +52,7 @@ func (s *Store) job(ctx context.Context, key, instance, word string, why stream.
 		}
 		return Reservation{Key: key, Instance: instance, Type: r.str(1), Host: r.str(2), Token: r.str(3)}, nil
 	case "absent":
-		return Reservation{}, fmt.Errorf("job %s of stream %s: %w", stream.Quote(instance), stream.Quote(key), ErrNotFound)
+		return Reservation{}, noJob(key, instance)
 	case "not":
 		return Reservation{}, &JobError{Key: key, Instance: instance, State: stream.State(r.str(1)), Asked: word}
 	}

@@ -77,18 +77,23 @@ const jobChunk = 500
 // Jobs reads all jobs that are not done, the oldest first.
 func (s *Store) Jobs(ctx context.Context) ([]Job, error) {
 	var out []Job
+	err := s.openJobs(ctx, func(members []string) error {
+		part, err := s.jobsOf(ctx, members)
+		out = append(out, part...)
+		return err
+	})
+	return out, err
+}
+
+// openJobs walks over the names of all jobs that are not done, the oldest first, some at a time.
+func (s *Store) openJobs(ctx context.Context, some func(members []string) error) error {
 	for from := int64(0); ; from += jobChunk {
 		members, err := s.client.ZRange(ctx, s.key("jobs"), from, from+jobChunk-1).Result()
 		if err != nil {
-			return nil, fmt.Errorf("read jobs: %w", err)
+			return fmt.Errorf("read jobs: %w", err)
 		}
-		part, err := s.jobsOf(ctx, members)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, part...)
-		if len(members) < jobChunk {
-			return out, nil
+		if err := some(members); err != nil || len(members) < jobChunk {
+			return err
 		}
 	}
 }
@@ -130,7 +135,7 @@ func (s *Store) ReadJob(ctx context.Context, key, instance string) (Job, error) 
 		return Job{}, err
 	}
 	if len(list) == 0 {
-		return Job{}, fmt.Errorf("job %s of stream %s: %w", stream.Quote(instance), stream.Quote(key), ErrNotFound)
+		return Job{}, noJob(key, instance)
 	}
 	return list[0], nil
 }
@@ -177,9 +182,30 @@ func (s *Store) DoneJobs(ctx context.Context, n int) ([]JobResult, error) {
 		return nil, fmt.Errorf("read results of jobs: %w", err)
 	}
 	for i, row := range rows {
-		r := &out[i]
-		r.Type, r.Host, r.Code, r.Began, r.Ended = row["type"], row["host"], atoi(row["code"]), atoi64(row["began"]), atoi64(row["ended"])
-		r.After, r.OfHost, r.Item = row["of"], row["ofhost"], row["item"]
+		out[i].read(row)
 	}
 	return out, nil
+}
+
+// DoneJob is the result of one job, without At. Error: ErrNotFound.
+func (s *Store) DoneJob(ctx context.Context, key, instance string) (JobResult, error) {
+	row, err := s.client.HGetAll(ctx, s.key("job", key, instance)).Result()
+	if err != nil {
+		return JobResult{}, fmt.Errorf("read the result of a job: %w", err)
+	}
+	if len(row) == 0 {
+		return JobResult{}, noJob(key, instance)
+	}
+	r := JobResult{Key: key, Instance: instance}
+	r.read(row)
+	return r, nil
+}
+
+func (r *JobResult) read(row map[string]string) {
+	r.Type, r.Host, r.Code, r.Began, r.Ended = row["type"], row["host"], atoi(row["code"]), atoi64(row["began"]), atoi64(row["ended"])
+	r.After, r.OfHost, r.Item = row["of"], row["ofhost"], row["item"]
+}
+
+func noJob(key, instance string) error {
+	return fmt.Errorf("job %s of stream %s: %w", stream.Quote(instance), stream.Quote(key), ErrNotFound)
 }

@@ -13,16 +13,9 @@ import (
 // another type, which upkeep mends and tells.
 func (s *Store) JobsStatus(ctx context.Context) (*stream.JobsStatus, error) {
 	var out *stream.JobsStatus
-	for from := int64(0); ; from += jobChunk {
-		members, err := s.client.ZRange(ctx, s.key("jobs"), from, from+jobChunk-1).Result()
-		if IsWrongType(err) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read jobs: %w", err)
-		}
+	err := s.openJobs(ctx, func(members []string) error {
 		if len(members) == 0 {
-			return out, nil
+			return nil
 		}
 		pipe := s.client.Pipeline()
 		var rows []*redis.SliceCmd
@@ -32,7 +25,7 @@ func (s *Store) JobsStatus(ctx context.Context) (*stream.JobsStatus, error) {
 			}
 		}
 		if _, err := pipe.Exec(ctx); err != nil && !isRefusal(err) {
-			return nil, fmt.Errorf("read jobs: %w", err)
+			return fmt.Errorf("read jobs: %w", err)
 		}
 		if out == nil {
 			out = &stream.JobsStatus{Types: map[string]stream.JobCounts{}}
@@ -40,10 +33,12 @@ func (s *Store) JobsStatus(ctx context.Context) (*stream.JobsStatus, error) {
 		for _, row := range rows {
 			countJob(out, row.Val())
 		}
-		if len(members) < jobChunk {
-			return out, nil
-		}
+		return nil
+	})
+	if IsWrongType(err) {
+		return nil, nil
 	}
+	return out, err
 }
 
 func countJob(out *stream.JobsStatus, row []any) {

@@ -50,7 +50,7 @@ func knownStream(ctx context.Context, s *store.Store, key string, err error) err
 // readInstance reads a stream and one instance of it: the one of that name, or the one
 // that leads the slot of that name.
 func readInstance(ctx context.Context, s *store.Store, key, name string) (store.InstanceRecord, error) {
-	if i, err := stream.ParseInstance(name); err == nil && i.Job != "" {
+	if stream.IsJob(name) {
 		return readJobInstance(ctx, s, key, name)
 	}
 	r, err := s.Record(ctx, key)
@@ -78,13 +78,8 @@ func readJobInstance(ctx context.Context, s *store.Store, key, name string) (sto
 	if !errors.Is(err, store.ErrNotFound) {
 		return j.InstanceRecord, err
 	}
-	done, doneErr := s.DoneJobs(ctx, maxDone)
-	for _, r := range done {
-		if r.Key == key && r.Instance == name {
-			return store.InstanceRecord{Reservation: store.Reservation{Key: key, Instance: name, Type: r.Type, Host: r.Host}}, doneErr
-		}
-	}
-	return store.InstanceRecord{}, errors.Join(doneErr, err)
+	done, err := s.DoneJob(ctx, key, name)
+	return store.InstanceRecord{Reservation: store.Reservation{Key: key, Instance: name, Type: done.Type, Host: done.Host}}, err
 }
 
 // readStatus is the whole picture as it may be shown.
