@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"slices"
 
 	"stream-api/scheduler/placement"
 	"stream-api/store"
@@ -19,12 +20,15 @@ func (s *Scheduler) explainAll(ctx context.Context, p *pass) error {
 	if err != nil {
 		return err
 	}
-	for len(notes) > 0 {
-		n := min(len(notes), passPage)
-		if _, err := s.store.Note(ctx, notes[:n]...); err != nil {
+	return s.note(ctx, notes)
+}
+
+// note writes reasons down, some at a time.
+func (s *Scheduler) note(ctx context.Context, notes []store.Noted) error {
+	for part := range slices.Chunk(notes, passPage) {
+		if _, err := s.store.Note(ctx, part...); err != nil {
 			return err
 		}
-		notes = notes[n:]
 	}
 	return nil
 }

@@ -49,12 +49,9 @@ func (s *Scheduler) placeJobs(ctx context.Context, t string, thorough bool) (int
 	}
 	p := jobPass{
 		s: s, stype: t, thorough: thorough, rules: rules, services: services[t], reserved: placement.Reserved(t, services, s.hungry),
-		weighed: slices.Sorted(maps.Keys(s.hungry)), shut: map[string]bool{},
+		weighed: slices.Sorted(maps.Keys(s.hungry)),
 	}
-	p.closed = slices.Sorted(maps.Keys(p.reserved))
-	for host := range p.reserved {
-		p.shut[host] = true
-	}
+	p.closed, p.shut = slices.Sorted(maps.Keys(p.reserved)), maps.Clone(p.reserved)
 	if err := p.run(ctx); err != nil {
 		return p.placed, err
 	}
@@ -159,7 +156,7 @@ func (p *jobPass) learn(a search, answers []store.Placement) {
 	case store.Placed:
 		p.placed++
 		delete(p.s.bound, stream.Member(result.Key, result.Instance))
-		p.s.log.Debug().Str("stream", result.Key).Str("slot", stream.SlotOf(result.Instance)).Str("instance", result.Instance).Str("host", result.Host).Str("token", result.Token).Msg("placed")
+		p.s.logPlaced(result)
 	case store.OnHold:
 		p.hold = result.Reason
 		p.left = append(p.left, a.instance)
@@ -190,10 +187,5 @@ func (p *jobPass) explain(ctx context.Context) error {
 			notes = append(notes, store.Noted{Key: c.Key, Instance: c.Instance, Reason: why})
 		}
 	}
-	for part := range slices.Chunk(notes, passPage) {
-		if _, err := p.s.store.Note(ctx, part...); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.s.note(ctx, notes)
 }

@@ -375,7 +375,7 @@ func (p *pass) learn(searches []search, answers []store.Placement) {
 				p.s.touched.add(a.instance.Behind...)
 				p.s.places.ring()
 			}
-			p.s.log.Debug().Str("stream", result.Key).Str("slot", stream.SlotOf(result.Instance)).Str("instance", result.Instance).Str("host", result.Host).Str("token", result.Token).Msg("placed")
+			p.s.logPlaced(result)
 		case store.OnHold:
 			p.hold = result.Reason
 			p.left = append(p.left, a.instance)
@@ -389,4 +389,8 @@ func (p *pass) learn(searches []search, answers []store.Placement) {
 		case store.Taken:
 		}
 	}
+}
+
+func (s *Scheduler) logPlaced(v store.Placement) {
+	s.log.Debug().Str("stream", v.Key).Str("slot", stream.SlotOf(v.Instance)).Str("instance", v.Instance).Str("host", v.Host).Str("token", v.Token).Msg("placed")
 }
