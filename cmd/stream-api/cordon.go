@@ -116,7 +116,7 @@ func awaitDrain(ctx context.Context, s *store.Store, host string) error {
 		case err != nil:
 			return false, err
 		case len(held) == 0 && (passed || len(jobs.list) == 0):
-			if h.DrainUntil != 0 && now >= h.DrainUntil && left > 0 {
+			if passed && left > 0 {
 				stopped = max(stopped, left) // they left between two looks, at the deadline
 			}
 			return true, nil
@@ -124,7 +124,7 @@ func awaitDrain(ctx context.Context, s *store.Store, host string) error {
 			return false, fmt.Errorf("the drain of %s was called off; it still holds %d slots", host, len(held))
 		}
 		jobs.say(host)
-		if h.DrainUntil != 0 && now >= h.DrainUntil && stopped == 0 {
+		if passed && stopped == 0 {
 			stopped = len(held)
 			say("the deadline passed; %d slots are stopped on %s", stopped, host)
 		}

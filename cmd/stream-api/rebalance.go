@@ -40,8 +40,9 @@ that comes to nothing is told, and makes the exit code 4.`,
 			}
 			only := ""
 			if len(args) == 1 {
-				if only = args[0]; stream.CheckType(only) != nil {
-					return usageError("type %v", stream.CheckType(only))
+				only = args[0]
+				if err := stream.CheckType(only); err != nil {
+					return usageError("type %v", err)
 				}
 			}
 			return g.with(cmd, func(ctx context.Context, s *store.Store) error {
