@@ -74,8 +74,8 @@ end
 -- accompanied tells whether the sidecars of a target could run on a host beside it.
 local function accompanied(host)
   local needs, seen = amounts(redis.call('HGET', ns .. 'service:' .. stype .. ':' .. host, 'uses')) or {}, {}
-  for name, kind in beside(key, s[9] or '', s[10]) do
-    local v = redis.call('HMGET', ns .. 'service:' .. kind .. ':' .. host, 'state', 'uses')
+  for _, one in ipairs(beside(key, s[9] or '', s[10])) do
+    local name, v = one[1], redis.call('HMGET', ns .. 'service:' .. one[2] .. ':' .. host, 'state', 'uses')
     local uses = amounts(v[2])
     if v[1] ~= 'up' or not uses then return false end
     for pool, amount in pairs(seen[slot_of(name)] and {} or uses) do needs[pool] = (needs[pool] or 0) + amount end

@@ -141,7 +141,7 @@ func (c *chunk) link(known names) error {
 	var out strings.Builder
 	out.Grow(len(c.text))
 	c.names = nil
-	from, at := 0, 0 // what is not written yet
+	from, at, before := 0, 0, "" // what is not written yet, and the name before
 	for at < len(c.text) {
 		n := lexeme(c.text[at:])
 		part := c.text[at : at+n]
@@ -160,11 +160,19 @@ func (c *chunk) link(known names) error {
 			if group == "" || group == c.lazy {
 				break
 			}
+			if before == "in" {
+				return fmt.Errorf("%s of the lazy include %s walks, which not every Lua can call so: have it give a list for ipairs", part, group)
+			}
 			if !strings.HasPrefix(c.text[at:], "(") {
 				return fmt.Errorf("%s of the lazy include %s can only be called, and nothing else may have its name", part, group)
 			}
 			out.WriteString(c.text[from:at-n] + "lazy_" + group + "()." + part)
 			from = at
+		}
+		if inName(part[0]) {
+			before = part
+		} else if strings.TrimSpace(part) != "" {
+			before = ""
 		}
 	}
 	out.WriteString(c.text[from:])

@@ -99,6 +99,7 @@ func TestWhatCannotBeLazyIsSaid(t *testing.T) {
 		"a value":          {map[string]string{"include/rare": rare, "x": "return map(twice)\n"}, "can only be called"},
 		"another of it":    {map[string]string{"include/rare": rare, "x": "local function twice(n) return n end\nreturn 1\n"}, "nothing else may have its name"},
 		"a local":          {map[string]string{"include/rare": rare, "x": "local twice = 1\n"}, "can only be called"},
+		"an iterator":      {map[string]string{"include/rare": rare, "x": "for n in twice(1) do end\n"}, "give a list"},
 		"no end":           {map[string]string{"x": "local function f(n)\n  return n\n"}, "no end"},
 		"more than is one": {map[string]string{"include/rare": rare + "local N = 5\n"}, "functions alone"},
 	} {

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ func embeddedStage(t *testing.T) *stage {
 	server := miniredis.RunT(t)
 	client := redis.NewClient(&redis.Options{Addr: server.Addr(), Protocol: 2})
 	t.Cleanup(func() { _ = client.Close() })
-	g := &stage{t: t, ctx: t.Context(), client: client, trees: map[string][]store.Reservation{}}
+	g := &stage{t: t, ctx: t.Context(), client: client, trees: map[string][]store.Reservation{}, within: true}
 	g.c = &clock{t: t, client: client, us: 1_800_000_000_000_000}
 	g.c.advance(0)
 	var err error
@@ -103,4 +104,18 @@ func TestGuardsHoldOnTheEmbeddedStore(t *testing.T) {
 var needsDump = map[string]bool{
 	"claim waits in a hold": true, "another run id opens a hold": true, "a forgotten script makes the store looked at": true,
 	"a hold has every host reconcile": true, "tokens have a nonce": true,
+}
+
+// TestEachInterleavingHoldsOnTheEmbeddedStore plays what the guards are for, as the Lua
+// of that store is another one.
+func TestEachInterleavingHoldsOnTheEmbeddedStore(t *testing.T) {
+	t.Parallel()
+	for _, v := range slices.Concat(guards, mendGuards, poolGuards, apartGuards, sidecarGuards, labelGuards, jobGuards) {
+		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
+			if err := v.play(embeddedStage(t)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }

@@ -27,6 +27,7 @@ type stage struct {
 	beaten int64
 	trees  map[string][]store.Reservation // <key>|<slot> → living children
 	saved  map[string]string
+	within bool // the store is the embedded one
 }
 
 func newStage(t *testing.T) *stage {
@@ -221,6 +222,9 @@ func (g *stage) instance(key string) store.InstanceRecord {
 // does not go back.
 func (g *stage) save() {
 	g.t.Helper()
+	if g.within {
+		g.t.Skip("the embedded store gives out no copies of its keys (DUMP)")
+	}
 	keys, err := g.client.Keys(g.ctx, "*").Result()
 	g.must(err)
 	g.saved = map[string]string{}

@@ -43,7 +43,7 @@ local function give_back(stype, key, instance, host)
     for _, other in ipairs(part(stype, key, instance, host)) do wake('room ' .. other) end
   end
   if s[3] then
-    for name, kind in beside(key, s[3], s[4]) do unbook(kind, key, name, host) end
+    for _, one in ipairs(beside(key, s[3], s[4])) do unbook(one[2], key, one[1], host) end
   end
 end
 

@@ -56,19 +56,16 @@ local function unheld_by(stype, key, instance)
   for _, other in ipairs(booked and part(stype, key, instance, booked) or {}) do wake('room ' .. other) end
 end
 
--- beside walks over the instances of the sidecars of a target's copy: name, type, host.
+-- beside lists the instances of the sidecars of a target's copy, each {name, type, host}.
 local function beside(key, sidecars, copy)
-  local stream, list, i = ns .. 'stream:' .. key, {}, 0
+  local stream, list = ns .. 'stream:' .. key, {}
   for slot in string.gmatch(sidecars, '%S+') do
     for name in instances_of(key, slot) do
       local v = redis.call('HMGET', stream .. ':' .. name, 'copy', 'type', 'host')
       if v[2] and (v[1] or '1') == (copy or '1') then list[#list + 1] = { name, v[2], v[3] or '' } end
     end
   end
-  return function()
-    i = i + 1
-    if list[i] then return list[i][1], list[i][2], list[i][3] end
-  end
+  return list
 end
 
 -- affords tells whether the pools of a host have room for a sidecar.
@@ -81,7 +78,8 @@ end
 -- far as there is room. It tells whether one of them runs elsewhere.
 local function book(key, sidecars, copy, host)
   local strays = false
-  for name, stype, at in beside(key, sidecars, copy) do
+  for _, one in ipairs(beside(key, sidecars, copy)) do
+    local name, stype, at = one[1], one[2], one[3]
     strays = strays or at ~= '' and at ~= host
     unbook(stype, key, name)
     local service = redis.call('HMGET', ns .. 'service:' .. stype .. ':' .. host, 'uses', 'state')
